@@ -1,0 +1,266 @@
+"""What an experiment is: frozen dataclasses with every default of the project, and the grid that expands into them.
+
+An experiment is a model, a training and a degradation: `gray-groupsc-sigma25`. The YAML files of `config/` describe a
+grid of experiments; `experiments` expands it, `write_experiment` and `read_experiment` keep one experiment in a file of
+its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from groupsc.errors import GroupSCError
+
+TASKS = ("gray", "color", "mosaic", "jpeg")
+METHODS = ("sc", "csr", "groupsc")
+PENALTIES = {"sc": "l1", "csr": "csr", "groupsc": "group"}
+LEVEL_NAMES = {"gray": "sigma", "color": "sigma", "jpeg": "quality", "mosaic": None}
+
+BLOCK = 56
+"""Side of the blocks that the paper trains on, in pixels; the window spans the patches of one block."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The unrolled sparse coder of Algorithm 1; the defaults are the paper's gray GroupSC (Table 7).
+
+    `window` is the side, in patch positions, of the neighbourhood in which similar patches are sought; left out, it is
+    the number of patches along a block of 56 pixels.
+    """
+
+    channels: int = 1
+    patch: int = 9
+    atoms: int = 256
+    steps: int = 24
+    penalty: str = "group"
+    window: int | None = None
+    refresh: int | None = 6
+    average_refresh: bool = True
+    shared_similarity: bool = True
+
+    def __post_init__(self):
+        if self.window is None:
+            object.__setattr__(self, "window", BLOCK + 1 - self.patch)
+        _require(self.channels in (1, 3), f"channels is {self.channels}; choose 1 (gray) or 3 (color)")
+        _require(self.penalty in PENALTIES.values(), f"penalty is {self.penalty!r}; choose one of l1, csr, group")
+        for name in ("patch", "atoms", "steps", "window"):
+            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; choose a number of at least 1")
+        _require(
+            self.refresh is None or self.refresh >= 1,
+            "refresh is below 1; choose null for no refresh of the similarity",
+        )
+
+    @property
+    def dimension(self) -> int:
+        """Entries of a patch, m = channels · patch²."""
+        return self.channels * self.patch**2
+
+    @property
+    def refreshes(self) -> tuple[int, ...]:
+        """The steps i (0 for the first prox) before which the similarity is refreshed."""
+        if self.refresh is None or self.penalty == "l1":
+            return ()
+        return tuple(i for i in range(2, self.steps) if (i - 1) % self.refresh == 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How a model is trained; the defaults are the authors' recipe (appendix A and the released code).
+
+    Rates are per step of Adam. `schedule` is "steps" (× `decay` every `decay_every` steps) or "one-cycle" (linear
+    warm-up over `warmup` of the steps, then a cosine to zero). `start` names what gives the first parameters: a method
+    (its model of the same task and level) or an experiment; left out, D, C and W start from the learned dictionary.
+    `drop` and `slowdown` are the backtracking: when the validation PSNR falls by more than `drop` dB below the best,
+    the best snapshot comes back and the rate is multiplied by `slowdown`. `average` is the decay of the averaged
+    parameters (0: none).
+    """
+
+    dataset: str = "BSD400"
+    validation: str = "BSDval32"
+    validation_images: int = 32
+    validate_every: int = 4000
+    steps: int = 120_000
+    batch: int = 32
+    micro_batch: int | None = None
+    crop: int = BLOCK
+    rate: float = 6e-4
+    schedule: str = "steps"
+    decay: float = 0.35
+    decay_every: int = 32_000
+    warmup: float = 0.05
+    epsilon: float = 1e-3
+    clip: float | None = None
+    average: float = 0.0
+    drop: float = 0.2
+    slowdown: float = 0.8
+    precision: str = "auto"
+    start: str | None = None
+    seed: int = 0
+
+    def __post_init__(self):
+        _require(self.schedule in ("steps", "one-cycle"), f"schedule is {self.schedule!r}; choose steps or one-cycle")
+        _require(
+            self.precision in ("auto", "float32", "bfloat16"),
+            f"precision is {self.precision!r}; choose auto, float32 or bfloat16",
+        )
+        known = self.start is None or self.start in METHODS or self.start.split("-")[0] in TASKS
+        _require(known, f"start is {self.start!r}; choose null, one of {', '.join(METHODS)}, or an experiment's name")
+        for name in ("steps", "batch", "crop", "validate_every", "validation_images"):
+            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; choose a number of at least 1")
+        _require(self.rate > 0, f"rate is {self.rate}; choose a positive learning rate")
+
+
+_ONE_CYCLE = {"schedule": "one-cycle", "rate": 2e-3, "epsilon": 1e-8}
+
+BUDGETS = {
+    "paper": {"sc": {}, "csr": {}, "groupsc": {}},
+    "fast": {
+        "sc": {**_ONE_CYCLE, "steps": 6000, "validate_every": 500},
+        "csr": {**_ONE_CYCLE, "steps": 5000, "validate_every": 500, "start": "sc"},
+        "groupsc": {**_ONE_CYCLE, "steps": 5000, "validate_every": 500, "start": "sc"},
+    },
+    "cpu": {
+        "sc": {**_ONE_CYCLE, "steps": 2400, "batch": 16, "crop": 40, "validate_every": 300},
+        "csr": {**_ONE_CYCLE, "steps": 1200, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
+        "groupsc": {**_ONE_CYCLE, "steps": 1200, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
+    },
+}
+"""Training budgets by name and method: what differs from the defaults of `TrainingConfig`."""
+
+TASK_MODELS = {
+    "gray": {"channels": 1, "patch": 9, "refresh": 6},
+    "color": {"channels": 3, "patch": 7, "refresh": 6},
+    "mosaic": {"channels": 3, "patch": 7, "refresh": 8},
+    "jpeg": {"channels": 1, "patch": 9, "refresh": 6},
+}
+"""The paper's Table 7: what differs from the defaults of `ModelConfig`."""
+
+TASK_TRAINING_SETS = {"gray": "BSD400", "color": "CBSD400", "mosaic": "CBSD400", "jpeg": "CBSD400"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One model to train: a task at one level (σ in gray levels, JPEG quality, none for mosaics) by one method."""
+
+    name: str
+    task: str
+    method: str
+    level: float | None
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    @property
+    def start(self) -> str | None:
+        """Name of the experiment whose weights this one starts from."""
+        start = self.training.start
+        return experiment_name(self.task, start, self.level) if start in METHODS else start
+
+    @property
+    def dictionary(self) -> str:
+        """Name of the initial dictionary: experiments of the same training set, patch and atoms share one."""
+        return f"{self.training.dataset}-{self.model.channels}x{self.model.patch}x{self.model.patch}-{self.model.atoms}"
+
+
+def experiment_name(task: str, method: str, level: float | None) -> str:
+    """The name of an experiment and of its weights file, `task-method-level`: `gray-groupsc-sigma25`, `mosaic-sc`."""
+    kind = LEVEL_NAMES[task]
+    return f"{task}-{method}" if kind is None else f"{task}-{method}-{kind}{level:g}"
+
+
+def experiments(config: dict) -> dict[str, Experiment]:
+    """Expand the grid of a configuration (see config/README.md) into its experiments, by name.
+
+    `config["tasks"][task]` gives `methods`, `levels` and optional `model` and `training` overrides; `config["budget"]`
+    names one of `BUDGETS`; `config["model"]` and `config["training"]` override all tasks.
+
+    Raises
+    ------
+    GroupSCError
+        For an unknown task, method, budget or key, naming the ones that exist.
+    """
+    budget = config.get("budget", "fast")
+    _require(budget in BUDGETS, f"there is no training budget {budget!r}; choose one of {', '.join(BUDGETS)}")
+    found = {}
+    for task, grid in config["tasks"].items():
+        _require(task in TASKS, f"there is no task {task!r}; choose one of {', '.join(TASKS)}")
+        for method in grid["methods"]:
+            _require(method in METHODS, f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+            model = {
+                **TASK_MODELS[task],
+                **config.get("model", {}),
+                **grid.get("model", {}),
+                "penalty": PENALTIES[method],
+            }
+            training = {
+                "dataset": TASK_TRAINING_SETS[task],
+                **BUDGETS[budget][method],
+                **config.get("training", {}),
+                **grid.get("training", {}),
+            }
+            for level in grid.get("levels") or [None]:
+                name = experiment_name(task, method, level)
+                found[name] = Experiment(
+                    name=name,
+                    task=task,
+                    method=method,
+                    level=level,
+                    model=_strict(ModelConfig, model),
+                    training=_strict(TrainingConfig, training),
+                )
+    return found
+
+
+def model_from_dict(values: dict) -> ModelConfig:
+    """A model configuration from a mapping; an unknown key is an error."""
+    return _strict(ModelConfig, values)
+
+
+def experiment_from_dict(values: dict) -> Experiment:
+    """Inverse of `dataclasses.asdict`; an unknown key is an error."""
+    values = dict(values)
+    values["model"] = _strict(ModelConfig, values.get("model") or {})
+    values["training"] = _strict(TrainingConfig, values.get("training") or {})
+    return _strict(Experiment, values)
+
+
+def read_experiment(path) -> Experiment:
+    """Read one experiment from the YAML file that `write_experiment` made.
+
+    Raises
+    ------
+    GroupSCError
+        When the file is missing, is no YAML mapping, or has a key that no experiment has.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise GroupSCError(
+            f"{path} can't be read as an experiment ({error}); make it with `groupsc experiment`"
+        ) from error
+    _require(isinstance(values, dict), f"{path} holds no experiment; make one with `groupsc experiment`")
+    return experiment_from_dict(values)
+
+
+def write_experiment(path, experiment: Experiment) -> None:
+    """Write one experiment, every default spelled out, to a YAML file."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(yaml.safe_dump(dataclasses.asdict(experiment), sort_keys=False))
+
+
+def _strict(kind, values: dict):
+    known = {f.name for f in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - known)
+    _require(not unknown, f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise GroupSCError(f"{kind.__name__} is incomplete or mistyped: {error}") from error
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise GroupSCError(sentence)

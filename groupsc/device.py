@@ -1,0 +1,63 @@
+"""What the machine has: the device to compute on and the type of its fast matrix products."""
+
+from __future__ import annotations
+
+import functools
+import platform
+
+import torch
+
+from groupsc.errors import GroupSCError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called `name`; "auto" takes the GPU when there is one.
+
+    Raises
+    ------
+    GroupSCError
+        When the device does not exist on this machine.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise GroupSCError(f"this machine has no device {name!r}; choose auto or cpu") from error
+    return device
+
+
+def fast_products(device: torch.device, precision: str = "auto") -> torch.dtype:
+    """Type of matrix products: bfloat16 where the device multiplies it faster than float32, unless `precision` says
+    otherwise."""
+    if precision != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    return torch.bfloat16 if _processor_has_bfloat16() else torch.float32
+
+
+def device_name(device: torch.device) -> str:
+    """Name of the GPU or processor, as it is written into rows and model cards."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor_name()}, {torch.get_num_threads()} threads"
+
+
+@functools.cache
+def _processor_has_bfloat16() -> bool:
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+@functools.cache
+def _processor_name() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,1 @@
+"""The unrolled sparse coder and its three penalties."""

@@ -1,0 +1,148 @@
+"""The trainable non-local sparse coder: Algorithm 1 of the paper, for every penalty, channel count and task.
+
+Symbols, as in the paper (patches and codes are rows here):
+
+    Y      centred patches of the degraded image, (b, N, m); mu their means (b, N, 1)
+    M      1 where a patch entry was measured, (b, N, m); None when all were
+    A      codes, (b, N, p)
+    D C W  dictionary, encoder (used as Cᵀ), decoder, (m, p)
+    Λ      `thresholds`, (K, p), one row a step
+    κ      `kappa`, (R, m), weights of the learned distance; ν = sigmoid(`nu_logit`), the blend of a refresh
+    Σ      `Sigma`, (b, N, N) [source, target], similarities
+    γ      softplus(`gamma`), CSR's pull towards β
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from groupsc.config import ModelConfig
+from groupsc.errors import GroupSCError
+from groupsc.models.penalties import L1, Centralised, GroupLasso
+from groupsc.models.similarity import similarity, window_mask
+from groupsc.ops import unrolled
+from groupsc.ops.patches import average, extract
+
+FIRST_THRESHOLD = 0.02
+FIRST_NU_LOGIT = 1.0
+FIRST_GAMMA = 0.1
+
+
+class SparseCoder(nn.Module):
+    """Unrolled sparse coder with a trainable ℓ1, CSR or GroupSC prior (Lecouat, Ponce, Mairal, 2020).
+
+    Parameters
+    ----------
+    config : ModelConfig
+    dictionary : Tensor (m, p), optional
+        First value of D, C and W (section 3.6). Left out, Gaussian columns normalised by their largest singular value.
+    """
+
+    def __init__(self, config: ModelConfig, *, dictionary: Tensor | None = None):
+        super().__init__()
+        self.config = config
+        m, p = config.dimension, config.atoms
+        if dictionary is None:
+            dictionary = torch.randn(m, p, generator=torch.Generator().manual_seed(0))
+            dictionary = dictionary / torch.linalg.matrix_norm(dictionary, 2)
+        if dictionary.shape != (m, p):
+            raise GroupSCError(
+                f"the dictionary is {tuple(dictionary.shape)}, the model needs {(m, p)}; learn one for this model"
+            )
+        self.D, self.C, self.W = (nn.Parameter(dictionary.clone()) for _ in range(3))
+        self.thresholds = nn.Parameter(torch.full((config.steps, p), FIRST_THRESHOLD))
+        if config.penalty != "l1":
+            refreshes = len(config.refreshes)
+            self.kappa = nn.Parameter(torch.ones(1 if config.shared_similarity else refreshes + 1, m))
+            self.nu_logit = nn.Parameter(torch.full((1 if config.shared_similarity else refreshes,), FIRST_NU_LOGIT))
+        if config.penalty == "csr":
+            self.gamma = nn.Parameter(torch.tensor([FIRST_GAMMA]).expm1().log())
+
+    @property
+    def number_of_parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def penalty(self) -> L1 | Centralised | GroupLasso:
+        if self.config.penalty == "csr":
+            return Centralised(functional.softplus(self.gamma))
+        return GroupLasso() if self.config.penalty == "group" else L1()
+
+    def forward(self, image: Tensor, mask: Tensor | None = None, *, products: torch.dtype | None = None) -> Tensor:
+        """Restore an image as given, one block or small image at a time: all its patches within the window see each
+        other.
+
+        Parameters
+        ----------
+        image : Tensor (b, c, H, W), floating
+            Degraded image in [0, 1]; zeros where nothing was measured.
+        mask : Tensor (b or 1, c, H, W), optional
+            1 where a value was measured (equation 16).
+        products : torch.dtype, optional
+            Compute by the fast path, with matrix products in this type; left out, by plain operations in the image's
+            type.
+
+        Returns
+        -------
+        Tensor (b, c, H, W)
+            Neither clipped nor with the measured values put back.
+        """
+        config = self.config
+        height, width = image.shape[-2:]
+        patches = extract(image, config.patch)
+        mu = patches.mean(-1, keepdim=True)
+        Y = patches - mu
+        M = None if mask is None else extract(mask.to(image.dtype).expand_as(image), config.patch)
+        A, similarities = None, None
+        starts = (0, *config.refreshes)
+        for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.steps), strict=True)):
+            if config.penalty != "l1":
+                estimate = Y if A is None else self._estimate(A, mu, height, width)
+                similarities = self._refresh(
+                    similarities, estimate, number, height, width, mosaic=mask is not None, products=products
+                )
+            A = self._iterate(A, Y, M, self.thresholds[first:last], similarities, products)
+        return average(A.to(Y.dtype) @ self.W.T + mu, height, width, config.patch)
+
+    def _estimate(self, A: Tensor, mu: Tensor, height: int, width: int) -> Tensor:
+        """Centred patches of the current estimate, averaged over overlaps when the model does so, (b, N, m)."""
+        E = A.to(mu.dtype) @ self.W.T
+        if self.config.average_refresh:
+            E = extract(average(E + mu, height, width, self.config.patch), self.config.patch) - mu
+        return E
+
+    def _refresh(self, similarities, E, number, height, width, *, mosaic, products):
+        """Σ, or on the fast path Σ and its mass, after similarity number `number` (0: the initial one) of features
+        E."""
+        kappa = self.kappa[min(number, len(self.kappa) - 1)]
+        F = E * kappa
+        if mosaic and number == 0:
+            F = F.unflatten(-1, (self.config.channels, -1)).sum(-2)
+        side = self.config.patch - 1
+        inside = window_mask(height - side, width - side, self.config.window, device=E.device)
+        nu = None if number == 0 else torch.sigmoid(self.nu_logit[min(number - 1, len(self.nu_logit) - 1)])
+        if products is not None:
+            return unrolled.blended_similarity(similarities and similarities[0], F, nu, inside, products)
+        fresh = similarity(F, torch.ones_like(F[0, 0]), inside)
+        return fresh if number == 0 else (1 - nu) * similarities + nu * fresh
+
+    def _iterate(self, A, Y, M, thresholds, similarities, products):
+        """The steps between two refreshes, one a row of `thresholds`."""
+        penalty = self.penalty
+        if products is None:
+            for lam in thresholds:
+                R = Y if A is None else Y - A @ self.D.T
+                if M is not None and (A is not None or penalty.first_step_masked):
+                    R = M * R
+                B = R @ self.C if A is None else A + R @ self.C
+                A = penalty.prox(B, A, lam, similarities)
+            return A
+        Y, D, C = (x.to(products) for x in (Y, self.D, self.C))
+        M = None if M is None else M.to(products)
+        if isinstance(penalty, L1):
+            return unrolled.soft_steps(A, Y, M, D, C, thresholds)
+        if isinstance(penalty, GroupLasso):
+            return unrolled.group_steps(A, Y, M, D, C, thresholds, *similarities)
+        return unrolled.csr_steps(A, Y, M, D, C, thresholds, *similarities, penalty.gamma)

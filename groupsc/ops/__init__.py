@@ -1,0 +1,1 @@
+"""Pure tensor functions: patches, proximal operators, windows."""

@@ -1,0 +1,118 @@
+"""Pointwise chains of the unrolled steps and their derivatives, compiled to single kernels where that pays.
+
+Symbols as in `groupsc.ops.unrolled`. Chains compute in the type of Λ (float32 under bfloat16 products) and return
+tensors of the codes' size in the type of the codes.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import shutil
+
+import torch
+from torch import Tensor
+
+from groupsc.ops.prox import NORM_EPSILON, csr_prox
+
+COMPILED_SIZE = 2**18
+"""Entries of one sample's tensor from which on a compiled chain pays."""
+
+
+def fused(chain, tensor: Tensor, *, training: bool):
+    """`chain`, compiled to one kernel where reading and writing tensors of the size of `tensor` is what it costs.
+
+    Compilation takes seconds, so it serves training on tensors of real size, on machines with a compiler.
+    """
+    worthwhile = training and tensor[0].numel() >= COMPILED_SIZE
+    return _compiled(chain) if worthwhile and _can_compile(tensor.device.type) else chain
+
+
+def soft(B, lam):
+    return (torch.sign(B) * torch.relu(B.abs() - lam)).to(B.dtype)
+
+
+def soft_backward(dA, A):
+    dB = torch.where(A != 0, dA, 0)
+    return dB, -(torch.sign(A).to(wide(A)) * dB).sum((0, 1))
+
+
+def shrink(B, G, lam, weight):
+    scale = torch.relu(1 - lam * weight * torch.rsqrt(G.to(lam.dtype) + NORM_EPSILON))
+    return (scale * B).to(B.dtype)
+
+
+def shrink_backward(dA, B, G, lam, weight):
+    """B² (b, N, p); gradients of G, of B by the product alone, of λ (p,) and of the weight (b, N)."""
+    B_wide, dA_wide = B.to(lam.dtype), dA.to(lam.dtype)
+    G_wide = G.to(lam.dtype) + NORM_EPSILON
+    inverse = torch.rsqrt(G_wide)
+    scale = 1 - lam * weight * inverse
+    X = torch.where(scale > 0, dA_wide * B_wide * inverse, 0)
+    dG = 0.5 * lam * weight * X / G_wide
+    dB = dA_wide * torch.relu(scale)
+    return B_wide.square().to(B.dtype), dG.to(B.dtype), dB.to(B.dtype), -(weight * X).sum((0, 1)), -(lam * X).sum(-1)
+
+
+def csr(u, H, mass, lam, gamma):
+    """Prox of CSR, its β = H / mass."""
+    beta = H.to(lam.dtype) / mass.unsqueeze(-1)
+    return csr_prox(u.to(lam.dtype), beta, lam, gamma).to(u.dtype)
+
+
+def csr_backward(dA, u, H, mass, lam, gamma):
+    """Gradients of u and H (b, N, p), of the mass (b, N), of λ (p,) and of γ (1,)."""
+    beta = H.to(lam.dtype) / mass.unsqueeze(-1)
+    shift = beta + lam * torch.sign(beta)
+    v = u.to(lam.dtype) - shift
+    inner = torch.sign(v) * torch.relu(v.abs() - lam * gamma) + shift
+    dinner = torch.where(inner.abs() > lam, dA.to(lam.dtype), 0)
+    dv = torch.where(v.abs() > lam * gamma, dinner, 0)
+    dbeta = dinner - dv
+    dproduct = -torch.sign(v) * dv
+    drow = (gamma * dproduct + torch.sign(beta) * dbeta - torch.sign(inner) * dinner).sum((0, 1))
+    dH = dbeta / mass.unsqueeze(-1)
+    dgamma = (lam * dproduct).sum((0, 1)).sum().reshape(1)
+    return dv.to(u.dtype), dH.to(u.dtype), -(dH * beta).sum(-1), drow, dgamma
+
+
+def norm_backward(dB, B, dS):
+    return (dB + 2 * B * dS).to(B.dtype)
+
+
+def blend(Sigma, gram, norms, nu, mask, products):
+    distance = norms[:, :, None] + norms[:, None, :] - 2 * gram
+    fresh = torch.exp(-torch.relu(distance)) * mask
+    blended = fresh if Sigma is None else torch.lerp(Sigma.to(fresh.dtype), fresh, nu)
+    blended = blended.to(products)
+    return blended, blended.sum(1, dtype=norms.dtype)
+
+
+def blend_backward(Sigma, gram, norms, nu, mask, dSigma, dmass):
+    """T, the gradient of the distances (b, N, N); gradients of the Σ before and of ν."""
+    distance = norms[:, :, None] + norms[:, None, :] - 2 * gram
+    fresh = torch.exp(-torch.relu(distance)) * mask
+    total = dSigma.to(norms.dtype) + dmass[:, None, :]
+    T = torch.where(distance > 0, -fresh * total, 0)
+    if Sigma is None:
+        return T.to(dSigma.dtype), None, None
+    dnu = ((fresh - Sigma.to(norms.dtype)) * total).sum((1, 2)).sum()
+    return (nu * T).to(dSigma.dtype), ((1 - nu) * total).to(dSigma.dtype), dnu
+
+
+def wide(x: Tensor) -> torch.dtype:
+    """The type in which a chain over `x` computes."""
+    return torch.float32 if x.dtype == torch.bfloat16 else x.dtype
+
+
+@functools.cache
+def _compiled(chain):
+    # One run meets several shapes a chain: micro-batches, validation blocks, with and without a Σ before.
+    torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+    return torch.compile(chain, dynamic=False)
+
+
+@functools.cache
+def _can_compile(kind: str) -> bool:
+    compiler = any(shutil.which(name) for name in ("c++", "g++", "clang++"))
+    return compiler and (kind == "cpu" or importlib.util.find_spec("triton") is not None)

@@ -1,0 +1,101 @@
+"""The coder: plain path against fast path and finite differences, its properties, and a naive implementation."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from groupsc.config import ModelConfig
+from groupsc.errors import GroupSCError
+from groupsc.models.coder import SparseCoder
+
+PENALTIES = ["l1", "csr", "group"]
+
+
+def small_coder(**options) -> SparseCoder:
+    """A coder of a few hundred parameters, all of them perturbed, in float64."""
+    config = ModelConfig(**{"patch": 3, "atoms": 12, "steps": 5, "window": 5, "refresh": 2, **options})
+    model = SparseCoder(config).double()
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.05 * torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
+    return model
+
+
+def small_input(channels: int, masked: bool, *, batch: int = 2):
+    generator = torch.Generator().manual_seed(11)
+    image = torch.rand(batch, channels, 9, 8, generator=generator, dtype=torch.float64)
+    if not masked:
+        return image, None
+    mask = (torch.rand(1, channels, 9, 8, generator=generator) > 0.4).double()
+    return image * mask, mask
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_fast_path_equals_the_plain_one(penalty, channels, masked):
+    model = small_coder(penalty=penalty, channels=channels)
+    image, mask = small_input(channels, masked)
+    results = []
+    for products in (None, torch.float64):
+        model.zero_grad()
+        output = model(image, mask, products=products)
+        (output - 0.5).square().sum().backward()
+        results.append([output.detach(), *(parameter.grad.clone() for parameter in model.parameters())])
+    for plain, fast in zip(*results, strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("products", [None, torch.float64], ids=["plain", "fast"])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_gradients_are_finite_differences(penalty, products):
+    model = small_coder(penalty=penalty, atoms=4, steps=3, refresh=1)
+    names = [name for name, _ in model.named_parameters()]
+    image, _ = small_input(1, False, batch=1)
+    image = image[..., :5, :5]
+
+    def output(*parameters):
+        values = dict(zip(names, parameters, strict=True))
+        return torch.func.functional_call(model, values, (image,), {"products": products})
+
+    inputs = tuple(parameter.detach().clone().requires_grad_() for parameter in model.parameters())
+    assert torch.autograd.gradcheck(output, inputs, eps=1e-7, atol=1e-5)
+
+
+def test_bfloat16_products_change_little():
+    model = small_coder(penalty="group", patch=5, atoms=32).float()
+    image = torch.rand(1, 1, 20, 20, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        difference = model(image, products=torch.bfloat16) - model(image)
+    assert difference.abs().max() < 5e-3
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_a_constant_shift_passes_through(penalty):
+    """Patches are centred, so the mean of the image takes no part in the coding."""
+    model = small_coder(penalty=penalty)
+    image, _ = small_input(1, False)
+    torch.testing.assert_close(model(image + 0.25), model(image) + 0.25)
+
+
+def test_number_of_parameters_of_the_paper():
+    """Tables 3 and 4: 68k parameters for gray, 119k for colour."""
+    counted = {
+        (channels, penalty): SparseCoder(
+            ModelConfig(channels=channels, patch=patch, penalty=penalty)
+        ).number_of_parameters
+        for channels, patch in ((1, 9), (3, 7))
+        for penalty in PENALTIES
+    }
+    assert {round(number / 1000) for (channels, _), number in counted.items() if channels == 1} == {68}
+    assert {round(number / 1000) for (channels, _), number in counted.items() if channels == 3} == {119}
+
+
+def test_first_values_are_the_dictionary():
+    dictionary = torch.rand(9, 12)
+    model = SparseCoder(ModelConfig(patch=3, atoms=12), dictionary=dictionary)
+    assert all(torch.equal(matrix, dictionary) for matrix in (model.D, model.C, model.W))
+    with pytest.raises(GroupSCError, match="learn one for this model"):
+        SparseCoder(ModelConfig(patch=3, atoms=13), dictionary=dictionary)
