@@ -1,0 +1,63 @@
+"""Image files to float arrays and back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from groupsc.errors import GroupSCError
+
+MODES = {1: "L", 3: "RGB"}
+
+
+def read_image(path, *, channels: int | None = None) -> np.ndarray:
+    """Read an image file as float32 (c, H, W) in [0, 1].
+
+    Parameters
+    ----------
+    channels : {1, 3}, optional
+        1: gray, of a colour file its ITU-R 601 luma rounded to 8 bits (Pillow's "L"); 3: RGB; left out, as stored.
+
+    Raises
+    ------
+    GroupSCError
+        When the file is missing, truncated or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            mode = MODES[channels] if channels else ("L" if image.mode in ("1", "L") else "RGB")
+            pixels = np.asarray(image.convert(mode), dtype=np.float32) / 255
+    except FileNotFoundError as error:
+        raise GroupSCError(f"{path} does not exist; fetch it with `groupsc fetch`, or correct the path") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise GroupSCError(
+            f"{path} can't be read as an image ({error}); fetch it again or choose another file"
+        ) from error
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def write_image(path, image) -> None:
+    """Write (c, H, W) in [0, 1], clipped and rounded to 8 bits, as a PNG that is at every moment absent, old or
+    complete.
+
+    Raises
+    ------
+    GroupSCError
+        When the image has neither 1 nor 3 channels, or the file can't be written.
+    """
+    path, image = Path(path), np.asarray(image)
+    if image.ndim != 3 or image.shape[0] not in MODES:
+        raise GroupSCError(f"an image of shape {image.shape} can't be written; it must be (1 or 3, H, W)")
+    pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(partial, "PNG")
+        os.replace(partial, path)
+    except OSError as error:
+        raise GroupSCError(f"{path} can't be written ({error}); free some space or choose another folder") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,24 @@
+"""The small tables that the package stands on: `registry.csv`, `sources.csv`, `published.csv`."""
+
+from pathlib import Path
+
+from groupsc.errors import GroupSCError
+
+_PACKAGE = Path(__file__).resolve().parent
+_PLACES = (_PACKAGE.parent / "data", _PACKAGE / "_data")
+"""A checkout keeps the tables in `data/`; a wheel carries a copy inside the package."""
+
+
+def data_file(name: str) -> Path:
+    """Find a table by its file name, in the checkout or in the installed package.
+
+    Raises
+    ------
+    GroupSCError
+        When neither has it.
+    """
+    for place in _PLACES:
+        if (place / name).is_file():
+            return place / name
+    cure = f"get it back with `git checkout -- data/{name}` or install groupsc again"
+    raise GroupSCError(f"{name} is missing from {_PLACES[0]}; {cure}")
