@@ -1,0 +1,113 @@
+"""Block mode: padding and averaging against golden arrays and a naive loop, masks, odd sizes, errors."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from groupsc.config import ModelConfig
+from groupsc.degradations import bayer_mask
+from groupsc.errors import GroupSCError
+from groupsc.models.coder import SparseCoder
+from groupsc.ops.patches import counts
+from groupsc.restore import blockwise, restore
+
+
+def affine_blocks(side: int):
+    """The known map that replaces a model in the golden arrays; it depends on the number of the block."""
+    place = torch.arange(side, dtype=torch.float64)
+    pattern = 5e-4 * place[:, None] - 3e-4 * place + 1e-5 * place[:, None] * place
+    number = 0
+
+    def function(blocks, masks):
+        nonlocal number
+        indices = torch.arange(number, number + len(blocks), dtype=torch.float64)
+        number += len(blocks)
+        return blocks + 1e-3 * indices[:, None, None, None] + pattern
+
+    return function
+
+
+@pytest.mark.parametrize("patch", [7, 9])
+@pytest.mark.parametrize("stride", [10, 12, 14, 24, 48])
+def test_blocks_of_the_golden_arrays(shared, stride, patch):
+    arrays = np.load(shared / "golden" / "blocks_affine.npz")
+    side = json.loads(str(arrays["config_json"]))["block"]
+    image = torch.from_numpy(arrays["input"])
+    found = blockwise(affine_blocks(side), image, None, side=side, stride=stride, patch=patch, together=7)
+    np.testing.assert_allclose(found.numpy(), arrays[f"output_k{patch}_stride{stride}"], rtol=0, atol=1e-12)
+
+
+def naive_blocks(function, image: np.ndarray, side: int, stride: int, weight: np.ndarray) -> np.ndarray:
+    height, width = image.shape
+    padded = np.pad(image, side - 1, mode="reflect")
+    padded = np.pad(padded, [(0, stride - (length - side) % stride) for length in padded.shape], mode="reflect")
+    total, weights = np.zeros_like(padded), np.zeros_like(padded)
+    for top in range(0, padded.shape[0] - side + 1, stride):
+        for left in range(0, padded.shape[1] - side + 1, stride):
+            block = padded[top : top + side, left : left + side]
+            total[top : top + side, left : left + side] += weight * function(block)
+            weights[top : top + side, left : left + side] += weight
+    inside = slice(side - 1, side - 1 + height), slice(side - 1, side - 1 + width)
+    return total[inside] / weights[inside]
+
+
+@pytest.mark.parametrize("shape", [(13, 22), (5, 4), (8, 8)])
+@pytest.mark.parametrize("stride", [3, 5, 8])
+def test_blocks_against_a_naive_loop(shape, stride):
+    side, patch = 8, 3
+    image = torch.rand(shape, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    ramp = torch.linspace(0, 1, side, dtype=torch.float64)
+    found = blockwise(
+        lambda blocks, masks: blocks**2 + ramp,
+        image[None, None],
+        None,
+        side=side,
+        stride=stride,
+        patch=patch,
+        together=4,
+    )
+    weight = counts(side, side, patch, dtype=torch.float64).numpy()
+    expected = naive_blocks(lambda block: block**2 + ramp.numpy(), image.numpy(), side, stride, weight)
+    np.testing.assert_allclose(found[0, 0].numpy(), expected, rtol=0, atol=1e-12)
+
+
+def test_a_bayer_mask_stays_one_under_padding():
+    """Every block that the function sees has R, G, G, B in each 2×2 cell, with values exactly where the mask is 1."""
+    image = torch.rand(1, 3, 11, 14, generator=torch.Generator().manual_seed(1)) + 0.1
+    mask = bayer_mask(11, 14)
+
+    def check(blocks, masks):
+        cells = masks.unfold(2, 2, 1).unfold(3, 2, 1).sum((-1, -2))
+        assert torch.equal(cells[:, 0], torch.ones_like(cells[:, 0]))
+        assert torch.equal(cells[:, 1], torch.full_like(cells[:, 1], 2))
+        assert torch.equal(cells[:, 2], torch.ones_like(cells[:, 2]))
+        assert torch.equal(blocks != 0, masks != 0)
+        return blocks
+
+    found = blockwise(check, image * mask, mask[None].expand_as(image), side=8, stride=3, patch=3, together=5)
+    torch.testing.assert_close(found, image * mask)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
+def test_block_size_in_one_call_does_not_matter_and_small_images_work(penalty):
+    model = SparseCoder(ModelConfig(patch=3, atoms=8, steps=4, window=6, refresh=2, penalty=penalty)).double()
+    image = torch.rand(1, 1, 10, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    found = restore(model, image, stride=4)
+    alone = blockwise(lambda b, m: model(b), image, None, side=8, stride=4, patch=3, together=100)
+    torch.testing.assert_close(found, alone.detach())
+
+
+def test_errors_say_what_to_do():
+    model = SparseCoder(ModelConfig(patch=5, atoms=8, steps=2, window=6))
+    with pytest.raises(GroupSCError, match="smaller than a 5×5 patch"):
+        restore(model, torch.zeros(1, 1, 4, 30))
+    with pytest.raises(GroupSCError, match=r"wants an image \(1, 1, H, W\)"):
+        restore(model, torch.zeros(1, 3, 30, 30))
+    with pytest.raises(GroupSCError, match="choose 1 to 10 pixels"):
+        restore(model, torch.zeros(1, 1, 30, 30), stride=11)
+    with pytest.raises(GroupSCError, match="choose one of block"):
+        restore(model, torch.zeros(1, 1, 30, 30), mode="magic")
