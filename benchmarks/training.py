@@ -1,0 +1,134 @@
+"""Seconds of one training step: the fast path beside plain float32, and beside what the machine multiplies at best.
+
+    python benchmarks/training.py [--batch 4] [--plain-batch 4] [--output results/bench/training.json]
+
+One step is forward and backward of the paper's model (block 56, 256 atoms, 24 steps) on random crops with noise. Plain
+is `SparseCoder.forward` as it reads, differentiated by autograd in float32; fast is `groupsc.ops.unrolled`,
+micro-batched as training does it. Both run in this process, one after the other, with the same threads and allocator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+from groupsc.config import BLOCK, PENALTIES, TASK_MODELS, ModelConfig
+from groupsc.device import device_name, fast_products, pick_device
+from groupsc.models.coder import SparseCoder
+from groupsc.version import code_version
+
+
+def arithmetic(config: ModelConfig) -> float:
+    """Floating-point operations of one forward and backward pass of one block, matrix products only."""
+    N = (BLOCK - config.patch + 1) ** 2
+    m, p, K = config.dimension, config.atoms, config.steps
+    linear = (2 * K - 1) * 2 * N * m * p
+    norms = (
+        K * 2 * N * N * p if config.penalty == "group" else (K - 1) * 2 * N * N * p if config.penalty == "csr" else 0
+    )
+    similarities = 0 if config.penalty == "l1" else (1 + len(config.refreshes)) * 2 * N * N * m
+    return 3 * (linear + norms + similarities)
+
+
+def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Best rate of a square matrix product on this machine, in FLOP/s."""
+    side = 8192 if device.type == "cuda" else 2048
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    return 2 * side**3 / seconds(lambda: a @ b, device, repetitions=7)
+
+
+def seconds(function, device: torch.device, *, repetitions: int) -> float:
+    """Median seconds of a call after one that is not counted."""
+    times = []
+    for _ in range(repetitions + 1):
+        began = time.perf_counter()
+        function()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[1:])
+
+
+def step_seconds(config: ModelConfig, batch: int, micro_batch: int, products, device, *, repetitions: int) -> float:
+    """Seconds of forward and backward of `batch` blocks, `micro_batch` at a time."""
+    model = SparseCoder(config).to(device)
+    clean = torch.rand(batch, config.channels, BLOCK, BLOCK, device=device)
+    noisy = clean + 25 / 255 * torch.randn_like(clean)
+
+    def step():
+        model.zero_grad(set_to_none=True)
+        for x, y in zip(clean.split(micro_batch), noisy.split(micro_batch), strict=True):
+            (model(y, products=products) - x).square().sum().backward()
+
+    step()
+    return seconds(step, device, repetitions=repetitions)
+
+
+def measure(task: str, method: str, batch: int, plain_batch: int, device: torch.device, repetitions: int) -> dict:
+    """One row: seconds of both paths per step of `batch` blocks, achieved rate and share of the machine's rate."""
+    config = ModelConfig(**{**TASK_MODELS[task], "penalty": PENALTIES[method]})
+    products = fast_products(device)
+    micro = batch if device.type == "cuda" else 1
+    fast = step_seconds(config, batch, micro, products, device, repetitions=repetitions)
+    plain = (
+        step_seconds(config, plain_batch, plain_batch, None, device, repetitions=max(1, repetitions // 2))
+        * batch
+        / plain_batch
+    )
+    work = arithmetic(config) * batch
+    return {
+        "task": task,
+        "method": method,
+        "batch": batch,
+        "plain_batch": plain_batch,
+        "fast_seconds": fast,
+        "plain_seconds": plain,
+        "ratio": plain / fast,
+        "gflop": work / 1e9,
+        "gflop_per_second": work / fast / 1e9,
+        "share_of_matmul_rate": work / fast / matmul_rate(device, products),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--plain-batch", type=int)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--rows", nargs="+", default=["gray-groupsc", "gray-csr", "gray-sc", "color-groupsc"])
+    parser.add_argument("--output", type=Path, default=Path("results/bench/training.json"))
+    options = parser.parse_args()
+    device = pick_device(options.device)
+    batch = options.batch or (32 if device.type == "cuda" else 4)
+    products = fast_products(device)
+    report = {
+        "device": device_name(device),
+        "torch": torch.__version__,
+        "code_version": code_version(),
+        "products": str(products),
+        "matmul_gflop_per_second": {str(t): matmul_rate(device, t) / 1e9 for t in {torch.float32, products}},
+        "rows": [],
+    }
+    print(f"{report['device']}; matrix products, GFLOP/s: {report['matmul_gflop_per_second']}")
+    print("task   method   batch  plain s  fast s  ratio  GFLOP/s  of matmul rate")
+    for name in options.rows:
+        task, method = name.split("-")
+        row = measure(task, method, batch, options.plain_batch or min(batch, 4), device, options.repetitions)
+        report["rows"].append(row)
+        print(
+            f"{task:6} {method:8} {batch:5} {row['plain_seconds']:8.3f} {row['fast_seconds']:7.4f} {row['ratio']:6.1f} "
+            f"{row['gflop_per_second']:8.0f}  {row['share_of_matmul_rate']:.0%}",
+            flush=True,
+        )
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

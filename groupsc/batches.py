@@ -1,0 +1,102 @@
+"""Training batches: random crops of clean images and their degraded versions, a pure function of (seed, step).
+
+Nothing is carried from one step to the next, so a run that goes on after a stop, or is spread over several processes,
+sees the very same crops and noise.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from groupsc.config import Experiment
+from groupsc.data import load_images
+from groupsc.degradations import bayer_mask, degrade
+from groupsc.errors import GroupSCError
+
+BAYER_PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
+
+
+class Batches:
+    """Batches of one experiment's task.
+
+    Parameters
+    ----------
+    images : sequence of Tensor (c, H, W)
+        Clean images in [0, 1].
+    experiment : Experiment
+        Gives task, level, crop, batch and seed.
+    """
+
+    def __init__(self, images, experiment: Experiment):
+        self.task, self.level = experiment.task, experiment.level
+        self.crop, self.batch, self.seed = experiment.training.crop, experiment.training.batch, experiment.training.seed
+        small = [tuple(image.shape) for image in images if min(image.shape[-2:]) < self.crop]
+        if not images or small:
+            raise GroupSCError(
+                f"{len(small)} of {len(images)} training images are smaller than a crop of side {self.crop}; "
+                "choose a training set with larger images, or a smaller crop"
+            )
+        self.clean = list(images)
+        # JPEG's 8×8 grid belongs to the whole image, so crops at random places see it at every phase.
+        self.degraded = (
+            [degrade(image, "jpeg", self.level, None)[0] for image in images] if self.task == "jpeg" else None
+        )
+
+    def at(self, step: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Clean crops, degraded crops (both (batch, c, crop, crop)) and the Bayer masks or None, of one step."""
+        generator = torch.Generator().manual_seed(self.seed * 2**32 + step)
+        draws = torch.randint(2**31, (self.batch, 6), generator=generator).tolist()
+        clean = torch.stack([self._cut(self.clean, draw) for draw in draws])
+        if self.task == "jpeg":
+            return clean, torch.stack([self._cut(self.degraded, draw) for draw in draws]), None
+        if self.task == "mosaic":
+            phases = [BAYER_PHASES[draw[5] % 4] for draw in draws]
+            mask = torch.stack([bayer_mask(self.crop, self.crop, offset=phase) for phase in phases])
+            return clean, clean * mask, mask
+        degraded, mask = degrade(clean, self.task, self.level, generator)
+        return clean, degraded, mask
+
+    def _cut(self, images, draw) -> Tensor:
+        image = images[draw[0] % len(images)]
+        top, left = draw[1] % (image.shape[-2] - self.crop + 1), draw[2] % (image.shape[-1] - self.crop + 1)
+        crop = image[:, top : top + self.crop, left : left + self.crop]
+        crop = torch.rot90(crop, draw[3] % 4, (1, 2))
+        return crop.flip(2) if draw[4] % 2 else crop
+
+
+def training_images(experiment: Experiment, raw) -> list[Tensor]:
+    """The clean images of the experiment's training set, (c, H, W)."""
+    return _tensors(load_images(experiment.training.dataset, raw, channels=experiment.model.channels))
+
+
+def validation_blocks(experiment: Experiment, raw, *, block: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Clean and degraded central blocks, one an image of the validation set, and their masks; the same in every run."""
+    name = experiment.training.validation
+    images = _tensors(
+        load_images(name, raw, channels=experiment.model.channels, images=experiment.training.validation_images)
+    )
+    clean = torch.stack([_center(image, block) for image in images])
+    generator = torch.Generator().manual_seed(0)
+    if experiment.task == "jpeg":
+        return (
+            clean,
+            torch.stack([_center(degrade(image, "jpeg", experiment.level, generator)[0], block) for image in images]),
+            None,
+        )
+    degraded, mask = degrade(clean, experiment.task, experiment.level, generator)
+    return clean, degraded, mask if mask is None else mask.expand_as(clean)
+
+
+def _tensors(images: dict) -> list[Tensor]:
+    return [torch.from_numpy(image) for image in images.values()]
+
+
+def _center(image: Tensor, side: int) -> Tensor:
+    height, width = image.shape[-2:]
+    if min(height, width) < side:
+        raise GroupSCError(
+            f"a validation image is {height}×{width} pixels, smaller than a block of {side}; choose larger images"
+        )
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[:, top : top + side, left : left + side]

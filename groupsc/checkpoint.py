@@ -1,0 +1,132 @@
+"""Weights and training states on disk: safetensors with metadata, written atomically, never unpickled.
+
+A weights file holds the state dict of one `SparseCoder` and, as metadata, everything its model card shows. A training
+state holds all that the next step depends on; the state before it is kept beside it until the new one is complete.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from groupsc.config import ModelConfig, model_from_dict
+from groupsc.errors import GroupSCError
+from groupsc.models.coder import SparseCoder
+
+
+def save_weights(path, model: SparseCoder, metadata: dict) -> None:
+    """Write the parameters of `model` (float32, on the CPU) and `metadata`, values JSON-encoded, to a safetensors
+    file."""
+    metadata = {**metadata, "model": dataclasses.asdict(model.config)}
+    tensors = {name: tensor.detach().to("cpu", torch.float32) for name, tensor in model.state_dict().items()}
+    write_tensors(path, tensors, metadata)
+
+
+def load_weights(path, *, device="cpu") -> tuple[SparseCoder, dict]:
+    """The coder in a weights file, ready to restore, and its metadata.
+
+    Raises
+    ------
+    GroupSCError
+        When the file is missing, damaged, or holds anything but the tensors that its model configuration asks for.
+    """
+    tensors, metadata = read_tensors(path)
+    if not isinstance(metadata.get("model"), dict):
+        raise GroupSCError(
+            f"{path} names no model configuration, so it is not a weights file of this project; choose another"
+        )
+    config: ModelConfig = model_from_dict(metadata["model"])
+    model = SparseCoder(config)
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if wanted != found:
+        raise GroupSCError(f"{path} holds {found} where its model needs {wanted}; it was altered, so fetch it again")
+    model.load_state_dict(tensors)
+    return model.to(device).requires_grad_(False).eval(), metadata
+
+
+def write_tensors(path, tensors: dict, metadata: dict) -> None:
+    """Write tensors and metadata (values JSON-encoded) so that `path` is at every moment absent, old or complete."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        encoded = {key: json.dumps(value) for key, value in metadata.items()}
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=encoded)
+        with open(partial, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        raise GroupSCError(f"{path} can't be written ({error}); free some space or choose another folder") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_tensors(path) -> tuple[dict, dict]:
+    """Tensors and decoded metadata of a file that `write_tensors` made."""
+    path = Path(path)
+    if not path.is_file():
+        raise GroupSCError(f"{path} does not exist; train the model, or fetch released weights with `dvc pull`")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise GroupSCError(
+            f"{path} is damaged or no safetensors file of this project ({error}); fetch or make it again"
+        ) from error
+
+
+def save_state(path, tensors: dict, metadata: dict) -> None:
+    """Write a training state to `path`; the state before it stays as `<path>.previous`."""
+    path = Path(path)
+    fresh = path.with_name(path.name + ".new")
+    write_tensors(fresh, tensors, metadata)
+    if path.exists():
+        os.replace(path, previous_state(path))
+    os.replace(fresh, path)
+
+
+def load_state(path) -> tuple[dict, dict] | None:
+    """The newest complete training state at `path`; None when there is none at all.
+
+    Raises
+    ------
+    GroupSCError
+        When states exist and none is readable.
+    """
+    path = Path(path)
+    kept = [candidate for candidate in (path, previous_state(path)) if candidate.exists()]
+    for number, candidate in enumerate(kept, 1):
+        try:
+            return read_tensors(candidate)
+        except GroupSCError:
+            if number == len(kept):
+                raise
+    return None
+
+
+def previous_state(path: Path) -> Path:
+    """Where the state before `path` is kept."""
+    return path.with_name(path.name + ".previous")
+
+
+def file_digest(path) -> str:
+    """sha256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def parameters_digest(model: torch.nn.Module) -> str:
+    """sha256 over names and bytes of all parameters: equal digests mean equal models, bit for bit."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,150 @@
+"""Training one experiment: a loop to read from top to bottom.
+
+Everything the next step depends on is in `state.safetensors` and every batch is a function of (seed, step), so a run
+that is stopped at any moment and called again ends with the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import torch
+import torch.distributed as distributed
+from tqdm import tqdm
+
+from groupsc.batches import Batches, training_images, validation_blocks
+from groupsc.checkpoint import load_weights, read_tensors, save_weights
+from groupsc.config import BLOCK, Experiment, TrainingConfig
+from groupsc.device import pick_device
+from groupsc.errors import GroupSCError
+from groupsc.models.coder import SparseCoder
+from groupsc.run import Run
+
+STEPS_IN_FLIGHT = 10
+"""Steps that the processor may be ahead of a GPU, so that the clock is read in time."""
+
+
+def train(
+    experiment: Experiment,
+    *,
+    raw,
+    output,
+    dictionary=None,
+    init=None,
+    max_minutes: float | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> Path | None:
+    """Train one experiment, or go on where an earlier call stopped.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    raw : path
+        Folder of the data sets.
+    output : path
+        Folder for `weights.safetensors`, `log.csv` and `state.safetensors`.
+    dictionary, init : path, optional
+        Initial dictionary, or weights to start from; parameters that `init` lacks keep their first values.
+    max_minutes : float, optional
+        Save and return after this time; the next call goes on.
+
+    Returns
+    -------
+    Path or None
+        The weights file; None when the time was over before the last step.
+
+    Raises
+    ------
+    GroupSCError
+        For missing data, a state of another configuration, memory that does not suffice, or a loss that stays
+        divergent.
+    """
+    began = time.monotonic()
+    config, output = experiment.training, Path(output)
+    weights = output / "weights.safetensors"
+    rank, processes = _process_group()
+    run = Run(experiment, first_model(experiment, dictionary, init), pick_device(device), output)
+    resumed = run.resume()
+    if resumed and run.step == config.steps and weights.exists():
+        return weights
+    if not resumed and rank == 0:
+        output.mkdir(parents=True, exist_ok=True)
+        run.log.unlink(missing_ok=True)
+    batches = Batches(training_images(experiment, raw), experiment)
+    validation = validation_blocks(experiment, raw, block=min(BLOCK, config.crop))
+    earlier_minutes, losses = run.minutes, []
+    bar = tqdm(
+        total=config.steps, initial=run.step, desc=experiment.name, unit="step", disable=not progress or rank > 0
+    )
+    while run.step < config.steps:
+        rate = learning_rate(config, run.step) * run.slowdown
+        shard = (None if x is None else x[rank::processes] for x in batches.at(run.step))
+        losses.append(run.advance(shard, rate, processes))
+        bar.update()
+        if run.step % STEPS_IN_FLIGHT == 0:
+            bar.set_postfix(
+                loss=f"{float(losses[-1]):.3f}", rate=f"{rate:.1e}", psnr=f"{run.psnr:.2f} dB", refresh=False
+            )
+        over = max_minutes is not None and _agreed(time.monotonic() - began > 60 * max_minutes, processes)
+        if run.step % config.validate_every and run.step < config.steps and not over:
+            continue
+        run.minutes = earlier_minutes + (time.monotonic() - began) / 60
+        run.validate(validation, float(torch.stack(losses).mean()), rate, write=rank == 0)
+        losses.clear()
+        if over and run.step < config.steps:
+            return None
+    bar.close()
+    if rank == 0:
+        save_weights(weights, run.averaged_model(), run.card())
+    return weights
+
+
+def first_model(experiment: Experiment, dictionary=None, init=None) -> SparseCoder:
+    """The model before the first step: from the weights `init`, else from a learned dictionary, else from noise."""
+    if dictionary is not None:
+        tensors, _ = read_tensors(dictionary)
+        if "D" not in tensors:
+            raise GroupSCError(f"{dictionary} holds no dictionary D; make one with `groupsc dictionary`")
+        dictionary = tensors["D"]
+    model = SparseCoder(experiment.model, dictionary=dictionary)
+    if init is None:
+        return model
+    start, _ = load_weights(init)
+    ours = model.state_dict()
+    taken = {name: tensor for name, tensor in start.state_dict().items() if name in ours}
+    wrong = [name for name, tensor in taken.items() if tensor.shape != ours[name].shape]
+    if wrong:
+        raise GroupSCError(
+            f"{init} has {', '.join(wrong)} of another shape than {experiment.name}; start from a model of its size"
+        )
+    model.load_state_dict({**ours, **taken})
+    return model
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """Rate of Adam at a step: the authors' decaying steps, or a linear warm-up and a cosine to zero."""
+    if config.schedule == "steps":
+        return config.rate * config.decay ** (step // config.decay_every)
+    warm = max(1, round(config.warmup * config.steps))
+    if step < warm:
+        return config.rate * (step + 1) / warm
+    return config.rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
+
+
+def _process_group() -> tuple[int, int]:
+    """Rank and number of processes; joins the group when started by torchrun."""
+    if distributed.is_torchelastic_launched() and not distributed.is_initialized():
+        distributed.init_process_group()
+    return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
+
+
+def _agreed(over: bool, processes: int) -> bool:
+    """Whether any process finds the time over."""
+    if processes == 1:
+        return over
+    flag = torch.tensor([float(over)])
+    distributed.all_reduce(flag)
+    return bool(flag)
