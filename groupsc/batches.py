@@ -13,6 +13,7 @@ from groupsc.config import Experiment
 from groupsc.data import load_images
 from groupsc.degradations import bayer_mask, degrade
 from groupsc.errors import GroupSCError
+from groupsc.randomness import seeded
 
 BAYER_PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
 
@@ -45,7 +46,7 @@ class Batches:
 
     def at(self, step: int) -> tuple[Tensor, Tensor, Tensor | None]:
         """Clean crops, degraded crops (both (batch, c, crop, crop)) and the Bayer masks or None, of one step."""
-        generator = torch.Generator().manual_seed(self.seed * 2**32 + step)
+        generator = seeded("batch", self.seed, step)
         draws = torch.randint(2**31, (self.batch, 6), generator=generator).tolist()
         clean = torch.stack([self._cut(self.clean, draw) for draw in draws])
         if self.task == "jpeg":
@@ -77,14 +78,10 @@ def validation_blocks(experiment: Experiment, raw, *, block: int) -> tuple[Tenso
         load_images(name, raw, channels=experiment.model.channels, images=experiment.training.validation_images)
     )
     clean = torch.stack([_center(image, block) for image in images])
-    generator = torch.Generator().manual_seed(0)
     if experiment.task == "jpeg":
-        return (
-            clean,
-            torch.stack([_center(degrade(image, "jpeg", experiment.level, generator)[0], block) for image in images]),
-            None,
-        )
-    degraded, mask = degrade(clean, experiment.task, experiment.level, generator)
+        compressed = [degrade(image, "jpeg", experiment.level, None)[0] for image in images]
+        return clean, torch.stack([_center(image, block) for image in compressed]), None
+    degraded, mask = degrade(clean, experiment.task, experiment.level, seeded("validation", name))
     return clean, degraded, mask if mask is None else mask.expand_as(clean)
 
 

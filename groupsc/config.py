@@ -124,7 +124,7 @@ BUDGETS = {
         "groupsc": {**_ONE_CYCLE, "steps": 5000, "validate_every": 500, "start": "sc"},
     },
     "cpu": {
-        "sc": {**_ONE_CYCLE, "steps": 2400, "batch": 16, "crop": 40, "validate_every": 300},
+        "sc": {**_ONE_CYCLE, "steps": 2000, "batch": 16, "crop": 40, "validate_every": 200},
         "csr": {**_ONE_CYCLE, "steps": 1200, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
         "groupsc": {**_ONE_CYCLE, "steps": 1200, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
     },

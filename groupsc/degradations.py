@@ -3,7 +3,6 @@ only."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from groupsc.config import TASKS
 from groupsc.errors import GroupSCError
+from groupsc.randomness import seeded
 
 BAYER_PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
 
@@ -20,8 +20,7 @@ BAYER_PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
 def noise_generator(dataset: str, image: str, level, repetition: int = 0) -> torch.Generator:
     """The generator of one degraded image: the same for every method, another for every repetition."""
     level = "none" if level is None else f"{level:g}"
-    seed = hashlib.sha256(f"{dataset}/{image}/{level}/{repetition}".encode()).digest()[:8]
-    return torch.Generator().manual_seed(int.from_bytes(seed, "big") >> 1)
+    return seeded(dataset, image, level, repetition)
 
 
 def add_noise(x: Tensor, sigma: float, generator: torch.Generator) -> Tensor:

@@ -21,7 +21,7 @@ from groupsc.models.coder import SparseCoder
 from groupsc.version import code_version
 
 LOG_COLUMNS = ("step", "minutes", "loss", "rate", "validation_psnr", "event")
-COUNTERS = ("step", "slowdown", "minutes", "best_psnr", "psnr", "loss")
+COUNTERS = ("step", "slowdown", "minutes", "best_psnr", "psnr", "loss", "steps_summed")
 SLOWEST = 1e-3
 VALIDATED_TOGETHER = 8
 
@@ -53,6 +53,7 @@ class Run:
         self.average, self.best = self._snapshot(), self._snapshot()
         self.best_psnr = self.psnr = -math.inf
         self.step, self.slowdown, self.minutes, self.loss = 0, 1.0, 0.0, math.nan
+        self.loss_sum, self.steps_summed = torch.zeros((), dtype=torch.float64, device=device), 0
 
     def advance(self, batch, rate: float, processes: int) -> Tensor:
         """One step of Adam over a batch (clean, degraded, mask or None); returns the loss, still on the device."""
@@ -69,14 +70,24 @@ class Run:
             list(self.average.values()), [p.detach() for p in self.model.parameters()], 1 - config.average
         )
         self.step += 1
+        self.loss_sum += loss
+        self.steps_summed += 1
         return loss
 
-    def validate(self, blocks, loss: float, rate: float, *, write: bool) -> None:
-        """Measure, backtrack when the model got worse, log, and save the state."""
+    def begin(self, blocks, *, write: bool) -> None:
+        """Measure the model before the first step; backtracking never falls below it."""
+        self.psnr = self.best_psnr = self.validation_psnr(blocks)
+        if write:
+            self._append((0, 0.0, "", "", self.psnr, ""))
+
+    def validate(self, blocks, rate: float, *, write: bool) -> None:
+        """Measure, backtrack when the model got worse, log the mean loss since the last time, and save the state."""
         config = self.experiment.training
-        self.loss, self.psnr = loss, self.validation_psnr(blocks)
+        self.loss, self.psnr = float(self.loss_sum / self.steps_summed), self.validation_psnr(blocks)
+        self.loss_sum.zero_()
+        self.steps_summed = 0
         event = ""
-        if not math.isfinite(loss) or not math.isfinite(self.psnr) or self.psnr < self.best_psnr - config.drop:
+        if not math.isfinite(self.loss) or not math.isfinite(self.psnr) or self.psnr < self.best_psnr - config.drop:
             self.slowdown *= config.slowdown
             event = f"back to the snapshot of {self.best_psnr:.2f} dB, rate × {self.slowdown:.3g}"
             if self.slowdown < SLOWEST:
@@ -88,7 +99,7 @@ class Run:
         elif self.psnr > self.best_psnr:
             self.best_psnr, self.best = self.psnr, self._snapshot()
         if write:
-            self._append((self.step, round(self.minutes, 3), loss, rate, self.psnr, event))
+            self._append((self.step, round(self.minutes, 3), self.loss, rate, self.psnr, event))
             self.save()
 
     def validation_psnr(self, blocks) -> float:
@@ -132,6 +143,7 @@ class Run:
             for key, value in self.optimizer.state[p].items():
                 parts.setdefault(f"adam.{key}", {})[name] = value
         tensors = {f"{part}.{name}": tensor.cpu() for part, named in parts.items() for name, tensor in named.items()}
+        tensors["loss_sum"] = self.loss_sum.cpu()
         counters = {name: getattr(self, name) for name in COUNTERS}
         save_state(self.state, tensors, {**counters, "experiment": dataclasses.asdict(self.experiment)})
 
@@ -147,6 +159,7 @@ class Run:
             )
         for name in COUNTERS:
             setattr(self, name, counters[name])
+        self.loss_sum.copy_(tensors["loss_sum"])
         for name, p in self.model.named_parameters():
             self.average[name].copy_(tensors[f"average.{name}"])
             self.best[name].copy_(tensors[f"best.{name}"])

@@ -75,25 +75,25 @@ def train(
         run.log.unlink(missing_ok=True)
     batches = Batches(training_images(experiment, raw), experiment)
     validation = validation_blocks(experiment, raw, block=min(BLOCK, config.crop))
-    earlier_minutes, losses = run.minutes, []
+    if not resumed:
+        run.begin(validation, write=rank == 0)
+    earlier_minutes = run.minutes
     bar = tqdm(
         total=config.steps, initial=run.step, desc=experiment.name, unit="step", disable=not progress or rank > 0
     )
     while run.step < config.steps:
         rate = learning_rate(config, run.step) * run.slowdown
         shard = (None if x is None else x[rank::processes] for x in batches.at(run.step))
-        losses.append(run.advance(shard, rate, processes))
+        loss = run.advance(shard, rate, processes)
         bar.update()
         if run.step % STEPS_IN_FLIGHT == 0:
-            bar.set_postfix(
-                loss=f"{float(losses[-1]):.3f}", rate=f"{rate:.1e}", psnr=f"{run.psnr:.2f} dB", refresh=False
-            )
+            bar.set_postfix(loss=f"{float(loss):.3f}", rate=f"{rate:.1e}", psnr=f"{run.psnr:.2f} dB", refresh=False)
         over = max_minutes is not None and _agreed(time.monotonic() - began > 60 * max_minutes, processes)
-        if run.step % config.validate_every and run.step < config.steps and not over:
-            continue
         run.minutes = earlier_minutes + (time.monotonic() - began) / 60
-        run.validate(validation, float(torch.stack(losses).mean()), rate, write=rank == 0)
-        losses.clear()
+        if run.step % config.validate_every == 0 or run.step == config.steps:
+            run.validate(validation, rate, write=rank == 0)
+        elif over and rank == 0:
+            run.save()
         if over and run.step < config.steps:
             return None
     bar.close()

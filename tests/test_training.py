@@ -1,0 +1,266 @@
+"""Training: schedules, batches, progress on real photographs, exact resumption, real kills, several processes,
+faults."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from groupsc.batches import Batches
+from groupsc.checkpoint import load_weights, parameters_digest, previous_state
+from groupsc.config import Experiment, ModelConfig, TrainingConfig, write_experiment
+from groupsc.data import load_images
+from groupsc.errors import GroupSCError
+from groupsc.training import learning_rate, train
+
+TINY = ModelConfig(patch=5, atoms=16, steps=4, window=8, refresh=2)
+
+
+def tiny_experiment(**training) -> Experiment:
+    settings = {
+        "dataset": "Bundled",
+        "validation": "Bundled",
+        "validation_images": 3,
+        "steps": 12,
+        "validate_every": 4,
+        "batch": 4,
+        "crop": 16,
+        "rate": 5e-3,
+        "schedule": "one-cycle",
+        "epsilon": 1e-8,
+        "average": 0.5,
+        "precision": "float32",
+    }
+    config = TrainingConfig(**{**settings, **training})
+    return Experiment(name="gray-groupsc-sigma25", task="gray", method="groupsc", level=25, model=TINY, training=config)
+
+
+def read_log(folder) -> list[dict]:
+    with open(folder / "log.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def digest(folder) -> str:
+    return parameters_digest(load_weights(folder / "weights.safetensors")[0])
+
+
+def test_the_authors_rate_falls_every_eighty_epochs():
+    config = TrainingConfig()
+    expected = [6e-4, 6e-4, 6e-4 * 0.35, 6e-4 * 0.35**2, 6e-4 * 0.35**3]
+    assert [learning_rate(config, step) for step in (0, 31_999, 32_000, 64_000, 119_999)] == pytest.approx(expected)
+
+
+def test_one_cycle_warms_up_and_ends_at_zero():
+    config = TrainingConfig(schedule="one-cycle", steps=1000, warmup=0.1, rate=1.0)
+    rates = [learning_rate(config, step) for step in range(1001)]
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[99] == rates[100] == pytest.approx(1.0)
+    assert rates[550] == pytest.approx(0.5)
+    assert rates[1000] == pytest.approx(0.0)
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates[100:]))
+
+
+@pytest.mark.parametrize("task", ["gray", "color", "mosaic", "jpeg"])
+def test_batches_are_functions_of_seed_and_step(task):
+    channels = 3 if task in ("color", "mosaic") else 1
+    images = [torch.from_numpy(image) for image in load_images("Bundled", channels=channels, images=3).values()]
+    level = {"gray": 25, "color": 25, "mosaic": None, "jpeg": 10}[task]
+    experiment = dataclasses.replace(tiny_experiment(), task=task, level=level)
+    first, again = Batches(images, experiment), Batches(images, experiment)
+    for x, y in zip(first.at(7), again.at(7), strict=True):
+        assert (x is None and y is None) or torch.equal(x, y)
+    assert not torch.equal(first.at(7)[0], first.at(8)[0])
+    reseeded = dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, seed=1))
+    assert not torch.equal(first.at(7)[0], Batches(images, reseeded).at(7)[0])
+
+
+def test_crops_are_places_of_the_images_turned_and_mirrored():
+    side = 16
+    ramp = torch.arange(20 * 23, dtype=torch.float32).view(1, 20, 23) / 460
+    batches = Batches([ramp], tiny_experiment(batch=64))
+    places = {}
+    for top in range(5):
+        for left in range(8):
+            crop = ramp[:, top : top + side, left : left + side]
+            for turns in range(4):
+                turned = torch.rot90(crop, turns, (1, 2))
+                places[turned.numpy().tobytes()] = turns, False
+                places[turned.flip(2).numpy().tobytes()] = turns, True
+    seen = {places[crop.numpy().tobytes()] for step in range(4) for crop in batches.at(step)[0]}
+    assert len(seen) == 8
+
+
+def test_mosaic_crops_begin_at_every_phase():
+    images = [torch.rand(3, 20, 20)]
+    batches = Batches(images, dataclasses.replace(tiny_experiment(batch=32), task="mosaic", level=None))
+    clean, degraded, mask = batches.at(0)
+    assert torch.equal(degraded, clean * mask)
+    assert {tuple(m[:, 0, 0].tolist()) + tuple(m[:, 0, 1].tolist()) for m in mask} == {
+        (1, 0, 0, 0, 1, 0),
+        (0, 1, 0, 1, 0, 0),
+        (0, 1, 0, 0, 0, 1),
+        (0, 0, 1, 0, 1, 0),
+    }
+
+
+def test_jpeg_crops_see_the_grid_of_the_whole_image():
+    """Both crops of a pair are cut at the same place: the error of a crop is small and never zero everywhere."""
+    images = [torch.from_numpy(image) for image in load_images("Bundled", channels=1, images=3).values()]
+    clean, degraded, _ = Batches(images, dataclasses.replace(tiny_experiment(batch=16), task="jpeg", level=10)).at(0)
+    errors = (clean - degraded).square().mean((1, 2, 3)).sqrt()
+    assert (errors > 0).any()
+    assert (errors < 0.15).all()
+
+
+def test_training_learns_on_photographs(tmp_path):
+    experiment = tiny_experiment(steps=120, validate_every=40)
+    weights = train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    log = read_log(tmp_path)
+    assert [int(row["step"]) for row in log] == [0, 40, 80, 120]
+    assert float(log[-1]["loss"]) < float(log[1]["loss"])
+    assert float(log[-1]["validation_psnr"]) > 20.2 + 3  # the noisy blocks have 20.2 dB
+    _, card = load_weights(weights)
+    assert (card["name"], card["steps"], card["seed"]) == (experiment.name, 120, 0)
+    assert card["validation_psnr"] == pytest.approx(float(log[-1]["validation_psnr"]), abs=1e-3)
+
+
+def test_a_run_in_pieces_ends_bit_for_bit_as_one_in_a_single_piece(tmp_path):
+    experiment = tiny_experiment()
+    train(experiment, raw="unused", output=tmp_path / "whole", device="cpu", progress=False)
+    calls = 1
+    while train(experiment, raw="x", output=tmp_path / "pieces", device="cpu", progress=False, max_minutes=0) is None:
+        calls += 1
+    assert calls == 12
+    assert digest(tmp_path / "pieces") == digest(tmp_path / "whole")
+    columns = ("step", "loss", "rate", "validation_psnr", "event")
+    pieces, whole = ([[row[c] for c in columns] for row in read_log(tmp_path / name)] for name in ("pieces", "whole"))
+    assert pieces == whole
+
+
+def test_a_finished_run_is_left_alone(tmp_path):
+    experiment = tiny_experiment(steps=2, validate_every=2)
+    weights = train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    before = weights.stat().st_mtime_ns
+    assert train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False) == weights
+    assert weights.stat().st_mtime_ns == before
+
+
+def test_a_damaged_state_falls_back_to_the_one_before(tmp_path):
+    experiment = tiny_experiment()
+    train(experiment, raw="unused", output=tmp_path / "whole", device="cpu", progress=False)
+    for _ in range(7):
+        train(experiment, raw="unused", output=tmp_path / "hurt", device="cpu", progress=False, max_minutes=0)
+    state = tmp_path / "hurt" / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:1000])
+    train(experiment, raw="unused", output=tmp_path / "hurt", device="cpu", progress=False)
+    assert digest(tmp_path / "hurt") == digest(tmp_path / "whole")
+
+
+def test_no_readable_state_and_another_configuration_are_one_sentence(tmp_path):
+    experiment = tiny_experiment()
+    train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False, max_minutes=0)
+    with pytest.raises(GroupSCError, match="another configuration of gray-groupsc-sigma25; remove it"):
+        train(tiny_experiment(rate=1e-3), raw="unused", output=tmp_path, device="cpu", progress=False)
+    state = tmp_path / "state.safetensors"
+    for path in (state, previous_state(state)):
+        path.write_bytes(b"not a state")
+    with pytest.raises(GroupSCError, match="is damaged or no safetensors file"):
+        train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+
+
+def test_divergence_is_caught_within_one_validation_interval(tmp_path):
+    experiment = tiny_experiment(rate=0.3, schedule="steps", steps=24, validate_every=4, slowdown=0.2, average=0.0)
+    train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    log = read_log(tmp_path)
+    assert "back to the snapshot" in log[1]["event"]
+    assert float(log[-1]["validation_psnr"]) >= float(log[0]["validation_psnr"]) - 0.2
+    with pytest.raises(GroupSCError, match=r"diverges at every rate tried; lower training.rate"):
+        train(
+            tiny_experiment(rate=1e9, schedule="steps", steps=400, slowdown=0.5, average=0.0),
+            raw="unused",
+            output=tmp_path / "hopeless",
+            device="cpu",
+            progress=False,
+        )
+
+
+def test_crops_larger_than_the_images_are_one_sentence(tmp_path):
+    with pytest.raises(GroupSCError, match="smaller than a crop of side 400"):
+        train(tiny_experiment(crop=400), raw="unused", output=tmp_path, device="cpu", progress=False)
+
+
+def test_groupsc_starts_from_sc(tmp_path):
+    start = dataclasses.replace(
+        tiny_experiment(steps=2, validate_every=2), model=dataclasses.replace(TINY, penalty="l1")
+    )
+    init = train(start, raw="unused", output=tmp_path / "sc", device="cpu", progress=False)
+    experiment = tiny_experiment(steps=1, validate_every=1, rate=1e-12, average=0.0)
+    weights = train(experiment, raw="unused", output=tmp_path / "group", init=init, device="cpu", progress=False)
+    sc, group = load_weights(init)[0], load_weights(weights)[0]
+    torch.testing.assert_close(group.D, sc.D)
+    torch.testing.assert_close(group.thresholds, sc.thresholds)
+    other = dataclasses.replace(experiment, model=dataclasses.replace(TINY, atoms=12))
+    with pytest.raises(GroupSCError, match="start from a model of its size"):
+        train(other, raw="unused", output=tmp_path / "other", init=init, device="cpu", progress=False)
+
+
+def command(experiment_file, output, *, torchrun=0) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(torchrun)] if torchrun else []
+    return [
+        sys.executable,
+        *launcher,
+        "-m",
+        "groupsc",
+        "train",
+        str(experiment_file),
+        "--output",
+        str(output),
+        "--device",
+        "cpu",
+    ]
+
+
+@pytest.mark.slow
+def test_killed_several_times_it_ends_bit_for_bit_as_undisturbed(tmp_path):
+    experiment = tiny_experiment(steps=300, validate_every=10)
+    file = tmp_path / "experiment.yaml"
+    write_experiment(file, experiment)
+    train(experiment, raw="unused", output=tmp_path / "whole", device="cpu", progress=False)
+    kills, state = 0, tmp_path / "killed" / "state.safetensors"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for attempt in range(20):
+        process = subprocess.Popen(command(file, tmp_path / "killed"), env=environment, stderr=subprocess.DEVNULL)
+        written = state.stat().st_mtime_ns if state.exists() else 0
+        while process.poll() is None and attempt < 4:
+            if state.exists() and state.stat().st_mtime_ns > written:
+                time.sleep(0.013 * attempt)  # somewhere between, or in the middle of, two writes
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.001)
+        kills += process.wait() == -signal.SIGKILL
+        if process.returncode == 0:
+            break
+    assert kills >= 3
+    assert digest(tmp_path / "killed") == digest(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_two_processes_follow_the_loss_curve_of_one(tmp_path):
+    experiment = tiny_experiment(steps=40, validate_every=10)
+    file = tmp_path / "experiment.yaml"
+    write_experiment(file, experiment)
+    train(experiment, raw="unused", output=tmp_path / "one", device="cpu", progress=False)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command(file, tmp_path / "two", torchrun=2), env=environment, check=True, capture_output=True)
+    for one, two in zip(read_log(tmp_path / "one"), read_log(tmp_path / "two"), strict=True):
+        assert float(two["loss"] or 0) == pytest.approx(float(one["loss"] or 0), rel=1e-4)
+        assert float(two["validation_psnr"]) == pytest.approx(float(one["validation_psnr"]), abs=1e-3)
