@@ -1,0 +1,317 @@
+"""Restore a data set and measure it: one row per image and noise repetition, the ground that every table stands on.
+
+Protocol: noise neither clipped nor quantised, drawn per (dataset, image, level, repetition) and thus the same for every
+method; the output clipped to [0, 1]; figures over all pixels and channels, no border cropped.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from groupsc import data, metrics
+from groupsc.checkpoint import file_digest, load_weights
+from groupsc.config import LEVEL_NAMES, TASKS, experiment_name
+from groupsc.degradations import degrade, noise_generator
+from groupsc.device import device_name, pick_device
+from groupsc.errors import GroupSCError
+from groupsc.images import read_image, write_image
+from groupsc.restore import restore
+from groupsc.version import code_version
+
+INPUT = "input"
+"""Stands for weights where the degraded image itself is measured, such as the JPEG baseline of Table 5."""
+
+SETTINGS = [
+    "experiment", "task", "method", "level", "dataset", "mode", "stride", "device",
+    "parameters", "weights_sha256", "code_version",
+]  # fmt: skip
+"""Columns that say under which conditions a row was made; a file holds rows of one such setting."""
+
+COLUMNS = [
+    "experiment", "task", "method", "level", "dataset", "image", "repetition", "mode", "stride",
+    "psnr", "psnr_channels", "ssim", "seconds", "device", "peak_memory_mb",
+    "height", "width", "parameters", "weights_sha256", "code_version",
+]  # fmt: skip
+
+
+def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
+    """Degrade and restore the images of a data set, and measure the result.
+
+    Parameters
+    ----------
+    weights, dataset, **options
+        As for `Evaluation`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per image and repetition, columns `COLUMNS`: PSNR in dB (joint, and as the mean over channels), SSIM,
+        seconds of the restoration alone (on a GPU after a warm-up at each new size), peak memory in MiB (on a GPU what
+        torch allocated, on Linux processors what the whole process held, else missing), and all settings.
+
+    Raises
+    ------
+    GroupSCError
+        For an unknown task or level, weights trained for another, or a data set that was not fetched.
+    """
+    return _table(Evaluation(weights, dataset, **options).rows())
+
+
+def evaluate_to_csv(path, weights, dataset: str, **options) -> pd.DataFrame:
+    """`evaluate` into a CSV file, image by image, so that a run that was cut short goes on where it stopped.
+
+    Finished rows wait in `<path>.partial` and become `path` when all are there. Rows found in either file are taken
+    over when all `SETTINGS` agree, the digest of the weights and the code version among them; others are measured anew.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    evaluation = Evaluation(weights, dataset, **options)
+    finished = _finished([path, partial], evaluation.settings())
+    rows = []
+    for row in evaluation.rows(finished):
+        rows.append(row)
+        if (row["image"], row["repetition"]) not in finished:
+            _write_csv(partial, _table(rows))
+    _write_csv(path, _table(rows))
+    partial.unlink(missing_ok=True)
+    return read_rows([path])
+
+
+def read_rows(paths) -> pd.DataFrame:
+    """The rows of several files made by `evaluate_to_csv`, one below the other.
+
+    Raises
+    ------
+    GroupSCError
+        When a file is missing or is no file of rows.
+    """
+    tables = []
+    for path in paths:
+        try:
+            table = pd.read_csv(path, dtype={"image": str, "weights_sha256": str})
+        except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            raise GroupSCError(f"{path} can't be read as rows ({error}); make it with `groupsc evaluate`") from error
+        missing = sorted(set(COLUMNS) - set(table.columns))
+        if missing:
+            raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it anew with `groupsc evaluate`")
+        tables.append(table[COLUMNS].astype(object))
+    return _table([]) if not tables else pd.concat(tables, ignore_index=True).infer_objects()
+
+
+@dataclass(kw_only=True)
+class Evaluation:
+    """What to restore, with what, and how.
+
+    Parameters
+    ----------
+    weights : path or "input"
+        A weights file; "input" measures the degraded images themselves.
+    dataset : str
+        A name of the registry, or "Bundled" for the photographs that scikit-image carries.
+    task, level : str, float, optional
+        One of "gray", "color", "mosaic", "jpeg"; noise σ in gray levels of 255 or JPEG quality, none for mosaics. A
+        weights file knows both; a blind model takes any level, and its method is then written as "groupsc-blind".
+    raw : path
+        Folder of the data sets.
+    images : int, optional
+        The first so many images of the data set; all when left out.
+    repetitions : int
+        Noise realisations per image; JPEG and mosaics know no noise and are measured once.
+    mode, stride : str, int, optional
+        How `groupsc.restore.restore` goes about it: "block", the paper's way, with the step between blocks in pixels
+        (left out, the side of the window).
+    device : str
+        "auto", "cpu" or "cuda".
+    pictures : path, optional
+        Folder for `<image>-clean.png`, `-degraded.png` and `-restored.png` (first repetition, clipped, 8 bit); the
+        figures look for it at `<experiment>/<dataset>` in theirs.
+    names : list of str, optional
+        The images to make pictures of; all when left out.
+    """
+
+    weights: str | Path = field(kw_only=False)
+    dataset: str = field(kw_only=False)
+    task: str | None = None
+    level: float | None = None
+    raw: str | Path = "data/raw"
+    images: int | None = None
+    repetitions: int = 1
+    mode: str = "block"
+    stride: int | None = None
+    device: str = "auto"
+    pictures: str | Path | None = None
+    names: list[str] | None = None
+    progress: bool = True
+
+    def __post_init__(self):
+        self.where = pick_device(self.device)
+        self.model, self.digest, self.method = None, None, INPUT
+        self.level = None if self.level is None else float(self.level)
+        if self.task is not None and self.task not in TASKS:
+            raise GroupSCError(f"there is no task {self.task!r}; choose one of {', '.join(TASKS)}")
+        if str(self.weights) != INPUT:
+            self._load()
+        elif self.task is None:
+            raise GroupSCError(f"the task is needed to degrade the images; choose one of {', '.join(TASKS)}")
+        kind = LEVEL_NAMES[self.task]
+        if kind is None:
+            self.level = None
+        elif self.level is None:
+            raise GroupSCError(f"the task {self.task!r} needs a level ({kind}); give one, such as 25")
+        if self.task not in ("gray", "color"):
+            self.repetitions = 1
+
+    def _load(self) -> None:
+        self.model, metadata = load_weights(self.weights, device=self.where)
+        task, trained = metadata["task"], metadata["level"]
+        blind = trained is None and LEVEL_NAMES[task] is not None
+        self.digest, self.method = file_digest(self.weights), metadata["method"] + ("-blind" if blind else "")
+        if self.task not in (None, task):
+            raise GroupSCError(f"{self.weights} was trained for the task {task!r}; evaluate it on that task")
+        if None not in (self.level, trained) and self.level != trained:
+            raise GroupSCError(f"{self.weights} was trained for {LEVEL_NAMES[task]} {trained:g}; evaluate it there")
+        self.task, self.level = task, trained if self.level is None else self.level
+
+    def settings(self) -> dict:
+        """Values of the columns `SETTINGS`, the same in all rows."""
+        restored = self.model is not None
+        return {
+            "experiment": experiment_name(self.task, self.method, self.level),
+            "task": self.task,
+            "method": self.method,
+            "level": self.level,
+            "dataset": self.dataset,
+            "mode": self.mode if restored else None,
+            "stride": (self.stride or self.model.config.window) if restored and self.mode == "block" else None,
+            "device": device_name(self.where) if restored else None,
+            "parameters": self.model.number_of_parameters if restored else 0,
+            "weights_sha256": self.digest,
+            "code_version": code_version(),
+        }
+
+    def rows(self, finished: dict | None = None) -> Iterator[dict]:
+        """Measure image by image; rows `finished` earlier, by (image, repetition), are passed on as they are."""
+        finished = finished or {}
+        settings = self.settings()
+        paths = data.image_paths(self.dataset, self.raw, images=self.images)
+        title = f"{settings['experiment']} on {self.dataset}"
+        sizes = set()
+        for path in tqdm(paths, desc=title, unit="image", disable=not self.progress):
+            clean = None
+            for repetition in range(self.repetitions):
+                pictures = self._pictures(path.stem) if repetition == 0 else []
+                row = finished.get((path.stem, repetition))
+                if row is not None and all(picture.is_file() for picture in pictures):
+                    yield row
+                    continue
+                if clean is None:
+                    channels = 3 if self.task in ("color", "mosaic") else 1
+                    clean = torch.from_numpy(read_image(path, channels=channels))[None]
+                generator = noise_generator(self.dataset, path.stem, self.level, repetition)
+                degraded, mask = degrade(clean, self.task, self.level, generator)
+                restored, cost = self._restore(degraded, mask, new_size=clean.shape not in sizes)
+                sizes.add(clean.shape)
+                for picture, image in zip(pictures, (clean, degraded, restored), strict=False):
+                    write_image(picture, image[0].clip(0, 1).numpy())
+                figures = _figures(restored[0].numpy(), clean[0].numpy())
+                shape = {"height": clean.shape[-2], "width": clean.shape[-1]}
+                yield {**settings, "image": path.stem, "repetition": repetition, **figures, **cost, **shape}
+
+    def _pictures(self, image: str) -> list[Path]:
+        if self.pictures is None or (self.names is not None and image not in self.names):
+            return []
+        return [Path(self.pictures) / f"{image}-{kind}.png" for kind in ("clean", "degraded", "restored")]
+
+    def _restore(self, degraded: Tensor, mask: Tensor | None, *, new_size: bool) -> tuple[Tensor, dict]:
+        """The restored image on the CPU, and what it cost."""
+        if self.model is None:
+            return degraded, {"seconds": 0.0, "peak_memory_mb": 0.0}
+        on_gpu = self.where.type == "cuda"
+        image, mask = degraded.to(self.where), None if mask is None else mask.to(self.where).expand_as(degraded)
+        with torch.inference_mode():
+            if on_gpu and new_size:
+                restore(self.model, image, mask, mode=self.mode, stride=self.stride)
+                torch.cuda.synchronize(self.where)
+            memory = _Memory(self.where)
+            start = time.perf_counter()
+            restored = restore(self.model, image, mask, mode=self.mode, stride=self.stride)
+            if on_gpu:
+                torch.cuda.synchronize(self.where)
+            seconds = time.perf_counter() - start
+        return restored.cpu().float(), {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
+
+
+class _Memory:
+    """Peak memory from its making on: what torch allocated on a GPU, the whole process on Linux processors."""
+
+    def __init__(self, where: torch.device):
+        self.where, self.known = where, True
+        if where.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(where)
+            return
+        try:
+            Path("/proc/self/clear_refs").write_text("5")
+        except OSError:
+            self.known = False
+
+    def peak(self) -> float:
+        """Mebibytes; NaN where the system does not tell."""
+        if self.where.type == "cuda":
+            return round(torch.cuda.max_memory_allocated(self.where) / 2**20, 1)
+        if not self.known:
+            return float("nan")
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024, 1)
+
+
+def _figures(restored: np.ndarray, clean: np.ndarray) -> dict:
+    return {
+        "psnr": round(metrics.psnr(restored, clean), 4),
+        "psnr_channels": round(metrics.psnr_channels(restored, clean), 4),
+        "ssim": round(metrics.ssim(restored, clean), 6),
+    }
+
+
+def _finished(paths: list[Path], settings: dict) -> dict:
+    """Rows of earlier runs under the same settings, by (image, repetition)."""
+    found = {}
+    for path in paths:
+        try:
+            rows = read_rows([path])
+        except GroupSCError:
+            continue
+        for row in rows.to_dict("records"):
+            if all(_same(row[key], settings[key]) for key in SETTINGS):
+                found[row["image"], row["repetition"]] = row
+    return found
+
+
+def _same(one, other) -> bool:
+    return one == other or bool(pd.isna(one) and pd.isna(other))
+
+
+def _table(rows) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=COLUMNS)
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table so that `path` is at every moment absent, old or complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        table.to_csv(fresh, index=False, lineterminator="\n")
+        os.replace(fresh, path)
+    except OSError as error:
+        raise GroupSCError(f"{path} can't be written ({error}); free some space or choose another folder") from error
+    finally:
+        fresh.unlink(missing_ok=True)

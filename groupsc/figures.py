@@ -1,0 +1,180 @@
+"""Figures for print: the paper's, and pictures of what a model has learned; PDF, SVG or PNG by the file's ending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter, MaxNLocator
+
+from groupsc.checkpoint import load_weights
+from groupsc.comparison import restorations
+from groupsc.errors import GroupSCError
+from groupsc.ops.prox import csr_prox
+from groupsc.plotting import COLORS, STYLE, WIDTH, save
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a figure is made: the function, and the sources that it takes."""
+
+    draw: Callable[..., Figure]
+    needs: tuple[str, ...] = ()
+
+
+def draw(name: str, outputs, **sources) -> list[Path]:
+    """Draw a figure into files.
+
+    Parameters
+    ----------
+    name : str
+        One of `FIGURES`.
+    outputs : path or list of paths
+        `.pdf`, `.png` or `.svg` files.
+    **sources
+        What the figure is made from: `rows` (DataFrame), `pictures` (folder), `weights` (file), `logs` (files); and
+        options of the function behind it. Sources that are None count as missing.
+
+    Raises
+    ------
+    GroupSCError
+        For an unknown figure, or one whose source is missing.
+    """
+    if name not in FIGURES:
+        raise GroupSCError(f"there is no figure {name!r}; choose one of {', '.join(FIGURES)}")
+    recipe = FIGURES[name]
+    missing = [source for source in recipe.needs if sources.get(source) is None]
+    if missing:
+        raise GroupSCError(f"the figure {name!r} is made from {' and '.join(missing)}; give them")
+    given = {source: value for source, value in sources.items() if value is not None}
+    return save(recipe.draw(**given), outputs)
+
+
+def csr_prox_curves() -> Figure:
+    """Figure 4: the proximal operator of the CSR penalty λ(|u| + γ|u − β|) for several λ, γ and β."""
+    panels = {
+        "lambda": ((0.25, 0.5, 1.0), "$\\gamma=1,\\ \\beta=1.5$"),
+        "gamma": ((0.0, 1.0, 3.0), "$\\lambda=0.5,\\ \\beta=1.5$"),
+        "beta": ((-1.5, 0.0, 1.5), "$\\lambda=0.5,\\ \\gamma=1$"),
+    }
+    u = torch.linspace(-4, 4, 1601, dtype=torch.float64)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 2.45), layout="constrained")
+        axes = figure.subplots(1, 3, sharex=True, sharey=True)
+        for ax, (varied, (values, fixed)) in zip(axes, panels.items(), strict=True):
+            ax.plot(u, u, color="#999999", linewidth=0.8, linestyle=(0, (4, 3)))
+            for color, value in zip(COLORS, values, strict=False):
+                setting = {"lambda": 0.5, "gamma": 1.0, "beta": 1.5, varied: value}
+                prox = csr_prox(u, torch.full_like(u, setting["beta"]), setting["lambda"], setting["gamma"])
+                ax.plot(u, prox, color=color, label=f"$\\{varied}={value:g}$")
+            ax.set(title=fixed, xlabel="$u$", aspect="equal", xlim=(-4, 4), ylim=(-4, 4))
+            ax.set_xticks(range(-4, 5, 2))
+            ax.set_yticks(range(-4, 5, 2))
+            ax.legend(loc="upper left", handlelength=1.4, labelspacing=0.25, borderpad=0.1)
+        axes[0].set_ylabel("$\\mathrm{Prox}_{\\lambda\\Psi}[u]$")
+    return figure
+
+
+def atoms(*, weights=None, D=None, channels: int = 1, patch: int = 9, columns: int | None = None) -> Figure:
+    """The atoms of a dictionary as tiles, from smooth to rough, each stretched to full contrast.
+
+    Parameters
+    ----------
+    weights : path, optional
+        A weights file, whose D is shown.
+    D : Tensor (m, p), optional
+        A dictionary instead; m = channels · patch² in the order channel, row, column.
+    channels, patch : int
+        Of D.
+    columns : int, optional
+        Tiles in a row; as many as make a square when left out.
+    """
+    if weights is not None:
+        model, _ = load_weights(weights)
+        D, channels, patch = model.D, model.config.channels, model.config.patch
+    D = torch.as_tensor(D).detach().double().cpu().numpy()
+    tiles = D.T.reshape(-1, channels, patch, patch)
+    tiles = tiles[np.argsort(_roughness(tiles), kind="stable")]
+    columns = columns or int(np.ceil(np.sqrt(len(tiles))))
+    lines = -(-len(tiles) // columns)
+    canvas = np.ones((lines * (patch + 1) + 1, columns * (patch + 1) + 1, channels))
+    for number, tile in enumerate(tiles):
+        top, left = (1 + (patch + 1) * index for index in divmod(number, columns))
+        shown = 0.5 + 0.5 * tile / max(np.quantile(np.abs(tile), 0.97), 1e-12)
+        canvas[top : top + patch, left : left + patch] = shown.clip(0, 1).transpose(1, 2, 0)
+    width = min(WIDTH, 0.22 * columns + 0.2)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, width * canvas.shape[0] / canvas.shape[1]))
+        ax = figure.add_axes((0, 0, 1, 1))
+        ax.imshow(canvas.repeat(3 // channels, axis=2), interpolation="nearest", vmin=0, vmax=1)
+        ax.set_axis_off()
+    return figure
+
+
+def draw_dictionary(D, output, *, channels: int, patch: int) -> None:
+    """Draw the atoms of a dictionary D (m, p) to a file."""
+    save(atoms(D=D, channels=channels, patch=patch), output)
+
+
+def training_curves(*, logs) -> Figure:
+    """Validation PSNR, loss and learning rate over the steps of one training or several; triangles mark backtracking.
+
+    Parameters
+    ----------
+    logs : list of paths
+        `log.csv` files of `groupsc train`; the folder of each is its name.
+    """
+    tables = {Path(log).parent.name: _read_log(log) for log in ([logs] if isinstance(logs, (str, Path)) else logs)}
+    measures = {"validation_psnr": "Validation PSNR (dB)", "loss": "Loss", "rate": "Learning rate"}
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 2.3), layout="constrained")
+        axes = figure.subplots(1, 3)
+        for color, (name, table) in zip(COLORS * len(tables), tables.items(), strict=False):
+            label = f"{name} ({_duration(table['minutes'].max())})"
+            for ax, measure in zip(axes, measures, strict=True):
+                ax.plot(table["step"], table[measure], color=color, label=label)
+            back = table[table["event"] != ""]
+            axes[0].plot(back["step"], back["validation_psnr"], "v", color=color, markersize=4)
+        for ax, title in zip(axes, measures.values(), strict=True):
+            ax.set(xlabel="Step", title=title)
+            ax.margins(x=0.02)
+            ax.xaxis.set_major_locator(MaxNLocator(5))
+        axes[1].set_yscale("log")
+        for formatter in (axes[1].yaxis.set_major_formatter, axes[1].yaxis.set_minor_formatter):
+            formatter(LogFormatter(minor_thresholds=(2, 0.4)))
+        axes[2].ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(3, len(tables)))
+    return figure
+
+
+FIGURES = {
+    "figure4": Recipe(csr_prox_curves),
+    "denoising": Recipe(restorations, ("rows", "pictures")),
+    "dictionary": Recipe(atoms, ("weights",)),
+    "training": Recipe(training_curves, ("logs",)),
+}
+"""The figures that `draw` makes, by name."""
+
+
+def _roughness(tiles: np.ndarray) -> np.ndarray:
+    """Energy of the differences between neighbours over the energy of the tile, (p,); tiles (p, c, k, k)."""
+    energy = sum(np.square(np.diff(tiles, axis=axis)).sum((1, 2, 3)) for axis in (2, 3))
+    return energy / np.maximum(np.square(tiles).sum((1, 2, 3)), 1e-12)
+
+
+def _read_log(path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype={"event": str})
+        return table[["step", "minutes", "loss", "rate", "validation_psnr", "event"]].fillna({"event": ""})
+    except (OSError, KeyError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise GroupSCError(f"{path} can't be read as a training log ({error}); `groupsc train` writes one") from error
+
+
+def _duration(minutes: float) -> str:
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,109 @@
+"""How the paper arranges its tables: one declaration a table, without a figure in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The axes of a table.
+
+    `methods` is the axis of the methods, "rows" or "columns"; along the other lie the positions, each a level or a data
+    set (or both), worded by `position`. With methods as rows, `columns` are the printed positions in order and `across`
+    says which of the two they are. `head` titles the columns of labels. `metrics` are the figures of a cell, `measured`
+    names the column of the rows that a metric is compared with where it is not the metric's own.
+    """
+
+    number: int
+    title: str
+    methods: str
+    head: tuple[str, ...]
+    position: str
+    columns: tuple[str, ...] = ()
+    across: str = "level"
+    trainable: bool = False
+    metrics: tuple[str, ...] = ("psnr",)
+    measured: dict = field(default_factory=dict)
+    remark: str = ""
+
+
+_BY_CHANNELS = {
+    "measured": {"psnr": "psnr_channels"},
+    "remark": "This run's PSNR is the mean of the three per-channel values, as the paper's code measured it.",
+}
+_DENOISING = {"methods": "rows", "head": ("Method",), "position": "σ = {level:g}", "trainable": True}
+_DENOISING_SSIM = {
+    "methods": "columns",
+    "head": ("Dataset", "Noise σ"),
+    "position": "{dataset} | {level:g}",
+    "metrics": ("psnr", "ssim"),
+}
+_JPEG = {"methods": "columns", "head": ("Quality factor",), "position": "qf = {level:g}"}
+_MOSAIC = {
+    "methods": "rows",
+    "head": ("Method",),
+    "position": "{dataset}",
+    "across": "dataset",
+    "columns": ("Kodak24", "BSD68", "Urban100"),
+    **_BY_CHANNELS,
+}
+
+TABLES = {
+    "table2": Layout(
+        number=2,
+        title="Blind color denoising on CBSD68, training on CBSD400: average PSNR in dB.",
+        methods="columns",
+        head=("Noise σ",),
+        position="{level:g}",
+    ),
+    "table3": Layout(
+        number=3,
+        title="Color denoising on CBSD68, training on CBSD400 for all methods except CSCnet (Waterloo+CBSD400): "
+        "average PSNR in dB.",
+        columns=("5", "10", "15", "25", "30", "50"),
+        **_DENOISING,
+    ),
+    "table4": Layout(
+        number=4,
+        title="Grayscale denoising on BSD68, training on BSD400 for all methods except CSCnet (Waterloo+BSD400): "
+        "average PSNR in dB.",
+        columns=("5", "15", "25", "50"),
+        **_DENOISING,
+    ),
+    "table5": Layout(
+        number=5,
+        title="JPEG artefact reduction on Classic5, training on CBSD400: average PSNR in dB.",
+        **_JPEG,
+    ),
+    "table6": Layout(
+        number=6,
+        title="Demosaicking, training on CBSD400 unless another data set is given in parentheses: average PSNR in dB.",
+        trainable=True,
+        **_MOSAIC,
+    ),
+    "table8": Layout(
+        number=8,
+        title="Grayscale denoising on several data sets, training on BSD400: average PSNR in dB / SSIM.",
+        **_DENOISING_SSIM,
+    ),
+    "table9": Layout(
+        number=9,
+        title="Color denoising on several data sets, training on CBSD400: average PSNR in dB / SSIM.",
+        **_DENOISING_SSIM,
+    ),
+    "table10": Layout(
+        number=10,
+        title="JPEG artefact reduction on Classic5, training on CBSD400: average PSNR in dB / SSIM.",
+        metrics=("psnr", "ssim"),
+        **_JPEG,
+    ),
+    "table11": Layout(
+        number=11,
+        title="Demosaicking, training on CBSD400 unless another data set is given in parentheses: "
+        "average PSNR in dB / SSIM.",
+        metrics=("psnr", "ssim"),
+        **_MOSAIC,
+    ),
+}
+"""The tables that can be made, by name."""

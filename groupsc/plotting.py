@@ -1,0 +1,58 @@
+"""The look of all figures, and how they are written: without pyplot, whose state belongs to the program that calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from groupsc.errors import GroupSCError
+
+STYLE = {
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.4,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "savefig.bbox": "tight",
+    "savefig.pad_inches": 0.03,
+    "svg.hashsalt": "groupsc",
+}
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Okabe and Ito's, told apart by all readers."""
+
+WIDTH = 7.0
+"""Inches of a figure that spans a page."""
+
+UNDATED = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": None}
+
+
+def save(figure: Figure, outputs, *, dpi: int = 300) -> list[Path]:
+    """Write a figure to one file or several; the same figure gives the same bytes.
+
+    Raises
+    ------
+    GroupSCError
+        When a name ends in none of .pdf, .png and .svg.
+    """
+    outputs = [Path(path) for path in ([outputs] if isinstance(outputs, (str, Path)) else outputs)]
+    for path in outputs:
+        if path.suffix not in UNDATED:
+            raise GroupSCError(f"{path} is no figure file; end its name in {', '.join(UNDATED)}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with matplotlib.rc_context(STYLE):
+            figure.savefig(path, dpi=dpi, metadata=UNDATED[path.suffix])
+    return outputs

@@ -1,0 +1,156 @@
+"""Tables as text: Markdown, LaTeX and HTML from one grid of cells.
+
+Kinds of cells look different in every format: the paper's figures upright with its best in bold and its second
+underlined, this run's in color (Markdown: on lines of their own), differences in italics, "not run" in gray.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Part:
+    """One figure of a cell; `rank` is "best", "second" or "" as the paper marks it."""
+
+    text: str
+    rank: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Figures of one kind, set between slashes, and a `note` behind them.
+
+    `kind` is "label", "paper", "run", "difference" or "missing".
+    """
+
+    kind: str
+    parts: tuple[Part, ...] = ()
+    note: str = ""
+
+
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "−": "$-$", "σ": r"$\sigma$", "–": "--",
+    "✓": r"\checkmark{}", "✗": r"$\times$", "↳": r"\quad",
+}  # fmt: skip
+
+STYLE = [
+    {"selector": "", "props": "border-collapse: collapse; border: solid; border-width: 2px 0; margin: 1em auto"},
+    {"selector": "caption", "props": "caption-side: top; max-width: 60em; padding: .6em; text-align: left"},
+    {"selector": "thead th", "props": "border-bottom: 1px solid; padding: .3em .7em; text-align: right"},
+    {"selector": "td", "props": "padding: .15em .7em; text-align: right; white-space: nowrap"},
+    {"selector": "td, th", "props": "font-variant-numeric: tabular-nums"},
+    {"selector": "td.label", "props": "text-align: left"},
+    {"selector": "td.run", "props": "color: #0b57a4; background: #eef5fc"},
+    {"selector": "td.difference", "props": "color: #555; font-style: italic"},
+    {"selector": "td.missing", "props": "color: #999; font-style: italic"},
+    {"selector": "td.first", "props": "border-top: 1px solid #ccc"},
+    {"selector": "td small", "props": "opacity: .75"},
+]  # fmt: skip
+"""Look of a table in HTML."""
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+</head>
+<body style="font-family: system-ui, sans-serif; font-size: 15px; color: #111; background: #fff; overflow-x: auto">
+{table}
+</body>
+</html>
+"""
+
+
+def to_markdown(table) -> str:
+    """A GitHub-flavoured table under its caption, in aligned columns."""
+    header, grid = table.header, table.grid
+    lines = [header, *[[_markdown(cell) for cell in row] for row in grid]]
+    lines = [[text.replace("|", r"\|") for text in line] for line in lines]
+    widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(header))]
+    labels = _label_columns(grid)
+    rule = ["-" * width if column < labels else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
+    lines.insert(1, rule)
+    for number, line in enumerate(lines):
+        padded = [
+            text.ljust(width) if column < labels else text.rjust(width)
+            for column, (text, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        lines[number] = "| " + " | ".join(padded) + " |"
+    return f"**{table.title}.** {table.caption}\n\n" + "\n".join(lines) + "\n"
+
+
+def to_latex(table) -> str:
+    """A `table` environment in booktabs style; it needs the packages booktabs, xcolor and amssymb."""
+    labels = _label_columns(table.grid)
+    text = _styler(table, _latex, _escape_latex).to_latex(
+        hrules=True,
+        position="t",
+        position_float="centering",
+        column_format="l" * labels + "r" * (len(table.header) - labels),
+        caption=_escape_latex(table.caption),
+        label=f"tab:{table.name}",
+    )
+    return f"% {table.title} of the paper; needs \\usepackage{{booktabs,xcolor,amssymb}}\n{text}"
+
+
+def to_html(table) -> str:
+    """A page of its own that holds the table."""
+    styler = _styler(table, _html, html.escape)
+    classes = pd.DataFrame([[f"{cell.kind} {_rule(row)}".strip() for cell in row] for row in table.grid])
+    titles = [f"th.col{column}" for column in range(_label_columns(table.grid))]
+    left = {"selector": ", ".join(titles), "props": "text-align: left !important"}
+    caption = f"<b>{html.escape(table.title)}.</b> {html.escape(table.caption)}"
+    styler = styler.set_table_styles([*STYLE, left]).set_td_classes(classes).set_caption(caption).set_uuid(table.name)
+    return PAGE.format(title=html.escape(table.title), table=styler.to_html())
+
+
+def _styler(table, write, escape):
+    body = pd.DataFrame([[write(cell) for cell in row] for row in table.grid])
+    return body.style.hide(axis="index").relabel_index([escape(title) for title in table.header], axis="columns")
+
+
+def _rule(row: list[Cell]) -> str:
+    """The class of a row that opens a group, and gets a rule above."""
+    label = "".join(part.text for part in row[0].parts)
+    return "first" if label and not label.startswith("↳") else ""
+
+
+def _label_columns(grid: list[list[Cell]]) -> int:
+    return sum(cell.kind == "label" for cell in grid[0]) if grid else 1
+
+
+def _markdown(cell: Cell) -> str:
+    marks = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}
+    text = "/".join(marks[part.rank].format(part.text) for part in cell.parts)
+    if cell.note:
+        text += f" ({cell.note})"
+    return f"*{text}*" if cell.kind in ("difference", "missing") and text.strip(" –") else text
+
+
+def _latex(cell: Cell) -> str:
+    marks = {"best": r"\textbf{%s}", "second": r"\underline{%s}", "": "%s"}
+    text = "/".join(marks[part.rank] % _escape_latex(part.text) for part in cell.parts)
+    if cell.note:
+        text += rf" {{\scriptsize({_escape_latex(cell.note)})}}"
+    look = {
+        "run": r"\textcolor{blue!60!black}{%s}",
+        "difference": r"\textit{%s}",
+        "missing": r"\textcolor{gray}{\textit{%s}}",
+    }
+    return look[cell.kind] % text if cell.kind in look and text else text
+
+
+def _html(cell: Cell) -> str:
+    marks = {"best": "<strong>{}</strong>", "second": "<u>{}</u>", "": "{}"}
+    text = "/".join(marks[part.rank].format(html.escape(part.text)) for part in cell.parts)
+    return f"{text} <small>({html.escape(cell.note)})</small>" if cell.note else text
+
+
+def _escape_latex(text: str) -> str:
+    return "".join(LATEX.get(letter, letter) for letter in text)

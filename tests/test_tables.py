@@ -1,0 +1,182 @@
+"""Tables: what is printed, what was measured, and what may be compared."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import pandas as pd
+import pytest
+
+from groupsc.averages import average, metrics_json, summary
+from groupsc.config import experiment_name
+from groupsc.errors import GroupSCError
+from groupsc.evaluation import COLUMNS
+from groupsc.tables import TABLES, build, read_published
+
+SIZES = {"BSD68": 4, "Set12": 2, "Kodak24": 2}
+"""Data sets small enough to be complete in a test."""
+
+
+def make_rows(method="sc", level=25.0, dataset="BSD68", psnr=(29.0,), *, task="gray", repetition=0, **changes):
+    """One row an image, each with its PSNR."""
+    row = {
+        "experiment": experiment_name(task, method, level), "task": task, "method": method, "level": level,
+        "dataset": dataset, "repetition": repetition, "mode": "whole", "stride": None, "ssim": 0.8, "seconds": 2.0,
+        "device": "A processor", "peak_memory_mb": 100.0, "height": 8, "width": 8, "parameters": 68_352,
+        "weights_sha256": "aa", "code_version": "0.1.0+aa", **changes,
+    }  # fmt: skip
+    rows = [{**row, "image": f"{i:02d}", "psnr": value, "psnr_channels": value + 0.3} for i, value in enumerate(psnr)]
+    return pd.DataFrame(rows)[COLUMNS]
+
+
+def nothing():
+    return pd.DataFrame(columns=COLUMNS)
+
+
+def texts(table, label):
+    """The texts of the row that begins with a label, by column."""
+    row = next(row for row in table.grid if row[0].parts and row[0].parts[0].text == label)
+    return dict(zip(table.header, ["/".join(part.text for part in cell.parts) for cell in row], strict=True))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_can_be_made_from_nothing(name):
+    table = build(name, nothing(), sizes=SIZES)
+    assert "not run" in table.to_markdown()
+    assert set(table.cells["status"]) == {"quoted", "not run"}
+    published = read_published().query("table == @TABLES[@name].number and metric in ('psnr', 'ssim')")
+    assert len(table.cells) == len(published)
+    assert table.cells["ours"].isna().all()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_printed_figure_stands_in_the_table(name):
+    table = build(name, nothing(), sizes=SIZES)
+    published = read_published().query("table == @TABLES[@name].number and metric != 'parameters'")
+    shown = [part for row in table.grid for cell in row for part in cell.parts if cell.kind == "paper"]
+    figures = sorted((part.text, part.rank) for part in shown if part.text[0].isdigit() and "." in part.text)
+    printed = published[published["metric"].isin(TABLES[name].metrics)]
+    expected = sorted(zip(printed["printed"], printed["rank"], strict=True))
+    sizes = [figure for figure in figures if figure[0].endswith("M")]
+    assert [figure for figure in figures if figure not in sizes] == expected
+
+
+def test_a_full_run_is_compared():
+    table = build("table4", make_rows(psnr=(28.0, 29.0, 29.0, 30.0)), sizes=SIZES)
+    cell = table.cells.query("method == 'sc' and level == 25").iloc[0]
+    assert (cell["published"], cell["ours"], cell["images"], cell["status"]) == (28.90, 29.0, 4, "all images")
+    assert cell["difference"] == pytest.approx(0.10)
+    after = [row for row in table.grid if row[0].parts[0].text in ("SC (baseline)", "↳ this run", "↳ difference")][:3]
+    column = table.header.index("σ = 25")
+    assert [row[column].parts[0].text for row in after] == ["28.90", "29.00", "+0.10"]
+    assert [row[column].kind for row in after] == ["paper", "run", "difference"]
+
+
+def test_a_subset_says_so_and_is_not_compared():
+    table = build("table4", make_rows(psnr=(28.0, 29.0, 29.0)), sizes=SIZES)
+    cell = table.cells.query("method == 'sc' and level == 25").iloc[0]
+    assert (cell["status"], cell["images"], cell["images_of"]) == ("subset", 3, 4)
+    assert math.isnan(cell["difference"])
+    assert "28.67 (3 of 4 images)" in table.to_markdown()
+    assert "difference*" not in table.to_markdown()
+    assert "BSD68, 3 of 4 images" in table.caption
+
+
+def test_other_photographs_get_rows_of_their_own():
+    table = build("table4", make_rows(dataset="Bundled", psnr=(30.0, 31.0)), sizes=SIZES)
+    assert texts(table, "SC (baseline) on Bundled, this run")["σ = 25"] == "30.50"
+    assert texts(table, "↳ this run")["σ = 25"] == "not run"
+    cell = table.cells.query("dataset == 'Bundled' and level == 25").iloc[0]
+    assert cell["status"] == "other images"
+    assert math.isnan(cell["published"])
+    both = build("table8", make_rows("groupsc", dataset="Bundled", psnr=(30.0, 31.0)), sizes=SIZES)
+    assert both.grid[-1][0].parts[0].text == "Bundled"
+    assert "30.50/0.8000 (2 images)" in both.to_markdown()
+
+
+def test_spread_over_noise_and_parameters_as_counted():
+    rows = pd.concat([make_rows(psnr=(29.0,) * 4), make_rows(psnr=(29.2,) * 4, repetition=1)])
+    table = build("table4", rows, sizes=SIZES)
+    cell = table.cells.query("method == 'sc' and level == 25").iloc[0]
+    assert cell["repetitions"] == 2
+    assert cell["ours"] == pytest.approx(29.1)
+    assert cell["spread"] == pytest.approx(0.2 / math.sqrt(2))
+    run = texts(table, "↳ this run")
+    assert run["σ = 25"] == "29.10±0.14"
+    assert run["Params"] == "68.4k"
+    assert "2 noise realisations" in table.caption
+
+
+def test_modes_stand_side_by_side():
+    rows = pd.concat([make_rows(psnr=(29.0,) * 4), make_rows(psnr=(28.9,) * 4, mode="block", stride=12.0)])
+    table = build("table4", rows, sizes=SIZES)
+    assert texts(table, "↳ this run, whole image")["σ = 25"] == "29.00"
+    assert texts(table, "↳ this run, blocks at stride 12")["σ = 25"] == "28.90"
+
+
+def test_mosaics_are_compared_by_the_mean_of_channels():
+    rows = make_rows("groupsc", None, "Kodak24", (42.0, 43.0), task="mosaic")
+    table = build("table6", rows, sizes=SIZES)
+    cell = table.cells.query("method == 'groupsc' and dataset == 'Kodak24'").iloc[0]
+    assert cell["ours"] == pytest.approx(42.8)
+    assert cell["difference"] == pytest.approx(0.09)
+    assert "mean of the three per-channel values" in table.caption
+
+
+def test_the_degraded_images_are_a_method():
+    rows = make_rows("input", 10.0, "Classic5", (27.8, 27.84), task="jpeg", mode=None, device=None, parameters=0)
+    table = build("table5", rows, sizes={"Classic5": 2})
+    cell = table.cells.query("method == 'input' and level == 10").iloc[0]
+    assert (cell["published"], cell["status"]) == (27.82, "all images")
+    assert cell["difference"] == pytest.approx(0, abs=1e-6)
+    assert "jpeg: difference" in table.header
+
+
+def test_contradicting_rows_are_refused():
+    once = make_rows()
+    with pytest.raises(GroupSCError, match="twice"):
+        average(pd.concat([once, once]), SIZES)
+    with pytest.raises(GroupSCError, match="different weights"):
+        average(pd.concat([once, make_rows(psnr=(1.0, 2.0), weights_sha256="bb").iloc[1:]]), SIZES)
+    with pytest.raises(GroupSCError, match="no table"):
+        build("table99", once, sizes=SIZES)
+
+
+def test_files_in_four_formats(tmp_path):
+    table = build("table8", make_rows("groupsc", 15.0, "Set12", (32.0, 34.0)), sizes=SIZES)
+    paths = table.write(tmp_path / "new" / "table8")
+    assert [path.name for path in paths] == ["table8.md", "table8.csv", "table8.tex", "table8.html"]
+    markdown, csv, latex, html = (path.read_text() for path in paths)
+    assert "**33.16**/**0.9070**" in markdown
+    assert "<u>32.85</u>/<u>0.9063</u>" in markdown
+    assert "+0.15/−0.1063" in markdown
+    assert r"\toprule" in latex
+    assert r"\textbf{33.16}/\textbf{0.9070}" in latex
+    assert r"\textit{+0.15/$-$0.1063}" in latex
+    assert "<strong>33.16</strong>/<strong>0.9070</strong>" in html
+    assert latex.count("{") == latex.count("}")
+    assert latex.isascii()
+    back = pd.read_csv(io.StringIO(csv))
+    assert back.query("dataset == 'Set12' and level == 15 and method == 'groupsc' and metric == 'psnr'")[
+        "difference"
+    ].item() == pytest.approx(0.15)
+
+
+def test_lines_of_markdown_have_equal_cells():
+    for name in TABLES:
+        lines = [line for line in build(name, nothing(), sizes=SIZES).to_markdown().split("\n") if line.startswith("|")]
+        assert len({line.replace(r"\|", "").count("|") for line in lines}) == 1
+
+
+def test_metrics_and_summary():
+    rows = pd.concat([make_rows(psnr=(28.0, 29.0)), make_rows(psnr=(28.0,), mode="block", stride=12.0)])
+    found = metrics_json(rows, SIZES)["gray-sc-sigma25"]["BSD68"]
+    assert found["whole"] == {
+        "psnr": 28.5, "psnr_channels": 28.8, "ssim": 0.8, "seconds": 2.0, "images": 2, "repetitions": 1,
+    }  # fmt: skip
+    assert found["block-12"]["images"] == 1
+    text = summary(rows, ["results/tables/table4.md"], ["results/figures/figure4.png"], SIZES)
+    assert "results/tables/table4.md" in text
+    assert "28.50 dB   2 of 4 images, whole image" in text
+    assert metrics_json(nothing(), SIZES) == {}
