@@ -128,8 +128,8 @@ class Evaluation:
     repetitions : int
         Noise realisations per image; JPEG and mosaics know no noise and are measured once.
     mode, stride : str, int, optional
-        How `groupsc.restore.restore` goes about it: "block", the paper's way, with the step between blocks in pixels
-        (left out, the side of the window).
+        How `groupsc.restore.restore` goes about it: "whole", or "block", the paper's way, with the step between blocks
+        in pixels (left out, the side of the window).
     device : str
         "auto", "cpu" or "cuda".
     pictures : path, optional
@@ -146,7 +146,7 @@ class Evaluation:
     raw: str | Path = "data/raw"
     images: int | None = None
     repetitions: int = 1
-    mode: str = "block"
+    mode: str = "whole"
     stride: int | None = None
     device: str = "auto"
     pictures: str | Path | None = None

@@ -1,11 +1,14 @@
-"""Restoration of whole images with a trained coder, block by block as the paper does it.
+"""Restoration of images of any size with a trained coder.
 
-Blocks have the side that the coder was trained on, so that all patches of a block see each other; they overlap, and
-each pixel is the mean of its estimates, weighted by the number of patches behind each (section 3.6, "Block
-processing").
+Whole-image mode gives every patch the full window around it: no blocks, no seams. Block mode is the paper's: blocks of
+the side that the coder was trained on, so that all patches of a block see each other; blocks overlap, and each pixel is
+the mean of its estimates, weighted by the number of patches behind each (section 3.6, "Block processing").
 """
 
 from __future__ import annotations
+
+import copy
+import os
 
 import torch
 from torch import Tensor
@@ -15,10 +18,15 @@ from groupsc.device import fast_products
 from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import counts
+from groupsc.ops.window import TILE
+from groupsc.whole import restore_whole
 
-MODES = ("block",)
-BLOCK_ENTRIES = {"cpu": 1, "cuda": 24}
+MODES = ("whole", "block")
+BLOCKS_TOGETHER = {"cpu": 1, "cuda": 24}
 """Blocks that go through the coder together: one stays in a processor's cache, a GPU wants many."""
+
+HALO_WINDOWS = 2
+"""Windows of surroundings that a region of a large image is restored with, and that are then cut off."""
 
 
 def restore(
@@ -26,8 +34,9 @@ def restore(
     image: Tensor,
     mask: Tensor | None = None,
     *,
-    mode: str = "block",
+    mode: str = "whole",
     stride: int | None = None,
+    memory: float | None = None,
     progress: bool = False,
 ) -> Tensor:
     """Restore one image of any size.
@@ -40,10 +49,12 @@ def restore(
         with the fastest matrix products of the device.
     mask : Tensor (c, H, W) or (1, c, H, W), optional
         1 where a value was measured.
-    mode : {"block"}
+    mode : {"whole", "block"}
     stride : int, optional
-        Step between blocks in pixels; left out, 48 pixels for the paper's blocks of 56: each pixel in one or two
-        blocks.
+        For block mode, the step between blocks in pixels; left out, 48 for the paper's blocks of 56.
+    memory : float, optional
+        Bytes that whole-image mode may use; an image that needs more is restored in overlapping regions. Left out, half
+        of what is free.
     progress : bool
         Show a bar when it takes more than two seconds.
 
@@ -67,25 +78,99 @@ def restore(
         raise GroupSCError(
             f"the image is {height}×{width} pixels, smaller than a {patch}×{patch} patch; use a larger one"
         )
-    products = None if image.dtype == torch.float64 else fast_products(image.device)
+    if model.D.dtype != image.dtype:
+        model = copy.deepcopy(model).to(image.dtype)
+    products = image.dtype if image.dtype == torch.float64 else fast_products(image.device)
     mask = None if mask is None else mask.to(image).expand_as(image)
-    together = BLOCK_ENTRIES[image.device.type]
-
-    def restored(blocks: Tensor, masks: Tensor | None) -> Tensor:
-        return model(blocks, masks, products=products)
-
-    side = model.config.window + patch - 1
     with torch.no_grad():
+        if mode == "whole":
+            side = region_side(model, products, memory or free_memory(image.device) / 2)
+            return regionwise(model, image, mask, products=products, side=side, progress=progress)
         return blockwise(
-            restored,
+            lambda blocks, masks: model(blocks, masks, products=products),
             image,
             mask,
-            side=side,
+            side=model.config.window + patch - 1,
             stride=stride or model.config.window,
             patch=patch,
-            together=together,
+            together=BLOCKS_TOGETHER[image.device.type],
             progress=progress,
         )
+
+
+def regionwise(
+    model: SparseCoder, image: Tensor, mask: Tensor | None, *, products: torch.dtype, side: int, progress: bool = False
+) -> Tensor:
+    """Whole-image mode in regions of at most `side` pixels, surroundings included; one region where the image allows
+    it."""
+    height, width = image.shape[-2:]
+    around = halo(model)
+    places = [
+        (rows, columns)
+        for rows in _regions(height, side, around, model.config.patch)
+        for columns in _regions(width, side, around, model.config.patch)
+    ]
+    restored = torch.empty_like(image)
+    bar = tqdm(total=len(places) * model.config.steps, unit="step", delay=2, leave=False, disable=not progress)
+    for (row, near_rows, kept_rows), (column, near_columns, kept_columns) in places:
+        region, region_mask = (x if x is None else x[..., near_rows, near_columns] for x in (image, mask))
+        found = restore_whole(model, region, region_mask, products=products, advance=bar.update)
+        restored[..., row, column] = found[..., kept_rows, kept_columns]
+    bar.close()
+    return restored
+
+
+def halo(model: SparseCoder) -> int:
+    """Pixels around a region that its restoration depends on; patches of SC are coded each on its own."""
+    if model.config.penalty == "l1":
+        return model.config.patch - 1
+    return HALO_WINDOWS * model.config.window
+
+
+def region_side(model: SparseCoder, products: torch.dtype, memory: float) -> int:
+    """Side in pixels of the largest square region that whole-image mode restores within `memory` bytes.
+
+    Raises
+    ------
+    GroupSCError
+        When not even the surroundings of a region fit.
+    """
+    config = model.config
+    entry = products.itemsize
+    similarities = 0 if config.penalty == "l1" else (TILE + config.window - 1) ** 2 * entry
+    per_patch = similarities + config.atoms * (3 * entry + 8) + 12 * config.dimension * 4
+    side = int((memory / per_patch) ** 0.5)
+    least = 2 * halo(model) + 2 * config.patch
+    if side < least:
+        raise GroupSCError(
+            f"{memory / 1e6:.0f} MB are too little; this model restores regions of {least} pixels, so allow at least "
+            f"{per_patch * least**2 / 1e6:.0f} MB"
+        )
+    return side
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that are free on the device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        with open("/proc/meminfo") as lines:
+            return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) * 1024
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+
+
+def _regions(length: int, side: int, around: int, patch: int) -> list[tuple[slice, slice, slice]]:
+    """Cut an axis into parts: where each lies, what it is restored from, and where it lies in that."""
+    if length <= side:
+        return [(slice(0, length), slice(0, length), slice(0, length))]
+    step = side - 2 * around
+    parts = []
+    for start in range(0, length, step):
+        stop = min(start + step, length)
+        first, last = max(0, min(start - around, length - patch)), min(length, stop + around)
+        parts.append((slice(start, stop), slice(first, last), slice(start - first, stop - first)))
+    return parts
 
 
 def blockwise(

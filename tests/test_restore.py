@@ -13,7 +13,8 @@ from groupsc.degradations import bayer_mask
 from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import counts
-from groupsc.restore import blockwise, restore
+from groupsc.restore import blockwise, halo, regionwise, restore
+from groupsc.whole import restore_whole
 
 
 def affine_blocks(side: int):
@@ -96,7 +97,7 @@ def test_a_bayer_mask_stays_one_under_padding():
 def test_block_size_in_one_call_does_not_matter_and_small_images_work(penalty):
     model = SparseCoder(ModelConfig(patch=3, atoms=8, steps=4, window=6, refresh=2, penalty=penalty)).double()
     image = torch.rand(1, 1, 10, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    found = restore(model, image, stride=4)
+    found = restore(model, image, mode="block", stride=4)
     alone = blockwise(lambda b, m: model(b), image, None, side=8, stride=4, patch=3, together=100)
     torch.testing.assert_close(found, alone.detach())
 
@@ -108,6 +109,82 @@ def test_errors_say_what_to_do():
     with pytest.raises(GroupSCError, match=r"wants an image \(1, 1, H, W\)"):
         restore(model, torch.zeros(1, 3, 30, 30))
     with pytest.raises(GroupSCError, match="choose 1 to 10 pixels"):
-        restore(model, torch.zeros(1, 1, 30, 30), stride=11)
-    with pytest.raises(GroupSCError, match="choose one of block"):
+        restore(model, torch.zeros(1, 1, 30, 30), mode="block", stride=11)
+    with pytest.raises(GroupSCError, match="choose one of whole, block"):
         restore(model, torch.zeros(1, 1, 30, 30), mode="magic")
+
+
+@pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+def test_an_image_within_one_window_is_restored_as_the_coder_does(penalty, channels, masked):
+    model = perturbed_coder(penalty=penalty, channels=channels, window=7)
+    image, mask = some_image(channels, 10, 9, masked=masked)
+    found = restore(model, image, mask)
+    with torch.no_grad():
+        torch.testing.assert_close(found, model(image, mask), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("window", [4, 5])
+@pytest.mark.parametrize("penalty", ["csr", "group"])
+def test_whole_image_mode_against_the_definition(penalty, window):
+    """On images larger than the window: the coder with its dense N×N window mask, which knows no tiles."""
+    model = perturbed_coder(penalty=penalty, window=window)
+    image, _ = some_image(1, 17, 29)
+    with torch.no_grad():
+        expected = model(image)
+        for tile in (1, 3, 8, 40):
+            found = restore_whole(model, image, products=torch.float64, tile=tile)
+            torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+def test_bfloat16_products_change_little():
+    model = perturbed_coder(penalty="group", window=9).float()
+    image, _ = some_image(1, 40, 30)
+    with torch.no_grad():
+        exact = restore_whole(model.double(), image, products=torch.float64)
+        fast = restore_whole(model.float(), image.float(), products=torch.bfloat16)
+    assert (fast - exact).abs().max() < 1e-2
+    assert (fast - exact).square().mean().sqrt() < 1e-3
+
+
+def test_regions_of_sc_have_no_seams_at_all():
+    model = perturbed_coder(penalty="l1")
+    image, _ = some_image(1, 33, 40)
+    whole = restore(model, image)
+    pieces = regionwise(model, image, None, products=torch.float64, side=13)
+    torch.testing.assert_close(pieces, whole, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("penalty", ["csr", "group"])
+def test_regions_cover_the_image_and_agree(penalty):
+    model = perturbed_coder(penalty=penalty, window=4)
+    image, _ = some_image(1, 45, 60)
+    whole = restore(model, image)
+    pieces = regionwise(model, image, None, products=torch.float64, side=2 * halo(model) + 9)
+    assert (pieces - whole).abs().max() < 2e-3
+
+
+def test_too_little_memory_says_how_much_is_needed():
+    model = SparseCoder(ModelConfig())
+    with pytest.raises(GroupSCError, match=r"1 MB are too little; .* allow at least \d+ MB"):
+        restore(model, torch.zeros(1, 1, 500, 500), memory=1e6)
+
+
+def perturbed_coder(**options) -> SparseCoder:
+    config = ModelConfig(**{"patch": 3, "atoms": 12, "steps": 5, "window": 6, "refresh": 2, **options})
+    model = SparseCoder(config).double()
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.05 * torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
+    return model
+
+
+def some_image(channels: int, height: int, width: int, *, masked: bool = False):
+    generator = torch.Generator().manual_seed(height * width)
+    image = torch.rand(1, channels, height, width, generator=generator, dtype=torch.float64)
+    if not masked:
+        return image, None
+    mask = (torch.rand(image.shape, generator=generator) > 0.4).double()
+    return image * mask, mask

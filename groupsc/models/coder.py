@@ -99,34 +99,39 @@ class SparseCoder(nn.Module):
         starts = (0, *config.refreshes)
         for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.steps), strict=True)):
             if config.penalty != "l1":
-                estimate = Y if A is None else self._estimate(A, mu, height, width)
-                similarities = self._refresh(
-                    similarities, estimate, number, height, width, mosaic=mask is not None, products=products
-                )
+                E = Y if A is None else self.estimate(A, mu, height, width)
+                F = self.features(E, number, mosaic=mask is not None)
+                similarities = self._refresh(similarities, F, self.blend(number), height, width, products)
             A = self._iterate(A, Y, M, self.thresholds[first:last], similarities, products)
         return average(A.to(Y.dtype) @ self.W.T + mu, height, width, config.patch)
 
-    def _estimate(self, A: Tensor, mu: Tensor, height: int, width: int) -> Tensor:
+    def estimate(self, A: Tensor, mu: Tensor, height: int, width: int) -> Tensor:
         """Centred patches of the current estimate, averaged over overlaps when the model does so, (b, N, m)."""
         E = A.to(mu.dtype) @ self.W.T
         if self.config.average_refresh:
             E = extract(average(E + mu, height, width, self.config.patch), self.config.patch) - mu
         return E
 
-    def _refresh(self, similarities, E, number, height, width, *, mosaic, products):
-        """Σ, or on the fast path Σ and its mass, after similarity number `number` (0: the initial one) of features
-        E."""
-        kappa = self.kappa[min(number, len(self.kappa) - 1)]
-        F = E * kappa
-        if mosaic and number == 0:
-            F = F.unflatten(-1, (self.config.channels, -1)).sum(-2)
+    def features(self, E: Tensor, number: int, *, mosaic: bool) -> Tensor:
+        """κ-weighted features of the estimate E for similarity `number` (0: the initial one), (b, N, m).
+
+        The initial similarity of a mosaic adds the channels up, since each measures other pixels: (b, N, patch²).
+        """
+        F = E * self.kappa[min(number, len(self.kappa) - 1)]
+        return F.unflatten(-1, (self.config.channels, -1)).sum(-2) if mosaic and number == 0 else F
+
+    def blend(self, number: int) -> Tensor | None:
+        """ν, the weight of similarity `number` in its refresh; None for the initial one."""
+        return None if number == 0 else torch.sigmoid(self.nu_logit[min(number - 1, len(self.nu_logit) - 1)])
+
+    def _refresh(self, similarities, F, nu, height, width, products):
+        """Σ, or on the fast path Σ and its mass, after a similarity of features F was blended in."""
         side = self.config.patch - 1
-        inside = window_mask(height - side, width - side, self.config.window, device=E.device)
-        nu = None if number == 0 else torch.sigmoid(self.nu_logit[min(number - 1, len(self.nu_logit) - 1)])
+        inside = window_mask(height - side, width - side, self.config.window, device=F.device)
         if products is not None:
             return unrolled.blended_similarity(similarities and similarities[0], F, nu, inside, products)
-        fresh = similarity(F, torch.ones_like(F[0, 0]), inside)
-        return fresh if number == 0 else (1 - nu) * similarities + nu * fresh
+        fresh = similarity(F, inside)
+        return fresh if nu is None else (1 - nu) * similarities + nu * fresh
 
     def _iterate(self, A, Y, M, thresholds, similarities, products):
         """The steps between two refreshes, one a row of `thresholds`."""

@@ -1,7 +1,7 @@
 """Similarities between the patches of one block, as dense matrices (section 3.3, equation 14).
 
-Symbols: F features of the patches as rows, (b, N, m); kappa κ, weights of the learned distance, (m,);
-Sigma Σ, (b, N, N) [source, target], 0 outside the window.
+Symbols: F features of the patches as rows, weighted by κ, (b, N, m); Sigma Σ, (b, N, N) [source, target], 0 outside the
+window.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ def window_mask(rows: int, columns: int, window: int, *, device=None) -> Tensor:
     return torch.kron(along(rows).to(torch.uint8), along(columns).to(torch.uint8)).bool()
 
 
-def similarity(F: Tensor, kappa: Tensor, mask: Tensor) -> Tensor:
-    """Σ[s, t] = exp(−max(0, ‖κ ⊙ (F_s − F_t)‖²)) where `mask` [s, t] holds, else 0; (b, N, N)."""
-    F = F * kappa
+def similarity(F: Tensor, mask: Tensor) -> Tensor:
+    """Σ[s, t] = exp(−max(0, ‖F_s − F_t‖²)) where `mask` [s, t] holds, else 0; (b, N, N)."""
     norms = F.square().sum(-1)
     distance = norms[:, :, None] + norms[:, None, :] - 2 * (F @ F.transpose(1, 2))
     return torch.exp(-torch.relu(distance)) * mask
