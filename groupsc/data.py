@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from groupsc.downloads import checksum, download, is_address, matches
 from groupsc.errors import GroupSCError
 from groupsc.images import read_image
 from groupsc.resources import data_file
@@ -28,19 +29,17 @@ BUNDLED_FILES = (
     "coins.png", "grass.png", "gravel.png", "motorcycle_left.png", "rocket.jpg",
 )  # fmt: skip
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-ATTEMPTS = 3
 SECONDS_WITHOUT_DATA = 30
 
 
-@functools.cache
 def registry() -> pd.DataFrame:
     """Every file of every data set: dataset, file, repo, commit, path, bytes, sha256."""
-    return pd.read_csv(data_file("registry.csv"), dtype={"file": str, "sha256": str, "bytes": int})
+    return _registry().copy()
 
 
 def datasets() -> list[str]:
     """Names of all data sets."""
-    return [*registry()["dataset"].unique(), BUNDLED]
+    return [*_registry()["dataset"].unique(), BUNDLED]
 
 
 def fetch(
@@ -48,10 +47,11 @@ def fetch(
     root="data/raw",
     *,
     images: int | None = None,
-    mirror: str | None = None,
+    mirror: str | Path | None = None,
     progress: bool = True,
     workers: int = 8,
     timeout: float = SECONDS_WITHOUT_DATA,
+    files: pd.DataFrame | None = None,
 ) -> dict:
     """Download what is missing of a data set, verify everything, and return its manifest.
 
@@ -63,8 +63,12 @@ def fetch(
         Only the first so many files, in sorted order.
     mirror : path or http(s) URL, optional
         Where `<repo>/<commit>/<path>` is found instead of GitHub; left out, the environment variable GROUPSC_MIRROR.
+    workers : int
+        Files that are brought at the same time.
     timeout : float
         Seconds without an answer after which an attempt counts as failed.
+    files : DataFrame, optional
+        A registry in place of the project's own, with its columns.
 
     Returns
     -------
@@ -77,20 +81,20 @@ def fetch(
         For an unknown data set, or a file that three attempts could not bring; nothing wrong keeps the final name.
     """
     if dataset == BUNDLED:
-        return _manifest(dataset, [(path.name, path) for path in _bundled_paths(images)])
-    files = _rows(dataset, images)
+        paths = _bundled_paths(images)
+        return _manifest(dataset, [(path.name, path.stat().st_size, checksum(path)) for path in paths])
+    rows = list(_rows(dataset, images, files).itertuples())
     folder = Path(root) / dataset
-    mirror = mirror or os.environ.get("GROUPSC_MIRROR") or None
+    mirror = str(mirror or os.environ.get("GROUPSC_MIRROR") or PUBLIC)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise GroupSCError(f"{folder} can't be made ({error}); choose another folder for the data") from error
-    missing = [row for row in files.itertuples() if not _is_right(folder / row.file, row.bytes, row.sha256)]
+        raise GroupSCError(f"{folder} can't be made ({error.strerror}); choose another folder for the data") from error
     with (
         ThreadPoolExecutor(workers) as pool,
-        tqdm(total=len(missing), desc=dataset, unit="file", disable=not progress) as bar,
+        tqdm(total=len(rows), desc=dataset, unit="file", disable=not progress) as bar,
     ):
-        jobs = [pool.submit(_bring, row, folder / row.file, mirror, timeout) for row in missing]
+        jobs = [pool.submit(_bring, row, folder / row.file, mirror, timeout) for row in rows]
         for job in as_completed(jobs):
             try:
                 job.result()
@@ -98,7 +102,7 @@ def fetch(
                 pool.shutdown(cancel_futures=True)
                 raise
             bar.update()
-    return _manifest(dataset, [(row.file, folder / row.file) for row in files.itertuples()])
+    return _manifest(dataset, [(row.file, row.bytes, row.sha256) for row in rows])
 
 
 def image_paths(dataset: str, root="data/raw", *, images: int | None = None) -> list[Path]:
@@ -111,14 +115,14 @@ def image_paths(dataset: str, root="data/raw", *, images: int | None = None) -> 
     """
     if dataset == BUNDLED:
         return _bundled_paths(images)
-    files = _rows(dataset, images)["file"]
-    if not all(file.lower().endswith(IMAGE_SUFFIXES) for file in files):
-        raise GroupSCError(f"{dataset} holds no images; choose one of the image data sets that `groupsc fetch` lists")
-    paths = [Path(root) / dataset / file for file in files]
+    names = _rows(dataset, images)["file"]
+    if not all(name.lower().endswith(IMAGE_SUFFIXES) for name in names):
+        raise GroupSCError(f"{dataset} holds no images; choose one of {', '.join(_image_sets())}")
+    paths = [Path(root) / dataset / name for name in names]
     absent = [path for path in paths if not path.is_file()]
     if absent:
         raise GroupSCError(
-            f"{len(absent)} files of {dataset} are missing, {absent[0]} first; "
+            f"{len(absent)} of {len(paths)} files of {dataset} are missing, {absent[0]} first; "
             f"run `groupsc fetch {dataset} --root {root}`"
         )
     return paths
@@ -129,83 +133,62 @@ def load_images(dataset: str, root="data/raw", *, channels: int, images: int | N
     return {path.stem: read_image(path, channels=channels) for path in image_paths(dataset, root, images=images)}
 
 
-def _rows(dataset: str, images: int | None) -> pd.DataFrame:
-    files = registry()[registry()["dataset"] == dataset].sort_values("file")
-    if files.empty:
-        raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(datasets())}")
-    escaping = [file for file in files["file"] if Path(file).name != file]
-    if escaping:
-        raise GroupSCError(
-            f"the registry names {escaping[0]!r}, which leaves the folder of {dataset}; correct data/registry.csv"
-        )
-    return files[:images]
+@functools.cache
+def _registry() -> pd.DataFrame:
+    columns = {"dataset": str, "file": str, "repo": str, "commit": str, "path": str, "bytes": int, "sha256": str}
+    return pd.read_csv(data_file("registry.csv"), dtype=columns, keep_default_na=False)
+
+
+def _rows(dataset: str, images: int | None, files: pd.DataFrame | None = None) -> pd.DataFrame:
+    files = _registry() if files is None else files
+    rows = files[files["dataset"] == dataset].sort_values("file")
+    if rows.empty:
+        names = [*files["dataset"].unique(), BUNDLED]
+        raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(names)}")
+    for name in (dataset, *rows["file"]):
+        # A name of another system's separators must not become a path there either.
+        if name in ("", ".", "..") or set(name) & set("/\\:\0"):
+            raise GroupSCError(
+                f"the registry names {name!r}, which leaves the folder of its data set; correct that row"
+            )
+    return rows[: _first(images)]
+
+
+def _first(images: int | None) -> int | None:
+    if images is not None and images < 1:
+        raise GroupSCError(f"images is {images}; ask for at least 1, or leave it out for all")
+    return images
+
+
+def _image_sets() -> list[str]:
+    holds_images = _registry()["file"].str.lower().str.endswith(IMAGE_SUFFIXES)
+    return [*_registry()["dataset"][holds_images].unique(), BUNDLED]
 
 
 def _bundled_paths(images: int | None) -> list[Path]:
     import skimage.data
 
     folder = Path(skimage.data.__file__).parent
-    return [folder / name for name in BUNDLED_FILES][:images]
+    paths = [folder / name for name in BUNDLED_FILES][: _first(images)]
+    absent = [path for path in paths if not path.is_file()]
+    if absent:
+        raise GroupSCError(f"this scikit-image comes without {absent[0]}; install it with `pip install scikit-image`")
+    return paths
+
+
+def _bring(row, target: Path, mirror: str, timeout: float) -> None:
+    if not matches(target, row.bytes, row.sha256):
+        source = _source(row, mirror)
+        download(source, target, size=row.bytes, sha256=row.sha256, timeout=timeout)
+
+
+def _source(row, mirror: str) -> str:
+    tail = f"{row.repo}/{row.commit}/{row.path}"
+    return f"{mirror.rstrip('/')}/{quote(tail)}" if is_address(mirror) else str(Path(mirror).expanduser() / tail)
 
 
 def _manifest(dataset: str, files) -> dict:
-    rows = [{"file": name, "bytes": path.stat().st_size, "sha256": _sha256(path)} for name, path in files]
-    digest = hashlib.sha256("".join(f"{row['sha256']}  {row['file']}\n" for row in rows).encode()).hexdigest()
+    """Of (file, bytes, sha256) triples."""
+    digest = hashlib.sha256("".join(f"{sha256}  {name}\n" for name, _, sha256 in files).encode()).hexdigest()
+    rows = [{"file": name, "bytes": size, "sha256": sha256} for name, size, sha256 in files]
     return {"dataset": dataset, "files": rows, "digest": digest}
-
-
-def _bring(row, target: Path, mirror: str | None, timeout: float) -> None:
-    """Put one file in place: into a temporary neighbour first, which takes the final name once its checksum is
-    right."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    source, problem = _source(row, mirror), ""
-    try:
-        for _ in range(ATTEMPTS):
-            problem = _attempt(source, partial, row, timeout)
-            if not problem:
-                os.replace(partial, target)
-                return
-    except OSError as error:
-        problem = f"writing failed: {error}; free some space"
-    finally:
-        partial.unlink(missing_ok=True)
-    raise GroupSCError(
-        f"{row.dataset}/{row.file} could not be fetched from {source}: expected {row.bytes} bytes with sha256 "
-        f"{row.sha256[:12]}…, {problem}; check the network or set GROUPSC_MIRROR to a mirror, then try again"
-    )
-
-
-def _attempt(source: str, partial: Path, row, timeout: float) -> str:
-    """Bring `source` to `partial`; empty, or what was wrong with it."""
-    import pooch
-    import requests
-
-    try:
-        if source.startswith(("http://", "https://")):
-            pooch.HTTPDownloader(timeout=timeout)(source, str(partial), None)
-        else:
-            partial.write_bytes(Path(source).read_bytes())
-    except FileNotFoundError:
-        return "there is no such file"
-    except (requests.RequestException, ConnectionError, TimeoutError) as error:
-        return f"the transfer failed ({type(error).__name__}: {str(error)[:120]})"
-    size = partial.stat().st_size
-    if not _is_right(partial, row.bytes, row.sha256):
-        return f"got {size} bytes with sha256 {_sha256(partial)[:12]}…"
-    return ""
-
-
-def _source(row, mirror: str | None) -> str:
-    tail = f"{row.repo}/{row.commit}/{row.path}"
-    if mirror is None or mirror.startswith(("http://", "https://")):
-        return f"{(mirror or PUBLIC).rstrip('/')}/{quote(tail)}"
-    return str(Path(mirror) / tail)
-
-
-def _is_right(path: Path, size: int, sha256: str) -> bool:
-    return path.is_file() and path.stat().st_size == size and _sha256(path) == sha256
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

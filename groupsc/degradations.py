@@ -31,10 +31,14 @@ def add_noise(x: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
     Raises
     ------
     GroupSCError
-        When `sigma` is negative or no number.
+        When `sigma` is negative or no number, the image is not of floating point, or there is no generator.
     """
-    if not sigma >= 0:
+    if not 0 <= sigma < float("inf"):
         raise GroupSCError(f"sigma is {sigma}; give the noise level in gray levels of 255, at least 0")
+    if not x.is_floating_point():
+        raise GroupSCError(f"noise can't be added to an image of type {x.dtype}; give it as floats in [0, 1]")
+    if generator is None:
+        raise GroupSCError("noise needs a generator of its own; make one with `noise_generator`")
     noise = torch.randn(x.shape, generator=generator, dtype=torch.float32)
     return x + (sigma / 255 * noise).to(x.device, x.dtype)
 
@@ -59,7 +63,15 @@ def bayer_mask(height: int, width: int, pattern: str = "RGGB", *, offset: tuple[
 
 
 def mosaic(x: Tensor, pattern: str = "RGGB") -> tuple[Tensor, Tensor]:
-    """The measured values of `x` (…, 3, H, W), zeros elsewhere, and the mask (3, H, W)."""
+    """The measured values of `x` (…, 3, H, W), zeros elsewhere, and the mask (3, H, W).
+
+    Raises
+    ------
+    GroupSCError
+        When `x` has other than three channels, or there is no such pattern.
+    """
+    if x.ndim < 3 or x.shape[-3] != 3:
+        raise GroupSCError(f"a mosaic is made of three channels, the image is {tuple(x.shape)}; give it as (…, 3, H, W)")
     mask = bayer_mask(*x.shape[-2:], pattern).to(x)
     return x * mask, mask
 
@@ -72,10 +84,10 @@ def jpeg(x: Tensor, quality: int) -> Tensor:
     GroupSCError
         When `x` has several channels, or the quality is none of libjpeg's.
     """
-    if x.shape[-3] != 1:
-        raise GroupSCError(f"JPEG deblocking works on one channel, the image has {x.shape[-3]}; pass its luma")
-    if not 1 <= quality <= 100:
-        raise GroupSCError(f"JPEG quality is {quality}; choose 1 to 100")
+    if x.ndim < 3 or x.shape[-3] != 1:
+        raise GroupSCError(f"JPEG deblocking works on one channel, the image is {tuple(x.shape)}; pass its luma")
+    if quality not in range(1, 101):
+        raise GroupSCError(f"JPEG quality is {quality}; choose a whole number from 1 to 100")
     levels = (x.detach().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
     planes = [_through_jpeg(plane, int(quality)) for plane in levels.reshape(-1, *x.shape[-2:]).numpy()]
     return torch.from_numpy(np.stack(planes)).view(x.shape).to(x)
@@ -90,6 +102,11 @@ def degrade(x: Tensor, task: str, level, generator: torch.Generator | None) -> t
         "gray", "color" (noise of σ = `level`), "mosaic" (`level` unused) or "jpeg" (quality = `level`).
     generator : torch.Generator or None
         For the noise; unused by mosaics and JPEG.
+
+    Raises
+    ------
+    GroupSCError
+        For an unknown task, or an image or level that the task can't take.
     """
     if task in ("gray", "color"):
         return add_noise(x, level, generator), None

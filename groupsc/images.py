@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from groupsc.errors import GroupSCError
 
@@ -21,15 +21,20 @@ def read_image(path, *, channels: int | None = None) -> np.ndarray:
     channels : {1, 3}, optional
         1: gray, of a colour file its ITU-R 601 luma rounded to 8 bits (Pillow's "L"); 3: RGB; left out, as stored.
 
+    Notes
+    -----
+    Transparency is dropped; a photograph is turned as its camera noted; 16-bit gray files keep their 16 bits.
+
     Raises
     ------
     GroupSCError
-        When the file is missing, truncated or no image.
+        When the file is missing, truncated, no image, or of floating point.
     """
+    if channels not in (None, *MODES):
+        raise GroupSCError(f"an image can't be read with {channels} channels; choose 1 or 3, or leave it out")
     try:
         with Image.open(path) as image:
-            mode = MODES[channels] if channels else ("L" if image.mode in ("1", "L") else "RGB")
-            pixels = np.asarray(image.convert(mode), dtype=np.float32) / 255
+            pixels = _pixels(ImageOps.exif_transpose(image), channels)
     except FileNotFoundError as error:
         raise GroupSCError(f"{path} does not exist; fetch it with `groupsc fetch`, or correct the path") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -39,6 +44,17 @@ def read_image(path, *, channels: int | None = None) -> np.ndarray:
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
+def _pixels(image: Image.Image, channels: int | None) -> np.ndarray:
+    """Of (H, W) or (H, W, 3), in [0, 1]."""
+    if image.mode.startswith("I;16"):
+        gray = np.asarray(image, dtype=np.float32) / 65535
+        return np.repeat(gray[..., None], 3, axis=2) if channels == 3 else gray
+    if image.mode in ("I", "F"):
+        raise ValueError(f"its pixels are of mode {image.mode!r}, whose range is unknown; save it with 8 or 16 bits")
+    mode = MODES[channels] if channels else ("L" if image.mode in ("1", "L", "LA", "La") else "RGB")
+    return np.asarray(image.convert(mode), dtype=np.float32) / 255
+
+
 def write_image(path, image) -> None:
     """Write (c, H, W) in [0, 1], clipped and rounded to 8 bits, as a PNG that is at every moment absent, old or
     complete.
@@ -46,11 +62,15 @@ def write_image(path, image) -> None:
     Raises
     ------
     GroupSCError
-        When the image has neither 1 nor 3 channels, or the file can't be written.
+        When the image has neither 1 nor 3 channels, holds values that are no numbers, or the file can't be written.
     """
     path, image = Path(path), np.asarray(image)
-    if image.ndim != 3 or image.shape[0] not in MODES:
-        raise GroupSCError(f"an image of shape {image.shape} can't be written; it must be (1 or 3, H, W)")
+    if path.suffix.lower() != ".png":
+        raise GroupSCError(f"{path} can't be written; images are written as PNG, so let the name end in .png")
+    if image.ndim != 3 or image.shape[0] not in MODES or not image.size:
+        raise GroupSCError(f"an image of shape {image.shape} can't be written to {path}; it must be (1 or 3, H, W)")
+    if not np.isfinite(image).all():
+        raise GroupSCError(f"{path} can't be written, since the image holds NaN or infinity; restore it again")
     pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

@@ -65,15 +65,17 @@ def test_the_degraded_image_itself(dataset, tmp_path):
     assert row["ssim"] == pytest.approx(metrics.ssim(noise.numpy(), clean), abs=1e-6)
 
 
-def test_a_model_is_restored_by_the_library(dataset, weights, tmp_path):
-    rows = quiet(weights, dataset, images=1)
+@pytest.mark.parametrize(("mode", "stride"), [("block", 5), ("whole", None)])
+def test_a_model_is_restored_by_the_library(dataset, weights, tmp_path, mode, stride):
+    rows = quiet(weights, dataset, images=1, mode=mode)
     clean = read_image(tmp_path / "images" / "01.png", channels=1)
     noisy = add_noise(torch.from_numpy(clean), 25, noise_generator(dataset, "01", 25.0, 0))[None]
     model, _ = evaluation.load_weights(weights)
-    expected = metrics.psnr(restore(model, noisy, mode="block")[0].numpy(), clean)
+    expected = metrics.psnr(restore(model, noisy, mode=mode)[0].numpy(), clean)
     row = rows.iloc[0]
     assert row["psnr"] == pytest.approx(expected, abs=1e-4)
-    assert (row["experiment"], row["level"], row["mode"], row["stride"]) == ("gray-sc-sigma25", 25.0, "block", 5)
+    assert (row["experiment"], row["level"], row["mode"]) == ("gray-sc-sigma25", 25.0, mode)
+    assert pd.isna(row["stride"]) if stride is None else row["stride"] == stride
     assert (row["height"], row["width"]) == (24, 30)
     assert row["parameters"] == model.number_of_parameters == 3 * 9 * 12 + 2 * 12
     assert row["seconds"] > 0
@@ -139,7 +141,7 @@ def test_rows_of_other_settings_are_measured_anew(dataset, weights, tmp_path, mo
     first = evaluate_to_csv(path, weights, dataset, device="cpu", progress=False)
     restored = []
     monkeypatch.setattr(evaluation, "restore", lambda *a, **o: restored.append(1) or restore(*a, **o))
-    options = {"stride": 3} if change == "stride" else {}
+    options = {"mode": "block", "stride": 3} if change == "stride" else {}
     if change == "weights":
         make_weights(weights, threshold=0.05)
     if change == "damage":
