@@ -1,0 +1,90 @@
+"""Short seeded trainings that differ in one setting, to choose the `fast` and `cpu` budgets by measurement.
+
+    python benchmarks/schedules.py [--device cuda] [--only sc-rate-2e-3 ...] [--output results/bench/schedules.csv]
+
+Every variant is trained in full, its cycle included, on BSD400 (`groupsc fetch BSD400 BSDval32` first) and measured on
+the central blocks of BSDval32, never on a test set. GroupSC variants start from the SC variant `START`, trained first.
+`benchmarks/README.md` keeps what was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+from pathlib import Path
+
+from groupsc.campaign import make_dictionary
+from groupsc.checkpoint import load_weights
+from groupsc.config import Experiment, experiments
+from groupsc.training import train
+
+SHORT = {"schedule": "one-cycle", "epsilon": 1e-3, "steps": 1200, "validate_every": 300}
+START = "sc-rate-2e-3"
+VARIANTS = {
+    "sc-rate-1e-3": ("sc", {"rate": 1e-3}),
+    "sc-rate-2e-3": ("sc", {"rate": 2e-3}),
+    "sc-rate-4e-3": ("sc", {"rate": 4e-3}),
+    "sc-half-batch-twice-the-steps": ("sc", {"rate": 2e-3, "batch": 16, "steps": 2400, "validate_every": 600}),
+    "sc-epsilon-1e-8": ("sc", {"rate": 2e-3, "epsilon": 1e-8}),
+    "groupsc-rate-6e-4": ("groupsc", {"rate": 6e-4, "steps": 300, "validate_every": 100}),
+    "groupsc-rate-1.5e-3": ("groupsc", {"rate": 1.5e-3, "steps": 300, "validate_every": 100}),
+    "groupsc-rate-3e-3": ("groupsc", {"rate": 3e-3, "steps": 300, "validate_every": 100}),
+}
+
+
+def variant(method: str, settings: dict) -> Experiment:
+    """The gray experiment at σ = 25 with some settings of its training changed."""
+    grid = {
+        "budget": "fast",
+        "training": {**SHORT, **settings},
+        "tasks": {"gray": {"methods": [method], "levels": [25]}},
+    }
+    return next(iter(experiments(grid).values()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--raw", default="data/raw")
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--output", type=Path, default=Path("results/bench/schedules.csv"))
+    options = parser.parse_args()
+    folder = options.output.with_suffix("")
+    wanted = [name for name in VARIANTS if name in options.only]
+    if any(VARIANTS[name][0] != "sc" for name in wanted) and START not in wanted:
+        wanted.insert(0, START)
+    rows = []
+    for name in wanted:
+        method, settings = VARIANTS[name]
+        experiment = variant(method, settings)
+        first = {"init": folder / START / "weights.safetensors"}
+        if method == "sc":
+            dictionary = folder / f"{experiment.dictionary}.safetensors"
+            first = {
+                "dictionary": dictionary
+                if dictionary.exists()
+                else make_dictionary(experiment, options.raw, dictionary)
+            }
+        weights = train(experiment, raw=options.raw, output=folder / name, device=options.device, **first)
+        card = load_weights(weights)[1]
+        kept = {key: card[key] for key in ("steps", "minutes", "validation_psnr", "device", "code_version")}
+        rows.append(
+            {
+                "variant": name,
+                **kept,
+                **{key: dataclasses.asdict(experiment.training)[key] for key in ("rate", "batch", "epsilon")},
+            }
+        )
+        print(
+            f"{name:32} {card['steps']:6} steps {card['minutes']:7.2f} min {card['validation_psnr']:7.3f} dB",
+            flush=True,
+        )
+        with open(options.output, "w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
