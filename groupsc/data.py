@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from urllib.parse import quote
 
@@ -90,18 +90,10 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise GroupSCError(f"{folder} can't be made ({error.strerror}); choose another folder for the data") from error
-    with (
-        ThreadPoolExecutor(workers) as pool,
-        tqdm(total=len(rows), desc=dataset, unit="file", disable=not progress) as bar,
-    ):
+    with tqdm(total=len(rows), desc=dataset, unit="file", disable=not progress) as bar:
+        pool = ThreadPoolExecutor(workers)
         jobs = [pool.submit(_bring, row, folder / row.file, mirror, timeout) for row in rows]
-        for job in as_completed(jobs):
-            try:
-                job.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-            bar.update()
+        _finish(pool, jobs, bar)
     return _manifest(dataset, [(row.file, row.bytes, row.sha256) for row in rows])
 
 
@@ -177,9 +169,25 @@ def _bundled_paths(images: int | None) -> list[Path]:
 
 
 def _bring(row, target: Path, mirror: str, timeout: float) -> None:
-    if not matches(target, row.bytes, row.sha256):
-        source = _source(row, mirror)
-        download(source, target, size=row.bytes, sha256=row.sha256, timeout=timeout)
+    if matches(target, row.bytes, row.sha256):
+        return
+    if target.is_file():  # A wrong file must not pass for the data set when no right one can be had.
+        target.unlink()
+    download(_source(row, mirror), target, size=row.bytes, sha256=row.sha256, timeout=timeout)
+
+
+def _finish(pool: ThreadPoolExecutor, jobs: list[Future], bar: tqdm) -> None:
+    """Wait for all jobs or the first failure; of several failures the first file's is raised."""
+    try:
+        for job in as_completed(jobs):
+            if job.exception():
+                break
+            bar.update()
+    finally:
+        pool.shutdown(cancel_futures=True)
+    for job in jobs:
+        if not job.cancelled():
+            job.result()
 
 
 def _source(row, mirror: str) -> str:

@@ -71,7 +71,7 @@ def mosaic(x: Tensor, pattern: str = "RGGB") -> tuple[Tensor, Tensor]:
         When `x` has other than three channels, or there is no such pattern.
     """
     if x.ndim < 3 or x.shape[-3] != 3:
-        raise GroupSCError(f"a mosaic is made of three channels, the image is {tuple(x.shape)}; give it as (…, 3, H, W)")
+        raise GroupSCError(f"a mosaic needs three channels, the image is {tuple(x.shape)}; give it as (…, 3, H, W)")
     mask = bayer_mask(*x.shape[-2:], pattern).to(x)
     return x * mask, mask
 

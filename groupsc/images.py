@@ -75,9 +75,10 @@ def write_image(path, image) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(partial, "PNG")
-        os.replace(partial, path)
+        try:
+            Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(partial, "PNG")
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise GroupSCError(f"{path} can't be written ({error}); free some space or choose another folder") from error
-    finally:
-        partial.unlink(missing_ok=True)

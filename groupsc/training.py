@@ -22,6 +22,9 @@ from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
 from groupsc.run import Run
 
+GROUP_THRESHOLDS, NOISE_DISTANCE = 0.5, 6.2
+"""What `adapt_to_groups` multiplies thresholds by, and where it puts the noise."""
+
 STEPS_IN_FLIGHT = 10
 """Steps that the processor may be ahead of a GPU, so that the clock is read in time."""
 
@@ -121,7 +124,24 @@ def first_model(experiment: Experiment, dictionary=None, init=None) -> SparseCod
             f"{init} has {', '.join(wrong)} of another shape than {experiment.name}; start from a model of its size"
         )
     model.load_state_dict({**ours, **taken})
+    if start.config.penalty == "l1" and experiment.model.penalty == "group":
+        adapt_to_groups(model, experiment)
     return model
+
+
+def adapt_to_groups(model: SparseCoder, experiment: Experiment) -> None:
+    """Fit thresholds and κ of an SC model to group norms, in place.
+
+    SC's thresholds compare with single codes. A group norm is a root mean square over similar patches, many of which do
+    not use the atom, and is smaller. κ is set so that noise alone puts two equal patches at distance `NOISE_DISTANCE`,
+    far enough to tell them from other ones. Both were chosen on BSDval32 at σ = 25 (`benchmarks/README.md`): they spare
+    the model to unlearn 3 dB first.
+    """
+    with torch.no_grad():
+        model.thresholds *= GROUP_THRESHOLDS
+        if experiment.task in ("gray", "color") and experiment.level:
+            sigma = experiment.level / 255
+            model.kappa.fill_(math.sqrt(NOISE_DISTANCE / (2 * model.config.dimension * sigma**2)))
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:

@@ -207,7 +207,9 @@ def test_groupsc_starts_from_sc(tmp_path):
     weights = train(experiment, raw="unused", output=tmp_path / "group", init=init, device="cpu", progress=False)
     sc, group = load_weights(init)[0], load_weights(weights)[0]
     torch.testing.assert_close(group.D, sc.D)
-    torch.testing.assert_close(group.thresholds, sc.thresholds)
+    torch.testing.assert_close(group.thresholds, 0.5 * sc.thresholds)
+    distance = 2 * 25 * (25 / 255) ** 2 * group.kappa.square()
+    torch.testing.assert_close(distance, torch.full_like(distance, 6.2))
     other = dataclasses.replace(experiment, model=dataclasses.replace(TINY, atoms=12))
     with pytest.raises(GroupSCError, match="start from a model of its size"):
         train(other, raw="unused", output=tmp_path / "other", init=init, device="cpu", progress=False)
