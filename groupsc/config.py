@@ -125,8 +125,8 @@ BUDGETS = {
     },
     "cpu": {
         "sc": {**_ONE_CYCLE, "steps": 2000, "batch": 16, "crop": 40, "validate_every": 200},
-        "csr": {**_ONE_CYCLE, "steps": 1200, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
-        "groupsc": {**_ONE_CYCLE, "steps": 1200, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
+        "csr": {**_ONE_CYCLE, "steps": 800, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
+        "groupsc": {**_ONE_CYCLE, "steps": 800, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
     },
 }
 """Training budgets by name and method: what differs from the defaults of `TrainingConfig`."""

@@ -1,0 +1,51 @@
+# Every target makes the virtual environment by itself; nothing has to be activated.
+#   make quick                              tables and figures on bundled images, with the released weights
+#   make paper                              the whole grid of config/paper.yaml
+#   make train EXPERIMENT=gray-sc-sigma25   one model; without EXPERIMENT, all of the grid
+# Settings: VENV, PYTHON (an interpreter, 3.11 to 3.13), CORES, CONFIG (for train).
+
+VENV ?= .venv
+CORES ?= all
+CONFIG ?= config/paper.yaml
+BIN := $(abspath $(VENV))/bin
+INSTALLED := $(VENV)/.installed
+export PATH := $(BIN):$(PATH)
+
+.PHONY: help quick paper train test lint bench
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile
+
+quick: $(INSTALLED)
+	snakemake --cores $(CORES) --configfile config/quick.yaml
+	@cat results/quick/summary.txt
+
+paper: $(INSTALLED)
+	snakemake --cores $(CORES) --configfile config/paper.yaml
+	@cat results/summary.txt
+
+train: $(INSTALLED)
+	snakemake --cores $(CORES) --configfile $(CONFIG) -- $(or $(EXPERIMENT:%=results/training/%/weights.safetensors),train_all)
+
+test: $(INSTALLED)
+	OMP_NUM_THREADS=1 pytest --numprocesses logical --dist loadgroup
+
+lint: $(INSTALLED)
+	ruff check
+	ruff format --check
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+bench: $(INSTALLED)
+	python benchmarks/training.py
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@[ -x $(BIN)/pip ] || for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	    if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+	        echo "Making $(VENV) with $$($$python --version)"; $$python -m venv $(VENV); exit; fi; \
+	done; [ -x $(BIN)/pip ] || { \
+	    echo "groupsc needs Python 3.11, 3.12 or 3.13, and none is on the path; install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
+	    exit 1; }
+	@echo "Installing groupsc and what it needs into $(VENV); this takes a few minutes"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[workflow,test]'
+	@touch $@
