@@ -1,0 +1,260 @@
+"""The workflow, run by Snakemake in a copy of the checkout, and what DVC makes of it in a clone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+COPIED = (
+    ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore", "Snakefile", "config", "data/published.csv",
+    "data/registry.csv", "dvc.yaml", "environment.yml", "groupsc", "profiles", "workflow",
+)  # fmt: skip
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+
+def run(*command, cwd, check=True):
+    """Run a program of this environment, for Git and DVC as somebody without settings of their own."""
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        **{f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    }
+    result = subprocess.run(list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True)
+    assert not check or result.returncode == 0, f"{command}:\n{result.stdout}\n{result.stderr}"
+    return result
+
+
+def snakemake(*arguments, cwd, config="config/ci.yaml", check=True):
+    return run("snakemake", "--cores", 2, "--configfile", config, *arguments, cwd=cwd, check=check)
+
+
+def planned(*arguments, cwd, config="config/ci.yaml"):
+    """{rule: names of its jobs} that a dry run announces."""
+    result = snakemake("--dry-run", *arguments, cwd=cwd, config=config)
+    blocks = re.split(r"^(?:local)?rule ", result.stdout + result.stderr, flags=re.M)[1:]
+    jobs = {}
+    for block in blocks:
+        wildcards = re.search(r"^ +wildcards: (.*)$", block, re.M)
+        jobs.setdefault(block.partition(":")[0], set()).add(wildcards[1] if wildcards else "")
+    return jobs
+
+
+def change(path, **values):
+    """Set keys of a YAML file, nested by double underscores."""
+    settings = yaml.safe_load(path.read_text())
+    for key, value in values.items():
+        *parents, last = key.split("__")
+        place = settings
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    path.write_text(yaml.safe_dump(settings))
+
+
+def copy_checkout(folder):
+    for name in COPIED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A copy of the checkout in which the toy configuration ran to its end."""
+    folder = copy_checkout(tmp_path_factory.mktemp("finished"))
+    snakemake(cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def checkout(finished, tmp_path):
+    """A copy of it for one test to change; what is in it is as fresh as it was."""
+    shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
+    return tmp_path / "checkout"
+
+
+def test_chain_ends_in_tables_figures_and_a_summary(finished):
+    results = finished / "results/ci"
+    for ending in ("md", "csv", "tex", "html"):
+        assert (results / f"tables/table4.{ending}").stat().st_size > 0
+    for figure in ("figure4", "denoising", "dictionary", "training"):
+        assert (results / f"figures/{figure}.png").stat().st_size > 0
+    text = (results / "summary.txt").read_text()
+    assert "results/ci/tables/table4.md" in text
+    assert len(re.findall(r"gray-(sc|groupsc)-sigma25 +Bundled .*2 (of \d+ )?images", text)) == 2
+
+
+def test_second_run_does_nothing(finished):
+    assert planned(cwd=finished) == {}
+    assert "Nothing to be done" in snakemake(cwd=finished).stderr
+
+
+def test_new_level_adds_its_own_chain_and_nothing_else(checkout):
+    change(checkout / "config/ci.yaml", tasks__gray__levels=[25, 50])
+    jobs = planned(cwd=checkout)
+    assert jobs["train"] == {"name=gray-sc-sigma50", "name=gray-groupsc-sigma50"}
+    assert jobs["evaluate"] == {f"name=gray-{m}-sigma50, dataset=Bundled" for m in ("sc", "groupsc")}
+    assert not {"fetch", "dictionary"} & set(jobs)
+
+
+def test_changed_experiment_reruns_only_its_own_chain(checkout):
+    task = {"methods": ["sc"], "levels": [40], "datasets": ["Bundled"]}
+    change(checkout / "config/ci.yaml", tasks__jpeg=task)
+    snakemake(cwd=checkout)
+    model = checkout / "results/ci/training/jpeg-sc-quality40/weights.safetensors"
+    before = model.read_bytes()
+    change(checkout / "config/ci.yaml", tasks__jpeg__training={"rate": 0.02})
+    jobs = planned(cwd=checkout)
+    assert jobs["train"] == {"name=jpeg-sc-quality40"}
+    assert jobs["evaluate"] == {"name=jpeg-sc-quality40, dataset=Bundled"}
+    snakemake(cwd=checkout)
+    assert model.read_bytes() != before
+    assert planned(cwd=checkout) == {}
+
+
+def test_edited_library_reruns_what_uses_it(checkout):
+    source = checkout / "groupsc/ops/prox.py"
+    source.write_text(source.read_text() + "\n# A remark changes no result.\n")
+    assert planned(cwd=checkout) == {}
+    source.write_text(source.read_text() + "\nUNUSED = 1\n")
+    jobs = planned(cwd=checkout)
+    assert {"train", "evaluate", "table_table4"} <= set(jobs)
+    assert not {"fetch", "experiment", "dictionary"} & set(jobs)
+
+
+def test_interrupted_training_goes_on(checkout):
+    weights = "results/ci/training/gray-sc-sigma25/weights.safetensors"
+    (checkout / weights).unlink()
+    rule = checkout / "workflow/rules/train.smk"
+    unlimited = rule.read_text()
+    rule.write_text(unlimited.replace("python -m groupsc train", "python -m groupsc train --max-minutes 0"))
+    assert snakemake("--", weights, cwd=checkout, check=False).returncode != 0
+    assert not (checkout / weights).exists()
+    rule.write_text(unlimited)
+    snakemake("--", weights, cwd=checkout)
+    progress = (checkout / "results/ci/logs/train/gray-sc-sigma25.log").read_text()
+    assert re.search(r"(\d+)/8 ", progress)[1] == "1"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("budgett", "cpu", ["budgett", "it has output", "config/README.md"]),
+        ("tasks__gray__levls", [5], ["tasks.gray", "levls", "it has methods"]),
+        (
+            "tasks__mosaic",
+            {"methods": ["sc"], "levels": [5], "datasets": ["Bundled"]},
+            ["tasks.mosaic", "levels", "it has methods"],
+        ),
+        ("tasks__gray__methods", ["sc", "bm3d"], ["bm3d", "groupsc"]),
+        ("budget", "endless", ["endless", "paper"]),
+        ("model__atomms", 16, ["atomms", "atoms"]),
+        ("weights", "stolen", ["weights", "released"]),
+        ("training__start", "csr", ["starts from gray-csr-sigma25", "tasks.gray.methods"]),
+    ],
+)
+def test_wrong_key_ends_in_a_sentence_with_the_cure(key, value, words, finished, tmp_path):
+    config = shutil.copy(finished / "config/ci.yaml", tmp_path / "wrong.yaml")
+    change(config, **{key: value})
+    result = snakemake("--dry-run", cwd=finished, config=config, check=False)
+    assert result.returncode != 0
+    said = result.stdout + result.stderr
+    assert "Traceback" not in said
+    for word in words:
+        assert word in said
+
+
+def test_paper_plans_every_model_and_a_level_is_one_number(finished, tmp_path):
+    grid = yaml.safe_load((finished / "config/paper.yaml").read_text())["tasks"]
+    expected = sum(len(task["methods"]) * len(task.get("levels", [None])) for task in grid.values())
+    jobs = planned(cwd=finished, config="config/paper.yaml")
+    assert len(jobs["train"]) == expected
+    config = shutil.copy(finished / "config/paper.yaml", tmp_path / "more.yaml")
+    change(config, tasks__gray__levels=[*grid["gray"]["levels"], 75])
+    assert len(planned(cwd=finished, config=config)["train"]) == expected + len(grid["gray"]["methods"])
+
+
+def test_subset_fetches_only_what_it_uses(finished):
+    commands = snakemake("-n", "-p", "--config", "images=2", cwd=finished, config="config/paper.yaml").stdout
+    fetched = {name: rest for name, rest in re.findall(r"groupsc fetch (\S+) (.*?) --manifest", commands)}
+    assert "--images 2" in fetched["Set12"]
+    assert "--images" not in fetched["BSD400"]
+
+
+def test_quick_neither_trains_nor_downloads(finished):
+    jobs = planned(cwd=finished, config="config/quick.yaml")
+    assert {"table_table4", "figure_figure4", "summary"} <= set(jobs)
+    assert not {"train", "dictionary"} & set(jobs)
+    assert jobs.get("fetch", set()) <= {"dataset=Bundled"}
+
+
+def test_report_holds_tables_and_figures(finished):
+    snakemake("--report", "report.html", cwd=finished)
+    report = (finished / "report.html").read_text()
+    for name in ("table4.html", "table8.html", "figure4.png", "denoising.png"):
+        assert name in report
+
+
+def test_released_weights_come_from_the_store_of_a_clone(checkout, tmp_path):
+    released = checkout / "data/weights"
+    released.mkdir(parents=True)
+    for name in ("gray-sc-sigma25", "gray-groupsc-sigma25"):
+        shutil.copy(checkout / f"results/ci/training/{name}/weights.safetensors", released / f"{name}.safetensors")
+    shutil.copytree(checkout / "results/ci/curves", checkout / "results/curves")
+    shutil.copy(checkout / "results/ci/metrics.json", checkout / "results/metrics.json")
+    run("git", "init", "--quiet", cwd=checkout)
+    run("dvc", "add", "--quiet", *released.glob("*.safetensors"), cwd=checkout)
+    run("dvc", "push", "--quiet", cwd=checkout)
+    run("git", "add", ".", cwd=checkout)
+    run("git", "commit", "--quiet", "--message", "Release", cwd=checkout)
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", checkout, clone, cwd=tmp_path)
+    assert not list((clone / "data/weights").glob("*.safetensors"))
+
+    shown = json.loads(run("dvc", "metrics", "show", "--json", cwd=clone).stdout)
+    assert "gray-sc-sigma25" in json.dumps(shown)
+    plots = json.loads(run("dvc", "plots", "show", "--json", cwd=clone).stdout)
+    assert any("gray-sc-sigma25" in name for name in plots["data"])
+
+    jobs = planned("--config", "weights=released", cwd=clone)
+    assert jobs["release"] == {"name=gray-sc-sigma25", "name=gray-groupsc-sigma25"}
+    assert "train" not in jobs
+    snakemake("--config", "weights=released", cwd=clone)
+    trained = checkout / "results/ci/training/gray-sc-sigma25/weights.safetensors"
+    assert (clone / "data/weights/gray-sc-sigma25.safetensors").read_bytes() == trained.read_bytes()
+    assert planned("--config", "weights=released", cwd=clone) == {}
+
+    pointer = clone / "data/weights/gray-sc-sigma25.safetensors"
+    shutil.copy(clone / "data/weights/gray-groupsc-sigma25.safetensors", tmp_path / "other.safetensors")
+    pointer.unlink()
+    shutil.copy(tmp_path / "other.safetensors", pointer)
+    run("dvc", "add", "--quiet", pointer, cwd=clone)
+    jobs = planned("--config", "weights=released", cwd=clone)
+    assert jobs["evaluate"] == {"name=gray-sc-sigma25, dataset=Bundled"}
+
+
+def test_pull_in_a_clone_brings_every_released_weight(tmp_path):
+    if run("git", "rev-parse", "HEAD", cwd=ROOT, check=False).returncode:
+        pytest.skip("this checkout is no Git repository with a commit to clone")
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", ROOT, clone, cwd=tmp_path)
+    run("dvc", "pull", cwd=clone)
+    for pointer in (clone / "data/weights").glob("*.dvc"):
+        assert pointer.with_suffix("").is_file()
+        run("dvc", "status", "--quiet", pointer, cwd=clone)

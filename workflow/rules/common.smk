@@ -1,0 +1,244 @@
+# What the rules share: the checked configuration, the grid it spans, and where things are.
+import ast
+import dataclasses
+import hashlib
+import os
+import shlex
+import shutil
+import sys
+from functools import cache
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+# The package of this checkout, and the interpreter that runs Snakemake, also where no environment was activated.
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT))
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
+# Progress bars go to log files, where ten lines a second are of no use.
+os.environ.setdefault("TQDM_MININTERVAL", "10")
+
+from groupsc.config import experiment_name, experiments
+from groupsc.errors import GroupSCError
+
+# Modules outside the digests of code: what they do reaches the rules as settings of experiments and manifests of data sets.
+UNCOUNTED = {f"groupsc.{name}" for name in ("config", "downloads", "errors", "resources", "version")} | {"groupsc"}
+
+
+def checked(config):
+    """The configuration with its defaults; a wrong or unknown key ends in one sentence that names it."""
+    try:
+        validate(config, "../schemas/config.schema.yaml")
+    except WorkflowError as error:
+        cause = error.__context__
+        key = ".".join(map(str, cause.absolute_path)) or "the configuration"
+        known = ", ".join(cause.schema.get("properties", {})) if cause.validator == "additionalProperties" else ""
+        hint = f"; it has {known}" if known else ""
+        raise WorkflowError(f"In {key}: {cause.message}{hint}. config/README.md explains every key.") from None
+    return config
+
+
+def grid(config):
+    """The experiments of the configuration, by name."""
+    try:
+        found = experiments(config)
+    except GroupSCError as error:
+        raise WorkflowError(f"{error}. config/README.md explains every key.") from None
+    for experiment in found.values():
+        if config["weights"] == "trained" and experiment.start and experiment.start not in found:
+            raise WorkflowError(
+                f"{experiment.name} starts from {experiment.start}, which the grid lacks; add "
+                f"{experiment.training.start} to tasks.{experiment.task}.methods, or set training.start to null."
+            )
+    return found
+
+
+def options(**values):
+    """A command line's options: `images=2, name=["a", "b"], mirror=None` gives `--images 2 --name a --name b`."""
+    lists = {key: value if isinstance(value, list) else [value] for key, value in values.items() if value is not None}
+    return " ".join(f"--{key} {shlex.quote(str(value))}" for key, found in lists.items() for value in found)
+
+
+@cache
+def code(module):
+    """Digest of the code behind a module of the library: Snakemake itself sees no edits of imported packages.
+
+    Covers the module and all that it imports, without comments and docstrings.
+    """
+    sources, queue = {}, [f"groupsc.{module}"]
+    while queue:
+        name = queue.pop()
+        path = ROOT.joinpath(*name.split("."))
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if name in sources or name in UNCOUNTED or not path.exists():
+            continue
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "groupsc":
+                queue += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                node.value.value = ""
+        sources[name] = ast.unparse(tree)
+    return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()[:12]
+
+
+config = checked(config)
+EXPERIMENTS = grid(config)
+OUT = config["output"]
+TRAINED = config["weights"] == "trained"
+# Models that DVC tracks in data/weights, by the file that points to them.
+RELEASED = {
+    name: pointer for name in EXPERIMENTS if (pointer := Path("data/weights", f"{name}.safetensors.dvc")).exists()
+}
+# {name: (task, level)} of the baselines to measure.
+BASELINES = {
+    experiment_name(task, baseline, level): (task, level)
+    for task, grid in config["tasks"].items()
+    for baseline in grid["baselines"]
+    for level in grid.get("levels") or [None]
+}
+# The working environment of every rule, where Snakemake is called with `--software-deployment-method conda`.
+ENVIRONMENT = str(ROOT / "environment.yml")
+# Rules that may use a GPU ask for one where there is one, so that they run side by side on a machine without.
+GPU = int(config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None))
+
+
+def images_of(dataset):
+    """How many images of a test set are used; None for all."""
+    images = config["images"]
+    return images.get(dataset) if isinstance(images, dict) else images
+
+
+def images_to_fetch(dataset):
+    """The most that any use of a data set asks for; None for all."""
+    trainings = [experiment.training for experiment in EXPERIMENTS.values()] if TRAINED else []
+    uses = [None for training in trainings if training.dataset == dataset]
+    uses += [training.validation_images for training in trainings if training.validation == dataset]
+    uses += [images_of(dataset) for task in config["tasks"].values() if dataset in task["datasets"]]
+    return None if None in uses or not uses else max(uses)
+
+
+def dictionary_options(wildcards):
+    """Size of an initial dictionary."""
+    model = next(e.model for e in EXPERIMENTS.values() if e.dictionary == wildcards.dictionary)
+    return options(channels=model.channels, patch=model.patch, atoms=model.atoms, raw=config["raw"])
+
+
+def training_input(wildcards):
+    """The experiment, its images, and what its first parameters come from."""
+    experiment = EXPERIMENTS[wildcards.name]
+    if experiment.start:
+        first = {"init": trained_weights(experiment.start)}
+    else:
+        first = {"dictionary": f"{OUT}/dictionaries/{experiment.dictionary}.safetensors"}
+    return {
+        "experiment": f"{OUT}/experiments/{wildcards.name}.yaml",
+        "images": f"{OUT}/data/{experiment.training.dataset}.json",
+        "validation": f"{OUT}/data/{experiment.training.validation}.json",
+        **first,
+    }
+
+
+def training_options(wildcards, input):
+    first = {key: input[key] for key in ("dictionary", "init") if key in input.keys()}
+    return options(raw=config["raw"], device=config["device"], **first)
+
+
+def evaluation_input(wildcards):
+    """The images and the weights."""
+    weights = {} if wildcards.name in BASELINES else {"weights": weights_of(wildcards.name)}
+    return {"images": f"{OUT}/data/{wildcards.dataset}.json", **weights}
+
+
+def trained_weights(name):
+    return f"{OUT}/training/{name}/weights.safetensors"
+
+
+def weights_of(name):
+    """What an evaluation reads, as the key `weights` chooses."""
+    return trained_weights(name) if TRAINED else f"{OUT}/weights/{name}.safetensors"
+
+
+def evaluation_options(wildcards):
+    """How to degrade and restore, and which images to keep for figures."""
+    experiment = EXPERIMENTS.get(wildcards.name)
+    task, level = (experiment.task, experiment.level) if experiment else BASELINES[wildcards.name]
+    keys = {key: config[key] for key in ("raw", "repetitions", "mode", "stride", "device")}
+    shown = [
+        image
+        for given in FIGURES.values()
+        if given.get("dataset") == wildcards.dataset and wildcards.name in shown_models(given)
+        for image in given.get("images", [])
+    ]
+    pictures = {"pictures": f"{OUT}/pictures/{wildcards.name}/{wildcards.dataset}", "name": shown} if shown else {}
+    return options(task=task, level=level, images=images_of(wildcards.dataset), **keys, **pictures)
+
+
+def evaluated():
+    """The experiments whose models are released or will be trained."""
+    return [e for e in EXPERIMENTS.values() if TRAINED or e.name in RELEASED]
+
+
+def rows():
+    """The files of rows of everything to measure."""
+    names = [(e.name, e.task) for e in evaluated()] + [(name, task) for name, (task, _) in BASELINES.items()]
+    return [f"{OUT}/rows/{name}/{dataset}.csv" for name, task in names for dataset in config["tasks"][task]["datasets"]]
+
+
+def shown_models(given):
+    """The evaluated models that a figure of restored images shows."""
+    wanted = [(key, given[key]) for key in ("task", "level") if key in given]
+    return [e.name for e in evaluated() if all(getattr(e, key) == value for key, value in wanted)]
+
+
+def possible(given):
+    """Whether the models that a figure shows are trained or released."""
+    if given["figure"] == "training":
+        return TRAINED
+    if "experiment" in given:
+        return given["experiment"] in [e.name for e in evaluated()]
+    return "dataset" not in given or bool(shown_models(given))
+
+
+FIGURES = {name: {"figure": name, **(given or {})} for name, given in config["figures"].items()}
+
+
+def figure_input(given):
+    """The files that a figure is made from."""
+    if given["figure"] == "training":
+        return {"weights": [trained_weights(name) for name in EXPERIMENTS]}
+    if "experiment" in given:
+        return {"weights": weights_of(given["experiment"])}
+    places = [f"{name}/{given['dataset']}" for name in shown_models(given)] if "dataset" in given else []
+    return {
+        "rows": [f"{OUT}/rows/{place}.csv" for place in places],
+        "pictures": [f"{OUT}/pictures/{place}" for place in places],
+    }
+
+
+def figure_sources(given):
+    """What the command reads of them."""
+    if given["figure"] == "training":
+        return [f"{OUT}/training/{name}/log.csv" for name in EXPERIMENTS]
+    files = figure_input(given)
+    return files.get("weights", files.get("rows"))
+
+
+def figure_options(given):
+    """What of it is shown."""
+    pictures = f"{OUT}/pictures" if "dataset" in given else None
+    return options(pictures=pictures, task=given.get("task"), level=given.get("level"), image=given.get("images"))
+
+
+# {file name: what it shows} of the figures whose models are trained or released.
+FIGURES = {name: given for name, given in FIGURES.items() if possible(given)}
+TABLE_FILES = [f"{OUT}/tables/{table}.md" for table in config["tables"]]
+FIGURE_FILES = [f"{OUT}/figures/{name}.png" for name in FIGURES]
+
+
+wildcard_constraints:
+    name="[a-z0-9.-]+",
+    dataset="[A-Za-z0-9-]+",
+    dictionary="[A-Za-z0-9-]+",

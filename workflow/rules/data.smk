@@ -1,0 +1,16 @@
+# Data sets: downloaded and verified. The output is a manifest; the folders themselves belong to DVC.
+
+
+rule fetch:
+    output:
+        manifest=f"{OUT}/data/{{dataset}}.json",
+    log:
+        f"{OUT}/logs/fetch/{{dataset}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        options=lambda wildcards: options(
+            root=config["raw"], images=images_to_fetch(wildcards.dataset), mirror=config["mirror"]
+        ),
+    shell:
+        "python -m groupsc fetch {wildcards.dataset} {params.options} --manifest {output.manifest} &> {log}"

@@ -1,0 +1,41 @@
+# Evaluation: one file of rows per model and data set.
+
+
+# A copy of a released model: what DVC tracks in data/weights is no output of Snakemake.
+rule release:
+    input:
+        pointer=lambda wildcards: RELEASED[wildcards.name],
+    output:
+        weights=f"{OUT}/weights/{{name}}.safetensors",
+    log:
+        f"{OUT}/logs/release/{{name}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        released=lambda wildcards: RELEASED[wildcards.name].with_suffix(""),
+    shell:
+        "(dvc --wait-for-lock status --quiet {input.pointer} || dvc --wait-for-lock pull {input.pointer}; "
+        "cp {params.released} {output.weights}) &> {log}"
+
+
+rule evaluate:
+    input:
+        unpack(evaluation_input),
+    output:
+        rows=f"{OUT}/rows/{{name}}/{{dataset}}.csv",
+        pictures=directory(f"{OUT}/pictures/{{name}}/{{dataset}}"),
+    log:
+        f"{OUT}/logs/evaluate/{{name}}/{{dataset}}.log",
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]["evaluate"]
+    resources:
+        gpu=GPU,
+    params:
+        weights=lambda wildcards, input: input.get("weights", "input"),
+        options=evaluation_options,
+        code=code("evaluation"),
+    shell:
+        "mkdir -p {output.pictures}; "
+        "python -m groupsc evaluate {params.weights} --dataset {wildcards.dataset} {params.options} "
+        "--output {output.rows} &> {log}"

@@ -1,0 +1,25 @@
+# Figures: of the priors, of restored images, of what was learned, of trainings. A rule each, for their captions.
+
+
+for figure, given in FIGURES.items():
+
+    rule:
+        name:
+            f"figure_{figure}"
+        input:
+            **figure_input(given),
+        output:
+            png=report(f"{OUT}/figures/{figure}.png", caption=f"../report/{given['figure']}.rst", category="Figures"),
+            pdf=f"{OUT}/figures/{figure}.pdf",
+        log:
+            f"{OUT}/logs/figures/{figure}.log",
+        conda:
+            ENVIRONMENT
+        params:
+            figure=given["figure"],
+            sources=lambda wildcards, given=given: figure_sources(given),
+            options=figure_options(given),
+            code=code("figures"),
+        shell:
+            "python -m groupsc figure {params.figure} {params.sources} {params.options} "
+            "--output {output.png} --output {output.pdf} &> {log}"

@@ -1,0 +1,60 @@
+# Tables: from rows and data/published.csv alone. A rule each, since each has a caption of its own in the report.
+
+
+for table in config["tables"]:
+
+    rule:
+        name:
+            f"table_{table}"
+        input:
+            rows=rows(),
+            published="data/published.csv",
+        output:
+            markdown=f"{OUT}/tables/{table}.md",
+            csv=f"{OUT}/tables/{table}.csv",
+            latex=f"{OUT}/tables/{table}.tex",
+            html=report(f"{OUT}/tables/{table}.html", caption=f"../report/{table}.rst", category="Tables"),
+        log:
+            f"{OUT}/logs/tables/{table}.log",
+        conda:
+            ENVIRONMENT
+        params:
+            table=table,
+            stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
+            code=code("tables"),
+        shell:
+            "python -m groupsc table {params.table} {input.rows} --output {params.stem} &> {log}"
+
+
+rule metrics:
+    input:
+        rows=rows(),
+    output:
+        means=f"{OUT}/metrics.json",
+    log:
+        f"{OUT}/logs/metrics.log",
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("averages"),
+    shell:
+        "python -m groupsc metrics {input.rows} --output {output.means} &> {log}"
+
+
+# What a run ends with: where everything is, and how many images stand behind each number.
+rule summary:
+    input:
+        rows=rows(),
+        tables=TABLE_FILES,
+        figures=FIGURE_FILES,
+    output:
+        text=f"{OUT}/summary.txt",
+    log:
+        f"{OUT}/logs/summary.log",
+    conda:
+        ENVIRONMENT
+    params:
+        options=lambda wildcards, input: options(table=list(input.tables), figure=list(input.figures)),
+        code=code("averages"),
+    shell:
+        "python -m groupsc summary {input.rows} {params.options} --output {output.text} &> {log}"

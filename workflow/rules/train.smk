@@ -1,0 +1,64 @@
+# Training: an experiment file holds all that its model depends on, so a change of the grid reruns only what it concerns.
+
+
+rule experiment:
+    output:
+        f"{OUT}/experiments/{{name}}.yaml",
+    log:
+        f"{OUT}/logs/experiment/{{name}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        settings=lambda wildcards: yaml.safe_dump(dataclasses.asdict(EXPERIMENTS[wildcards.name]), sort_keys=False),
+    shell:
+        "printf %s {params.settings:q} > {output} 2> {log}"
+
+
+# A training that was interrupted goes on from its state; one whose input or code changed since starts anew. The log file is
+# no output, since Snakemake deletes the outputs of an interrupted rule.
+rule train:
+    input:
+        unpack(training_input),
+    output:
+        weights=f"{OUT}/training/{{name}}/weights.safetensors",
+    log:
+        steps=f"{OUT}/training/{{name}}/log.csv",
+        messages=f"{OUT}/logs/train/{{name}}.log",
+    benchmark:
+        f"{OUT}/logs/train/{{name}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]["train"]
+    resources:
+        gpu=GPU,
+    params:
+        folder=lambda wildcards: f"{OUT}/training/{wildcards.name}",
+        options=training_options,
+        code=code("training"),
+    shell:
+        "(cat {input}; echo {params.code}) | sha256sum > {params.folder}/basis.new; "
+        "cmp --silent {params.folder}/basis.new {params.folder}/basis || rm -f {params.folder}/state.safetensors*; "
+        "mv {params.folder}/basis.new {params.folder}/basis; "
+        "python -m groupsc train {input.experiment} --output {params.folder} {params.options} &> {log.messages}; "
+        "test -s {output.weights}; rm {params.folder}/basis"
+
+
+rule train_all:
+    input:
+        expand(f"{OUT}/training/{{name}}/weights.safetensors", name=EXPERIMENTS),
+
+
+# The validation PSNR of each training, kept where `dvc plots` finds it.
+rule curve:
+    input:
+        weights=f"{OUT}/training/{{name}}/weights.safetensors",
+    output:
+        csv=f"{OUT}/curves/{{name}}.csv",
+    log:
+        f"{OUT}/logs/curves/{{name}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        steps=lambda wildcards: f"{OUT}/training/{wildcards.name}/log.csv",
+    shell:
+        "cp {params.steps} {output.csv} 2> {log}"
