@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import naive
+import numpy as np
 import pytest
 import torch
+from small_models import perturbed_coder, some_image
 
 from groupsc.config import ModelConfig
 from groupsc.errors import GroupSCError
@@ -12,32 +15,28 @@ from groupsc.models.coder import SparseCoder
 PENALTIES = ["l1", "csr", "group"]
 
 
-def small_coder(**options) -> SparseCoder:
-    """A coder of a few hundred parameters, all of them perturbed, in float64."""
-    config = ModelConfig(**{"patch": 3, "atoms": 12, "steps": 5, "window": 5, "refresh": 2, **options})
-    model = SparseCoder(config).double()
-    generator = torch.Generator().manual_seed(7)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.05 * torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
-    return model
-
-
-def small_input(channels: int, masked: bool, *, batch: int = 2):
-    generator = torch.Generator().manual_seed(11)
-    image = torch.rand(batch, channels, 9, 8, generator=generator, dtype=torch.float64)
-    if not masked:
-        return image, None
-    mask = (torch.rand(1, channels, 9, 8, generator=generator) > 0.4).double()
-    return image * mask, mask
+@pytest.mark.parametrize(
+    "options", [{}, {"refresh": None}, {"average_refresh": False}, {"shared_similarity": False}], ids=str
+)
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_the_coder_is_algorithm_1(penalty, masked, options):
+    """Against loops over patches, sources and atoms, with odd and even windows smaller than the image."""
+    for channels, window in ((1, 4), (3, 5)):
+        model = perturbed_coder(penalty=penalty, channels=channels, window=window, **options)
+        image, mask = some_image(channels, 8, 7, masked=masked)
+        parameters = {name: value.detach().numpy() for name, value in model.named_parameters()}
+        expected = naive.restore(image[0].numpy(), parameters, model.config, None if mask is None else mask[0].numpy())
+        with torch.no_grad():
+            np.testing.assert_allclose(model(image, mask)[0].numpy(), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_fast_path_equals_the_plain_one(penalty, channels, masked):
-    model = small_coder(penalty=penalty, channels=channels)
-    image, mask = small_input(channels, masked)
+    model = perturbed_coder(penalty=penalty, channels=channels)
+    image, mask = some_image(channels, 9, 8, masked=masked, batch=2)
     results = []
     for products in (None, torch.float64):
         model.zero_grad()
@@ -51,10 +50,9 @@ def test_fast_path_equals_the_plain_one(penalty, channels, masked):
 @pytest.mark.parametrize("products", [None, torch.float64], ids=["plain", "fast"])
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_gradients_are_finite_differences(penalty, products):
-    model = small_coder(penalty=penalty, atoms=4, steps=3, refresh=1)
+    model = perturbed_coder(penalty=penalty, atoms=4, steps=3, refresh=1)
     names = [name for name, _ in model.named_parameters()]
-    image, _ = small_input(1, False, batch=1)
-    image = image[..., :5, :5]
+    image, _ = some_image(1, 5, 5)
 
     def output(*parameters):
         values = dict(zip(names, parameters, strict=True))
@@ -65,7 +63,7 @@ def test_gradients_are_finite_differences(penalty, products):
 
 
 def test_bfloat16_products_change_little():
-    model = small_coder(penalty="group", patch=5, atoms=32).float()
+    model = perturbed_coder(penalty="group", patch=5, atoms=32).float()
     image = torch.rand(1, 1, 20, 20, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         difference = model(image, products=torch.bfloat16) - model(image)
@@ -75,8 +73,8 @@ def test_bfloat16_products_change_little():
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_a_constant_shift_passes_through(penalty):
     """Patches are centred, so the mean of the image takes no part in the coding."""
-    model = small_coder(penalty=penalty)
-    image, _ = small_input(1, False)
+    model = perturbed_coder(penalty=penalty)
+    image, _ = some_image(1, 9, 8)
     torch.testing.assert_close(model(image + 0.25), model(image) + 0.25)
 
 

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from small_models import perturbed_coder, some_image
 
 from groupsc.config import ModelConfig
 from groupsc.degradations import bayer_mask
@@ -127,8 +128,8 @@ def test_an_image_within_one_window_is_restored_as_the_coder_does(penalty, chann
 
 @pytest.mark.parametrize("window", [4, 5])
 @pytest.mark.parametrize("penalty", ["csr", "group"])
-def test_whole_image_mode_against_the_definition(penalty, window):
-    """On images larger than the window: the coder with its dense N×N window mask, which knows no tiles."""
+def test_whole_image_mode_on_images_larger_than_the_window(penalty, window):
+    """Against the coder with its dense N×N window mask, which knows no tiles and is tested against loops."""
     model = perturbed_coder(penalty=penalty, window=window)
     image, _ = some_image(1, 17, 29)
     with torch.no_grad():
@@ -169,22 +170,3 @@ def test_too_little_memory_says_how_much_is_needed():
     model = SparseCoder(ModelConfig())
     with pytest.raises(GroupSCError, match=r"1 MB are too little; .* allow at least \d+ MB"):
         restore(model, torch.zeros(1, 1, 500, 500), memory=1e6)
-
-
-def perturbed_coder(**options) -> SparseCoder:
-    config = ModelConfig(**{"patch": 3, "atoms": 12, "steps": 5, "window": 6, "refresh": 2, **options})
-    model = SparseCoder(config).double()
-    generator = torch.Generator().manual_seed(7)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.05 * torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
-    return model
-
-
-def some_image(channels: int, height: int, width: int, *, masked: bool = False):
-    generator = torch.Generator().manual_seed(height * width)
-    image = torch.rand(1, channels, height, width, generator=generator, dtype=torch.float64)
-    if not masked:
-        return image, None
-    mask = (torch.rand(image.shape, generator=generator) > 0.4).double()
-    return image * mask, mask
