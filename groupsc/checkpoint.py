@@ -60,6 +60,7 @@ def write_tensors(path, tensors: dict, metadata: dict) -> None:
     try:
         encoded = {key: json.dumps(value) for key, value in metadata.items()}
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=encoded)
+        partial.chmod(0o644)  # safetensors writes for the owner alone
         with open(partial, "rb") as written:
             os.fsync(written.fileno())
         os.replace(partial, path)

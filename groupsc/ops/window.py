@@ -19,7 +19,7 @@ from torch import Tensor
 TILE = 16
 """Side of a tile in patches: wide enough for efficient products, narrow enough to have few pairs outside the window."""
 
-NEGLIGIBLE = {torch.bfloat16: 1e-4, torch.float32: 1e-7, torch.float64: 0.0}
+NEGLIGIBLE = {torch.bfloat16: 1e-3, torch.float32: 1e-7, torch.float64: 0.0}
 """A source whose similarity to all targets of a tile is no larger is left out of the tile's products."""
 
 
