@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from urllib.parse import quote
@@ -29,6 +31,8 @@ BUNDLED_FILES = (
     "coins.png", "grass.png", "gravel.png", "motorcycle_left.png", "rocket.jpg",
 )  # fmt: skip
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+FILE_NAME = re.compile(r"\w[\w.-]*")
+"""What may become a path below the folder of the data, on any system."""
 SECONDS_WITHOUT_DATA = 30
 
 
@@ -80,6 +84,8 @@ def fetch(
     GroupSCError
         For an unknown data set, or a file that three attempts could not bring; nothing wrong keeps the final name.
     """
+    if workers < 1 or not timeout > 0:
+        raise GroupSCError(f"workers is {workers} and timeout {timeout}; give at least one worker and some seconds")
     if dataset == BUNDLED:
         paths = _bundled_paths(images)
         return _manifest(dataset, [(path.name, path.stat().st_size, checksum(path)) for path in paths])
@@ -90,10 +96,10 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise GroupSCError(f"{folder} can't be made ({error.strerror}); choose another folder for the data") from error
+    pool, stop = ThreadPoolExecutor(workers), threading.Event()
     with tqdm(total=len(rows), desc=dataset, unit="file", disable=not progress) as bar:
-        pool = ThreadPoolExecutor(workers)
-        jobs = [pool.submit(_bring, row, folder / row.file, mirror, timeout) for row in rows]
-        _finish(pool, jobs, bar)
+        jobs = [pool.submit(_bring, row, folder / row.file, mirror, timeout, stop) for row in rows]
+        _finish(pool, jobs, bar, stop)
     return _manifest(dataset, [(row.file, row.bytes, row.sha256) for row in rows])
 
 
@@ -138,10 +144,10 @@ def _rows(dataset: str, images: int | None, files: pd.DataFrame | None = None) -
         names = [*files["dataset"].unique(), BUNDLED]
         raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(names)}")
     for name in (dataset, *rows["file"]):
-        # A name of another system's separators must not become a path there either.
-        if name in ("", ".", "..") or set(name) & set("/\\:\0"):
+        if not FILE_NAME.fullmatch(name):
             raise GroupSCError(
-                f"the registry names {name!r}, which leaves the folder of its data set; correct that row"
+                f"the registry names {name!r}, which may leave the folder of its data set; "
+                "rename it in that row to letters, digits, points, dashes and underscores"
             )
     return rows[: _first(images)]
 
@@ -168,22 +174,29 @@ def _bundled_paths(images: int | None) -> list[Path]:
     return paths
 
 
-def _bring(row, target: Path, mirror: str, timeout: float) -> None:
+def _bring(row, target: Path, mirror: str, timeout: float, stop: threading.Event) -> None:
     if matches(target, row.bytes, row.sha256):
         return
     if target.is_file():  # A wrong file must not pass for the data set when no right one can be had.
-        target.unlink()
-    download(_source(row, mirror), target, size=row.bytes, sha256=row.sha256, timeout=timeout)
+        try:
+            target.unlink()
+        except OSError as error:
+            raise GroupSCError(
+                f"{target} is not the published file and can't be removed ({error.strerror}); remove it, or choose "
+                "another folder for the data"
+            ) from error
+    download(_source(row, mirror), target, size=row.bytes, sha256=row.sha256, timeout=timeout, stop=stop)
 
 
-def _finish(pool: ThreadPoolExecutor, jobs: list[Future], bar: tqdm) -> None:
-    """Wait for all jobs or the first failure; of several failures the first file's is raised."""
+def _finish(pool: ThreadPoolExecutor, jobs: list[Future], bar: tqdm, stop: threading.Event) -> None:
+    """Wait for all jobs, the first failure or an interrupt; of several failures the first file's is raised."""
     try:
         for job in as_completed(jobs):
             if job.exception():
                 break
             bar.update()
     finally:
+        stop.set()
         pool.shutdown(cancel_futures=True)
     for job in jobs:
         if not job.cancelled():
@@ -192,7 +205,9 @@ def _finish(pool: ThreadPoolExecutor, jobs: list[Future], bar: tqdm) -> None:
 
 def _source(row, mirror: str) -> str:
     tail = f"{row.repo}/{row.commit}/{row.path}"
-    return f"{mirror.rstrip('/')}/{quote(tail)}" if is_address(mirror) else str(Path(mirror).expanduser() / tail)
+    return (
+        f"{mirror.rstrip('/')}/{quote(tail)}" if is_address(mirror) else os.path.join(os.path.expanduser(mirror), tail)
+    )
 
 
 def _manifest(dataset: str, files) -> dict:

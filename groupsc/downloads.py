@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
-import time
 from pathlib import Path
 
 from groupsc.errors import GroupSCError
@@ -29,7 +29,15 @@ class _Failure(Exception):
         self.cure, self.again = cure, again
 
 
-def download(source: str, target: Path, *, size: int, sha256: str, timeout: float = 30) -> None:
+def download(
+    source: str,
+    target: Path,
+    *,
+    size: int,
+    sha256: str,
+    timeout: float = 30,
+    stop: threading.Event | None = None,
+) -> None:
     """Put one file in place, which is at every moment as it was before or right.
 
     Parameters
@@ -42,6 +50,8 @@ def download(source: str, target: Path, *, size: int, sha256: str, timeout: floa
         What the file must be.
     timeout : float
         Seconds without an answer after which an attempt counts as failed.
+    stop : threading.Event, optional
+        Once set, no further attempt begins and the call returns with nothing in place.
 
     Raises
     ------
@@ -49,9 +59,11 @@ def download(source: str, target: Path, *, size: int, sha256: str, timeout: floa
         When no attempt brought the right bytes; the sentence says what was expected, what came, and what to do.
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    stop = stop or threading.Event()
     try:
         for attempt in range(ATTEMPTS):
-            time.sleep(PAUSE * attempt)
+            if stop.wait(PAUSE * attempt):
+                return
             try:
                 _transfer(source, partial, size, timeout)
                 _verify(source, partial, size, sha256)
@@ -65,7 +77,8 @@ def download(source: str, target: Path, *, size: int, sha256: str, timeout: floa
                 failure = _Failure(f"but it can't be written ({error.strerror or error})", CURE_DISK)
                 break
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # Where nothing can be written, there is nothing to remove either.
+            partial.unlink(missing_ok=True)
     raise GroupSCError(
         f"{target} could not be fetched from {source}: expected {size} bytes with sha256 {sha256[:12]}…, "
         f"{failure}; {failure.cure}"
@@ -130,7 +143,7 @@ def _receive(address: str, file: _Bounded, timeout: float) -> None:
         raise _Failure(problem, CURE_ADDRESS, again=status in PASSING) from error
     except requests.Timeout as error:
         raise _Failure(f"but no answer came within {timeout:g} s", CURE_ADDRESS, again=True) from error
-    except (requests.RequestException, UnicodeError) as error:
+    except (requests.RequestException, ValueError) as error:
         raise _Failure(f"but the transfer broke off ({_innermost(error)})", CURE_ADDRESS, again=True) from error
 
 
@@ -144,8 +157,8 @@ def _innermost(error: BaseException) -> str:
 def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
-    except OSError as error:
-        raise _Failure(f"but it can't be read ({error.strerror or error})", CURE_FOLDER) from error
+    except (OSError, ValueError) as error:
+        raise _Failure(f"but it can't be read ({getattr(error, 'strerror', None) or error})", CURE_FOLDER) from error
 
 
 def _verify(source: str, partial: Path, size: int, sha256: str) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from groupsc.errors import GroupSCError
 
@@ -37,7 +37,7 @@ def read_image(path, *, channels: int | None = None) -> np.ndarray:
             pixels = _pixels(ImageOps.exif_transpose(image), channels)
     except FileNotFoundError as error:
         raise GroupSCError(f"{path} does not exist; fetch it with `groupsc fetch`, or correct the path") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow lets errors of every kind escape from a damaged file.
         raise GroupSCError(
             f"{path} can't be read as an image ({error}); fetch it again or choose another file"
         ) from error
@@ -62,13 +62,16 @@ def write_image(path, image) -> None:
     Raises
     ------
     GroupSCError
-        When the image has neither 1 nor 3 channels, holds values that are no numbers, or the file can't be written.
+        When the image has neither 1 nor 3 channels, is not of floating point, holds values that are no numbers, or
+        the file can't be written.
     """
     path, image = Path(path), np.asarray(image)
     if path.suffix.lower() != ".png":
         raise GroupSCError(f"{path} can't be written; images are written as PNG, so let the name end in .png")
     if image.ndim != 3 or image.shape[0] not in MODES or not image.size:
         raise GroupSCError(f"an image of shape {image.shape} can't be written to {path}; it must be (1 or 3, H, W)")
+    if image.dtype.kind != "f":
+        raise GroupSCError(f"an image of type {image.dtype} can't be written to {path}; give it as floats in [0, 1]")
     if not np.isfinite(image).all():
         raise GroupSCError(f"{path} can't be written, since the image holds NaN or infinity; restore it again")
     pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)

@@ -46,6 +46,8 @@ def _comparable(x, reference) -> tuple[np.ndarray, np.ndarray]:
         raise GroupSCError(
             f"images of shapes {x.shape} and {reference.shape} can't be compared; both must be (c, H, W)"
         )
+    if not (reference.size and 0 <= reference.min() and reference.max() <= 1):
+        raise GroupSCError("the reference image leaves [0, 1]; divide 8-bit images by 255")
     return np.clip(x, 0, 1), reference
 
 

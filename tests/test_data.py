@@ -52,6 +52,8 @@ def test_every_row_of_the_registry_can_be_fetched_and_verified():
     assert rows["file"].str.fullmatch(r"\w[\w.-]*").all()
     # Not on any file system may one file of a set take the place of another.
     assert not rows.assign(file=rows["file"].str.lower()).duplicated(["dataset", "file"]).any()
+    # `load_images` names images by their stems.
+    assert not rows.assign(file=rows["file"].str.rpartition(".")[0]).duplicated(["dataset", "file"]).any()
 
 
 def test_a_change_of_the_table_stays_with_the_caller():
@@ -74,7 +76,10 @@ def test_training_validation_and_test_images_are_apart():
 def test_every_data_set_has_source_licence_and_citation():
     table = sources()
     assert set(table.index) == set(data.datasets())
+    assert table.index.is_unique
     assert (table[["role", "source", "citation", "licence", "note"]] != "").all(axis=None)
+    assert table["source"].str.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+").all()
+    assert table["citation"].str.contains(r"https://doi\.org/10\.\d{4,}/\S|http://r0k\.us").all()
     for name, row in table.iterrows():
         images = 0 if name.startswith("peers") else len(data.BUNDLED_FILES) if name == "Bundled" else SIZES[name]
         assert row["images"] == images
@@ -236,17 +241,27 @@ def test_dvc_tells_whether_the_data_at_hand_is_the_published_data(mirror, tmp_pa
     def run(*arguments):
         return subprocess.run([dvc, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    assert run("init", "--no-scm").returncode == 0
+    raw, weight = tmp_path / "data/raw", tmp_path / "data/weights/model.safetensors"
+    for folder in (raw, weight.parent, tmp_path / ".dvc"):
+        folder.mkdir(parents=True)
+    shutil.copy(ROOT / ".dvc/config", tmp_path / ".dvc/config")
+    assert run("config", "core.no_scm", "true").returncode == 0
+    weight.write_bytes(b"weights")
+    assert run("add", weight).returncode == run("push").returncode == 0
     for name in ("Set12", "Classic5"):
-        shutil.copy(ROOT / f"data/raw/{name}.dvc", tmp_path)
-    assert set(re.findall(r"deleted: +(\w+)", run("status").stdout)) == {"Set12", "Classic5"}
-    for name in ("Set12", "Classic5"):
-        data.fetch(name, tmp_path, progress=False)
-    assert run("status", "--quiet").returncode == 0
-    with (tmp_path / "Set12/05.png").open("ab") as file:
-        file.write(b"\0")
-    assert re.findall(r"(\w+): +(\w+)\n", run("status").stdout) == [("modified", "Set12")]
-    # A clone without any remote can be pulled: the images are no business of the store of weights.
+        shutil.copy(ROOT / f"data/raw/{name}.dvc", raw)
+    assert re.findall(r"deleted: +data/raw/(\w+)", run("status").stdout) == ["Classic5", "Set12"]
+    # A bare clone can be pulled: the store brings the weights, and the images are no business of it.
+    weight.unlink()
+    shutil.rmtree(tmp_path / ".dvc/cache")
     assert run("pull").returncode == 0
-    data.fetch("Set12", tmp_path, progress=False)
+    assert weight.read_bytes() == b"weights"
+    for name in ("Set12", "Classic5"):
+        data.fetch(name, raw, progress=False)
     assert run("status", "--quiet").returncode == 0
+    with (raw / "Set12/05.png").open("ab") as file:
+        file.write(b"\0")
+    assert re.findall(r"(\w+): +data/raw/(\w+)\n", run("status").stdout) == [("modified", "Set12")]
+    data.fetch("Set12", raw, progress=False)
+    assert run("status", "--quiet").returncode == run("push").returncode == 0
+    assert len([path for path in (tmp_path / "data/store").rglob("*") if path.is_file()]) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -128,9 +129,10 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(autouse=True)
 def _settings_of_the_machine(monkeypatch):
-    """Neither a proxy nor a mirror that is set outside takes part."""
+    """Neither a proxy nor a mirror that is set outside takes part, and attempts follow each other at once."""
     for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
+        monkeypatch.setenv(name, "*")
+    monkeypatch.setattr("groupsc.downloads.PAUSE", 0.01)
     monkeypatch.delenv("GROUPSC_MIRROR", raising=False)
 
 
@@ -264,15 +266,15 @@ from groupsc.data import fetch
 files = pd.read_csv(sys.argv[1], dtype={"commit": str})
 try:
     LIMIT
-    fetch("Four", sys.argv[2], mirror=sys.argv[3], progress=False, files=files)
+    fetch("Four", sys.argv[2], mirror=sys.argv[3], progress=False, files=files, OPTIONS)
 except ValueError as error:
     sys.exit(f"sentence: {error}")
 """
 
 
-def program(tmp_path, mirror, limit="pass"):
+def program(tmp_path, mirror, limit="pass", options="workers=4"):
     table().to_csv(tmp_path / "files.csv", index=False)
-    code = PROGRAM.replace("LIMIT", limit)
+    code = PROGRAM.replace("LIMIT", limit).replace("OPTIONS", options)
     command = [sys.executable, "-c", code, tmp_path / "files.csv", tmp_path, mirror]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
@@ -301,6 +303,19 @@ def test_a_killed_download_leaves_no_file_of_the_final_name(server, tmp_path):
         answer(server, name, "right")
     bring(server, tmp_path)
     assert all((tmp_path / "Four" / name).read_bytes() == content for name, content in CONTENTS.items())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="interrupts are sent as on Unix")
+def test_an_interrupt_ends_after_the_attempt_under_way(server, tmp_path):
+    answer(server, "01.png", "stuck")
+    process = program(tmp_path, server.mirror, options="workers=1, timeout=1")
+    assert server.stuck.wait(120)
+    process.send_signal(signal.SIGINT)
+    _, report = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGINT
+    assert report.rstrip().endswith("KeyboardInterrupt")
+    assert server.requests == [PATHS["01.png"]]
+    assert listing(tmp_path) == []
 
 
 def test_two_processes_fetch_the_same_set(server, tmp_path):
@@ -345,10 +360,42 @@ def test_an_incomplete_or_altered_mirror(folder, tmp_path):
     assert not [name for name in listing(tmp_path) if name.endswith(".partial")]
 
 
-@pytest.mark.parametrize("name", ["../01.png", "..", ".", "", "a/01.png", "/etc/01.png", r"..\01.png", "C:01.png"])
+@pytest.mark.parametrize(
+    "mirror", ["http://[::1", "http://127.0.0.1:port", f"http://{'a' * 99}.invalid", "ftp://a", "\0"]
+)
+def test_a_mirror_that_is_none(tmp_path, mirror):
+    with pytest.raises(GroupSCError, match=r"01\.png could not be fetched .*; (check|complete)"):
+        fetch("Four", tmp_path, images=1, mirror=mirror, progress=False, files=table())
+    assert listing(tmp_path) == []
+
+
+@pytest.mark.parametrize("options", [{"workers": 0}, {"timeout": 0}, {"timeout": -1}, {"timeout": float("nan")}])
+def test_impossible_options(tmp_path, options):
+    with pytest.raises(GroupSCError, match="at least one worker and some seconds"):
+        fetch("Four", tmp_path / "new", files=table(), **options)
+    assert not (tmp_path / "new").exists()
+
+
+NAMES = [
+    "../01.png",
+    "..",
+    ".",
+    "",
+    "a/01.png",
+    "/etc/01.png",
+    r"..\01.png",
+    "C:01.png",
+    ".git",
+    "-rf",
+    "a\n.png",
+    "a\0b",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_no_name_of_a_registry_leaves_its_folder(folder, tmp_path, name):
     for files in (table({name: b"x"}), table(dataset=name)):
-        with pytest.raises(GroupSCError, match="leaves the folder"):
+        with pytest.raises(GroupSCError, match="leave the folder"):
             fetch(files["dataset"][0], tmp_path / "deep/root", mirror=folder[0], progress=False, files=files)
     assert [path.name for path in tmp_path.iterdir()] == ["mirror"]
 

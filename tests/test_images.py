@@ -140,6 +140,15 @@ def test_damaged_files_end_in_a_sentence_or_an_image(tmp_path, kind, where, what
     assert str(path) in sentence
 
 
+def test_errors_of_decoders_become_a_sentence(tmp_path):
+    path = saved(tmp_path / "unknown.dds", COLOR, "RGBA")
+    content = bytearray(path.read_bytes())
+    content[80:84] = bytes(4)  # The flags of the pixel format; Pillow raises NotImplementedError for these.
+    path.write_bytes(content)
+    with pytest.raises(GroupSCError, match=r"unknown\.dds can't be read as an image"):
+        read_image(path)
+
+
 def test_all_gray_levels_survive_a_round_trip(tmp_path):
     levels = np.arange(256, dtype=np.float32).reshape(1, 16, 16) / 255
     write_image(tmp_path / "new/folder/levels.png", levels)
@@ -158,6 +167,8 @@ def test_images_that_can_not_be_written(tmp_path):
     for shape in ((5, 5), (2, 5, 5), (1, 0, 5), (1, 3, 5, 5)):
         with pytest.raises(GroupSCError, match="must be"):
             write_image(tmp_path / "a.png", np.zeros(shape))
+    with pytest.raises(GroupSCError, match=r"floats in \[0, 1\]"):
+        write_image(tmp_path / "a.png", COLOR.transpose(2, 0, 1))
     for value in (np.nan, np.inf):
         with pytest.raises(GroupSCError, match="NaN or infinity"):
             write_image(tmp_path / "a.png", np.full((1, 5, 5), value))
