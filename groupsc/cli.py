@@ -62,7 +62,7 @@ def fetch(
     for name in datasets:
         found = data.fetch(name, root, images=images, mirror=mirror)
         megabytes = sum(file["bytes"] for file in found["files"]) / 1e6
-        print(f"{name}: {len(found['files'])} images, {megabytes:.1f} MB, all checksums agree")
+        print(f"{name}: {len(found['files'])} files, {megabytes:.1f} MB, all checksums agree")
         if manifest is not None:
             _write_text(manifest, json.dumps(found, indent=1) + "\n")
 

@@ -65,7 +65,7 @@ def test_help_lists_the_commands(tmp_path):
 def test_fetch_writes_a_manifest(tmp_path):
     result = groupsc("fetch", "Bundled", "--images", 2, "--manifest", "out/Bundled.json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "Bundled: 2 images" in result.stdout
+    assert "Bundled: 2 files" in result.stdout
     assert len(json.loads((tmp_path / "out/Bundled.json").read_text())["files"]) == 2
 
 

@@ -319,6 +319,9 @@ def test_an_interrupt_ends_after_the_attempt_under_way(server, tmp_path):
 
 
 def test_two_processes_fetch_the_same_set(server, tmp_path):
+    # Every answer waits until both processes have asked for all four files.
+    server.meeting = threading.Barrier(8, timeout=60)
+    server.answers = {path: ["together"] for path in PATHS.values()}
     processes = [program(tmp_path, server.mirror) for _ in range(2)]
     assert [process.communicate(timeout=120) and process.returncode for process in processes] == [0, 0]
     assert {name: (tmp_path / "Four" / name).read_bytes() for name in listing(tmp_path)} == CONTENTS
