@@ -55,9 +55,9 @@ def load_weights(path, *, device="cpu") -> tuple[SparseCoder, dict]:
 def write_tensors(path, tensors: dict, metadata: dict) -> None:
     """Write tensors and metadata (values JSON-encoded) so that `path` is at every moment absent, old or complete."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         encoded = {key: json.dumps(value) for key, value in metadata.items()}
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=encoded)
         partial.chmod(0o644)  # safetensors writes for the owner alone
@@ -67,7 +67,8 @@ def write_tensors(path, tensors: dict, metadata: dict) -> None:
     except (OSError, SafetensorError) as error:
         raise GroupSCError(f"{path} can't be written ({error}); free some space or choose another folder") from error
     finally:
-        partial.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            partial.unlink(missing_ok=True)
 
 
 def read_tensors(path) -> tuple[dict, dict]:

@@ -1,0 +1,110 @@
+"""Experiments: the grid, strict keys, files."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from groupsc.config import (
+    BUDGETS,
+    METHODS,
+    TASKS,
+    ModelConfig,
+    TrainingConfig,
+    experiment_name,
+    experiments,
+    read_experiment,
+    write_experiment,
+)  # fmt: skip
+from groupsc.errors import GroupSCError
+
+GRID = {
+    "budget": "fast",
+    "tasks": {"gray": {"methods": ["sc", "groupsc"], "levels": [15, 25]}, "mosaic": {"methods": ["sc"]}},
+}
+
+
+def test_a_grid_is_the_product_of_methods_and_levels():
+    found = experiments(GRID)
+    assert list(found) == [
+        "gray-sc-sigma15", "gray-sc-sigma25", "gray-groupsc-sigma15", "gray-groupsc-sigma25", "mosaic-sc",
+    ]  # fmt: skip
+    assert found["gray-groupsc-sigma25"].start == "gray-sc-sigma25"
+    assert found["gray-sc-sigma25"].start is None
+    mosaic = found["mosaic-sc"].model
+    assert (mosaic.channels, mosaic.patch, mosaic.refresh, mosaic.window) == (3, 7, 8, 50)
+
+
+def test_names():
+    assert experiment_name("jpeg", "groupsc", 10) == "jpeg-groupsc-quality10"
+    assert experiment_name("color", "csr", 12.5) == "color-csr-sigma12.5"
+
+
+def test_the_closest_override_wins():
+    grid = {**GRID, "training": {"steps": 7, "seed": 1}}
+    grid["tasks"] = {"gray": {"methods": ["sc"], "levels": [25], "training": {"steps": 9}, "model": {"atoms": 64}}}
+    experiment = experiments(grid)["gray-sc-sigma25"]
+    assert (experiment.training.steps, experiment.training.seed, experiment.model.atoms) == (9, 1, 64)
+
+
+def test_the_paper_budget_is_the_authors_recipe():
+    """Appendix A and section 4 of the design: Adam 6e-4 with ε 1e-3, 120,000 steps of 32 crops 56×56, × 0.35 every
+    32,000."""
+    for method in METHODS:
+        config = TrainingConfig(**BUDGETS["paper"][method])
+        assert (config.rate, config.epsilon, config.steps, config.batch, config.crop) == (6e-4, 1e-3, 120_000, 32, 56)
+        assert (config.schedule, config.decay, config.decay_every, config.start) == ("steps", 0.35, 32_000, None)
+
+
+def test_refreshes_of_the_paper():
+    """f = 6: before proxes 8, 14, 20; f = 8: before 10 and 18 (counted from 1)."""
+    assert [i + 1 for i in ModelConfig().refreshes] == [8, 14, 20]
+    assert [i + 1 for i in ModelConfig(refresh=8).refreshes] == [10, 18]
+    assert ModelConfig(refresh=None).refreshes == ModelConfig(penalty="l1").refreshes == ()
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_every_budget_suits_every_task(budget):
+    grid = {task: {"methods": list(METHODS), "levels": [25]} for task in TASKS}
+    found = experiments({"budget": budget, "tasks": grid})
+    assert len(found) == 12
+    assert all(experiment.start in (None, *found) for experiment in found.values())
+
+
+def test_an_experiment_survives_its_file(tmp_path):
+    for experiment in experiments(GRID).values():
+        write_experiment(tmp_path / "deep" / "e.yaml", experiment)
+        assert read_experiment(tmp_path / "deep" / "e.yaml") == experiment
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"budget": "huge"}, "no training budget 'huge'; choose one of paper, fast, cpu"),
+        ({"tasks": {"grey": {"methods": ["sc"]}}}, "no task 'grey'; choose one of gray, color, mosaic, jpeg"),
+        ({"tasks": {"gray": {"methods": ["bm3d"]}}}, "no method 'bm3d'; choose one of sc, csr, groupsc"),
+        ({"training": {"learning_rate": 1}}, "TrainingConfig has no learning_rate; it has .*rate"),
+        ({"model": {"layers": 3}}, "ModelConfig has no layers"),
+        ({"model": {"channels": 2}}, r"channels is 2; choose 1 \(gray\) or 3 \(color\)"),
+        ({"training": {"start": "bm3d"}}, "start is 'bm3d'; choose null"),
+        ({"training": {"rate": 0}}, "rate is 0; choose a positive"),
+    ],
+)
+def test_mistakes_are_one_sentence(change, sentence):
+    with pytest.raises(GroupSCError, match=sentence):
+        experiments({**GRID, **change})
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "name: x\n", ""])
+def test_files_that_are_no_experiment(tmp_path, text):
+    (tmp_path / "e.yaml").write_text(text)
+    with pytest.raises(GroupSCError):
+        read_experiment(tmp_path / "e.yaml")
+    with pytest.raises(GroupSCError, match="can't be read as an experiment"):
+        read_experiment(tmp_path / "missing.yaml")
+
+
+def test_configurations_cannot_be_changed_in_place():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ModelConfig().patch = 7
