@@ -6,16 +6,28 @@ sees the very same crops and noise.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from groupsc.config import Experiment
 from groupsc.data import load_images
-from groupsc.degradations import bayer_mask, degrade
+from groupsc.degradations import add_noise, bayer_mask, degrade
 from groupsc.errors import GroupSCError
 from groupsc.randomness import seeded
 
 BAYER_PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
+
+
+class Batch(NamedTuple):
+    """Clean and degraded crops (b, c, crop, crop), the Bayer masks of mosaics, and the noise levels (b,) that a blind
+    model is told."""
+
+    clean: Tensor
+    degraded: Tensor
+    mask: Tensor | None = None
+    level: Tensor | None = None
 
 
 class Batches:
@@ -30,7 +42,8 @@ class Batches:
     """
 
     def __init__(self, images, experiment: Experiment):
-        self.task, self.level = experiment.task, experiment.level
+        self.task, self.level, self.levels = experiment.task, experiment.level, experiment.model.levels
+        self.phases = BAYER_PHASES if experiment.training.any_phase else BAYER_PHASES[:1]
         self.crop, self.batch, self.seed = experiment.training.crop, experiment.training.batch, experiment.training.seed
         small = [tuple(image.shape) for image in images if min(image.shape[-2:]) < self.crop]
         if not images or small:
@@ -44,19 +57,21 @@ class Batches:
             [degrade(image, "jpeg", self.level, None)[0] for image in images] if self.task == "jpeg" else None
         )
 
-    def at(self, step: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Clean crops, degraded crops (both (batch, c, crop, crop)) and the Bayer masks or None, of one step."""
+    def at(self, step: int) -> Batch:
+        """The crops of one step."""
         generator = seeded("batch", self.seed, step)
         draws = torch.randint(2**31, (self.batch, 6), generator=generator).tolist()
         clean = torch.stack([self._cut(self.clean, draw) for draw in draws])
         if self.task == "jpeg":
-            return clean, torch.stack([self._cut(self.degraded, draw) for draw in draws]), None
+            return Batch(clean, torch.stack([self._cut(self.degraded, draw) for draw in draws]))
         if self.task == "mosaic":
-            phases = [BAYER_PHASES[draw[5] % 4] for draw in draws]
+            phases = [self.phases[draw[5] % len(self.phases)] for draw in draws]
             mask = torch.stack([bayer_mask(self.crop, self.crop, offset=phase) for phase in phases])
-            return clean, clean * mask, mask
-        degraded, mask = degrade(clean, self.task, self.level, generator)
-        return clean, degraded, mask
+            return Batch(clean, clean * mask, mask)
+        if self.levels is not None:
+            low, high = self.levels[0], self.levels[-1]
+            return _noisy(clean, low + (high - low) * torch.rand(self.batch, generator=generator), generator)
+        return Batch(clean, degrade(clean, self.task, self.level, generator)[0])
 
     def _cut(self, images, draw) -> Tensor:
         image = images[draw[0] % len(images)]
@@ -71,8 +86,11 @@ def training_images(experiment: Experiment, raw) -> list[Tensor]:
     return _tensors(load_images(experiment.training.dataset, raw, channels=experiment.model.channels))
 
 
-def validation_blocks(experiment: Experiment, raw, *, block: int) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Clean and degraded central blocks, one an image of the validation set, and their masks; the same in every run."""
+def validation_blocks(experiment: Experiment, raw, *, block: int) -> Batch:
+    """The central block of each image of the validation set; the same in every run.
+
+    For blind models the noise levels rise evenly from image to image.
+    """
     name = experiment.training.validation
     images = _tensors(
         load_images(name, raw, channels=experiment.model.channels, images=experiment.training.validation_images)
@@ -80,9 +98,20 @@ def validation_blocks(experiment: Experiment, raw, *, block: int) -> tuple[Tenso
     clean = torch.stack([_center(image, block) for image in images])
     if experiment.task == "jpeg":
         compressed = [degrade(image, "jpeg", experiment.level, None)[0] for image in images]
-        return clean, torch.stack([_center(image, block) for image in compressed]), None
-    degraded, mask = degrade(clean, experiment.task, experiment.level, seeded("validation", name))
-    return clean, degraded, mask if mask is None else mask.expand_as(clean)
+        return Batch(clean, torch.stack([_center(image, block) for image in compressed]))
+    generator = seeded("validation", name)
+    if experiment.model.levels is not None:
+        low, high = experiment.model.levels[0], experiment.model.levels[-1]
+        share = (torch.arange(len(clean)) + 0.5) / len(clean)
+        return _noisy(clean, low + (high - low) * share, generator)
+    degraded, mask = degrade(clean, experiment.task, experiment.level, generator)
+    return Batch(clean, degraded, mask if mask is None else mask.expand_as(clean))
+
+
+def _noisy(clean: Tensor, level: Tensor, generator: torch.Generator) -> Batch:
+    """Noise of a level (b,) of its own for every crop."""
+    noise = add_noise(torch.zeros_like(clean), 255.0, generator)
+    return Batch(clean, clean + level.view(-1, 1, 1, 1) / 255 * noise, None, level)
 
 
 def _tensors(images: dict) -> list[Tensor]:

@@ -172,6 +172,9 @@ def evaluate(
     output: Annotated[Path, Option(help="CSV file for one row an image and repetition.")],
     task: Annotated[str | None, Option(help="gray, color, mosaic or jpeg; the weights know theirs.")] = None,
     level: Annotated[float | None, Option(help="Noise σ in gray levels of 255, or JPEG quality.")] = None,
+    noise: Annotated[
+        str, Option(help="What blind models are told: the level as estimated, or as known.")
+    ] = "estimated",
     raw: Raw = Path("data/raw"),
     images: Images = None,
     repetitions: Annotated[int, Option(min=1, help="Noise realisations an image.")] = 1,
@@ -190,6 +193,7 @@ def evaluate(
         dataset,
         task=task,
         level=level,
+        noise=noise,
         raw=raw,
         images=images,
         repetitions=repetitions,

@@ -8,6 +8,7 @@ its own.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,10 @@ class ModelConfig:
 
     `window` is the side, in patch positions, of the neighbourhood in which similar patches are sought; left out, it is
     the number of patches along a block of 56 pixels.
+
+    A blind model (section 3.4) has `levels`, noise σ in gray levels of 255 in ascending order, and thresholds for each:
+    one number a level with `scalar_thresholds`, else one per step and atom. An image takes those of the level nearest
+    to its noise, or with `interpolate` those between its two neighbours.
     """
 
     channels: int = 1
@@ -41,8 +46,18 @@ class ModelConfig:
     refresh: int | None = 6
     average_refresh: bool = True
     shared_similarity: bool = True
+    levels: tuple[float, ...] | None = None
+    scalar_thresholds: bool = False
+    interpolate: bool = False
 
     def __post_init__(self):
+        if self.levels is not None:
+            object.__setattr__(self, "levels", tuple(float(level) for level in self.levels))
+            ascending = all(low < high for low, high in itertools.pairwise(self.levels))
+            _require(
+                len(self.levels) >= 2 and ascending and self.levels[0] >= 0,
+                f"levels is {self.levels}; give two or more noise levels in ascending order, or null",
+            )
         if self.window is None:
             object.__setattr__(self, "window", BLOCK + 1 - self.patch)
         _require(self.channels in (1, 3), f"channels is {self.channels}; choose 1 (gray) or 3 (color)")
@@ -73,10 +88,12 @@ class TrainingConfig:
 
     Rates are per step of Adam. `schedule` is "steps" (× `decay` every `decay_every` steps) or "one-cycle" (linear
     warm-up over `warmup` of the steps, then a cosine to zero). `start` names what gives the first parameters: a method
-    (its model of the same task and level) or an experiment; left out, D, C and W start from the learned dictionary.
+    (its model of the same task and level), "blind" (the blind model of the same task and method) or an experiment; left
+    out, D, C and W start from the learned dictionary.
     `drop` and `slowdown` are the backtracking: when the validation PSNR falls by more than `drop` dB below the best,
     the best snapshot comes back and the rate is multiplied by `slowdown`. `average` is the decay of the averaged
-    parameters (0: none).
+    parameters (0: none). With `any_phase` the Bayer mosaics of training crops begin at any of the four phases, else all
+    with the first, as the authors'.
     """
 
     dataset: str = "BSD400"
@@ -99,6 +116,7 @@ class TrainingConfig:
     slowdown: float = 0.8
     precision: str = "auto"
     start: str | None = None
+    any_phase: bool = True
     seed: int = 0
 
     def __post_init__(self):
@@ -107,8 +125,10 @@ class TrainingConfig:
             self.precision in ("auto", "float32", "bfloat16"),
             f"precision is {self.precision!r}; choose auto, float32 or bfloat16",
         )
-        known = self.start is None or self.start in METHODS or self.start.split("-")[0] in TASKS
-        _require(known, f"start is {self.start!r}; choose null, one of {', '.join(METHODS)}, or an experiment's name")
+        known = self.start is None or self.start in (*METHODS, "blind") or self.start.split("-")[0] in TASKS
+        _require(
+            known, f"start is {self.start!r}; choose null, one of {', '.join(METHODS)}, blind, or an experiment's name"
+        )
         for name in ("steps", "batch", "crop", "validate_every", "validation_images"):
             _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; choose a number of at least 1")
         _require(self.rate > 0, f"rate is {self.rate}; choose a positive learning rate")
@@ -139,17 +159,33 @@ TASK_MODELS = {
 }
 """The paper's Table 7: what differs from the defaults of `ModelConfig`."""
 
+DEFAULT_BLIND = "affine"
+_BLIND_LEVELS = tuple(range(0, 60, 5))
+
+BLIND = {
+    "affine": {"levels": (_BLIND_LEVELS[0], _BLIND_LEVELS[-1]), "interpolate": True},
+    "bank": {"levels": _BLIND_LEVELS},
+    "scalar": {"levels": _BLIND_LEVELS, "scalar_thresholds": True},
+}
+"""Kinds of blind models. Affine thresholds Λ₀ + σ Λ₁ (as CDLNet's, arXiv:2112.00913) are given by their values at both
+ends of the range."""
+
 TASK_TRAINING_SETS = {"gray": "BSD400", "color": "CBSD400", "mosaic": "CBSD400", "jpeg": "CBSD400"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """One model to train: a task at one level (σ in gray levels, JPEG quality, none for mosaics) by one method."""
+    """One model to train: a task at one level by one method.
+
+    The level is σ in gray levels or the JPEG quality; mosaics and blind models have none. `variant` names what differs
+    from the paper's model of the task, such as "blind".
+    """
 
     name: str
     task: str
     method: str
     level: float | None
+    variant: str | None = None
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
@@ -157,7 +193,9 @@ class Experiment:
     def start(self) -> str | None:
         """Name of the experiment whose weights this one starts from."""
         start = self.training.start
-        return experiment_name(self.task, start, self.level) if start in METHODS else start
+        if start == "blind":
+            return experiment_name(self.task, f"{self.method}-blind", None)
+        return experiment_name(self.task, method_name(start, self.variant), self.level) if start in METHODS else start
 
     @property
     def dictionary(self) -> str:
@@ -166,16 +204,22 @@ class Experiment:
 
 
 def experiment_name(task: str, method: str, level: float | None) -> str:
-    """The name of an experiment and of its weights file, `task-method-level`: `gray-groupsc-sigma25`, `mosaic-sc`."""
-    kind = LEVEL_NAMES[task]
-    return f"{task}-{method}" if kind is None else f"{task}-{method}-{kind}{level:g}"
+    """The name of an experiment and of its weights file, `task-method-level`: `gray-groupsc-sigma25`, `mosaic-sc`,
+    `color-sc-blind`."""
+    return f"{task}-{method}" if level is None else f"{task}-{method}-{LEVEL_NAMES[task]}{level:g}"
+
+
+def method_name(method: str, variant: str | None) -> str:
+    """The method as names and rows spell it: `groupsc`, `groupsc-blind`, `groupsc-refresh12`."""
+    return f"{method}-{variant}" if variant else method
 
 
 def experiments(config: dict) -> dict[str, Experiment]:
     """Expand the grid of a configuration (see config/README.md) into its experiments, by name.
 
-    `config["tasks"][task]` gives `methods`, `levels` and optional `model` and `training` overrides; `config["budget"]`
-    names one of `BUDGETS`; `config["model"]` and `config["training"]` override all tasks.
+    `config["tasks"][task]` gives `methods`, `levels`, optional `model` and `training` overrides, the `methods` and
+    `kinds` of `blind` models, and `variants` by name, each with such keys of its own; `config["budget"]` names one of
+    `BUDGETS`; `config["model"]` and `config["training"]` override all tasks.
 
     Raises
     ------
@@ -187,31 +231,61 @@ def experiments(config: dict) -> dict[str, Experiment]:
     found = {}
     for task, grid in config["tasks"].items():
         _require(task in TASKS, f"there is no task {task!r}; choose one of {', '.join(TASKS)}")
-        for method in grid["methods"]:
-            _require(method in METHODS, f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-            model = {
-                **TASK_MODELS[task],
-                **config.get("model", {}),
-                **grid.get("model", {}),
-                "penalty": PENALTIES[method],
-            }
-            training = {
-                "dataset": TASK_TRAINING_SETS[task],
-                **BUDGETS[budget][method],
-                **config.get("training", {}),
-                **grid.get("training", {}),
-            }
-            for level in grid.get("levels") or [None]:
-                name = experiment_name(task, method, level)
-                found[name] = Experiment(
-                    name=name,
-                    task=task,
-                    method=method,
-                    level=level,
-                    model=_strict(ModelConfig, model),
-                    training=_strict(TrainingConfig, training),
-                )
-    return found
+        for cell in (grid, *_variants(task, grid)):
+            found |= {e.name: e for e in _cell(config, budget, task, grid, cell)}
+    return {name: _with_plain_start(e, found) for name, e in found.items()}
+
+
+def _with_plain_start(experiment: Experiment, found: dict) -> Experiment:
+    """A variant starts from its own kind where the grid has it, else from the paper's model."""
+    start = experiment.training.start
+    if experiment.variant is None or start not in METHODS or experiment.start in found:
+        return experiment
+    plain = experiment_name(experiment.task, start, experiment.level)
+    return dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, start=plain))
+
+
+def _variants(task: str, grid: dict):
+    """The parts of a task's grid that differ from the paper's model: declared variants, and kinds of blind models."""
+    yield from ({"variant": name, **variant} for name, variant in (grid.get("variants") or {}).items())
+    if not grid.get("blind"):
+        return
+    _require(LEVEL_NAMES[task] == "sigma", f"blind models know noise alone; remove `blind` from the task {task}")
+    for kind in grid["blind"].get("kinds", [DEFAULT_BLIND]):
+        _require(kind in BLIND, f"there is no kind {kind!r} of blind model; choose one of {', '.join(BLIND)}")
+        name = "blind" if kind == DEFAULT_BLIND else f"blind-{kind}"
+        yield {"variant": name, "methods": grid["blind"]["methods"], "levels": [None], "model": BLIND[kind]}
+
+
+def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
+    """The experiments of a task's grid, or of one of its variants."""
+    for method in cell["methods"]:
+        _require(method in METHODS, f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+        model = {
+            **TASK_MODELS[task],
+            **config.get("model", {}),
+            **grid.get("model", {}),
+            **cell.get("model", {}),
+            "penalty": PENALTIES[method],
+        }
+        training = {
+            "dataset": TASK_TRAINING_SETS[task],
+            **BUDGETS[budget][method],
+            **config.get("training", {}),
+            **grid.get("training", {}),
+            **cell.get("training", {}),
+        }
+        variant = cell.get("variant")
+        for level in cell.get("levels") or [None]:
+            yield Experiment(
+                name=experiment_name(task, method_name(method, variant), level),
+                task=task,
+                method=method,
+                variant=variant,
+                level=level,
+                model=_strict(ModelConfig, model),
+                training=_strict(TrainingConfig, training),
+            )
 
 
 def model_from_dict(values: dict) -> ModelConfig:

@@ -20,16 +20,19 @@ from tqdm import tqdm
 
 from groupsc import data, metrics
 from groupsc.checkpoint import file_digest, load_weights
-from groupsc.config import LEVEL_NAMES, TASKS, experiment_name
+from groupsc.config import LEVEL_NAMES, TASKS, experiment_name, method_name
 from groupsc.degradations import degrade, noise_generator
 from groupsc.device import device_name, pick_device
 from groupsc.errors import GroupSCError
 from groupsc.images import read_image, write_image
+from groupsc.noise_level import estimate_noise
 from groupsc.restore import restore
 from groupsc.version import code_version
 
 INPUT = "input"
 """Stands for weights where the degraded image itself is measured, such as the JPEG baseline of Table 5."""
+
+NOISES = ("estimated", "known")
 
 SETTINGS = [
     "experiment", "task", "method", "level", "dataset", "mode", "stride", "device",
@@ -121,6 +124,9 @@ class Evaluation:
     task, level : str, float, optional
         One of "gray", "color", "mosaic", "jpeg"; noise σ in gray levels of 255 or JPEG quality, none for mosaics. A
         weights file knows both; a blind model takes any level, and its method is then written as "groupsc-blind".
+    noise : {"estimated", "known"}
+        What a blind model is told: the level estimated from the degraded image alone, or the true one; the method is
+        then written as "groupsc-blind-known".
     raw : path
         Folder of the data sets.
     images : int, optional
@@ -143,6 +149,7 @@ class Evaluation:
     dataset: str = field(kw_only=False)
     task: str | None = None
     level: float | None = None
+    noise: str = "estimated"
     raw: str | Path = "data/raw"
     images: int | None = None
     repetitions: int = 1
@@ -155,8 +162,10 @@ class Evaluation:
 
     def __post_init__(self):
         self.where = pick_device(self.device)
-        self.model, self.digest, self.method = None, None, INPUT
+        self.model, self.digest, self.method, self.blind = None, None, INPUT, False
         self.level = None if self.level is None else float(self.level)
+        if self.noise not in NOISES:
+            raise GroupSCError(f"there is no noise {self.noise!r}; choose one of {', '.join(NOISES)}")
         if self.task is not None and self.task not in TASKS:
             raise GroupSCError(f"there is no task {self.task!r}; choose one of {', '.join(TASKS)}")
         if str(self.weights) != INPUT:
@@ -174,8 +183,10 @@ class Evaluation:
     def _load(self) -> None:
         self.model, metadata = load_weights(self.weights, device=self.where)
         task, trained = metadata["task"], metadata["level"]
-        blind = trained is None and LEVEL_NAMES[task] is not None
-        self.digest, self.method = file_digest(self.weights), metadata["method"] + ("-blind" if blind else "")
+        self.digest, self.method = file_digest(self.weights), method_name(metadata["method"], metadata.get("variant"))
+        self.blind = self.model.config.levels is not None
+        if self.blind and self.noise == "known":
+            self.method += "-known"
         if self.task not in (None, task):
             raise GroupSCError(f"{self.weights} was trained for the task {task!r}; evaluate it on that task")
         if None not in (self.level, trained) and self.level != trained:
@@ -240,11 +251,12 @@ class Evaluation:
         image, mask = degraded.to(self.where), None if mask is None else mask.to(self.where).expand_as(degraded)
         with torch.inference_mode():
             if on_gpu and new_size:
-                restore(self.model, image, mask, mode=self.mode, stride=self.stride)
+                restore(self.model, image, mask, level=self.level, mode=self.mode, stride=self.stride)
                 torch.cuda.synchronize(self.where)
             memory = _Memory(self.where)
             start = time.perf_counter()
-            restored = restore(self.model, image, mask, mode=self.mode, stride=self.stride)
+            level = estimate_noise(degraded[0].numpy()) if self.blind and self.noise == "estimated" else self.level
+            restored = restore(self.model, image, mask, level=level, mode=self.mode, stride=self.stride)
             if on_gpu:
                 torch.cuda.synchronize(self.where)
             seconds = time.perf_counter() - start

@@ -1,7 +1,8 @@
 """The loss of a batch and its gradient, computed as the device likes it.
 
 The loss is Σ (w · error)² / batch with w = patches per pixel / its maximum, so that pixels near the border of a crop,
-which few patches estimate, weigh less (section 3.6, ii).
+which few patches estimate, weigh less (section 3.6, ii). In a batch of several noise levels σ, every sample's share is
+divided by σ / 25 + `FLOOR`, about as its squared error grows with σ, so that a decibel counts the same at every level.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from groupsc.device import device_name
 from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import counts
+
+FLOOR = 0.2
 
 CACHED_CODES = 2**20
 """Codes that a processor's cache holds beside what is computed from them."""
@@ -32,8 +35,10 @@ class LossGradient:
         self.weight = weight / weight.max()
         self.graph = None
 
-    def __call__(self, clean: Tensor, degraded: Tensor, mask: Tensor | None) -> Tensor:
-        batch = [clean, degraded, mask]
+    def __call__(
+        self, clean: Tensor, degraded: Tensor, mask: Tensor | None = None, level: Tensor | None = None
+    ) -> Tensor:
+        batch = [clean, degraded, mask, level]
         if self.device.type != "cuda":
             return self._compute(batch)
         if self.graph is None:
@@ -48,10 +53,11 @@ class LossGradient:
         self.model.zero_grad(set_to_none=True)
         size = self.config.micro_batch or self._together(batch[0])
         total = torch.zeros((), device=self.device)
-        for clean, degraded, mask in micro_batches(batch, size):
+        for clean, degraded, mask, level in micro_batches(batch, size):
             try:
-                error = self.weight * (self.model(degraded, mask, products=self.products) - clean)
-                loss = error.square().sum() / self.config.batch
+                restored = self.model(degraded, mask, level=level, products=self.products)
+                squares = (self.weight * (restored - clean)).square().sum((1, 2, 3))
+                loss = (squares if level is None else squares / (level / 25 + FLOOR)).sum() / self.config.batch
                 loss.backward()
             except torch.OutOfMemoryError as exception:
                 raise GroupSCError(

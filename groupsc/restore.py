@@ -34,6 +34,7 @@ def restore(
     image: Tensor,
     mask: Tensor | None = None,
     *,
+    level: float | None = None,
     mode: str = "whole",
     stride: int | None = None,
     memory: float | None = None,
@@ -49,6 +50,8 @@ def restore(
         with the fastest matrix products of the device.
     mask : Tensor (c, H, W) or (1, c, H, W), optional
         1 where a value was measured.
+    level : float, optional
+        Noise σ in gray levels of 255, for blind models; see `groupsc.noise_level.estimate_noise`.
     mode : {"whole", "block"}
     stride : int, optional
         For block mode, the step between blocks in pixels; left out, 48 for the paper's blocks of 56.
@@ -85,9 +88,9 @@ def restore(
     with torch.no_grad():
         if mode == "whole":
             side = region_side(model, products, memory or free_memory(image.device) / 2)
-            return regionwise(model, image, mask, products=products, side=side, progress=progress)
+            return regionwise(model, image, mask, level=level, products=products, side=side, progress=progress)
         return blockwise(
-            lambda blocks, masks: model(blocks, masks, products=products),
+            lambda blocks, masks: model(blocks, masks, level=level, products=products),
             image,
             mask,
             side=model.config.window + patch - 1,
@@ -99,7 +102,14 @@ def restore(
 
 
 def regionwise(
-    model: SparseCoder, image: Tensor, mask: Tensor | None, *, products: torch.dtype, side: int, progress: bool = False
+    model: SparseCoder,
+    image: Tensor,
+    mask: Tensor | None,
+    *,
+    level: float | None = None,
+    products: torch.dtype,
+    side: int,
+    progress: bool = False,
 ) -> Tensor:
     """Whole-image mode in regions of at most `side` pixels, surroundings included; one region where the image allows
     it."""
@@ -114,7 +124,7 @@ def regionwise(
     bar = tqdm(total=len(places) * model.config.steps, unit="step", delay=2, leave=False, disable=not progress)
     for (row, near_rows, kept_rows), (column, near_columns, kept_columns) in places:
         region, region_mask = (x if x is None else x[..., near_rows, near_columns] for x in (image, mask))
-        found = restore_whole(model, region, region_mask, products=products, advance=bar.update)
+        found = restore_whole(model, region, region_mask, level=level, products=products, advance=bar.update)
         restored[..., row, column] = found[..., kept_rows, kept_columns]
     bar.close()
     return restored

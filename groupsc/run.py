@@ -56,7 +56,7 @@ class Run:
         self.loss_sum, self.steps_summed = torch.zeros((), dtype=torch.float64, device=device), 0
 
     def advance(self, batch, rate: float, processes: int) -> Tensor:
-        """One step of Adam over a batch (clean, degraded, mask or None); returns the loss, still on the device."""
+        """One step of Adam over a `groupsc.batches.Batch`; returns the loss, still on the device."""
         config = self.experiment.training
         loss = self.gradient(*batch)
         if processes > 1:
@@ -107,15 +107,15 @@ class Run:
         blocks = [None if x is None else x.to(self.device) for x in blocks]
         model, squares = self.averaged_model(), []
         with torch.no_grad():
-            for clean, degraded, mask in micro_batches(blocks, VALIDATED_TOGETHER):
-                restored = model(degraded, mask, products=self.products).clamp(0, 1)
+            for clean, degraded, mask, level in micro_batches(blocks, VALIDATED_TOGETHER):
+                restored = model(degraded, mask, level=level, products=self.products).clamp(0, 1)
                 squares.append((restored - clean).square().mean((1, 2, 3)))
         return float(-10 * torch.log10(torch.cat(squares)).mean())
 
     def averaged_model(self) -> SparseCoder:
         """The model with the averaged parameters (the present ones when nothing is averaged)."""
         model = SparseCoder(self.model.config).to(self.device)
-        model.load_state_dict(self.average)
+        model.load_state_dict({**model.state_dict(), **self.average})
         return model
 
     def card(self) -> dict:
@@ -125,6 +125,7 @@ class Run:
             "name": e.name,
             "task": e.task,
             "method": e.method,
+            "variant": e.variant,
             "level": e.level,
             "training": dataclasses.asdict(e.training),
             "seed": e.training.seed,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as distributed
+from torch import Tensor
 from tqdm import tqdm
 
 from groupsc.batches import Batches, training_images, validation_blocks
@@ -24,6 +25,9 @@ from groupsc.run import Run
 
 GROUP_THRESHOLDS, NOISE_DISTANCE = 0.5, 6.2
 """What `adapt_to_groups` multiplies thresholds by, and where it puts the noise."""
+
+BLIND_LEVEL = 25.0
+"""Noise level that `adapt_to_groups` chooses κ of blind models for."""
 
 STEPS_IN_FLIGHT = 10
 """Steps that the processor may be ahead of a GPU, so that the clock is read in time."""
@@ -115,18 +119,31 @@ def first_model(experiment: Experiment, dictionary=None, init=None) -> SparseCod
     model = SparseCoder(experiment.model, dictionary=dictionary)
     if init is None:
         return model
-    start, _ = load_weights(init)
-    ours = model.state_dict()
-    taken = {name: tensor for name, tensor in start.state_dict().items() if name in ours}
+    start, card = load_weights(init)
+    ours = dict(model.named_parameters())
+    taken = {name: tensor for name, tensor in start.named_parameters() if name in ours}
+    if start.config.levels != experiment.model.levels:
+        taken["thresholds"] = _thresholds_of(start, card.get("level"), experiment)
     wrong = [name for name, tensor in taken.items() if tensor.shape != ours[name].shape]
     if wrong:
         raise GroupSCError(
             f"{init} has {', '.join(wrong)} of another shape than {experiment.name}; start from a model of its size"
         )
-    model.load_state_dict({**ours, **taken})
+    model.load_state_dict({**model.state_dict(), **taken})
     if start.config.penalty == "l1" and experiment.model.penalty == "group":
         adapt_to_groups(model, experiment)
     return model
+
+
+def _thresholds_of(start: SparseCoder, level: float | None, experiment: Experiment) -> Tensor:
+    """Thresholds for an experiment from a model of other noise levels."""
+    if experiment.model.levels is None:
+        return start.thresholds_at(experiment.level)
+    known = [start.thresholds_at(sigma) for sigma in experiment.model.levels]
+    bank = torch.stack(
+        [x * (sigma / level if level else 1) for x, sigma in zip(known, experiment.model.levels, strict=True)]
+    )
+    return bank.mean((1, 2), keepdim=True) if experiment.model.scalar_thresholds else bank
 
 
 def adapt_to_groups(model: SparseCoder, experiment: Experiment) -> None:
@@ -139,8 +156,9 @@ def adapt_to_groups(model: SparseCoder, experiment: Experiment) -> None:
     """
     with torch.no_grad():
         model.thresholds *= GROUP_THRESHOLDS
-        if experiment.task in ("gray", "color") and experiment.level:
-            sigma = experiment.level / 255
+        level = experiment.level if model.config.levels is None else BLIND_LEVEL
+        if experiment.task in ("gray", "color") and level:
+            sigma = level / 255
             model.kappa.fill_(math.sqrt(NOISE_DISTANCE / (2 * model.config.dimension * sigma**2)))
 
 

@@ -25,6 +25,7 @@ def restore_whole(
     image: Tensor,
     mask: Tensor | None = None,
     *,
+    level: float | None = None,
     products: torch.dtype,
     tile: int = TILE,
     advance=None,
@@ -35,6 +36,8 @@ def restore_whole(
     ----------
     image : Tensor (1, c, H, W)
     mask : Tensor (1, c, H, W), optional
+    level : float, optional
+        Noise σ in gray levels of 255, for blind models.
     products : torch.dtype
         Type of the codes and of the matrix products.
     advance : callable, optional
@@ -58,7 +61,7 @@ def restore_whole(
     steps = _LinearSteps(model, Y, M, products)
     A = None
     refreshes = (0, *config.refreshes)
-    for step, lam in enumerate(model.thresholds):
+    for step, lam in enumerate(model.thresholds_at(level)):
         if window is not None and step in refreshes:
             number = refreshes.index(step)
             E = Y if A is None else model.estimate(A[None], mu, height, width)

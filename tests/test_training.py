@@ -19,6 +19,7 @@ from groupsc.batches import Batches
 from groupsc.checkpoint import load_weights, parameters_digest, previous_state
 from groupsc.config import Experiment, ModelConfig, TrainingConfig, write_experiment
 from groupsc.data import load_images
+from groupsc.degradations import bayer_mask
 from groupsc.errors import GroupSCError
 from groupsc.training import learning_rate, train
 
@@ -102,7 +103,7 @@ def test_crops_are_places_of_the_images_turned_and_mirrored():
 def test_mosaic_crops_begin_at_every_phase():
     images = [torch.rand(3, 20, 20)]
     batches = Batches(images, dataclasses.replace(tiny_experiment(batch=32), task="mosaic", level=None))
-    clean, degraded, mask = batches.at(0)
+    clean, degraded, mask, _ = batches.at(0)
     assert torch.equal(degraded, clean * mask)
     assert {tuple(m[:, 0, 0].tolist()) + tuple(m[:, 0, 1].tolist()) for m in mask} == {
         (1, 0, 0, 0, 1, 0),
@@ -112,10 +113,16 @@ def test_mosaic_crops_begin_at_every_phase():
     }
 
 
+def test_mosaic_crops_of_one_phase_begin_with_red():
+    experiment = dataclasses.replace(tiny_experiment(batch=32, any_phase=False), task="mosaic", level=None)
+    mask = Batches([torch.rand(3, 20, 20)], experiment).at(0).mask
+    assert torch.equal(mask, bayer_mask(16, 16).expand_as(mask))
+
+
 def test_jpeg_crops_see_the_grid_of_the_whole_image():
     """Both crops of a pair are cut at the same place: the error of a crop is small and never zero everywhere."""
     images = [torch.from_numpy(image) for image in load_images("Bundled", channels=1, images=3).values()]
-    clean, degraded, _ = Batches(images, dataclasses.replace(tiny_experiment(batch=16), task="jpeg", level=10)).at(0)
+    clean, degraded, *_ = Batches(images, dataclasses.replace(tiny_experiment(batch=16), task="jpeg", level=10)).at(0)
     errors = (clean - degraded).square().mean((1, 2, 3)).sqrt()
     assert (errors > 0).any()
     assert (errors < 0.15).all()

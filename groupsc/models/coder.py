@@ -6,7 +6,7 @@ Symbols, as in the paper (patches and codes are rows here):
     M      1 where a patch entry was measured, (b, N, m); None when all were
     A      codes, (b, N, p)
     D C W  dictionary, encoder (used as Cᵀ), decoder, (m, p)
-    Λ      `thresholds`, (K, p), one row a step
+    Λ      `thresholds`, (K, p), one row a step; of a blind model (S, K, p) at the noise `levels` (S,)
     κ      `kappa`, (R, m), weights of the learned distance; ν = sigmoid(`nu_logit`), the blend of a refresh
     Σ      `Sigma`, (b, N, N) [source, target], similarities
     γ      softplus(`gamma`), CSR's pull towards β
@@ -25,7 +25,7 @@ from groupsc.models.similarity import similarity, window_mask
 from groupsc.ops import unrolled
 from groupsc.ops.patches import average, extract
 
-FIRST_THRESHOLD = 0.02
+FIRST_THRESHOLD, FIRST_THRESHOLD_LEVEL = 0.02, 25.0
 FIRST_NU_LOGIT = 1.0
 FIRST_GAMMA = 0.1
 
@@ -53,6 +53,11 @@ class SparseCoder(nn.Module):
             )
         self.D, self.C, self.W = (nn.Parameter(dictionary.clone()) for _ in range(3))
         self.thresholds = nn.Parameter(torch.full((config.steps, p), FIRST_THRESHOLD))
+        if config.levels is not None:
+            self.register_buffer("levels", torch.tensor(config.levels))
+            size = (1, 1) if config.scalar_thresholds else (config.steps, p)
+            share = self.levels.view(-1, 1, 1) / FIRST_THRESHOLD_LEVEL
+            self.thresholds = nn.Parameter((FIRST_THRESHOLD * share).repeat(1, *size))
         if config.penalty != "l1":
             refreshes = len(config.refreshes)
             self.kappa = nn.Parameter(torch.ones(1 if config.shared_similarity else refreshes + 1, m))
@@ -70,7 +75,43 @@ class SparseCoder(nn.Module):
             return Centralised(functional.softplus(self.gamma))
         return GroupLasso() if self.config.penalty == "group" else L1()
 
-    def forward(self, image: Tensor, mask: Tensor | None = None, *, products: torch.dtype | None = None) -> Tensor:
+    def thresholds_at(self, level: Tensor | float | None = None) -> Tensor:
+        """Λ for noise of standard deviation `level`: of the nearest level of a blind model, or between its neighbours.
+
+        Parameters
+        ----------
+        level : float or Tensor (b,), optional
+            In gray levels of 255. Only blind models need and heed it; beyond their levels, the outermost counts.
+
+        Returns
+        -------
+        Tensor (K, p), or (K, b, 1, p) for a `level` per sample
+
+        Raises
+        ------
+        GroupSCError
+            When a blind model is not told the level.
+        """
+        if self.config.levels is None:
+            return self.thresholds
+        if level is None:
+            raise GroupSCError(
+                "a blind model needs the noise level of the image; estimate it with groupsc.noise_level.estimate_noise"
+            )
+        level = torch.as_tensor(level, dtype=self.levels.dtype, device=self.levels.device)
+        share = _shares(level, self.levels, interpolate=self.config.interpolate)
+        bank = self.thresholds.expand(-1, self.config.steps, self.config.atoms)
+        found = torch.einsum("...s,skp->k...p", share.to(bank.dtype), bank)
+        return found if level.ndim == 0 else found.unsqueeze(2)
+
+    def forward(
+        self,
+        image: Tensor,
+        mask: Tensor | None = None,
+        *,
+        level: Tensor | float | None = None,
+        products: torch.dtype | None = None,
+    ) -> Tensor:
         """Restore an image as given, one block or small image at a time: all its patches within the window see each
         other.
 
@@ -80,6 +121,8 @@ class SparseCoder(nn.Module):
             Degraded image in [0, 1]; zeros where nothing was measured.
         mask : Tensor (b or 1, c, H, W), optional
             1 where a value was measured (equation 16).
+        level : float or Tensor (b,), optional
+            Noise σ in gray levels of 255, for blind models; see `thresholds_at`.
         products : torch.dtype, optional
             Compute by the fast path, with matrix products in this type; left out, by plain operations in the image's
             type.
@@ -95,6 +138,7 @@ class SparseCoder(nn.Module):
         mu = patches.mean(-1, keepdim=True)
         Y = patches - mu
         M = None if mask is None else extract(mask.to(image.dtype).expand_as(image), config.patch)
+        thresholds = self.thresholds_at(level)
         A, similarities = None, None
         starts = (0, *config.refreshes)
         for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.steps), strict=True)):
@@ -102,7 +146,7 @@ class SparseCoder(nn.Module):
                 E = Y if A is None else self.estimate(A, mu, height, width)
                 F = self.features(E, number, mosaic=mask is not None)
                 similarities = self._refresh(similarities, F, self.blend(number), height, width, products)
-            A = self._iterate(A, Y, M, self.thresholds[first:last], similarities, products)
+            A = self._iterate(A, Y, M, thresholds[first:last], similarities, products)
         return average(A.to(Y.dtype) @ self.W.T + mu, height, width, config.patch)
 
     def estimate(self, A: Tensor, mu: Tensor, height: int, width: int) -> Tensor:
@@ -151,3 +195,14 @@ class SparseCoder(nn.Module):
         if isinstance(penalty, GroupLasso):
             return unrolled.group_steps(A, Y, M, D, C, thresholds, *similarities)
         return unrolled.csr_steps(A, Y, M, D, C, thresholds, *similarities, penalty.gamma)
+
+
+def _shares(level: Tensor, levels: Tensor, *, interpolate: bool) -> Tensor:
+    """How much each of the ascending `levels` (S,) counts at `level` (…): (…, S), of sum 1."""
+    level = level.clamp(levels[0], levels[-1])
+    if not interpolate:
+        return functional.one_hot((level.unsqueeze(-1) - levels).abs().argmin(-1), len(levels))
+    above = torch.searchsorted(levels, level).clamp(min=1)
+    low, high = levels[above - 1], levels[above]
+    part = ((level - low) / (high - low)).unsqueeze(-1)
+    return torch.lerp(*(functional.one_hot(i, len(levels)).to(part) for i in (above - 1, above)), part)

@@ -32,9 +32,9 @@ def soft(B, lam):
     return (torch.sign(B) * torch.relu(B.abs() - lam)).to(B.dtype)
 
 
-def soft_backward(dA, A):
+def soft_backward(dA, A, lam):
     dB = torch.where(A != 0, dA, 0)
-    return dB, -(torch.sign(A).to(wide(A)) * dB).sum((0, 1))
+    return dB, -_sum_to(lam, torch.sign(A).to(wide(A)) * dB)
 
 
 def shrink(B, G, lam, weight):
@@ -43,7 +43,7 @@ def shrink(B, G, lam, weight):
 
 
 def shrink_backward(dA, B, G, lam, weight):
-    """B² (b, N, p); gradients of G, of B by the product alone, of λ (p,) and of the weight (b, N)."""
+    """B² (b, N, p); gradients of G, of B by the product alone, of λ and of the weight (b, N)."""
     B_wide, dA_wide = B.to(lam.dtype), dA.to(lam.dtype)
     G_wide = G.to(lam.dtype) + NORM_EPSILON
     inverse = torch.rsqrt(G_wide)
@@ -51,7 +51,7 @@ def shrink_backward(dA, B, G, lam, weight):
     X = torch.where(scale > 0, dA_wide * B_wide * inverse, 0)
     dG = 0.5 * lam * weight * X / G_wide
     dB = dA_wide * torch.relu(scale)
-    return B_wide.square().to(B.dtype), dG.to(B.dtype), dB.to(B.dtype), -(weight * X).sum((0, 1)), -(lam * X).sum(-1)
+    return B_wide.square().to(B.dtype), dG.to(B.dtype), dB.to(B.dtype), -_sum_to(lam, weight * X), -(lam * X).sum(-1)
 
 
 def csr(u, H, mass, lam, gamma):
@@ -61,7 +61,7 @@ def csr(u, H, mass, lam, gamma):
 
 
 def csr_backward(dA, u, H, mass, lam, gamma):
-    """Gradients of u and H (b, N, p), of the mass (b, N), of λ (p,) and of γ (1,)."""
+    """Gradients of u and H (b, N, p), of the mass (b, N), of λ and of γ (1,)."""
     beta = H.to(lam.dtype) / mass.unsqueeze(-1)
     shift = beta + lam * torch.sign(beta)
     v = u.to(lam.dtype) - shift
@@ -70,9 +70,9 @@ def csr_backward(dA, u, H, mass, lam, gamma):
     dv = torch.where(v.abs() > lam * gamma, dinner, 0)
     dbeta = dinner - dv
     dproduct = -torch.sign(v) * dv
-    drow = (gamma * dproduct + torch.sign(beta) * dbeta - torch.sign(inner) * dinner).sum((0, 1))
+    drow = _sum_to(lam, gamma * dproduct + torch.sign(beta) * dbeta - torch.sign(inner) * dinner)
     dH = dbeta / mass.unsqueeze(-1)
-    dgamma = (lam * dproduct).sum((0, 1)).sum().reshape(1)
+    dgamma = (lam * dproduct).sum(1).sum().reshape(1)
     return dv.to(u.dtype), dH.to(u.dtype), -(dH * beta).sum(-1), drow, dgamma
 
 
@@ -98,6 +98,11 @@ def blend_backward(Sigma, gram, norms, nu, mask, dSigma, dmass):
         return T.to(dSigma.dtype), None, None
     dnu = ((fresh - Sigma.to(norms.dtype)) * total).sum((1, 2)).sum()
     return (nu * T).to(dSigma.dtype), ((1 - nu) * total).to(dSigma.dtype), dnu
+
+
+def _sum_to(lam: Tensor, x: Tensor) -> Tensor:
+    """x (b, N, p) summed to the shape of thresholds: (p,), or (b, 1, p) where every sample has its own."""
+    return x.sum((0, 1)) if lam.ndim == 1 else x.sum(1, keepdim=True)
 
 
 def wide(x: Tensor) -> torch.dtype:

@@ -6,9 +6,9 @@ fast), few tensors kept for the backward pass (the codes of each step and one su
 computed again), and pointwise chains compiled to single kernels.
 
 Symbols: Y centred patches (b, N, m); M mask of measured entries (b, N, m) or None; A, B codes after and before a
-shrinkage (b, N, p); D, C dictionary and encoder (m, p); lam thresholds Λ (k, p), one row a step; Sigma Σ (b, N, N)
-[source, target]; mass = Σ_s Σ[s, t] (b, N); G = Σᵀ B² squared group norms, H = Σᵀ A summed codes of similar patches (b,
-N, p). A prefixed d is the gradient of the loss.
+shrinkage (b, N, p); D, C dictionary and encoder (m, p); lam thresholds Λ, one row a step, (k, p), or (k, b, 1, p) where
+every sample has its own; Sigma Σ (b, N, N) [source, target]; mass = Σ_s Σ[s, t] (b, N); G = Σᵀ B² squared group norms,
+H = Σᵀ A summed codes of similar patches (b, N, p). A prefixed d is the gradient of the loss.
 """
 
 from __future__ import annotations
@@ -57,14 +57,15 @@ class SoftSteps(Function):
             B, _ = linear(codes[-1])
             codes.append(fused(pointwise.soft, B, training=any(ctx.needs_input_grad))(B, row))
         ctx.linear = linear
-        ctx.save_for_backward(*codes)
+        ctx.save_for_backward(lam, *codes)
         return codes[-1]
 
     @staticmethod
     def backward(ctx, dA):
-        codes, linear, dlam = ctx.saved_tensors, ctx.linear.with_gradients(), []
-        for A, after in zip(codes[-2::-1], codes[:0:-1], strict=True):
-            dB, drow = fused(pointwise.soft_backward, dA, training=True)(dA, after)
+        lam, *codes = ctx.saved_tensors
+        linear, dlam = ctx.linear.with_gradients(), []
+        for A, after, row in zip(codes[-2::-1], codes[:0:-1], reversed(lam), strict=True):
+            dB, drow = fused(pointwise.soft_backward, dA, training=True)(dA, after, row)
             dlam.append(drow)
             dA = linear.backward(A, linear.residual(A), dB)
         return dA, None, None, linear.dD, linear.dC, torch.stack(dlam[::-1])

@@ -99,6 +99,16 @@ BASELINES = {
     for baseline in grid["baselines"]
     for level in grid.get("levels") or [None]
 }
+# {name: (experiment, task, level)} of what is evaluated; a blind model at several levels.
+EVALUATIONS = {
+    name: (e, e.task, level)
+    for e in EXPERIMENTS.values()
+    for name, level in (
+        {e.name: e.level}
+        if e.model.levels is None
+        else {f"{e.name}-sigma{level:g}": level for level in config["tasks"][e.task]["blind"]["levels"]}
+    ).items()
+}
 # The working environment of every rule, where Snakemake is called with `--software-deployment-method conda`.
 ENVIRONMENT = str(ROOT / "environment.yml")
 # Rules that may use a GPU ask for one where there is one, so that they run side by side on a machine without.
@@ -148,7 +158,7 @@ def training_options(wildcards, input):
 
 def evaluation_input(wildcards):
     """The images and the weights."""
-    weights = {} if wildcards.name in BASELINES else {"weights": weights_of(wildcards.name)}
+    weights = {} if wildcards.name in BASELINES else {"weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
     return {"images": f"{OUT}/data/{wildcards.dataset}.json", **weights}
 
 
@@ -163,8 +173,7 @@ def weights_of(name):
 
 def evaluation_options(wildcards):
     """How to degrade and restore, and which images to keep for figures."""
-    experiment = EXPERIMENTS.get(wildcards.name)
-    task, level = (experiment.task, experiment.level) if experiment else BASELINES[wildcards.name]
+    *_, task, level = EVALUATIONS.get(wildcards.name) or BASELINES[wildcards.name]
     keys = {key: config[key] for key in ("raw", "repetitions", "mode", "stride", "device")}
     shown = [
         image
@@ -183,8 +192,17 @@ def evaluated():
 
 def rows():
     """The files of rows of everything to measure."""
-    names = [(e.name, e.task) for e in evaluated()] + [(name, task) for name, (task, _) in BASELINES.items()]
-    return [f"{OUT}/rows/{name}/{dataset}.csv" for name, task in names for dataset in config["tasks"][task]["datasets"]]
+    models = {e.name for e in evaluated()}
+    names = [(name, task) for name, (e, task, _) in EVALUATIONS.items() if e.name in models]
+    names += [(name, task) for name, (task, _) in BASELINES.items()]
+    return [f"{OUT}/rows/{name}/{dataset}.csv" for name, task in names for dataset in datasets_of(name, task)]
+
+
+def datasets_of(name, task):
+    """The test sets of an evaluation: its variant's own, or its task's."""
+    grid = config["tasks"][task]
+    variant = EVALUATIONS[name][0].variant if name in EVALUATIONS else None
+    return grid.get("variants", {}).get(variant, {}).get("datasets", grid["datasets"])
 
 
 def shown_models(given):

@@ -1,0 +1,77 @@
+"""The noise estimator: on photographs with known noise, its properties, and its definition written in loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skimage.data
+
+from groupsc.errors import GroupSCError
+from groupsc.noise_level import PATCH, _flat_texture, _texture, estimate_noise
+
+
+def noisy(clean, sigma: float, seed: int = 0) -> np.ndarray:
+    return clean + sigma / 255 * np.random.default_rng(seed).standard_normal(clean.shape)
+
+
+@pytest.mark.parametrize("sigma", [2, 5, 15, 25, 50])
+@pytest.mark.parametrize("name", ["camera", "coins", "astronaut", "chelsea"])
+def test_noise_of_photographs(name, sigma):
+    image = getattr(skimage.data, name)() / 255
+    image = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+    assert estimate_noise(noisy(image, sigma)) == pytest.approx(sigma, abs=0.7 + 0.02 * sigma)
+
+
+def test_noise_alone_is_known_to_five_percent():
+    assert estimate_noise(noisy(np.full((1, 256, 256), 0.5), 20)) == pytest.approx(20, rel=0.05)
+
+
+def test_a_flat_image_has_no_noise():
+    assert estimate_noise(np.full((3, 40, 40), 0.25)) == pytest.approx(0, abs=1e-4)
+
+
+def test_estimate_scales_turns_and_ignores_the_order_of_channels():
+    image = noisy(skimage.data.chelsea().transpose(2, 0, 1) / 255, 15)
+    sigma = estimate_noise(image)
+    assert estimate_noise(0.5 * image) == pytest.approx(0.5 * sigma, rel=1e-6)
+    assert estimate_noise(image.transpose(0, 2, 1)) == pytest.approx(sigma, rel=1e-6)
+    assert estimate_noise(image[::-1, ::-1, ::-1]) == pytest.approx(sigma, rel=1e-6)
+    each = [estimate_noise(channel) for channel in image]
+    assert sigma == pytest.approx(np.sqrt(np.mean(np.square(each))), rel=1e-6)
+
+
+def test_texture_is_the_sum_of_squared_differences_inside_a_patch():
+    image = np.random.default_rng(0).random((11, 13))
+    found = _texture(image)
+    assert found.shape == (5, 7)
+    for row in range(5):
+        for column in range(7):
+            patch = image[row : row + PATCH, column : column + PATCH]
+            across = sum(((patch[i, j + 1] - patch[i, j - 1]) / 2) ** 2 for i in range(7) for j in range(1, 6))
+            down = sum(((patch[i + 1, j] - patch[i - 1, j]) / 2) ** 2 for i in range(1, 6) for j in range(7))
+            assert found[row, column] == pytest.approx(across + down)
+
+
+def test_noise_alone_almost_never_counts_as_texture():
+    noise = np.random.default_rng(1).standard_normal((400, 400))
+    texture = _texture(noise)
+    assert (texture > _flat_texture()).mean() < 1e-3
+    assert (texture > 0.5 * _flat_texture()).mean() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("image", "cure"),
+    [
+        (np.zeros((1, 10, 200)), None),
+        (np.zeros((1, 6, 200)), "too small"),
+        (np.zeros((1, 12, 12)), "give the level"),
+        (np.zeros((40, 40), dtype=np.uint8), "give floats"),
+        (np.zeros((2, 1, 40, 40)), r"\(c, H, W\)"),
+    ],
+)
+def test_what_cannot_be_estimated_is_said(image, cure):
+    if cure is None:
+        assert estimate_noise(image) == 0
+        return
+    with pytest.raises(GroupSCError, match=cure):
+        estimate_noise(image)
