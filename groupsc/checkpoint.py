@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from groupsc.atomic import replacing
 from groupsc.config import ModelConfig, model_from_dict
 from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
@@ -54,21 +55,10 @@ def load_weights(path, *, device="cpu") -> tuple[SparseCoder, dict]:
 
 def write_tensors(path, tensors: dict, metadata: dict) -> None:
     """Write tensors and metadata (values JSON-encoded) so that `path` is at every moment absent, old or complete."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        encoded = {key: json.dumps(value) for key, value in metadata.items()}
+    encoded = {key: json.dumps(value) for key, value in metadata.items()}
+    with replacing(path, SafetensorError) as partial:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=encoded)
         partial.chmod(0o644)  # safetensors writes for the owner alone
-        with open(partial, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(partial, path)
-    except (OSError, SafetensorError) as error:
-        raise GroupSCError(f"{path} can't be written ({error}); free some space or choose another folder") from error
-    finally:
-        if path.parent.is_dir():
-            partial.unlink(missing_ok=True)
 
 
 def read_tensors(path) -> tuple[dict, dict]:

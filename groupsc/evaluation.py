@@ -6,7 +6,6 @@ method; the output clipped to [0, 1]; figures over all pixels and channels, no b
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from groupsc import data, metrics
+from groupsc.atomic import replacing
 from groupsc.checkpoint import file_digest, load_weights
 from groupsc.config import LEVEL_NAMES, TASKS, experiment_name, method_name
 from groupsc.degradations import degrade, noise_generator
@@ -318,12 +318,5 @@ def _table(rows) -> pd.DataFrame:
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table so that `path` is at every moment absent, old or complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
+    with replacing(path) as fresh:
         table.to_csv(fresh, index=False, lineterminator="\n")
-        os.replace(fresh, path)
-    except OSError as error:
-        raise GroupSCError(f"{path} can't be written ({error}); free some space or choose another folder") from error
-    finally:
-        fresh.unlink(missing_ok=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from groupsc.atomic import replacing
 from groupsc.errors import GroupSCError
 
 MODES = {1: "L", 3: "RGB"}
@@ -75,13 +75,5 @@ def write_image(path, image) -> None:
     if not np.isfinite(image).all():
         raise GroupSCError(f"{path} can't be written, since the image holds NaN or infinity; restore it again")
     pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(partial, "PNG")
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise GroupSCError(f"{path} can't be written ({error}); free some space or choose another folder") from error
+    with replacing(path) as partial:
+        Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(partial, "PNG")

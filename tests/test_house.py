@@ -26,6 +26,7 @@ CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
 STREET = [
     "errors version",
+    "atomic",
     "config",
     "resources",
     "device images",
