@@ -17,6 +17,9 @@ from groupsc.degradations import add_noise, bayer_mask, degrade
 from groupsc.errors import GroupSCError
 from groupsc.randomness import seeded
 
+BLIND_SPREAD = 25.0
+"""The noise level that stands for all of a blind model's, in gray levels."""
+
 BAYER_PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
@@ -56,6 +59,15 @@ class Batches:
         self.degraded = (
             [degrade(image, "jpeg", self.level, None)[0] for image in images] if self.task == "jpeg" else None
         )
+
+    def spread(self) -> float | None:
+        """Standard deviation of what the degradation adds, in [0, 1]; None for mosaics."""
+        if self.task == "mosaic":
+            return None
+        if self.task == "jpeg":
+            errors = [(x - y).square().mean() for x, y in zip(self.clean, self.degraded, strict=True)]
+            return float(torch.stack(errors).mean().sqrt())
+        return (self.level if self.levels is None else BLIND_SPREAD) / 255
 
     def at(self, step: int) -> Batch:
         """The crops of one step."""

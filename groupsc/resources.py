@@ -1,4 +1,4 @@
-"""The small tables that the package stands on: `registry.csv`, `sources.csv`, `published.csv`."""
+"""What the package stands on: the tables `registry.csv`, `sources.csv`, `published.csv`, and the released weights."""
 
 from pathlib import Path
 
@@ -6,7 +6,12 @@ from groupsc.errors import GroupSCError
 
 _PACKAGE = Path(__file__).resolve().parent
 _PLACES = (_PACKAGE.parent / "data", _PACKAGE / "_data")
-"""A checkout keeps the tables in `data/`; a wheel carries a copy inside the package."""
+"""A checkout keeps them in `data/`; a wheel carries copies inside the package."""
+
+
+def data_places() -> tuple[Path, ...]:
+    """Folders that tables and released weights may lie in, the checkout's before the package's."""
+    return _PLACES
 
 
 def data_file(name: str) -> Path:

@@ -25,10 +25,6 @@ from groupsc.run import Run
 
 GROUP_THRESHOLDS, NOISE_DISTANCE = 0.5, 6.2
 """What `adapt_to_groups` multiplies thresholds by, and where it puts the noise."""
-
-BLIND_LEVEL = 25.0
-"""Noise level that `adapt_to_groups` chooses κ of blind models for."""
-
 STEPS_IN_FLIGHT = 10
 """Steps that the processor may be ahead of a GPU, so that the clock is read in time."""
 
@@ -73,14 +69,15 @@ def train(
     config, output = experiment.training, Path(output)
     weights = output / "weights.safetensors"
     rank, processes = _process_group()
-    run = Run(experiment, first_model(experiment, dictionary, init), pick_device(device), output)
+    batches = Batches(training_images(experiment, raw), experiment)
+    model = first_model(experiment, dictionary, init, spread=batches.spread())
+    run = Run(experiment, model, pick_device(device), output)
     resumed = run.resume()
     if resumed and run.step == config.steps and weights.exists():
         return weights
     if not resumed and rank == 0:
         output.mkdir(parents=True, exist_ok=True)
         run.log.unlink(missing_ok=True)
-    batches = Batches(training_images(experiment, raw), experiment)
     validation = validation_blocks(experiment, raw, block=min(BLOCK, config.crop))
     if not resumed:
         run.begin(validation, write=rank == 0)
@@ -109,8 +106,11 @@ def train(
     return weights
 
 
-def first_model(experiment: Experiment, dictionary=None, init=None) -> SparseCoder:
-    """The model before the first step: from the weights `init`, else from a learned dictionary, else from noise."""
+def first_model(experiment: Experiment, dictionary=None, init=None, *, spread: float | None = None) -> SparseCoder:
+    """The model before the first step: from the weights `init`, else from a learned dictionary, else from noise.
+
+    `spread` is the standard deviation of what the degradation adds, where that is known.
+    """
     if dictionary is not None:
         tensors, _ = read_tensors(dictionary)
         if "D" not in tensors:
@@ -131,7 +131,7 @@ def first_model(experiment: Experiment, dictionary=None, init=None) -> SparseCod
         )
     model.load_state_dict({**model.state_dict(), **taken})
     if start.config.penalty == "l1" and experiment.model.penalty == "group":
-        adapt_to_groups(model, experiment)
+        adapt_to_groups(model, spread)
     return model
 
 
@@ -146,7 +146,7 @@ def _thresholds_of(start: SparseCoder, level: float | None, experiment: Experime
     return bank.mean((1, 2), keepdim=True) if experiment.model.scalar_thresholds else bank
 
 
-def adapt_to_groups(model: SparseCoder, experiment: Experiment) -> None:
+def adapt_to_groups(model: SparseCoder, spread: float | None) -> None:
     """Fit thresholds and κ of an SC model to group norms, in place.
 
     SC's thresholds compare with single codes. A group norm is a root mean square over similar patches, many of which do
@@ -156,10 +156,8 @@ def adapt_to_groups(model: SparseCoder, experiment: Experiment) -> None:
     """
     with torch.no_grad():
         model.thresholds *= GROUP_THRESHOLDS
-        level = experiment.level if model.config.levels is None else BLIND_LEVEL
-        if experiment.task in ("gray", "color") and level:
-            sigma = level / 255
-            model.kappa.fill_(math.sqrt(NOISE_DISTANCE / (2 * model.config.dimension * sigma**2)))
+        if spread:
+            model.kappa.fill_(math.sqrt(NOISE_DISTANCE / (2 * model.config.dimension * spread**2)))
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:

@@ -1,0 +1,29 @@
+"""Trainable, interpretable non-local sparse models for image restoration."""
+
+from __future__ import annotations
+
+import importlib
+
+_PLACES = {
+    "denoise": "groupsc.library",
+    "demosaick": "groupsc.library",
+    "deblock": "groupsc.library",
+    "load": "groupsc.library",
+    "estimate_noise": "groupsc.noise_level",
+    "SparseCoder": "groupsc.models.coder",
+    "ModelConfig": "groupsc.config",
+    "GroupSCError": "groupsc.errors",
+}
+
+__all__ = list(_PLACES)
+
+
+def __getattr__(name: str):
+    """Public names are imported when they are first used, since torch takes a second to load."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'groupsc' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PLACES[name]), name)
+
+
+def __dir__():
+    return [*globals(), *__all__]

@@ -1,0 +1,90 @@
+"""A trained model as a torch module: for other people's code, plug-and-play algorithms, and export."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from groupsc.errors import GroupSCError
+from groupsc.models.coder import SparseCoder
+from groupsc.restore import restore
+
+HIGHEST_GAIN = 16.0
+"""How far an image may be scaled to bring its noise to the trained level."""
+
+
+class Restorer(nn.Module):
+    """A model with its card.
+
+    Parameters
+    ----------
+    coder : SparseCoder
+    card : dict
+        Metadata of the weights file: name, task, level and how it was trained.
+    """
+
+    def __init__(self, coder: SparseCoder, card: dict):
+        super().__init__()
+        self.coder, self.card = coder, card
+
+    def forward(self, x: Tensor, sigma: Tensor | float | None = None, mask: Tensor | None = None, **_) -> Tensor:
+        """Restore a batch, as deepinv's denoisers do.
+
+        Images of any size are restored in whole-image mode. Where gradients are wanted, and in an export, the plain
+        coder runs on the image as one block, whose memory grows with the square of its pixels.
+
+        Parameters
+        ----------
+        x : Tensor (b, c, H, W)
+            In [0, 1].
+        sigma : float or Tensor (b,), optional
+            Noise level in the range of the image (0.1, not 25). Left out, that of the training; blind models need it.
+        mask : Tensor (b or 1, c, H, W), optional
+            1 where a mosaic was measured.
+
+        Returns
+        -------
+        Tensor (b, c, H, W)
+            Not clipped.
+        """
+        level = None if sigma is None else 255 * torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
+        gain = self.gain(level)
+        dense = torch.compiler.is_exporting() or (torch.is_grad_enabled() and x.requires_grad)
+        if isinstance(gain, Tensor):
+            gain = gain.view(-1, 1, 1, 1)
+        if dense:
+            each = level if level is None or len(level) == len(x) else level.expand(len(x))
+            return self.coder(x * gain, mask, level=each) / gain
+        images = x * gain
+        levels = [None] * len(x) if level is None else level.expand(len(x)).tolist()
+        restored = [
+            restore(
+                self.coder, image[None], mask if mask is None or len(mask) == 1 else mask[i : i + 1], level=levels[i]
+            )
+            for i, image in enumerate(images)
+        ]
+        return torch.cat(restored) / gain
+
+    def gain(self, level):
+        """What an image is multiplied by so that its noise has the level of the training; 1 for blind models."""
+        trained = self.card.get("level")
+        if level is None or trained is None or self.card["task"] == "jpeg":
+            return 1.0
+        return torch.clamp(trained / torch.clamp(torch.as_tensor(level), min=1e-6), max=HIGHEST_GAIN)
+
+    def restore(self, image: np.ndarray, *, mask: np.ndarray | None = None, level: float | None = None, **options):
+        """Restore one array (c, H, W); `options` as for `groupsc.restore.restore`."""
+        where = self.coder.D.device
+        x = torch.from_numpy(np.ascontiguousarray(image))[None].to(where)
+        gain = float(self.gain(level))
+        M = None if mask is None else torch.from_numpy(mask)[None].to(where)
+        return (restore(self.coder, x * gain, M, level=level, **options) / gain)[0].cpu().numpy()
+
+    def require(self, task: str) -> None:
+        """Raise an error unless the model was trained for the task."""
+        if self.card["task"] != task:
+            raise GroupSCError(
+                f"the model {self.card.get('name')} was trained for the task {self.card['task']!r}, and this is "
+                f"{task!r}; choose other weights"
+            )
