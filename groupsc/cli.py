@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from groupsc import photo_cli
 from groupsc.errors import GroupSCError
 
 app = typer.Typer(
@@ -19,6 +20,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock):
+    app.command()(command)
+app.add_typer(photo_cli.weights_app, name="weights")
 
 Raw = Annotated[Path, Option(help="Folder of the data sets.")]
 Device = Annotated[str, Option(help="auto, cpu or cuda.")]

@@ -1,0 +1,196 @@
+"""The commands for people with an image in hand: denoise, demosaick, deblock, and the released weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from groupsc.errors import GroupSCError
+
+Paths = Annotated[list[Path], Argument(metavar="IN... OUT", help="Images, folders or globs, and a file or a folder.")]
+Method = Annotated[str, Option(help="groupsc, csr or sc.")]
+Weights = Annotated[str | None, Option(help="A release's name or a file, instead of the one that fits.")]
+Device = Annotated[str, Option(help="auto, cpu or cuda.")]
+Mode = Annotated[str, Option(help="whole image, or block as in the paper.")]
+Stride = Annotated[int | None, Option(min=1, help="Stride of the blocks, in pixels.")]
+Memory = Annotated[str | None, Option(help="Such as 4GB; half of what is free when left out.")]
+Overwrite = Annotated[bool, Option("--overwrite", help="Replace files that exist.")]
+AsJson = Annotated[bool, Option("--json", help="Say what was done as JSON.")]
+
+UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+weights_app = typer.Typer(help="The released weights: list, pull, verify.", no_args_is_help=True)
+
+
+def denoise(
+    paths: Paths,
+    sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
+    method: Method = "groupsc",
+    weights: Weights = None,
+    device: Device = "auto",
+    mode: Mode = "whole",
+    stride: Stride = None,
+    memory: Memory = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove noise from photographs."""
+    from groupsc import library
+    from groupsc.noise_level import estimate_noise
+
+    given = None if sigma == "auto" else _number(sigma, "--sigma")
+
+    def restore(photo, options):
+        level = estimate_noise(photo.pixels) if given is None else given
+        chosen = weights or library.choose("gray" if len(photo.pixels) == 1 else "color", method, max(level, 0.5))
+        pixels = library.denoise(photo.pixels, max(level, 0.5) if given is None else given, weights=chosen, **options)
+        return pixels, {"sigma": round(level, 2), "weights": chosen}
+
+    options = _options(device, mode, stride, memory, channel_axis=0)
+    _each(paths, restore, options, overwrite=overwrite, as_json=as_json)
+
+
+def demosaick(
+    paths: Paths,
+    pattern: Annotated[str, Option(help="RGGB, BGGR, GRBG or GBRG.")] = "RGGB",
+    method: Method = "groupsc",
+    weights: Weights = None,
+    device: Device = "auto",
+    mode: Mode = "whole",
+    stride: Stride = None,
+    memory: Memory = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Reconstruct colours from gray images that hold the mosaic of a Bayer sensor."""
+    from groupsc import library
+
+    def restore(photo, options):
+        if len(photo.pixels) != 1:
+            raise GroupSCError("a mosaic is a gray image with one measured value a pixel, and this one has colours")
+        chosen = weights or library.choose("mosaic", method, None)
+        pixels = library.demosaick(photo.pixels[0], pattern, weights=chosen, **options)
+        return pixels.transpose(2, 0, 1), {"pattern": pattern, "weights": chosen}
+
+    _each(paths, restore, _options(device, mode, stride, memory), overwrite=overwrite, as_json=as_json)
+
+
+def deblock(
+    paths: Paths,
+    quality: Annotated[str, Option(help="JPEG quality factor, or auto to read it from the file's tables.")] = "auto",
+    method: Method = "groupsc",
+    weights: Weights = None,
+    device: Device = "auto",
+    mode: Mode = "whole",
+    stride: Stride = None,
+    memory: Memory = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the artefacts of JPEG compression; of colours the luma is restored and the chroma stays."""
+    from groupsc import library
+
+    given = None if quality == "auto" else _number(quality, "--quality")
+
+    def restore(photo, options):
+        level = photo.quality if given is None else given
+        if level is None:
+            raise GroupSCError("only JPEG files tell their quality; give --quality for others")
+        chosen = weights or library.choose("jpeg", method, level)
+        return library.deblock(photo.pixels, level, weights=chosen, **options), {"quality": level, "weights": chosen}
+
+    options = _options(device, mode, stride, memory, channel_axis=0)
+    _each(paths, restore, options, overwrite=overwrite, as_json=as_json)
+
+
+@weights_app.command("list")
+def list_weights(as_json: AsJson = False) -> None:
+    """List the released weights."""
+    from groupsc.checkpoint import read_tensors
+    from groupsc.released import releases
+
+    cards = {name: read_tensors(release.find())[1] for name, release in releases().items()}
+    if as_json:
+        print(json.dumps(cards, indent=1))
+        return
+    for name, card in cards.items():
+        print(f"{name:28} {card['steps']:>7} steps, validation {card['validation_psnr']:.2f} dB")
+
+
+@weights_app.command("pull")
+def pull_weights(names: Annotated[list[str] | None, Argument(help="All when left out.")] = None) -> None:
+    """Put released weights from the store of this checkout into data/weights, as `dvc pull` does."""
+    for release in _chosen(names):
+        print(release.pull())
+
+
+@weights_app.command("verify")
+def verify_weights(names: Annotated[list[str] | None, Argument(help="All when left out.")] = None) -> None:
+    """Check that the weights at hand are the ones that were released."""
+    found = [release.find() for release in _chosen(names)]
+    print(f"{len(found)} files, all checksums agree")
+
+
+def _chosen(names):
+    from groupsc.released import releases
+
+    known = releases()
+    unknown = sorted(set(names or []) - set(known))
+    if unknown:
+        raise GroupSCError(f"there are no weights {', '.join(unknown)}; released are {', '.join(known)}")
+    return [known[name] for name in names or known]
+
+
+def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json: bool) -> None:
+    """Restore one photograph after the other; the first that can't be done ends the command."""
+    from groupsc.photographs import photographs, read_photograph, targets, write_photograph
+
+    if len(paths) < 2:
+        raise GroupSCError("give the images to restore and then where the result goes: IN... OUT")
+    pairs = targets(photographs(paths[:-1]), paths[-1])
+    existing = [str(target) for _, target in pairs if target.exists()]
+    if existing and not overwrite:
+        raise GroupSCError(f"{existing[0]} exists; choose another name, or replace it with --overwrite")
+    done = []
+    for source, target in pairs:
+        start = time.perf_counter()
+        photo = read_photograph(source)
+        try:
+            pixels, facts = restore(photo, options)
+        except GroupSCError as error:
+            raise GroupSCError(f"{source}: {error}") from error
+        write_photograph(target, dataclasses.replace(photo, pixels=pixels), overwrite=overwrite)
+        facts = {"input": str(source), "output": str(target), **facts, "seconds": round(time.perf_counter() - start, 2)}
+        done.append(facts)
+        if not as_json:
+            print(
+                ", ".join(f"{key} {value}" if key not in ("input", "output") else value for key, value in facts.items())
+            )
+    if as_json:
+        print(json.dumps(done, indent=1))
+
+
+def _options(device: str, mode: str, stride: int | None, memory: str | None, **others) -> dict:
+    memory = None if memory is None else _bytes(memory)
+    return {"device": device, "mode": mode, "stride": stride, "memory": memory, "progress": True, **others}
+
+
+def _bytes(text: str) -> float:
+    match = re.fullmatch(r"([0-9.]+)\s*([KMG]?i?B)", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise GroupSCError(f"--memory is {text!r}; write it like 4GB or 500MB")
+    return _number(match[1], "--memory") * UNITS[match[2].upper()]
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise GroupSCError(f"{option} is {text!r}; give a number") from error
