@@ -155,15 +155,17 @@ def deblock(
     return back(pixels + (restored - luma))
 
 
-def choose(task: str, method: str, level: float | None) -> str:
-    """Name of the released model for a task, method and level: trained there, or blind, or the nearest.
+def choose(task: str, method: str, level: float | None, known=None) -> str:
+    """Name of the model for a task, method and level: trained there, or blind, or the nearest.
+
+    `known` are the names to choose among; those of all releases when left out.
 
     Raises
     ------
     GroupSCError
         When no model of the method is released for the task.
     """
-    known = releases()
+    known = releases() if known is None else known
     if method not in METHODS:
         raise GroupSCError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
     if level is None or experiment_name(task, method, level) in known:

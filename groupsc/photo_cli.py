@@ -150,7 +150,7 @@ def _chosen(names):
 
 def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json: bool) -> None:
     """Restore one photograph after the other; the first that can't be done ends the command."""
-    from groupsc.photographs import photographs, read_photograph, targets, write_photograph
+    from groupsc.photographs import check_target, photographs, read_photograph, targets, write_photograph
 
     if len(paths) < 2:
         raise GroupSCError("give the images to restore and then where the result goes: IN... OUT")
@@ -162,6 +162,7 @@ def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json
     for source, target in pairs:
         start = time.perf_counter()
         photo = read_photograph(source)
+        check_target(target, photo, overwrite=overwrite)
         try:
             pixels, facts = restore(photo, options)
         except GroupSCError as error:

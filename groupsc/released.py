@@ -63,8 +63,8 @@ class Release:
         return self.path
 
 
-def releases() -> dict[str, Release]:
-    """All released weights, by name.
+def releases(folders=None) -> dict[str, Release]:
+    """All released weights, by name; of the checkout and the installed package, unless other data `folders` are given.
 
     Raises
     ------
@@ -72,8 +72,8 @@ def releases() -> dict[str, Release]:
         When a pointer is damaged.
     """
     found = {}
-    for folder in data_places():
-        for pointer in sorted((folder / "weights").glob(f"*{SUFFIX}")):
+    for folder in data_places() if folders is None else folders:
+        for pointer in sorted((Path(folder) / "weights").glob(f"*{SUFFIX}")):
             name = pointer.name.removesuffix(SUFFIX)
             try:
                 (out,) = yaml.safe_load(pointer.read_text())["outs"]

@@ -10,12 +10,16 @@ from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
 from groupsc.restore import restore
 
-HIGHEST_GAIN = 16.0
-"""How far an image may be scaled to bring its noise to the trained level."""
+HIGHEST_GAIN = 2.0
+"""How far an image may be scaled up to bring its noise to the trained level. Nothing bounds a trained coder at contrasts
+that it never saw: beyond twice its own, codes may grow from step to step."""
 
 
 class Restorer(nn.Module):
     """A model with its card.
+
+    Noise only widens the range of an image, so estimates of noisy images are held within it. Iterative algorithms feed
+    a model images unlike all that it was trained on, and stay bounded by that.
 
     Parameters
     ----------
@@ -46,7 +50,7 @@ class Restorer(nn.Module):
         Returns
         -------
         Tensor (b, c, H, W)
-            Not clipped.
+            Not clipped to [0, 1].
         """
         level = None if sigma is None else 255 * torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
         gain = self.gain(level)
@@ -55,7 +59,7 @@ class Restorer(nn.Module):
             gain = gain.view(-1, 1, 1, 1)
         if dense:
             each = level if level is None or len(level) == len(x) else level.expand(len(x))
-            return self.coder(x * gain, mask, level=each) / gain
+            return self._within(x, self.coder(x * gain, mask, level=each) / gain)
         images = x * gain
         levels = [None] * len(x) if level is None else level.expand(len(x)).tolist()
         restored = [
@@ -64,7 +68,13 @@ class Restorer(nn.Module):
             )
             for i, image in enumerate(images)
         ]
-        return torch.cat(restored) / gain
+        return self._within(x, torch.cat(restored) / gain)
+
+    def _within(self, x: Tensor, restored: Tensor) -> Tensor:
+        """Estimates, those of a denoiser within the range of the noisy image x."""
+        if self.card["task"] not in ("gray", "color"):
+            return restored
+        return restored.clamp(x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True))
 
     def gain(self, level):
         """What an image is multiplied by so that its noise has the level of the training; 1 for blind models."""
@@ -79,7 +89,7 @@ class Restorer(nn.Module):
         x = torch.from_numpy(np.ascontiguousarray(image))[None].to(where)
         gain = float(self.gain(level))
         M = None if mask is None else torch.from_numpy(mask)[None].to(where)
-        return (restore(self.coder, x * gain, M, level=level, **options) / gain)[0].cpu().numpy()
+        return self._within(x, restore(self.coder, x * gain, M, level=level, **options) / gain)[0].cpu().numpy()
 
     def require(self, task: str) -> None:
         """Raise an error unless the model was trained for the task."""
