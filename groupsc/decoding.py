@@ -161,8 +161,10 @@ def _decode_tiff(file: BinaryIO) -> Decoded:
     with tifffile.TiffFile(file) as tiff:
         page = _only_page(tiff)
         shallow = page.bitspersample <= 8 and page.dtype is not None and page.dtype.kind in "ub"
-        samples, profile = _shallow_tiff(file, page) if shallow else _deep_tiff(file, page)
+        samples, profile, turned = _shallow_tiff(file, page) if shallow else _deep_tiff(file, page)
         noted = exif.of_tiff(file, page.tags.valueof(exif.ORIENTATION))
+        if turned and exif.ORIENTATION in noted:
+            noted[exif.ORIENTATION] = 1
         if tiff.is_imagej or tiff.is_shaped or tiff.is_ome:
             noted.pop(exif.DESCRIPTION, None)  # It describes the array, which may change.
         samples, kept = exif.upright(samples, noted)
@@ -192,21 +194,21 @@ def _only_page(tiff):
     return page
 
 
-def _shallow_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None]:
-    """A TIFF of at most 8 bits."""
+def _shallow_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None, bool]:
+    """A TIFF of at most 8 bits: samples, colour profile, and True, since Pillow turns a TIFF itself."""
     with _opened(file) as image:
         image.seek(page.index)
-        return _pixels(image)
+        return *_pixels(image), True
 
 
-def _deep_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None]:
-    """A TIFF of 16 bits or floats."""
+def _deep_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None, bool]:
+    """A TIFF of 16 bits or floats: samples, colour profile, and whether it was turned upright."""
     floating = page.dtype is not None and page.dtype.kind == "f"
     if not floating and (page.dtype != np.uint16 or page.bitspersample != 16):
         raise GroupSCError(f"stores {page.bitspersample} bits as {page.dtype}; save it as uint8, uint16 or float32")
     if page.photometric.name not in ("MINISBLACK", "MINISWHITE", "RGB"):
         raise GroupSCError(f"stores {page.photometric.name} with {page.bitspersample} bits; save it as gray or RGB")
-    samples = _tiff_samples(file, page)
+    samples, turned = _tiff_samples(file, page)
     if floating:
         samples = samples.astype(np.float32)
         if not np.isfinite(samples).all():
@@ -223,10 +225,11 @@ def _deep_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None]:
         part = np.divide(colors, alpha, out=np.zeros(colors.shape), where=alpha > 0).clip(0, 1)
         colors[:] = part * one if floating else np.rint(part * one)
     tag = page.tags.get("InterColorProfile")
-    return samples, tag.value if tag and isinstance(tag.value, bytes) else None
+    return samples, tag.value if tag and isinstance(tag.value, bytes) else None, turned
 
 
-def _tiff_samples(file: BinaryIO, page) -> np.ndarray:
+def _tiff_samples(file: BinaryIO, page) -> tuple[np.ndarray, bool]:
+    """By tifffile, or by Pillow, turned upright, where a compression needs it."""
     try:
         samples = page.asarray()
     except ValueError as error:
@@ -239,7 +242,7 @@ def _tiff_samples(file: BinaryIO, page) -> np.ndarray:
             ) from error
         with _opened(file) as image:
             deep = image.mode.startswith("I;16")
-            return _pixels(image)[0] if deep else _both_bytes(file, image)
+            return (_pixels(image)[0] if deep else _both_bytes(file, image)), True
     if page.axes.startswith("S"):
         samples = np.moveaxis(samples, 0, -1)
-    return np.array(samples.reshape(page.imagelength, page.imagewidth, page.samplesperpixel))
+    return np.array(samples.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)), False

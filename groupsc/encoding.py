@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,9 +111,6 @@ def _encode_tiff(path, samples: np.ndarray, profile: bytes | None, exif: bytes |
 
 def _encode_deep_png(path, samples: np.ndarray, profile: bytes | None, exif: bytes | None) -> None:
     """A PNG of 16 bits."""
-    import io
-    import zlib
-
     import png
 
     height, width, channels = samples.shape

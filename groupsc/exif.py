@@ -53,8 +53,8 @@ def descriptive(exif: Image.Exif) -> Image.Exif:
             kept[tag] = exif[tag]
     for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         if values := exif.get_ifd(part):
-            kept[part] = values
             kept.get_ifd(part).update(values)
+            kept[part] = values  # Pillow writes to a TIFF what has a tag, and takes it from `get_ifd`.
     return kept
 
 
