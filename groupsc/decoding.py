@@ -7,6 +7,7 @@ these are read by tifffile.
 from __future__ import annotations
 
 import io
+import logging
 import sys
 import warnings
 from contextlib import contextmanager
@@ -50,8 +51,31 @@ def decode(file: BinaryIO) -> Decoded:
     """
     signature = file.read(4)
     file.seek(0)
-    if signature in TIFF_SIGNATURES:
-        return _decode_tiff(file)
+    with _in_silence():
+        found = _decode_tiff(file) if signature in TIFF_SIGNATURES else _decode_other(file)
+    if not found.samples.size:
+        raise GroupSCError("has no pixels; choose another file")
+    return found
+
+
+@contextmanager
+def _in_silence():
+    """Without the complaints of the libraries: either a file can be read, or a sentence says why not.
+
+    Among them is that of Pillow at half the number of pixels that it refuses; medium-format cameras make such images.
+    """
+    log = logging.getLogger("tifffile")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def _decode_other(file: BinaryIO) -> Decoded:
     with _opened(file) as image:
         if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # MPO: a JPEG with its preview behind it.
             raise GroupSCError(f"is animated; save one of its {image.n_frames} frames as a file of its own")
@@ -65,17 +89,14 @@ def decode(file: BinaryIO) -> Decoded:
 @contextmanager
 def _opened(file: BinaryIO):
     """An image as Pillow opens it, none so large that it must be an attack."""
-    with warnings.catch_warnings():
-        # Pillow warns at half of what it refuses; medium-format cameras make such images.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            image = Image.open(file, formats=("PNG", "JPEG", "WEBP", "TIFF"))
-        except Image.DecompressionBombError as error:
-            raise _too_large() from error
-        except Image.UnidentifiedImageError as error:
-            raise GroupSCError("is no PNG, TIFF, JPEG or WebP image; convert it to one of these") from error
-        with image:
-            yield image
+    try:
+        image = Image.open(file, formats=("PNG", "JPEG", "WEBP", "TIFF"))
+    except Image.DecompressionBombError as error:
+        raise _too_large() from error
+    except Image.UnidentifiedImageError as error:
+        raise GroupSCError("is no PNG, TIFF, JPEG or WebP image; convert it to one of these") from error
+    with image:
+        yield image
 
 
 def _too_large() -> GroupSCError:
@@ -186,7 +207,7 @@ def _only_page(tiff):
         raise _too_large()
     colors = {"MINISWHITE": 1, "MINISBLACK": 1, "PALETTE": 1, "SEPARATED": 4}.get(page.photometric.name, 3)
     extra = page.samplesperpixel - colors
-    if extra not in (0, 1) or (extra == 1 and [sample.name for sample in page.extrasamples] not in ALPHAS):
+    if extra != 0 and (extra != 1 or colors == 4 or [sample.name for sample in page.extrasamples] not in ALPHAS):
         raise GroupSCError(
             f"has {page.samplesperpixel} channels ({page.photometric.name}), of which not all are colours or alpha; "
             "save it as gray or RGB"

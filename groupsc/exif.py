@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import BinaryIO
 
 import numpy as np
@@ -62,8 +63,10 @@ def of_bytes(stored: bytes) -> Image.Exif:
     """The descriptive part of EXIF bytes; empty where they are damaged."""
     found = Image.Exif()
     try:
-        found.load(stored)
-        return descriptive(found)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.load(stored)
+            return descriptive(found)
     except Exception:  # As above.
         return Image.Exif()
 

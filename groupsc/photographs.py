@@ -205,13 +205,13 @@ def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
         raise GroupSCError(f"{output} is a file that is no image; name an image or a folder")
     pairs = [(path, output / path.name if folder else output) for path in inputs]
     taken: dict[Path, Path] = {}
+    known = {_identity(path): path for path in inputs}
     for path, target in pairs:
         if target in taken:
             raise GroupSCError(f"{taken[target]} and {path} have one name; restore them into different folders")
         taken[target] = path
-        for other in inputs:
-            if _same_file(target, other):
-                raise GroupSCError(f"{target} would replace the input {other}; choose another name or folder")
+        if other := known.get(_identity(target)):
+            raise GroupSCError(f"{target} would replace the input {other}; choose another name or folder")
     return pairs
 
 
@@ -223,11 +223,12 @@ def _images_among(candidates: Iterable[Path], finding: str) -> list[Path]:
     return images
 
 
-def _same_file(one: Path, other: Path) -> bool:
-    """Whether two paths are one file, by whatever links."""
-    if os.path.exists(one) and os.path.exists(other):
-        return os.path.samefile(one, other)
-    return os.path.realpath(one) == os.path.realpath(other)
+def _identity(path: Path) -> tuple | str:
+    """Equal for paths that are one file, by whatever links."""
+    if not os.path.exists(path):
+        return os.path.realpath(path)
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 def _format(path: Path, photograph: Photograph) -> Format:

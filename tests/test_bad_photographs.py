@@ -111,6 +111,10 @@ BAD = {
     "five channels": (
         tiff_file(np.zeros((7, 9, 5), np.uint8), photometric="minisblack", extrasamples=None), "has 5 channels",
     ),
+    "inks and alpha": (
+        tiff_file(np.zeros((7, 9, 5), np.uint8), photometric="separated", extrasamples=["unassalpha"]),
+        "has 5 channels",
+    ),
     "complex numbers": (tiff_file(RGBF[..., :1] + 1j), "as complex"),
     "32 bits": (tiff_file(RGB16.astype(np.uint32)), "stores 32 bits as uint32; save it as uint8, uint16 or float32"),
     "signed numbers": (tiff_file(RGB16.astype(np.int16)), "as int16"),
@@ -271,7 +275,6 @@ def survives(folder, content):
     return True
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::UserWarning:tifffile")
 def test_damaged_files_end_in_a_sentence_or_an_image(tmp_path):
     outcomes = [survives(tmp_path, content) for _, (_, content) in zip(range(400), mutations(0), strict=False)]
     assert 20 < sum(outcomes) < 380, "the damage is too light or too heavy to tell anything"
@@ -279,7 +282,6 @@ def test_damaged_files_end_in_a_sentence_or_an_image(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::UserWarning:tifffile")
 def test_many_damaged_files(tmp_path):
     end = time.monotonic() + 20
     for number, (name, content) in enumerate(mutations(1)):

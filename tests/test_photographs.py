@@ -167,7 +167,6 @@ def test_dimensions_in_exif_turn_with_the_picture(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning:PIL")
 def test_senseless_camera_notes_do_no_harm(tmp_path, orientation):
     (tmp_path / "a.png").write_bytes(pillow_file(samples("uint8", "L"), "PNG", exif=camera(orientation)))
     np.testing.assert_array_equal(read_photograph(tmp_path / "a.png").pixels, floats(samples("uint8", "L")))
