@@ -12,6 +12,7 @@ import sys
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
@@ -22,6 +23,9 @@ from groupsc.errors import GroupSCError
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SWAPPED = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B" if sys.byteorder == "little" else ";16L"}
+DENSEST = 1100
+"""Bytes of samples that a byte of a file can stand for; ZIP compresses no better."""
+
 ALPHAS = (["UNASSALPHA"], ["ASSOCALPHA"])
 
 
@@ -194,13 +198,13 @@ def _decode_tiff(file: BinaryIO) -> Decoded:
 
 def _only_page(tiff):
     """The one page that is neither preview nor mask, of a kind that is taken."""
-    pages = [page for page in tiff.pages if not page.subfiletype & 5]
+    # A damaged file can lead from page to page without end; no camera puts more than a few previews beside an image.
+    pages = [page for page in islice(tiff.pages, 16) if not page.subfiletype & 5]
     if not pages:
         raise GroupSCError("holds nothing but previews, as raw files of cameras do; develop it to a TIFF of 16 bits")
     page = pages[0]
-    number = max(len(pages), page.imagedepth, (tiff.imagej_metadata or {}).get("images", 1))
-    if number > 1:
-        raise GroupSCError(f"holds {number} images; save the one that is meant as a file of its own")
+    if max(len(pages), page.imagedepth, (tiff.imagej_metadata or {}).get("images", 1)) > 1:
+        raise GroupSCError("holds several images; save the one that is meant as a file of its own")
     if Image.MAX_IMAGE_PIXELS and max(page.imagewidth * page.imagelength, page.tilewidth * page.tilelength) > (
         2 * Image.MAX_IMAGE_PIXELS
     ):
@@ -229,6 +233,9 @@ def _deep_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None, bool]:
         raise GroupSCError(f"stores {page.bitspersample} bits as {page.dtype}; save it as uint8, uint16 or float32")
     if page.photometric.name not in ("MINISBLACK", "MINISWHITE", "RGB"):
         raise GroupSCError(f"stores {page.photometric.name} with {page.bitspersample} bits; save it as gray or RGB")
+    pixels = max(page.imagewidth * page.imagelength, page.tilewidth * page.tilelength)
+    if pixels * page.samplesperpixel * page.dtype.itemsize > DENSEST * file.seek(0, 2):
+        raise GroupSCError(f"claims {pixels} pixels, more than a file of its size can hold; choose another file")
     samples, turned = _tiff_samples(file, page)
     if floating:
         samples = samples.astype(np.float32)

@@ -71,6 +71,13 @@ def patched(content, **tags):
     return stream.getvalue()
 
 
+def endless():
+    """A TIFF of 4000 pages of one tag each."""
+    page = struct.pack("<H", 1) + struct.pack("<HHII", 256, 4, 1, 9)
+    pages = b"".join(page + struct.pack("<I", 8 + 18 * (n + 1)) for n in range(4000))
+    return b"II*\0" + struct.pack("<I", 8) + pages
+
+
 def with_value(value):
     pixels = RGBF.copy()
     pixels[3, 4, 1] = value
@@ -98,14 +105,19 @@ BAD = {
     "a TIFF's first bytes": (b"II*\0", "can't be read as an image"),
     "a PNG that claims too much": (bomb(), "claims more than 179 megapixels"),
     "a TIFF that claims too much": (tiff_bomb(), "claims more than 179 megapixels"),
+    "a small TIFF that claims much": (
+        patched(tiff_file(RGB16, tile=(16, 16)), ImageWidth=10000, ImageLength=9000),
+        "claims 90000000 pixels, more than",
+    ),
+    "a TIFF of thousands of pages": (endless(), "holds several images"),
     "NaN": (with_value(np.nan), "holds NaN or infinity"),
     "infinity": (with_value(-np.inf), "holds NaN or infinity"),
     "floats beyond white": (with_value(1.5), r"holds values from 0\.\d+ to 1\.5; scale them"),
     "negative floats": (with_value(-0.5), r"holds values from -0\.5 to"),
     "an animated PNG": (animation("PNG"), "is animated; save one of its 3 frames"),
     "an animated WebP": (animation("WEBP"), "is animated; save one of its 3 frames"),
-    "many pages": (animation("TIFF"), "holds 3 images"),
-    "a stack of ImageJ": (imagej_stack(), "holds 5 images"),
+    "many pages": (animation("TIFF"), "holds several images"),
+    "a stack of ImageJ": (imagej_stack(), "holds several images"),
     "two channels": (tiff_file(LA16, extrasamples=["unspecified"]), "has 2 channels"),
     "four channels": (tiff_file(samples("uint8", "RGBA"), extrasamples=["unspecified"]), "has 4 channels"),
     "five channels": (
