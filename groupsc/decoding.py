@@ -23,8 +23,8 @@ from groupsc.errors import GroupSCError
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SWAPPED = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B" if sys.byteorder == "little" else ";16L"}
-DENSEST = 1100
-"""Bytes of samples that a byte of a file can stand for; ZIP compresses no better."""
+DENSEST = 2000
+"""Bytes of samples that a byte of a TIFF can stand for; neither ZIP nor LZW compresses better."""
 
 ALPHAS = (["UNASSALPHA"], ["ASSOCALPHA"])
 
@@ -185,6 +185,9 @@ def _decode_tiff(file: BinaryIO) -> Decoded:
 
     with tifffile.TiffFile(file) as tiff:
         page = _only_page(tiff)
+        pixels = max(page.imagewidth * page.imagelength, page.tilewidth * page.tilelength)
+        if pixels * page.samplesperpixel * (page.bitspersample // 8) > DENSEST * file.seek(0, 2):
+            raise GroupSCError(f"claims {pixels} pixels, more than a file of its size can hold; choose another file")
         shallow = page.bitspersample <= 8 and page.dtype is not None and page.dtype.kind in "ub"
         samples, profile, turned = _shallow_tiff(file, page) if shallow else _deep_tiff(file, page)
         noted = exif.of_tiff(file, page.tags.valueof(exif.ORIENTATION))
@@ -233,9 +236,6 @@ def _deep_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None, bool]:
         raise GroupSCError(f"stores {page.bitspersample} bits as {page.dtype}; save it as uint8, uint16 or float32")
     if page.photometric.name not in ("MINISBLACK", "MINISWHITE", "RGB"):
         raise GroupSCError(f"stores {page.photometric.name} with {page.bitspersample} bits; save it as gray or RGB")
-    pixels = max(page.imagewidth * page.imagelength, page.tilewidth * page.tilelength)
-    if pixels * page.samplesperpixel * page.dtype.itemsize > DENSEST * file.seek(0, 2):
-        raise GroupSCError(f"claims {pixels} pixels, more than a file of its size can hold; choose another file")
     samples, turned = _tiff_samples(file, page)
     if floating:
         samples = samples.astype(np.float32)
