@@ -7,10 +7,12 @@ these are read by tifffile.
 from __future__ import annotations
 
 import io
+import logging
 import sys
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
@@ -21,6 +23,9 @@ from groupsc.errors import GroupSCError
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SWAPPED = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B" if sys.byteorder == "little" else ";16L"}
+DENSEST = 2000
+"""Bytes of samples that a byte of a TIFF can stand for; neither ZIP nor LZW compresses better."""
+
 ALPHAS = (["UNASSALPHA"], ["ASSOCALPHA"])
 
 
@@ -50,8 +55,31 @@ def decode(file: BinaryIO) -> Decoded:
     """
     signature = file.read(4)
     file.seek(0)
-    if signature in TIFF_SIGNATURES:
-        return _decode_tiff(file)
+    with _in_silence():
+        found = _decode_tiff(file) if signature in TIFF_SIGNATURES else _decode_other(file)
+    if not found.samples.size:
+        raise GroupSCError("has no pixels; choose another file")
+    return found
+
+
+@contextmanager
+def _in_silence():
+    """Without the complaints of the libraries: either a file can be read, or a sentence says why not.
+
+    Among them is that of Pillow at half the number of pixels that it refuses; medium-format cameras make such images.
+    """
+    log = logging.getLogger("tifffile")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def _decode_other(file: BinaryIO) -> Decoded:
     with _opened(file) as image:
         if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # MPO: a JPEG with its preview behind it.
             raise GroupSCError(f"is animated; save one of its {image.n_frames} frames as a file of its own")
@@ -65,17 +93,14 @@ def decode(file: BinaryIO) -> Decoded:
 @contextmanager
 def _opened(file: BinaryIO):
     """An image as Pillow opens it, none so large that it must be an attack."""
-    with warnings.catch_warnings():
-        # Pillow warns at half of what it refuses; medium-format cameras make such images.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            image = Image.open(file, formats=("PNG", "JPEG", "WEBP", "TIFF"))
-        except Image.DecompressionBombError as error:
-            raise _too_large() from error
-        except Image.UnidentifiedImageError as error:
-            raise GroupSCError("is no PNG, TIFF, JPEG or WebP image; convert it to one of these") from error
-        with image:
-            yield image
+    try:
+        image = Image.open(file, formats=("PNG", "JPEG", "WEBP", "TIFF"))
+    except Image.DecompressionBombError as error:
+        raise _too_large() from error
+    except Image.UnidentifiedImageError as error:
+        raise GroupSCError("is no PNG, TIFF, JPEG or WebP image; convert it to one of these") from error
+    with image:
+        yield image
 
 
 def _too_large() -> GroupSCError:
@@ -160,9 +185,14 @@ def _decode_tiff(file: BinaryIO) -> Decoded:
 
     with tifffile.TiffFile(file) as tiff:
         page = _only_page(tiff)
+        pixels = max(page.imagewidth * page.imagelength, page.tilewidth * page.tilelength)
+        if pixels * page.samplesperpixel * (page.bitspersample // 8) > DENSEST * file.seek(0, 2):
+            raise GroupSCError(f"claims {pixels} pixels, more than a file of its size can hold; choose another file")
         shallow = page.bitspersample <= 8 and page.dtype is not None and page.dtype.kind in "ub"
-        samples, profile = _shallow_tiff(file, page) if shallow else _deep_tiff(file, page)
+        samples, profile, turned = _shallow_tiff(file, page) if shallow else _deep_tiff(file, page)
         noted = exif.of_tiff(file, page.tags.valueof(exif.ORIENTATION))
+        if turned and exif.ORIENTATION in noted:
+            noted[exif.ORIENTATION] = 1
         if tiff.is_imagej or tiff.is_shaped or tiff.is_ome:
             noted.pop(exif.DESCRIPTION, None)  # It describes the array, which may change.
         samples, kept = exif.upright(samples, noted)
@@ -171,20 +201,20 @@ def _decode_tiff(file: BinaryIO) -> Decoded:
 
 def _only_page(tiff):
     """The one page that is neither preview nor mask, of a kind that is taken."""
-    pages = [page for page in tiff.pages if not page.subfiletype & 5]
+    # A damaged file can lead from page to page without end; no camera puts more than a few previews beside an image.
+    pages = [page for page in islice(tiff.pages, 16) if not page.subfiletype & 5]
     if not pages:
         raise GroupSCError("holds nothing but previews, as raw files of cameras do; develop it to a TIFF of 16 bits")
     page = pages[0]
-    number = max(len(pages), page.imagedepth, (tiff.imagej_metadata or {}).get("images", 1))
-    if number > 1:
-        raise GroupSCError(f"holds {number} images; save the one that is meant as a file of its own")
+    if max(len(pages), page.imagedepth, (tiff.imagej_metadata or {}).get("images", 1)) > 1:
+        raise GroupSCError("holds several images; save the one that is meant as a file of its own")
     if Image.MAX_IMAGE_PIXELS and max(page.imagewidth * page.imagelength, page.tilewidth * page.tilelength) > (
         2 * Image.MAX_IMAGE_PIXELS
     ):
         raise _too_large()
     colors = {"MINISWHITE": 1, "MINISBLACK": 1, "PALETTE": 1, "SEPARATED": 4}.get(page.photometric.name, 3)
     extra = page.samplesperpixel - colors
-    if extra not in (0, 1) or (extra == 1 and [sample.name for sample in page.extrasamples] not in ALPHAS):
+    if extra != 0 and (extra != 1 or colors == 4 or [sample.name for sample in page.extrasamples] not in ALPHAS):
         raise GroupSCError(
             f"has {page.samplesperpixel} channels ({page.photometric.name}), of which not all are colours or alpha; "
             "save it as gray or RGB"
@@ -192,21 +222,21 @@ def _only_page(tiff):
     return page
 
 
-def _shallow_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None]:
-    """A TIFF of at most 8 bits."""
+def _shallow_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None, bool]:
+    """A TIFF of at most 8 bits: samples, colour profile, and True, since Pillow turns a TIFF itself."""
     with _opened(file) as image:
         image.seek(page.index)
-        return _pixels(image)
+        return *_pixels(image), True
 
 
-def _deep_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None]:
-    """A TIFF of 16 bits or floats."""
+def _deep_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None, bool]:
+    """A TIFF of 16 bits or floats: samples, colour profile, and whether it was turned upright."""
     floating = page.dtype is not None and page.dtype.kind == "f"
     if not floating and (page.dtype != np.uint16 or page.bitspersample != 16):
         raise GroupSCError(f"stores {page.bitspersample} bits as {page.dtype}; save it as uint8, uint16 or float32")
     if page.photometric.name not in ("MINISBLACK", "MINISWHITE", "RGB"):
         raise GroupSCError(f"stores {page.photometric.name} with {page.bitspersample} bits; save it as gray or RGB")
-    samples = _tiff_samples(file, page)
+    samples, turned = _tiff_samples(file, page)
     if floating:
         samples = samples.astype(np.float32)
         if not np.isfinite(samples).all():
@@ -223,10 +253,11 @@ def _deep_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None]:
         part = np.divide(colors, alpha, out=np.zeros(colors.shape), where=alpha > 0).clip(0, 1)
         colors[:] = part * one if floating else np.rint(part * one)
     tag = page.tags.get("InterColorProfile")
-    return samples, tag.value if tag and isinstance(tag.value, bytes) else None
+    return samples, tag.value if tag and isinstance(tag.value, bytes) else None, turned
 
 
-def _tiff_samples(file: BinaryIO, page) -> np.ndarray:
+def _tiff_samples(file: BinaryIO, page) -> tuple[np.ndarray, bool]:
+    """By tifffile, or by Pillow, turned upright, where a compression needs it."""
     try:
         samples = page.asarray()
     except ValueError as error:
@@ -239,7 +270,7 @@ def _tiff_samples(file: BinaryIO, page) -> np.ndarray:
             ) from error
         with _opened(file) as image:
             deep = image.mode.startswith("I;16")
-            return _pixels(image)[0] if deep else _both_bytes(file, image)
+            return (_pixels(image)[0] if deep else _both_bytes(file, image)), True
     if page.axes.startswith("S"):
         samples = np.moveaxis(samples, 0, -1)
-    return np.array(samples.reshape(page.imagelength, page.imagewidth, page.samplesperpixel))
+    return np.array(samples.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)), False

@@ -1,7 +1,9 @@
-"""From samples to files: PNG, TIFF, JPEG and WebP, each with what it can hold."""
+"""From samples to the content of files: PNG, TIFF, JPEG and WebP, each with what it can hold."""
 
 from __future__ import annotations
 
+import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,25 +63,28 @@ def _lacks(kind: Format, *, depth: str, alpha: bool, side: int, exif: int) -> li
     ]
 
 
-def encode(path, samples: np.ndarray, kind: Format, *, profile: bytes | None, exif: bytes | None, quality: int) -> None:
-    """Write samples (H, W, n) of uint8, uint16 or float32 to `path`, whatever its suffix; n as in `MODES`.
+def encode(samples: np.ndarray, kind: Format, *, profile: bytes | None, exif: bytes | None, quality: int) -> bytes:
+    """The content of a file with samples (H, W, n) of uint8, uint16 or float32; n as in `MODES`.
 
     A colour profile of gray is left out from a colour image and the other way round: readers refuse such files.
+
+    Nothing is encoded to a file on the disk, since Pillow takes no notice of a disk that becomes full meanwhile.
     """
     stored = 3 if kind is WEBP else samples.shape[2] - (samples.shape[2] + 1) % 2
     if profile and profile[16:20] != (b"GRAY" if stored == 1 else b"RGB "):
         profile = None
     if kind is TIFF:
-        _encode_tiff(path, samples, profile, exif)
-    elif samples.dtype == np.uint16:
-        _encode_deep_png(path, samples, profile, exif)
-    else:
-        options = {
-            "JPEG": {"quality": quality, "subsampling": 0},
-            "WebP": {"quality": quality, "lossless": quality == 100, "exact": True},
-        }.get(kind.name, {})
-        notes = {name: value for name, value in {"icc_profile": profile, "exif": exif}.items() if value}
-        _image(samples).save(path, kind.name, **options, **notes)
+        return _encode_tiff(samples, profile, exif)
+    if samples.dtype == np.uint16:
+        return _encode_deep_png(samples, profile, exif)
+    options = {
+        "JPEG": {"quality": quality, "subsampling": 0},
+        "WebP": {"quality": quality, "lossless": quality == 100, "exact": True},
+    }.get(kind.name, {})
+    notes = {name: value for name, value in {"icc_profile": profile, "exif": exif}.items() if value}
+    stream = io.BytesIO()
+    _image(samples).save(stream, kind.name, **options, **notes)
+    return stream.getvalue()
 
 
 def _image(samples: np.ndarray) -> Image.Image:
@@ -87,7 +92,7 @@ def _image(samples: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(samples[..., 0] if samples.shape[2] == 1 else samples))
 
 
-def _encode_tiff(path, samples: np.ndarray, profile: bytes | None, exif: bytes | None) -> None:
+def _encode_tiff(samples: np.ndarray, profile: bytes | None, exif: bytes | None) -> bytes:
     """Uncompressed. Pillow writes no colours of more than 8 bits, but it writes the bytes of these as an image of 8
     bits that is wider; what it says of width and type is put right afterwards."""
     height, width, channels = samples.shape
@@ -97,32 +102,32 @@ def _encode_tiff(path, samples: np.ndarray, profile: bytes | None, exif: bytes |
         tags[339] = (3 if samples.dtype.kind == "f" else 1,) * channels  # SampleFormat
     raw = np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder("<")).view(np.uint8)
     notes = {"icc_profile": profile} if profile else {}
-    _image(raw.reshape(height, width * size, channels)).save(path, "TIFF", compression="raw", exif=tags, **notes)
+    stream = io.BytesIO()
+    _image(raw.reshape(height, width * size, channels)).save(stream, "TIFF", compression="raw", exif=tags, **notes)
     if size > 1:
         import tifffile
 
-        with tifffile.TiffFile(path, mode="r+b") as tiff:
+        stream.seek(0)
+        with tifffile.TiffFile(stream, mode="r+b") as tiff:
             written = tiff.pages[0].tags
             written["ImageWidth"].overwrite(width)
             written["BitsPerSample"].overwrite((8 * size,) * channels)
+    return stream.getvalue()
 
 
-def _encode_deep_png(path, samples: np.ndarray, profile: bytes | None, exif: bytes | None) -> None:
+def _encode_deep_png(samples: np.ndarray, profile: bytes | None, exif: bytes | None) -> bytes:
     """A PNG of 16 bits."""
-    import io
-    import zlib
-
     import png
 
     height, width, channels = samples.shape
     stream = io.BytesIO()
     writer = png.Writer(width, height, bitdepth=16, greyscale=channels < 3, alpha=channels % 2 == 0)
     writer.write_packed(stream, (row.astype(">u2").tobytes() for row in samples))
-    stream.seek(0)
-    chunks = list(png.Reader(file=stream).chunks())
+    chunks = list(png.Reader(bytes=stream.getvalue()).chunks())
     if profile:
         chunks.insert(1, (b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
     if exif:
         chunks.insert(-1, (b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    with open(path, "wb") as file:
-        png.write_chunks(file, chunks)
+    stream = io.BytesIO()
+    png.write_chunks(stream, chunks)
+    return stream.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import BinaryIO
 
 import numpy as np
@@ -53,8 +54,8 @@ def descriptive(exif: Image.Exif) -> Image.Exif:
             kept[tag] = exif[tag]
     for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         if values := exif.get_ifd(part):
-            kept[part] = values
             kept.get_ifd(part).update(values)
+            kept[part] = values  # Pillow writes to a TIFF what has a tag, and takes it from `get_ifd`.
     return kept
 
 
@@ -62,8 +63,10 @@ def of_bytes(stored: bytes) -> Image.Exif:
     """The descriptive part of EXIF bytes; empty where they are damaged."""
     found = Image.Exif()
     try:
-        found.load(stored)
-        return descriptive(found)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.load(stored)
+            return descriptive(found)
     except Exception:  # As above.
         return Image.Exif()
 

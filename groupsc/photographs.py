@@ -76,9 +76,9 @@ def read_photograph(path) -> Photograph:
         pages, or holds other channels than gray, RGB and alpha, or values that are no numbers.
     """
     path = Path(path)
-    if not path.exists():
+    if not os.path.exists(path):
         raise GroupSCError(f"{path} does not exist; correct the path")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise GroupSCError(f"{path} is a folder or a device where an image is needed; name a file")
     try:
         with open(path, "rb") as file:
@@ -125,9 +125,10 @@ def write_photograph(path, photograph: Photograph, *, overwrite: bool = False, q
     check_target(path, photograph, overwrite=overwrite)
     if quality not in range(1, 101):
         raise GroupSCError(f"the quality of {path} is {quality}; choose a whole number from 1 to 100")
-    with replacing(path, ValueError) as partial:
-        notes = {"profile": photograph.profile, "exif": photograph.exif}
-        encode(partial, samples, _format(path, photograph), quality=int(quality), **notes)
+    notes = {"profile": photograph.profile, "exif": photograph.exif}
+    content = encode(samples, _format(path, photograph), quality=int(quality), **notes)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
 
 
 def check_target(path, photograph: Photograph, *, overwrite: bool = False) -> None:
@@ -141,12 +142,12 @@ def check_target(path, photograph: Photograph, *, overwrite: bool = False) -> No
     """
     path = Path(path)
     _format(path, photograph)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise GroupSCError(f"{path} is a folder where an image is to be written; name a file")
     if not overwrite and os.path.lexists(path):
         raise GroupSCError(f"{path} exists; choose another name, or allow to overwrite it")
-    parent = next(folder for folder in path.absolute().parents if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+    parent = next(folder for folder in path.absolute().parents if os.path.exists(folder))
+    if not os.path.isdir(parent) or not os.access(parent, os.W_OK | os.X_OK):
         raise GroupSCError(f"{path} can't be written, since nothing can be in {parent}; choose another folder")
 
 
@@ -175,9 +176,9 @@ def photographs(paths: Iterable) -> list[Path]:
     """
     found = []
     for path in map(Path, paths):
-        if path.is_dir():
-            found += _images_among(path.iterdir(), f"{path} holds")
-        elif path.exists():
+        if os.path.isdir(path):
+            found += _images_among(map(path.joinpath, os.listdir(path)), f"{path} holds")
+        elif os.path.exists(path):
             found.append(path)
         elif set(str(path)) & set("*?["):
             found += _images_among(map(Path, glob.glob(str(path))), f"{path} matches")
@@ -197,36 +198,37 @@ def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
         When several images would go to one file, or an image onto one of the inputs.
     """
     inputs, output = [Path(path) for path in inputs], Path(output)
-    folder = output.is_dir() or output.suffix.lower() not in FORMATS
+    folder = os.path.isdir(output) or output.suffix.lower() not in FORMATS
     if not folder and len(inputs) > 1:
         raise GroupSCError(f"{len(inputs)} images can't go to the one file {output}; name a folder")
-    if folder and output.exists() and not output.is_dir():
+    if folder and os.path.exists(output) and not os.path.isdir(output):
         raise GroupSCError(f"{output} is a file that is no image; name an image or a folder")
     pairs = [(path, output / path.name if folder else output) for path in inputs]
     taken: dict[Path, Path] = {}
+    known = {_identity(path): path for path in inputs}
     for path, target in pairs:
         if target in taken:
             raise GroupSCError(f"{taken[target]} and {path} have one name; restore them into different folders")
         taken[target] = path
-        for other in inputs:
-            if _same_file(target, other):
-                raise GroupSCError(f"{target} would replace the input {other}; choose another name or folder")
+        if other := known.get(_identity(target)):
+            raise GroupSCError(f"{target} would replace the input {other}; choose another name or folder")
     return pairs
 
 
 def _images_among(candidates: Iterable[Path], finding: str) -> list[Path]:
-    images = [path for path in candidates if path.suffix.lower() in FORMATS and path.is_file()]
+    images = [path for path in candidates if path.suffix.lower() in FORMATS and os.path.isfile(path)]
     images = sorted(path for path in images if not path.name.startswith("."))
     if not images:
         raise GroupSCError(f"{finding} no image; its name must end in one of {', '.join(FORMATS)}")
     return images
 
 
-def _same_file(one: Path, other: Path) -> bool:
-    """Whether two paths are one file, by whatever links."""
-    if one.exists() and other.exists():
-        return one.samefile(other)
-    return one.resolve() == other.resolve()
+def _identity(path: Path) -> tuple | str:
+    """Equal for paths that are one file, by whatever links."""
+    if not os.path.exists(path):
+        return os.path.realpath(path)
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 def _format(path: Path, photograph: Photograph) -> Format:
