@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from groupsc.atomic import replacing
 from groupsc.decoding import decode

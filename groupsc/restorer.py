@@ -11,8 +11,8 @@ from groupsc.models.coder import SparseCoder
 from groupsc.restore import restore
 
 HIGHEST_GAIN = 2.0
-"""How far an image may be scaled up to bring its noise to the trained level. Nothing bounds a trained coder at contrasts
-that it never saw: beyond twice its own, codes may grow from step to step."""
+"""How far an image may be scaled up to bring its noise to the trained level. Nothing bounds a coder at contrasts it
+never saw: beyond twice those of its training, codes may grow from step to step."""
 
 
 class Restorer(nn.Module):

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image
+from PIL import Image, ImageCms
 from small_models import perturbed_coder
 
 import groupsc
 from groupsc.checkpoint import save_weights
 from groupsc.photographs import read_photograph
 
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -49,7 +50,7 @@ def desk(tmp_path):
     gray = skimage.data.camera()[80:131, 200:263]
     Image.fromarray(gray).save(tmp_path / "gray.png")
     Image.fromarray(color).save(tmp_path / "color.png")
-    Image.fromarray(np.dstack([color, gray])).save(tmp_path / "alpha.png", icc_profile=b"profile")
+    Image.fromarray(np.dstack([color, gray])).save(tmp_path / "alpha.png", icc_profile=SRGB)
     Image.fromarray(color).save(tmp_path / "color.jpg", quality=12)
     turned = Image.Exif()
     turned[0x0112] = 6
@@ -78,7 +79,7 @@ def test_transparency_and_profile_come_through_and_the_camera_s_orientation_is_u
     assert run("denoise", "alpha.png", "turned.jpg", "done", *options, cwd=desk).returncode == 0
     before, after = (read_photograph(desk / place / "alpha.png") for place in (".", "done"))
     np.testing.assert_array_equal(after.alpha, before.alpha)
-    assert after.profile == before.profile == b"profile"
+    assert after.profile == before.profile == SRGB
     assert read_photograph(desk / "done/turned.jpg").pixels.shape == (3, 63, 51)
 
 
@@ -131,14 +132,14 @@ def test_nothing_is_overwritten_unasked_and_never_the_input(desk):
         (["denoise", "absent.png", "x.png"], ["absent.png", "does not exist"]),
         (["denoise", "gray.png", "x.png", "--sigma", "much"], ["--sigma", "give a number"]),
         (["denoise", "gray.png", "x.png", "--sigma", "-5"], ["above 0"]),
-        (["denoise", "gray.png", "x.bmp", "--sigma", "25"], ["x.bmp"]),
+        (["denoise", "gray.png", "x.bmp", "--sigma", "25"], ["x.bmp", ".png"]),
         (["denoise", "gray.png", "x.png", "--memory", "lots"], ["--memory", "4GB"]),
         (["denoise", "gray.png", "x.png", "--sigma", "25", "--memory", "1MB"], ["too little", "MB"]),
         (["denoise", "gray.png", "x.png", "--sigma", "25", "--weights", "color.safetensors"], ["choose other weights"]),
         (["denoise", "gray.png", "x.png", "--weights", "gray.png"], ["no safetensors file"]),
         (["denoise", "gray.png", "x.png", "--mode", "half", "--sigma", "25"], ["whole, block"]),
         (["denoise", "alpha.png", "x.jpg", "--sigma", "25"], ["x.jpg", ".png"]),
-        (["denoise", "empty.png", "x.png"], ["empty.png", "choose another file"]),
+        (["denoise", "empty.png", "x.png"], ["empty.png", "convert it"]),
         (["denoise", "cut.png", "x.png"], ["cut.png", "choose another file"]),
         (["demosaick", "gray.png", "x.png", "--pattern", "RGB", "--weights", "mosaic.safetensors"], ["RGGB, BGGR"]),
         (["deblock", "color.jpg", "x.png", "--quality", "200", "--weights", "jpeg.safetensors"], ["1 to 100"]),
