@@ -46,7 +46,8 @@ def main() -> None:
         line = {"dataset": dataset, "level": level, "images": len(group)}
         for method in ("patches", "wavelet"):
             error = group[method] - level
-            line |= {f"{method} |error|": error.abs().mean(), f"{method} bias": error.mean(), f"{method} ±": error.std()}
+            facts = {"|error|": error.abs().mean(), "bias": error.mean(), "±": error.std()}
+            line |= {f"{method} {name}": fact for name, fact in facts.items()}
         lines.append(line)
     table = pd.DataFrame(lines).round(2)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -202,6 +202,8 @@ def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
     folder = os.path.isdir(output) or output.suffix.lower() not in FORMATS
     if not folder and len(inputs) > 1:
         raise GroupSCError(f"{len(inputs)} images can't go to the one file {output}; name a folder")
+    if folder and not os.path.isdir(output) and output.suffix.lower() in Image.registered_extensions():
+        raise GroupSCError(f"{output} can't be written; let the name end in one of {', '.join(FORMATS)}")
     if folder and os.path.exists(output) and not os.path.isdir(output):
         raise GroupSCError(f"{output} is a file that is no image; name an image or a folder")
     pairs = [(path, output / path.name if folder else output) for path in inputs]
