@@ -1,0 +1,18 @@
+"""Puts the released weights into the wheel: the files that the pointers in `data/weights` name, out of `data/store`."""
+
+from pathlib import Path
+
+import yaml
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class ReleasedWeights(BuildHookInterface):
+    def initialize(self, version, build_data):
+        if version == "editable":
+            return
+        data = Path(self.root, "data")
+        for pointer in sorted(data.glob("weights/*.dvc")):
+            (out,) = yaml.safe_load(pointer.read_text())["outs"]
+            stored = data / "store/files/md5" / out["md5"][:2] / out["md5"][2:]
+            for source, name in ((pointer, pointer.name), (stored, out["path"])):
+                build_data["force_include"][str(source)] = f"groupsc/_data/weights/{name}"
