@@ -14,7 +14,8 @@ from groupsc.ops import pointwise
 from groupsc.ops.patches import average, extract
 from groupsc.ops.prox import WEIGHT_EPSILON
 from groupsc.ops.unrolled import LinearStep
-from groupsc.ops.window import TILE, SlidingWindow
+from groupsc.ops.window import TILE, SlidingWindow, Tile
+from groupsc.ops.workers import workers
 
 CHUNK = 4096
 """Patches that go through the linear half of a step together: their codes stay in a processor's cache."""
@@ -61,31 +62,44 @@ def restore_whole(
     steps = _LinearSteps(model, Y, M, products)
     A = None
     refreshes = (0, *config.refreshes)
-    for step, lam in enumerate(model.thresholds_at(level)):
-        if window is not None and step in refreshes:
-            number = refreshes.index(step)
-            E = Y if A is None else model.estimate(A[None], mu, height, width)
-            window.refresh(model.features(E, number, mosaic=mask is not None)[0], model.blend(number))
-        A = _shrunk(model, steps(A), A, lam, window)
-        if advance is not None:
-            advance()
+    with workers(image.device) as each:
+        for step, lam in enumerate(model.thresholds_at(level)):
+            if window is not None and step in refreshes:
+                number = refreshes.index(step)
+                E = Y if A is None else model.estimate(A[None], mu, height, width)
+                features = model.features(E, number, mosaic=mask is not None)[0]
+                window.refresh(features, model.blend(number), each)
+            A = _shrunk(model, steps(A, each), A, lam, window, each)
+            if advance is not None:
+                advance()
     return average(A[None].to(Y.dtype) @ model.W.T + mu, height, width, config.patch)
 
 
-def _shrunk(model: SparseCoder, B: Tensor, A: Tensor | None, lam: Tensor, window: SlidingWindow | None) -> Tensor:
+def _shrunk(model: SparseCoder, B: Tensor, A: Tensor | None, lam: Tensor, window: SlidingWindow | None, each) -> Tensor:
     """Codes after the shrinkage of B (N, p), tile by tile; A are the codes of the step before."""
     after = torch.empty_like(B)
     if window is None:
-        for part in _parts(len(B)):
+
+        def shrink(part: slice) -> None:
             after[part] = pointwise.soft(B[part], lam)
-    elif model.config.penalty == "group":
-        for tile, G in window.sums(B.square()):
+
+        each(shrink, _parts(len(B)))
+        return after
+    if model.config.penalty == "group":
+        squares = B.square()
+
+        def shrink(tile: Tile) -> None:
             weight = torch.sqrt(tile.mass + WEIGHT_EPSILON).unsqueeze(-1)
-            after[tile.targets] = pointwise.shrink(B[tile.targets], G, lam, weight)
+            after[tile.targets] = pointwise.shrink(B[tile.targets], tile.sum(squares), lam, weight)
+
     else:
         gamma = model.penalty.gamma
-        for tile, H in window.sums(torch.zeros_like(B) if A is None else A):
-            after[tile.targets] = pointwise.csr(B[tile.targets], H, tile.mass, lam, gamma)
+        before = torch.zeros_like(B) if A is None else A
+
+        def shrink(tile: Tile) -> None:
+            after[tile.targets] = pointwise.csr(B[tile.targets], tile.sum(before), tile.mass, lam, gamma)
+
+    each(shrink, window.tiles)
     return after
 
 
@@ -103,8 +117,12 @@ class _LinearSteps:
             for part in _parts(Y.shape[1])
         ]
 
-    def __call__(self, A: Tensor | None) -> Tensor:
-        return torch.cat([step(A if A is None else A[None, part])[0][0] for part, step in self.parts])
+    def __call__(self, A: Tensor | None, each) -> Tensor:
+        def step(part) -> Tensor:
+            where, linear = part
+            return linear(A if A is None else A[None, where])[0][0]
+
+        return torch.cat(each(step, self.parts))
 
 
 def _parts(length: int) -> list[slice]:

@@ -170,3 +170,22 @@ def test_too_little_memory_says_how_much_is_needed():
     model = SparseCoder(ModelConfig())
     with pytest.raises(GroupSCError, match=r"1 MB are too little; .* allow at least \d+ MB"):
         restore(model, torch.zeros(1, 1, 500, 500), memory=1e6)
+
+
+def test_threads_change_nothing_but_the_time():
+    """Tiles are restored by one thread or several, with and without inference mode, and torch's setting comes back."""
+    model = perturbed_coder(penalty="group").float()
+    image = torch.rand(1, 1, 40, 45, generator=torch.Generator().manual_seed(0))
+    number = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        with torch.no_grad():
+            expected = restore_whole(model, image, products=torch.float32, tile=7)
+        torch.set_num_threads(3)
+        for mode in (torch.no_grad, torch.inference_mode):
+            with mode():
+                found = restore_whole(model, image, products=torch.float32, tile=7)
+            torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+            assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(number)

@@ -4,13 +4,12 @@ The grid of patches is cut into square tiles of targets; a tile's sources are th
 reach. Per tile, Σ is one small dense matrix, so that no matrix over all pairs of patches exists, and a weighted sum
 over similar patches is one matrix product. Sources that no target of a tile resembles are left out of its products.
 
-Symbols: F features (R, C, m), already weighted by κ; Sigma Σ of a tile (sources, targets); n side of the window. A
-source s reaches a target t when −⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n/2⌋ on both axes.
+Symbols: F features (R, C, m), already weighted by κ; Sigma Σᵀ of a tile (targets, sources), which products read along
+its rows; n side of the window. A source s reaches a target t when −⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n/2⌋ on both axes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +18,7 @@ from torch import Tensor
 TILE = 16
 """Side of a tile in patches: wide enough for efficient products, narrow enough to have few pairs outside the window."""
 
-NEGLIGIBLE = {torch.bfloat16: 1e-3, torch.float32: 1e-7, torch.float64: 0.0}
+NEGLIGIBLE = {torch.bfloat16: 5e-3, torch.float32: 1e-7, torch.float64: 0.0}
 """A source whose similarity to all targets of a tile is no larger is left out of the tile's products."""
 
 
@@ -28,7 +27,7 @@ class Tile:
     """A square of targets and what they see.
 
     `targets`, `reachable` and `sources` are numbers of patches in raster order: the tile's own, those in reach of its
-    windows, and those of them that are kept, the rows of `Sigma`. `inside` (reachable, targets) tells whose window
+    windows, and those of them that are kept, the columns of `Sigma`. `inside` (targets, reachable) tells whose window
     reaches whom; `mass` is Σ_s Σ[s, t] (targets,).
     """
 
@@ -38,6 +37,10 @@ class Tile:
     sources: Tensor | None = None
     Sigma: Tensor | None = None
     mass: Tensor | None = None
+
+    def sum(self, x: Tensor) -> Tensor:
+        """Σᵀ x over the tile's sources, (targets, p); `x` is (R·C, p) in the type of the products."""
+        return self.Sigma @ x[self.sources]
 
 
 class SlidingWindow:
@@ -69,30 +72,31 @@ class SlidingWindow:
                 key = inside_rows.numpy(force=True).tobytes(), inside_columns.numpy(force=True).tobytes()
                 if key not in masks:
                     inside = inside_rows[:, None, :, None] & inside_columns[None, :, None, :]
-                    masks[key] = inside.view(len(reachable), len(targets)).to(products)
+                    masks[key] = inside.view(len(reachable), len(targets)).T.to(products).contiguous()
                 self.tiles.append(Tile(targets, reachable, masks[key]))
 
-    def refresh(self, F: Tensor, nu: Tensor | None) -> None:
-        """Σ ← (1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)); with ν = None the exponential alone."""
+    def refresh(self, F: Tensor, nu: Tensor | None, each=map) -> None:
+        """Σ ← (1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)); with ν = None the exponential alone.
+
+        `each(function, tiles)` applies a function to all tiles (`groupsc.ops.workers`).
+        """
         F = F.flatten(0, -2)
         norms = F.square().sum(-1, keepdim=True)
         ones = torch.ones_like(norms)
-        left, right = torch.cat([2 * F, -norms, ones], 1), torch.cat([F, ones, -norms], 1).T
-        for tile in self.tiles:
-            nearness = left[tile.reachable] @ right[:, tile.targets]
+        left, right = torch.cat([2 * F, -norms, ones], 1), torch.cat([F, ones, -norms], 1)
+
+        def refresh(tile: Tile) -> None:
+            nearness = left[tile.targets] @ right[tile.reachable].T
             fresh = nearness.clamp_(max=0).exp_().to(self.products).mul_(tile.inside)
             if nu is not None:
                 blended = fresh.mul_(nu.to(fresh))
                 kept = torch.searchsorted(tile.reachable, tile.sources)
-                fresh = blended.index_add_(0, kept, (1 - nu).to(fresh) * tile.Sigma)
-            kept = (fresh.amax(1) > NEGLIGIBLE[self.products]).nonzero().squeeze(1)
-            tile.sources, tile.Sigma = tile.reachable[kept], fresh[kept]
-            tile.mass = tile.Sigma.sum(0, dtype=F.dtype)
+                fresh = blended.index_add_(1, kept, (1 - nu).to(fresh) * tile.Sigma)
+            kept = (fresh.amax(0) > NEGLIGIBLE[self.products]).nonzero().squeeze(1)
+            tile.sources, tile.Sigma = tile.reachable[kept], fresh[:, kept]
+            tile.mass = tile.Sigma.sum(1, dtype=F.dtype)
 
-    def sums(self, x: Tensor) -> Iterator[tuple[Tile, Tensor]]:
-        """For each tile, Σᵀ x over its sources, (targets, p); `x` is (R·C, p) in the type of the products."""
-        for tile in self.tiles:
-            yield tile, tile.Sigma.T @ x[tile.sources]
+        list(each(refresh, self.tiles))
 
 
 def _reach(start: int, stop: int, length: int, window: int, device) -> tuple[slice, slice, Tensor]:
