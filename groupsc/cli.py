@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock):
+for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain):
     app.command()(command)
 app.add_typer(photo_cli.weights_app, name="weights")
 
@@ -286,11 +286,12 @@ def summary(
 
 
 @app.command()
-def info(weights: Annotated[Path, Argument(metavar="WEIGHTS.safetensors")]) -> None:
-    """Show what a weights file holds and how it was made."""
+def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) -> None:
+    """Show what released weights, or those in a file, hold and how they were made."""
     from groupsc.checkpoint import load_weights
+    from groupsc.released import find_weights
 
-    model, card = load_weights(weights)
+    model, card = load_weights(find_weights(weights))
     print(json.dumps({**card, "parameters": model.number_of_parameters}, indent=2, ensure_ascii=False))
 
 

@@ -131,6 +131,13 @@ def load_images(dataset: str, root="data/raw", *, channels: int, images: int | N
     return {path.stem: read_image(path, channels=channels) for path in image_paths(dataset, root, images=images)}
 
 
+def data_digest(dataset: str) -> str | None:
+    """sha256 over the checksums of a data set's files; None for data outside the registry."""
+    found = registry()
+    checksums = found[found["dataset"] == dataset].sort_values("file")["sha256"]
+    return hashlib.sha256("\n".join(checksums).encode()).hexdigest() if len(checksums) else None
+
+
 @functools.cache
 def _registry() -> pd.DataFrame:
     columns = {"dataset": str, "file": str, "repo": str, "commit": str, "path": str, "bytes": int, "sha256": str}

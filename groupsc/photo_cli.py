@@ -110,6 +110,37 @@ def deblock(
     _each(paths, restore, options, overwrite=overwrite, as_json=as_json)
 
 
+def explain(
+    image: Annotated[Path, Argument(metavar="IMAGE")],
+    at: Annotated[str, Option(metavar="X,Y", help="Column and row of the pixel to explain.")],
+    output: Annotated[list[Path] | None, Option(help="A .png, .pdf or .svg file; may be given several times.")] = None,
+    sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
+    method: Method = "groupsc",
+    weights: Weights = None,
+) -> None:
+    """Show which patches the model looks at for a pixel, and which atoms it uses."""
+    import torch
+
+    from groupsc import library
+    from groupsc.explanation import draw_explanation
+    from groupsc.explanation import explain as explain_pixel
+    from groupsc.noise_level import estimate_noise
+    from groupsc.photographs import read_photograph
+    from groupsc.plotting import save
+
+    place = re.fullmatch(r"(\d+),(\d+)", at.strip())
+    if place is None:
+        raise GroupSCError(f"--at is {at!r}; write column and row like 120,80")
+    pixels = read_photograph(image).pixels
+    level = estimate_noise(pixels) if sigma == "auto" else _number(sigma, "--sigma")
+    chosen = weights or library.choose("gray" if len(pixels) == 1 else "color", method, max(level, 0.5))
+    coder = library.load(chosen, device="cpu").coder
+    found = explain_pixel(coder, torch.from_numpy(pixels), int(place[1]), int(place[2]), level=level)
+    print(json.dumps({"weights": chosen, "sigma": round(level, 2), **found.summary()}, indent=1))
+    if output:
+        save(draw_explanation(found), output)
+
+
 @weights_app.command("list")
 def list_weights(as_json: AsJson = False) -> None:
     """List the released weights."""
@@ -136,6 +167,28 @@ def verify_weights(names: Annotated[list[str] | None, Argument(help="All when le
     """Check that the weights at hand are the ones that were released."""
     found = [release.find() for release in _chosen(names)]
     print(f"{len(found)} files, all checksums agree")
+
+
+@weights_app.command("index")
+def index_weights(
+    rows: Annotated[list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Made by `groupsc evaluate`.")] = None,
+    output: Annotated[Path, Option(help="Markdown file to write.")] = Path("data/weights/README.md"),
+) -> None:
+    """Write how each released model was made and how far it is from the paper."""
+    from groupsc.atomic import replacing
+    from groupsc.cards import index
+    from groupsc.checkpoint import load_weights
+    from groupsc.evaluation import read_rows
+    from groupsc.released import releases
+    from groupsc.tables import read_published
+
+    models = {}
+    for name, release in releases().items():
+        model, card = load_weights(release.find())
+        models[name] = card, model.number_of_parameters
+    text = index(models, read_rows(rows or []), read_published())
+    with replacing(output) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _chosen(names):

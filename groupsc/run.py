@@ -14,6 +14,7 @@ from torch import Tensor
 
 from groupsc.checkpoint import load_state, save_state
 from groupsc.config import Experiment
+from groupsc.data import data_digest
 from groupsc.device import device_name, fast_products
 from groupsc.errors import GroupSCError
 from groupsc.gradients import LossGradient, micro_batches
@@ -128,6 +129,7 @@ class Run:
             "variant": e.variant,
             "level": e.level,
             "training": dataclasses.asdict(e.training),
+            "data_digest": data_digest(e.training.dataset),
             "seed": e.training.seed,
             "steps": self.step,
             "minutes": round(self.minutes, 2),

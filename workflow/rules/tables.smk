@@ -41,6 +41,23 @@ rule metrics:
         "python -m groupsc metrics {input.rows} --output {output.means} &> {log}"
 
 
+# A page about the released weights: how each was made, and how far it is from the paper.
+rule index:
+    input:
+        rows=rows(),
+        pointers=list(RELEASED.values()),
+    output:
+        page=config["index"] or f"{OUT}/weights.md",
+    log:
+        f"{OUT}/logs/index.log",
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("cards"),
+    shell:
+        "python -m groupsc weights index {input.rows} --output {output.page} &> {log}"
+
+
 # What a run ends with: where everything is, and how many images stand behind each number.
 rule summary:
     input:

@@ -1,0 +1,78 @@
+"""The index of released weights: how each model was made, and how far it is from the paper."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from groupsc.averages import average, share
+from groupsc.config import method_name
+from groupsc.data import data_digest
+
+INTRODUCTION = """# Released weights
+
+One `<task>-<method>-<level>.safetensors` per model, tracked by DVC: `dvc pull` brings the files from `data/store`, a
+remote inside this repository that needs no account, and `groupsc weights verify` checks them. Each file carries its
+whole card, which `groupsc info NAME` shows. `groupsc weights index` makes this page; `CONTRIBUTING.md` says how to
+release a model.
+
+"Validation" is the mean PSNR over the central blocks of BSDval32, by which models were chosen; "test" the mean PSNR of
+whole images, in parentheses what the paper prints and how many images stand behind the number where it is not all.
+Mosaics are compared by the mean of the per-channel PSNRs, as the paper's code measured them.
+"""
+
+HEAD = "| weights | parameters | trained for | crops | on | seed | data | validation | test |\n" + "| --- " * 9 + "|\n"
+
+
+def index(models: dict[str, tuple[dict, int]], rows: pd.DataFrame, published: pd.DataFrame) -> str:
+    """The page as markdown.
+
+    Parameters
+    ----------
+    models : dict
+        Card and number of parameters of every released model, by name.
+    rows : pandas.DataFrame
+        What was measured, as of `groupsc.evaluation.read_rows`.
+    published : pandas.DataFrame
+        The paper's figures, as of `groupsc.tables.read_published`.
+    """
+    runs, lines = average(rows), []
+    for name, (card, parameters) in models.items():
+        training = card["training"]
+        start = f", from {training['start']}" if training.get("start") else ""
+        lines.append(
+            f"| `{name}` | {parameters:,} | {card['steps']:,} steps, {card['minutes']:.0f} min{start} "
+            f"| {training['batch']} of {training['crop']}×{training['crop']} | {card['device'].partition(',')[0]} "
+            f"| {training['seed']} | {_data(card)} | {card['validation_psnr']:.2f} "
+            f"| {'; '.join(_tests(card, runs, published)) or 'not run'} |\n"
+        )
+    return INTRODUCTION + "\n" + HEAD + "".join(lines)
+
+
+def _data(card: dict) -> str:
+    dataset = card["training"]["dataset"]
+    digest = card.get("data_digest") or data_digest(dataset)
+    return f"{dataset} ({digest[:8]})" if digest else dataset
+
+
+def _tests(card: dict, runs: pd.DataFrame, published: pd.DataFrame) -> list[str]:
+    """One entry per test set and level that the model was measured at."""
+    if runs.empty:
+        return []
+    method = method_name(card["method"], card.get("variant"))
+    ours = runs[(runs["task"] == card["task"]) & (runs["method"] == method) & (runs["mode"] == "whole")]
+    if card["level"] is not None:
+        ours = ours[ours["level"] == card["level"]]
+    quoted = published[
+        (published["task"] == card["task"]) & (published["method"] == method) & (published["metric"] == "psnr")
+    ]
+    quoted = quoted[quoted["variant"] == ""].drop_duplicates(["dataset", "level"])
+    entries = []
+    for run in ours.itertuples(index=False):
+        value = run.psnr_channels if card["task"] == "mosaic" else run.psnr
+        level = quoted["level"].isna() if run.level is None else quoted["level"] == run.level
+        paper = quoted[level & (quoted["dataset"] == run.dataset)]["value"]
+        remarks = [f"paper {paper.iloc[0]:.2f}"] if len(paper) else []
+        remarks += [share(run)] if run.images != run.images_of else []
+        where = run.dataset + (f" at {run.level:g}" if card["level"] is None and run.level is not None else "")
+        entries.append(f"{where} {value:.2f}" + (f" ({', '.join(remarks)})" if remarks else ""))
+    return entries
