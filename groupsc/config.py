@@ -242,6 +242,8 @@ def _with_plain_start(experiment: Experiment, found: dict) -> Experiment:
     if experiment.variant is None or start not in METHODS or experiment.start in found:
         return experiment
     plain = experiment_name(experiment.task, start, experiment.level)
+    if plain not in found:
+        return experiment
     return dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, start=plain))
 
 

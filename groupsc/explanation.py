@@ -128,7 +128,8 @@ def draw_explanation(explanation: Explanation, *, shown: int = 10) -> Figure:
             axis.imshow(_picture(0.5 + 0.5 * tile / tile.abs().max()), cmap="gray", vmin=0, vmax=1)
             axis.set_title(f"{float(found.codes[atom]):+.2f}")
             axis.set_axis_off()
-        below.supxlabel(f"the {shown} largest of {int((found.codes != 0).sum())} codes in use, and their atoms", fontsize=9)
+        in_use = int((found.codes != 0).sum())
+        below.supxlabel(f"the {shown} largest of {in_use} codes in use, and their atoms", fontsize=9)
     return figure
 
 

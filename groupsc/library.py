@@ -48,7 +48,7 @@ def load(weights, *, device="auto") -> Restorer:
 
 
 def denoise(
-    image, sigma=None, *, method="groupsc", weights=None, channel_axis=None, device="auto", mode="whole", stride=None,
+    image, sigma=None, *, method="best", weights=None, channel_axis=None, device="auto", mode="whole", stride=None,
     memory=None, progress=False,
 ):  # fmt: skip
     """Remove white Gaussian noise.
@@ -59,7 +59,8 @@ def denoise(
         Floats in [0, 1], or integers over the range of their type.
     sigma : float, optional
         Standard deviation of the noise in gray levels of 255; estimated from the image when left out.
-    method : {"groupsc", "csr", "sc"}
+    method : {"best", "groupsc", "csr", "sc"}
+        "best" takes the first of the others that is released for the task.
     weights : str or path, optional
         A release or a file, instead of the one that fits method and level.
     channel_axis : int, optional
@@ -96,7 +97,7 @@ def denoise(
 
 
 def demosaick(
-    mosaic, pattern="RGGB", *, method="groupsc", weights=None, device="auto", mode="whole", stride=None, memory=None,
+    mosaic, pattern="RGGB", *, method="best", weights=None, device="auto", mode="whole", stride=None, memory=None,
     progress=False,
 ):  # fmt: skip
     """Reconstruct colours from the mosaic of a Bayer sensor.
@@ -124,7 +125,7 @@ def demosaick(
 
 
 def deblock(
-    image, quality=None, *, method="groupsc", weights=None, channel_axis=None, device="auto", mode="whole",
+    image, quality=None, *, method="best", weights=None, channel_axis=None, device="auto", mode="whole",
     stride=None, memory=None, progress=False,
 ):  # fmt: skip
     """Remove the artefacts of JPEG compression.
@@ -158,7 +159,8 @@ def deblock(
 def choose(task: str, method: str, level: float | None, known=None) -> str:
     """Name of the model for a task, method and level: trained there, or blind, or the nearest.
 
-    `known` are the names to choose among; those of all releases when left out.
+    `known` are the names to choose among; those of all releases when left out. The method "best" takes GroupSC where it
+    is released, else CSR, else SC.
 
     Raises
     ------
@@ -166,21 +168,23 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
         When no model of the method is released for the task.
     """
     known = releases() if known is None else known
-    if method not in METHODS:
-        raise GroupSCError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-    if level is None or experiment_name(task, method, level) in known:
-        names = [experiment_name(task, method, level)]
-    else:
-        start = f"{task}-{method}-{LEVEL_NAMES[task]}"
-        trained = {name: float(name.removeprefix(start)) for name in known if name.startswith(start)}
-        names = [f"{task}-{method}-blind", *sorted(trained, key=lambda name: abs(math.log(trained[name] / level)))]
-    found = next((name for name in names if name in known), None)
-    if found is None:
-        there = sorted(name for name in known if name.startswith(f"{task}-"))
-        raise GroupSCError(
-            f"no {method} model is released for {task} images; choose among {', '.join(there) or 'other tasks'}"
-        )
-    return found
+    if method not in ("best", *METHODS):
+        raise GroupSCError(f"there is no method {method!r}; choose one of best, {', '.join(METHODS)}")
+    for candidate in reversed(METHODS) if method == "best" else [method]:
+        if level is None or experiment_name(task, candidate, level) in known:
+            names = [experiment_name(task, candidate, level)]
+        else:
+            start = f"{task}-{candidate}-{LEVEL_NAMES[task]}"
+            trained = {name: float(name.removeprefix(start)) for name in known if name.startswith(start)}
+            nearest = sorted(trained, key=lambda name, trained=trained: abs(math.log(trained[name] / level)))
+            names = [f"{task}-{candidate}-blind", *nearest]
+        found = next((name for name in names if name in known), None)
+        if found is not None:
+            return found
+    there = sorted(name for name in known if name.startswith(f"{task}-"))
+    raise GroupSCError(
+        f"no {method} model is released for {task} images; choose among {', '.join(there) or 'other tasks'}"
+    )
 
 
 @functools.lru_cache(maxsize=4)

@@ -15,7 +15,7 @@ from typer import Argument, Option
 from groupsc.errors import GroupSCError
 
 Paths = Annotated[list[Path], Argument(metavar="IN... OUT", help="Images, folders or globs, and a file or a folder.")]
-Method = Annotated[str, Option(help="groupsc, csr or sc.")]
+Method = Annotated[str, Option(help="groupsc, csr, sc, or the best of them.")]
 Weights = Annotated[str | None, Option(help="A release's name or a file, instead of the one that fits.")]
 Device = Annotated[str, Option(help="auto, cpu or cuda.")]
 Mode = Annotated[str, Option(help="whole image, or block as in the paper.")]
@@ -32,7 +32,7 @@ weights_app = typer.Typer(help="The released weights: list, pull, verify.", no_a
 def denoise(
     paths: Paths,
     sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
-    method: Method = "groupsc",
+    method: Method = "best",
     weights: Weights = None,
     device: Device = "auto",
     mode: Mode = "whole",
@@ -60,7 +60,7 @@ def denoise(
 def demosaick(
     paths: Paths,
     pattern: Annotated[str, Option(help="RGGB, BGGR, GRBG or GBRG.")] = "RGGB",
-    method: Method = "groupsc",
+    method: Method = "best",
     weights: Weights = None,
     device: Device = "auto",
     mode: Mode = "whole",
@@ -85,7 +85,7 @@ def demosaick(
 def deblock(
     paths: Paths,
     quality: Annotated[str, Option(help="JPEG quality factor, or auto to read it from the file's tables.")] = "auto",
-    method: Method = "groupsc",
+    method: Method = "best",
     weights: Weights = None,
     device: Device = "auto",
     mode: Mode = "whole",
@@ -115,7 +115,7 @@ def explain(
     at: Annotated[str, Option(metavar="X,Y", help="Column and row of the pixel to explain.")],
     output: Annotated[list[Path] | None, Option(help="A .png, .pdf or .svg file; may be given several times.")] = None,
     sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
-    method: Method = "groupsc",
+    method: Method = "best",
     weights: Weights = None,
 ) -> None:
     """Show which patches the model looks at for a pixel, and which atoms it uses."""

@@ -118,7 +118,7 @@ def test_deblocking_leaves_the_chroma_alone(weights):
         (lambda w, x: groupsc.denoise(x[:0], 25), "give numbers"),
         (lambda w, x: groupsc.denoise(x[:2, :2], 25, weights=w["gray"]), "smaller than a 3×3 patch"),
         (lambda w, x: groupsc.denoise(x[:1, :1]), "give the level"),
-        (lambda w, x: groupsc.denoise(x, 25, method="magic"), "sc, csr, groupsc"),
+        (lambda w, x: groupsc.denoise(x, 25, method="magic"), "best, sc, csr, groupsc"),
         (lambda w, x: groupsc.denoise(x, 25, weights="gray-magic"), "released are"),
         (lambda w, x: groupsc.denoise(x, 25, weights=w["color"]), "choose other weights"),
         (lambda w, x: groupsc.denoise(x, 25, weights="absent.safetensors"), "does not exist"),
@@ -141,6 +141,8 @@ def test_the_model_is_trained_for_the_level_or_blind_or_the_nearest():
     assert choose("gray", "sc", 28, [*known, "gray-sc-blind"]) == "gray-sc-blind"
     assert choose("gray", "sc", 50, [*known, "gray-sc-blind"]) == "gray-sc-sigma50"
     assert choose("jpeg", "sc", 30, known) == "jpeg-sc-quality40"
+    assert choose("gray", "best", 15, known) == "gray-groupsc-sigma25"
+    assert choose("jpeg", "best", 15, known) == "jpeg-sc-quality10"
     with pytest.raises(GroupSCError, match="gray-groupsc-sigma25"):
         choose("gray", "csr", 25, known)
     with pytest.raises(GroupSCError, match="other tasks"):

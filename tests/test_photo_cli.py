@@ -175,3 +175,42 @@ def test_weights_are_listed_and_verified(tmp_path):
     assert listed.returncode == 0, listed.stderr
     assert "gray-groupsc-sigma25" in listed.stdout
     assert "checksums agree" in run("weights", "verify", cwd=tmp_path).stdout
+
+
+@pytest.mark.slow
+def test_the_readme_s_commands_for_photographs_work(desk):
+    """Every line of the first block but the installation, with the files that it names."""
+    text = (ROOT / "README.md").read_text().partition("## A noisy photo in hand")[2]
+    lines = [
+        line.partition("  #")[0].split() for line in text.partition("```bash\n")[2].partition("```")[0].splitlines()
+    ]
+    commands = [line for line in lines if line and line[0] == "groupsc"]
+    assert len(commands) == 4
+    photo = skimage.data.camera()[60:180, 100:230]
+    for name in ("photo.png", "raw.tif"):
+        Image.fromarray(photo).save(desk / name)
+    Image.fromarray(photo).save(desk / "old.jpg", quality=20)
+    for command in commands:
+        method = [] if command[1] == "explain" else ["--method", "sc"]
+        result = run(*command[1:], *method, cwd=desk)
+        assert result.returncode == 0, result.stderr
+    assert np.asarray(Image.open(desk / "colors.tif")).shape == (120, 130, 3)
+    assert (desk / "why.png").exists()
+
+
+@pytest.mark.slow
+def test_the_readme_s_python_works(desk):
+    text = (ROOT / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    rng = np.random.default_rng(0)
+    camera, astronaut = skimage.data.camera()[60:120, 100:170], skimage.data.astronaut()[60:120, 100:170]
+    for line in text.splitlines():
+        line = line.partition("  #")[0]
+        names = {
+            "groupsc": groupsc,
+            "noisy": camera / 255 + 0.1 * rng.standard_normal(camera.shape),
+            "mosaic": camera,
+            "decoded": astronaut,
+        }
+        if "channel_axis" in line:
+            names["noisy"] = astronaut / 255 + 0.1 * rng.standard_normal(astronaut.shape)
+        exec(line, names)

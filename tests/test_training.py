@@ -16,12 +16,12 @@ import pytest
 import torch
 
 from groupsc.batches import Batches
-from groupsc.checkpoint import load_weights, parameters_digest, previous_state
+from groupsc.checkpoint import load_weights, parameters_digest, previous_state, write_tensors
 from groupsc.config import Experiment, ModelConfig, TrainingConfig, write_experiment
 from groupsc.data import load_images
 from groupsc.degradations import bayer_mask
 from groupsc.errors import GroupSCError
-from groupsc.training import learning_rate, train
+from groupsc.training import first_model, learning_rate, train
 
 TINY = ModelConfig(patch=5, atoms=16, steps=4, window=8, refresh=2)
 
@@ -273,3 +273,17 @@ def test_two_processes_follow_the_loss_curve_of_one(tmp_path):
     for one, two in zip(read_log(tmp_path / "one"), read_log(tmp_path / "two"), strict=True):
         assert float(two["loss"] or 0) == pytest.approx(float(one["loss"] or 0), rel=1e-4)
         assert float(two["validation_psnr"]) == pytest.approx(float(one["validation_psnr"]), abs=1e-3)
+
+
+def test_mosaic_models_can_give_the_brightness_back_that_their_mean_lacks(tmp_path):
+    """The subtracted mean counts the zeros of a mosaic: a flat gray image needs a constant atom."""
+    config = ModelConfig(channels=3, patch=5, atoms=16, steps=24, penalty="l1")
+    experiment = dataclasses.replace(tiny_experiment(), task="mosaic", method="sc", level=None, model=config)
+    D = torch.randn(75, 16, generator=torch.Generator().manual_seed(0))
+    D = D - D.mean(0)
+    write_tensors(tmp_path / "D.safetensors", {"D": D / torch.linalg.matrix_norm(D, 2)}, {})
+    model = first_model(experiment, tmp_path / "D.safetensors")
+    mask = bayer_mask(20, 20)
+    with torch.no_grad():
+        restored = model(0.5 * mask[None], mask[None])
+    assert (restored - 0.5).abs().max() < 0.02
