@@ -1,0 +1,40 @@
+"""What it costs when the mosaic begins at another phase than the one that a model was trained at.
+
+    python benchmarks/bayer_phases.py ANY.safetensors ONE.safetensors --dataset Kodak24 --images 5
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from groupsc import demosaick
+from groupsc.data import load_images
+from groupsc.degradations import BAYER_PATTERNS, bayer_mask
+from groupsc.metrics import psnr_channels
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weights", nargs="+")
+    parser.add_argument("--dataset", default="Kodak24")
+    parser.add_argument("--images", type=int, default=5)
+    parser.add_argument("--raw", default="data/raw")
+    arguments = parser.parse_args()
+    images = load_images(arguments.dataset, arguments.raw, channels=3, images=arguments.images)
+    print(f"mean per-channel PSNR in dB over {len(images)} images of {arguments.dataset}")
+    for weights in arguments.weights:
+        figures = {}
+        for pattern in BAYER_PATTERNS:
+            restored = [
+                demosaick((x * bayer_mask(*x.shape[1:], pattern).numpy()).sum(0), pattern, weights=weights)
+                for x in images.values()
+            ]
+            pairs = zip(restored, images.values(), strict=True)
+            figures[pattern] = np.mean([psnr_channels(y.transpose(2, 0, 1), x) for y, x in pairs])
+        print(weights, "  ".join(f"{pattern} {value:.2f}" for pattern, value in figures.items()))
+
+
+if __name__ == "__main__":
+    main()
