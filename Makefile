@@ -38,6 +38,7 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	python benchmarks/training.py
+	python benchmarks/inference.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@[ -x $(BIN)/pip ] || for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \

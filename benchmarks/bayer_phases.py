@@ -1,6 +1,6 @@
 """What it costs when the mosaic begins at another phase than the one that a model was trained at.
 
-    python benchmarks/bayer_phases.py ANY.safetensors ONE.safetensors --dataset Kodak24 --images 5
+python benchmarks/bayer_phases.py ANY.safetensors ONE.safetensors --dataset Kodak24 --images 5
 """
 
 from __future__ import annotations

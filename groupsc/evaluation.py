@@ -22,7 +22,7 @@ from groupsc.atomic import replacing
 from groupsc.checkpoint import file_digest, load_weights
 from groupsc.config import LEVEL_NAMES, TASKS, experiment_name, method_name
 from groupsc.degradations import degrade, noise_generator
-from groupsc.device import device_name, pick_device
+from groupsc.device import PeakMemory, device_name, pick_device
 from groupsc.errors import GroupSCError
 from groupsc.images import read_image, write_image
 from groupsc.noise_level import estimate_noise
@@ -253,7 +253,7 @@ class Evaluation:
             if on_gpu and new_size:
                 restore(self.model, image, mask, level=self.level, mode=self.mode, stride=self.stride)
                 torch.cuda.synchronize(self.where)
-            memory = _Memory(self.where)
+            memory = PeakMemory(self.where)
             start = time.perf_counter()
             level = estimate_noise(degraded[0].numpy()) if self.blind and self.noise == "estimated" else self.level
             restored = restore(self.model, image, mask, level=level, mode=self.mode, stride=self.stride)
@@ -261,29 +261,6 @@ class Evaluation:
                 torch.cuda.synchronize(self.where)
             seconds = time.perf_counter() - start
         return restored.cpu().float(), {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
-
-
-class _Memory:
-    """Peak memory from its making on: what torch allocated on a GPU, the whole process on Linux processors."""
-
-    def __init__(self, where: torch.device):
-        self.where, self.known = where, True
-        if where.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(where)
-            return
-        try:
-            Path("/proc/self/clear_refs").write_text("5")
-        except OSError:
-            self.known = False
-
-    def peak(self) -> float:
-        """Mebibytes; NaN where the system does not tell."""
-        if self.where.type == "cuda":
-            return round(torch.cuda.max_memory_allocated(self.where) / 2**20, 1)
-        if not self.known:
-            return float("nan")
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024, 1)
 
 
 def _figures(restored: np.ndarray, clean: np.ndarray) -> dict:

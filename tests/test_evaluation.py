@@ -100,12 +100,6 @@ def test_jpeg_is_measured_once(dataset):
     assert (quiet("input", dataset, task="jpeg", level=40)["psnr"] > rows["psnr"]).all()
 
 
-def test_a_blind_model_takes_any_level(dataset, tmp_path):
-    path = make_weights(tmp_path / "blind.safetensors", level=None)
-    rows = quiet(path, dataset, images=1, level=15)
-    assert rows.iloc[0][["experiment", "method", "level"]].tolist() == ["gray-sc-blind-sigma15", "sc-blind", 15.0]
-
-
 def test_an_interrupted_evaluation_goes_on(dataset, weights, tmp_path, monkeypatch):
     whole = evaluate_to_csv(tmp_path / "whole.csv", weights, dataset, device="cpu", progress=False)
     restored = []

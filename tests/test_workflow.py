@@ -98,6 +98,7 @@ def test_chain_ends_in_tables_figures_and_a_summary(finished):
     text = (results / "summary.txt").read_text()
     assert "results/ci/tables/table4.md" in text
     assert len(re.findall(r"gray-(sc|groupsc)-sigma25 +Bundled .*2 (of \d+ )?images", text)) == 2
+    assert re.search(r"gray-sc-blind-sigma15 +Bundled .*2 (of \d+ )?images", text)
 
 
 def test_second_run_does_nothing(finished):
@@ -182,9 +183,17 @@ def test_wrong_key_ends_in_a_sentence_with_the_cure(key, value, words, finished,
 
 def test_paper_plans_every_model_and_a_level_is_one_number(finished, tmp_path):
     grid = yaml.safe_load((finished / "config/paper.yaml").read_text())["tasks"]
-    expected = sum(len(task["methods"]) * len(task.get("levels", [None])) for task in grid.values())
+    parts = [part for task in grid.values() for part in (task, *task.get("variants", {}).values())]
+    blind = sum(len(task.get("blind", {}).get("methods", [])) for task in grid.values())
+    expected = sum(len(part["methods"]) * len(part.get("levels", [None])) for part in parts) + blind
+    assert expected > 80
+    plan = snakemake("--dry-run", cwd=finished, config="config/paper.yaml")
+    assert "warning" not in (plan.stdout + plan.stderr).lower()
     jobs = planned(cwd=finished, config="config/paper.yaml")
     assert len(jobs["train"]) == expected
+    assert {f"table_table{number}" for number in (2, 3, 4, 5, 6, 8, 9, 10, 11)} <= set(jobs)
+    assert "name=color-groupsc-blind-sigma15, dataset=CBSD68" in jobs["evaluate"]
+    assert "name=gray-groupsc-refresh12-sigma15, dataset=Set12" not in jobs["evaluate"]
     config = shutil.copy(finished / "config/paper.yaml", tmp_path / "more.yaml")
     change(config, tasks__gray__levels=[*grid["gray"]["levels"], 75])
     assert len(planned(cwd=finished, config=config)["train"]) == expected + len(grid["gray"]["methods"])
@@ -199,7 +208,7 @@ def test_subset_fetches_only_what_it_uses(finished):
 
 def test_quick_neither_trains_nor_downloads(finished):
     jobs = planned(cwd=finished, config="config/quick.yaml")
-    assert {"table_table4", "figure_figure4", "summary"} <= set(jobs)
+    assert {"table_table2", "table_table6", "figure_figure4", "summary"} <= set(jobs)
     assert not {"train", "dictionary"} & set(jobs)
     assert jobs.get("fetch", set()) <= {"dataset=Bundled"}
 

@@ -1,0 +1,99 @@
+"""Seconds, memory and PSNR of one restored image: plain and fast blocks, and the whole image at once.
+
+    python benchmarks/inference.py [--weights gray-groupsc-sigma25] [--output results/bench/inference.json]
+
+One image, one noise, one number of threads, one process, one mode after the other. Plain is the coder as it reads, in
+float32, on the paper's overlapping blocks; its time at stride 12 is that of stride 48 times the ratio of the numbers of
+blocks, unless --patient.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import torch
+
+from groupsc import load
+from groupsc.data import image_paths
+from groupsc.degradations import degrade, noise_generator
+from groupsc.device import PeakMemory, device_name, pick_device
+from groupsc.images import read_image
+from groupsc.metrics import psnr
+from groupsc.restore import BLOCKS_TOGETHER, blockwise, restore
+from groupsc.version import code_version
+
+
+def blocks(length: int, side: int, stride: int) -> int:
+    """Blocks along an axis, as `groupsc.restore.blockwise` pads it."""
+    padded = length + 2 * (side - 1)
+    padded += stride - (padded - side) % stride
+    return (padded - side) // stride + 1
+
+
+def plain_blocks(model, image, stride: int):
+    """The paper's block mode by the plain coder in float32."""
+    patch = model.config.patch
+    side = model.config.window + patch - 1
+    together = BLOCKS_TOGETHER[image.device.type]
+    return blockwise(
+        lambda x, _: model(x), image, None, side=side, stride=stride, patch=patch, together=together, progress=True
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", default="gray-groupsc-sigma25")
+    parser.add_argument("--dataset", default="BSD68")
+    parser.add_argument("--raw", default="data/raw")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--patient", action="store_true", help="run the plain blocks at stride 12 too")
+    parser.add_argument("--output", type=Path, default=Path("results/bench/inference.json"))
+    options = parser.parse_args()
+    device = pick_device(options.device)
+    restorer = load(options.weights, device=options.device)
+    model, card = restorer.coder, restorer.card
+    path = image_paths(options.dataset, options.raw, images=1)[0]
+    clean = torch.from_numpy(read_image(path, channels=model.config.channels))[None]
+    noisy, _ = degrade(clean, card["task"], card["level"], noise_generator(options.dataset, path.stem, card["level"]))
+    noisy = noisy.to(device)
+    print(f"{path.stem}, {clean.shape[-1]}×{clean.shape[-2]}, {card['name']}, {device_name(device)}")
+    print(f"{'mode':28} {'seconds':>9} {'MB':>7} {'PSNR':>8}")
+    rows = []
+
+    def measure(name: str, function) -> float:
+        memory, began = PeakMemory(device), time.perf_counter()
+        with torch.inference_mode():
+            restored = function()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - began
+        figure = psnr(restored[0].float().cpu().numpy(), clean[0].numpy())
+        rows.append({"mode": name, "seconds": seconds, "peak_memory_mb": memory.peak(), "psnr": figure})
+        print(f"{name:28} {seconds:9.2f} {rows[-1]['peak_memory_mb']:7.0f} {figure:8.4f}", flush=True)
+        return seconds
+
+    whole = measure("whole image", lambda: restore(model, noisy))
+    measure("fast blocks, stride 48", lambda: restore(model, noisy, mode="block", stride=48))
+    measure("fast blocks, stride 12", lambda: restore(model, noisy, mode="block", stride=12))
+    at48 = measure("plain float32, stride 48", lambda: plain_blocks(model, noisy, 48))
+    if options.patient:
+        at12 = measure("plain float32, stride 12", lambda: plain_blocks(model, noisy, 12))
+    else:
+        side = model.config.window + model.config.patch - 1
+        number = {s: blocks(noisy.shape[-2], side, s) * blocks(noisy.shape[-1], side, s) for s in (48, 12)}
+        at12 = at48 * number[12] / number[48]
+        print(f"{'plain float32, stride 12':28} {at12:9.2f}   estimated from {number[12]} blocks")
+    print(
+        f"whole image against plain blocks: {at48 / whole:.1f} times faster than stride 48, {at12 / whole:.0f} than 12"
+    )
+    report = {"device": device_name(device), "torch": torch.__version__, "code_version": code_version(), "rows": rows}
+    report |= {"plain_stride_12_seconds": at12, "plain_stride_12_estimated": not options.patient}
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
