@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain):
+for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, photo_cli.methods):
     app.command()(command)
 app.add_typer(photo_cli.weights_app, name="weights")
 
