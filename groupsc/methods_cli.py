@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
-from groupsc.config import METHODS, TASKS
+from groupsc.config import METHODS, PENALTIES, TASK_MODELS, TASKS, ModelConfig
 from groupsc.errors import GroupSCError
 
-OWN = "B. Lecouat, J. Ponce, J. Mairal. Fully trainable and interpretable non-local sparse models for image restoration. \
-ECCV 2020. https://doi.org/10.1007/978-3-030-58542-6_15"
+REFERENCE = (
+    "B. Lecouat, J. Ponce, J. Mairal. Fully trainable and interpretable non-local sparse models for image restoration. "
+    "2020. https://inria.hal.science/hal-02414291"
+)
 
 
 def methods(
@@ -26,18 +29,27 @@ def methods(
         raise GroupSCError(f"there is no task {task!r}; choose one of {', '.join(TASKS)}")
     if level is not None and task in (None, "mosaic"):
         raise GroupSCError("a level belongs to a task; give --task gray, color or jpeg, or leave out --level")
-    found = [entry for entry in (*_own(level), *_baselines(level, raw)) if task in (None, entry["task"])]
+    found = [entry for entry in (*_own(), *_baselines(level, raw)) if task in (None, entry["task"])]
     if as_json:
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return
     for entry in found:
-        parameters = "" if entry["parameters"] is None else f"{entry['parameters']:,}"
-        print(f"{entry['method']:12} {entry['task']:7} {parameters:>9}  {entry['skip'] or entry['reference']}")
+        status = f"can't run: {entry['skip']}" if entry["skip"] else entry["reference"]
+        print(f"{entry['method']:12} {entry['task']:7} {entry['parameters']:>9,}  {status}")
 
 
-def _own(level: float | None) -> list[dict]:
-    """One entry a method and task; the parameters are those of the released model, None where there is none."""
-    return [_entry(method, task, None, OWN, None) for method in METHODS for task in TASKS]
+def _own() -> list[dict]:
+    """One entry a method and task; at levels without a model of their own, the command takes the nearest model."""
+    from groupsc.models.coder import SparseCoder
+    from groupsc.released import releases
+
+    found = []
+    for method, task in itertools.product(METHODS, TASKS):
+        model = SparseCoder(ModelConfig(**TASK_MODELS[task], penalty=PENALTIES[method]))
+        released = any(f"{name}-".startswith(f"{task}-{method}-") for name in releases())
+        skip = None if released else "no model is released; train one with `groupsc train`"
+        found.append(_entry(method, task, model.number_of_parameters, REFERENCE, skip))
+    return found
 
 
 def _baselines(level: float | None, raw: Path) -> list[dict]:
@@ -50,5 +62,5 @@ def _baselines(level: float | None, raw: Path) -> list[dict]:
     ]
 
 
-def _entry(method: str, task: str, parameters: int | None, reference: str, skip: str | None) -> dict:
+def _entry(method: str, task: str, parameters: int, reference: str, skip: str | None) -> dict:
     return {"method": method, "task": task, "parameters": parameters, "reference": reference, "skip": skip}

@@ -11,7 +11,8 @@ from groupsc.baselines.filters import BayesShrink, NonLocalMeans, TotalVariation
 from groupsc.errors import GroupSCError
 
 METHODS = (
-    DnCNN, ColorDnCNN, DnCNN3, FFDNet, BM3D, ColorBM3D, NonLocalMeans, BayesShrink, TotalVariation, Bilinear, Malvar, Menon,
+    DnCNN, ColorDnCNN, DnCNN3, FFDNet, BM3D, ColorBM3D, NonLocalMeans, BayesShrink, TotalVariation,
+    Bilinear, Malvar, Menon,
 )  # fmt: skip
 
 

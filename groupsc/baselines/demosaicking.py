@@ -42,7 +42,7 @@ class Menon(Bilinear):
 
     name = "menon"
     reference = (
-        "D. Menon, S. Andriani, G. Calvagno. Demosaicing with directional filtering and a posteriori decision. IEEE TIP "
-        "16(1), 2007. https://doi.org/10.1109/TIP.2006.884928"
+        "D. Menon, S. Andriani, G. Calvagno. Demosaicing with directional filtering and a posteriori decision. IEEE "
+        "TIP 16(1), 2007. https://doi.org/10.1109/TIP.2006.884928"
     )
     function = "demosaicing_CFA_Bayer_Menon2007"

@@ -22,7 +22,8 @@ class NonLocalMeans(Baseline):
 
         sigma = level / 255
         sizes = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
-        restored = denoise_nl_means(degraded, h=0.6 * sigma, sigma=sigma, channel_axis=0, **sizes)
+        image, axis = (degraded[0], None) if task == "gray" else (degraded, 0)
+        restored = denoise_nl_means(image, h=0.6 * sigma, sigma=sigma, channel_axis=axis, **sizes)
         return np.float32(restored).reshape(degraded.shape)
 
 
