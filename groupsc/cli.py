@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from groupsc import photo_cli
+from groupsc import methods_cli, photo_cli
 from groupsc.errors import GroupSCError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, photo_cli.methods):
+for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, methods_cli.methods):
     app.command()(command)
 app.add_typer(photo_cli.weights_app, name="weights")
 
@@ -171,7 +171,11 @@ def _train_queue(queue: Path, *, minutes: float | None, **options) -> None:
 @app.command()
 def evaluate(
     weights: Annotated[
-        str, Argument(metavar="WEIGHTS.safetensors|input", help="`input` measures the degraded images.")
+        str,
+        Argument(
+            metavar="WEIGHTS.safetensors|METHOD|input",
+            help="A file, a baseline of `groupsc methods`, or `input` for the degraded images.",
+        ),
     ],
     dataset: Annotated[str, Option(help="Data set to restore.")],
     output: Annotated[Path, Option(help="CSV file for one row an image and repetition.")],

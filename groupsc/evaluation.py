@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from groupsc import data, metrics
+from groupsc import baselines, data, metrics
 from groupsc.atomic import replacing
 from groupsc.checkpoint import file_digest, load_weights
 from groupsc.config import LEVEL_NAMES, TASKS, experiment_name, method_name
@@ -65,7 +65,8 @@ def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
     Raises
     ------
     GroupSCError
-        For an unknown task or level, weights trained for another, or a data set that was not fetched.
+        For an unknown task or level, weights trained for another, a data set that was not fetched, or a baseline that
+        can't run.
     """
     return _table(Evaluation(weights, dataset, **options).rows())
 
@@ -117,8 +118,8 @@ class Evaluation:
 
     Parameters
     ----------
-    weights : path or "input"
-        A weights file; "input" measures the degraded images themselves.
+    weights : path or str
+        A weights file, or a method of `groupsc.baselines`; "input" measures the degraded images themselves.
     dataset : str
         A name of the registry, or "Bundled" for the photographs that scikit-image carries.
     task, level : str, float, optional
@@ -161,14 +162,15 @@ class Evaluation:
     progress: bool = True
 
     def __post_init__(self):
-        self.where = pick_device(self.device)
+        self.baseline = _baseline(self.weights, self.raw)
+        self.where = pick_device(self.device if self.baseline is None else "cpu")
         self.model, self.digest, self.method, self.blind = None, None, INPUT, False
         self.level = None if self.level is None else float(self.level)
         if self.noise not in NOISES:
             raise GroupSCError(f"there is no noise {self.noise!r}; choose one of {', '.join(NOISES)}")
         if self.task is not None and self.task not in TASKS:
             raise GroupSCError(f"there is no task {self.task!r}; choose one of {', '.join(TASKS)}")
-        if str(self.weights) != INPUT:
+        if str(self.weights) != INPUT and self.baseline is None:
             self._load()
         elif self.task is None:
             raise GroupSCError(f"the task is needed to degrade the images; choose one of {', '.join(TASKS)}")
@@ -177,6 +179,8 @@ class Evaluation:
             self.level = None
         elif self.level is None:
             raise GroupSCError(f"the task {self.task!r} needs a level ({kind}); give one, such as 25")
+        if self.baseline is not None:
+            self._prepare()
         if self.task not in ("gray", "color"):
             self.repetitions = 1
 
@@ -193,6 +197,14 @@ class Evaluation:
             raise GroupSCError(f"{self.weights} was trained for {LEVEL_NAMES[task]} {trained:g}; evaluate it there")
         self.task, self.level = task, trained if self.level is None else self.level
 
+    def _prepare(self) -> None:
+        reason = self.baseline.skip(self.task, self.level)
+        if reason is not None:
+            raise GroupSCError(reason)
+        weights = self.baseline.weights(self.task, self.level)
+        self.method, self.digest = self.baseline.name, None if weights is None else file_digest(weights)
+        self.baseline.prepare(self.task, self.level)
+
     def settings(self) -> dict:
         """Values of the columns `SETTINGS`, the same in all rows."""
         restored = self.model is not None
@@ -204,11 +216,16 @@ class Evaluation:
             "dataset": self.dataset,
             "mode": self.mode if restored else None,
             "stride": (self.stride or self.model.config.window) if restored and self.mode == "block" else None,
-            "device": device_name(self.where) if restored else None,
-            "parameters": self.model.number_of_parameters if restored else 0,
+            "device": device_name(self.where) if restored or self.baseline is not None else None,
+            "parameters": self._parameters(),
             "weights_sha256": self.digest,
             "code_version": code_version(),
         }
+
+    def _parameters(self) -> int:
+        if self.baseline is not None:
+            return self.baseline.number_of_parameters(self.task)
+        return 0 if self.model is None else self.model.number_of_parameters
 
     def rows(self, finished: dict | None = None) -> Iterator[dict]:
         """Measure image by image; rows `finished` earlier, by (image, repetition), are passed on as they are."""
@@ -245,6 +262,10 @@ class Evaluation:
 
     def _restore(self, degraded: Tensor, mask: Tensor | None, *, new_size: bool) -> tuple[Tensor, dict]:
         """The restored image on the CPU, and what it cost."""
+        if self.baseline is not None:
+            memory, start = PeakMemory(self.where), time.perf_counter()
+            restored = torch.from_numpy(self.baseline.restore(degraded[0].numpy(), self.task, self.level))[None]
+            return restored, {"seconds": round(time.perf_counter() - start, 4), "peak_memory_mb": memory.peak()}
         if self.model is None:
             return degraded, {"seconds": 0.0, "peak_memory_mb": 0.0}
         on_gpu = self.where.type == "cuda"
@@ -261,6 +282,16 @@ class Evaluation:
                 torch.cuda.synchronize(self.where)
             seconds = time.perf_counter() - start
         return restored.cpu().float(), {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
+
+
+def _baseline(weights: str | Path, raw: str | Path) -> baselines.Baseline | None:
+    """The baseline of that name; None for "input" and for the path of a weights file."""
+    if str(weights) == INPUT or Path(weights).suffix or Path(weights).is_file():
+        return None
+    try:
+        return baselines.method(str(weights), raw)
+    except GroupSCError as error:
+        raise GroupSCError(f"there is no weights file {str(weights)!r}, and {error}, or {INPUT}") from error
 
 
 def _figures(restored: np.ndarray, clean: np.ndarray) -> dict:

@@ -20,6 +20,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 # Progress bars go to log files, where ten lines a second are of no use.
 os.environ.setdefault("TQDM_MININTERVAL", "10")
 
+from groupsc import baselines
 from groupsc.config import experiment_name, experiments
 from groupsc.errors import GroupSCError
 
@@ -53,6 +54,28 @@ def grid(config):
                 f"{experiment.training.start} to tasks.{experiment.task}.methods, or set training.start to null."
             )
     return found
+
+
+def wanted_baselines(config):
+    """{name: (method, task, level)} of the baselines in the configuration."""
+    known = ["input", *baselines.methods()]
+    for task, grid in config["tasks"].items():
+        unknown = [method for method in grid["baselines"] if method not in known]
+        if unknown:
+            raise WorkflowError(
+                f"In tasks.{task}.baselines: there is no method {unknown[0]!r}; choose among {', '.join(known)}."
+            )
+    return {
+        experiment_name(task, method, level): (method, task, level)
+        for task, grid in config["tasks"].items()
+        for method in grid["baselines"]
+        for level in grid.get("levels") or [None]
+    }
+
+
+def unsuited(method, task, level):
+    """Why a baseline can't be measured, whatever is fetched; None where it can."""
+    return None if method == "input" else baselines.method(method).unsuited(task, level)
 
 
 def options(**values):
@@ -92,13 +115,11 @@ TRAINED = config["weights"] == "trained"
 RELEASED = {
     name: pointer for name in EXPERIMENTS if (pointer := Path("data/weights", f"{name}.safetensors.dvc")).exists()
 }
-# {name: (task, level)} of the baselines to measure.
-BASELINES = {
-    experiment_name(task, baseline, level): (task, level)
-    for task, grid in config["tasks"].items()
-    for baseline in grid["baselines"]
-    for level in grid.get("levels") or [None]
-}
+# {name: (method, task, level)} of the baselines to measure.
+BASELINES = wanted_baselines(config)
+# {name: reason} of those that can't do the task, or not on this machine; they are left out of the plan.
+SKIPPED = {name: reason for name, wanted in BASELINES.items() if (reason := unsuited(*wanted))}
+BASELINES = {name: wanted for name, wanted in BASELINES.items() if name not in SKIPPED}
 # {name: (experiment, task, level)} of what is evaluated; a blind model at several levels.
 EVALUATIONS = {
     name: (e, e.task, level)
@@ -157,10 +178,19 @@ def training_options(wildcards, input):
 
 
 def evaluation_input(wildcards):
-    """The images and the weights."""
+    """The images and the weights, those of a baseline as a data set."""
     dataset, _ = dataset_and_stride(wildcards.dataset)
-    weights = {} if wildcards.name in BASELINES else {"weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
-    return {"images": f"{OUT}/data/{dataset}.json", **weights}
+    images = {"images": f"{OUT}/data/{dataset}.json"}
+    if wildcards.name not in BASELINES:
+        return {**images, "weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
+    method, task, _ = BASELINES[wildcards.name]
+    files = None if method == "input" else baselines.method(method).dataset.get(task)
+    return {**images, "peer": f"{OUT}/data/{files}.json"} if files else images
+
+
+def evaluated_method(wildcards, input):
+    """What `groupsc evaluate` is given first: a file, a baseline's name or `input`."""
+    return input.get("weights") or BASELINES[wildcards.name][0]
 
 
 def trained_weights(name):
@@ -198,7 +228,7 @@ def rows():
     """The files of rows of everything to measure."""
     models = {e.name for e in evaluated()}
     names = [(name, task) for name, (e, task, _) in EVALUATIONS.items() if e.name in models]
-    names += [(name, task) for name, (task, _) in BASELINES.items()]
+    names += [(name, task) for name, (_, task, _) in BASELINES.items()]
     return [f"{OUT}/rows/{name}/{dataset}.csv" for name, task in names for dataset in datasets_of(name, task)]
 
 

@@ -32,7 +32,7 @@ rule evaluate:
     resources:
         gpu=GPU,
     params:
-        weights=lambda wildcards, input: input.get("weights", "input"),
+        weights=evaluated_method,
         dataset=lambda wildcards: dataset_and_stride(wildcards.dataset)[0],
         options=evaluation_options,
         code=code("evaluation"),

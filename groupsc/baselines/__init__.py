@@ -1,0 +1,35 @@
+"""Methods of others, measured in the same run: one file a method, and here the list of them all."""
+
+from __future__ import annotations
+
+from groupsc.baselines.base import Baseline
+from groupsc.baselines.bm3d import BM3D, ColorBM3D
+from groupsc.baselines.demosaicking import Bilinear, Malvar, Menon
+from groupsc.baselines.dncnn import ColorDnCNN, DnCNN, DnCNN3
+from groupsc.baselines.ffdnet import FFDNet
+from groupsc.baselines.filters import BayesShrink, NonLocalMeans, TotalVariation
+from groupsc.errors import GroupSCError
+
+METHODS = (
+    DnCNN, ColorDnCNN, DnCNN3, FFDNet, BM3D, ColorBM3D, NonLocalMeans, BayesShrink, TotalVariation,
+    Bilinear, Malvar, Menon,
+)  # fmt: skip
+
+
+def methods(raw="data/raw") -> dict[str, Baseline]:
+    """All baselines by name; their weights are looked for in the folder `raw` of the data sets."""
+    return {found.name: found(raw) for found in METHODS}
+
+
+def method(name: str, raw="data/raw") -> Baseline:
+    """A baseline by its name.
+
+    Raises
+    ------
+    GroupSCError
+        When there is none of that name.
+    """
+    found = methods(raw)
+    if name not in found:
+        raise GroupSCError(f"there is no method {name!r}; choose one of {', '.join(found)}")
+    return found[name]

@@ -1,0 +1,40 @@
+"""BM3D, by the package `bm3d` of its authors, whose licence is for non-commercial use only."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from groupsc.baselines.base import Baseline
+
+
+class BM3D(Baseline):
+    """Gray images: collaborative filtering of groups of similar blocks; both stages, the authors' parameters."""
+
+    name = "bm3d"
+    tasks = ("gray",)
+    reference = (
+        "K. Dabov, A. Foi, V. Katkovnik, K. Egiazarian. Image denoising by sparse 3-D transform-domain collaborative "
+        "filtering. IEEE TIP 16(8), 2007. https://doi.org/10.1109/TIP.2007.901238"
+    )
+    package = "bm3d"
+
+    def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
+        import bm3d
+
+        return np.float32(bm3d.bm3d(degraded[0], level / 255))[None]
+
+
+class ColorBM3D(BM3D):
+    """Colour images: blocks are matched on the luma of an opponent colour space."""
+
+    name = "cbm3d"
+    tasks = ("color",)
+    reference = (
+        "K. Dabov, A. Foi, V. Katkovnik, K. Egiazarian. Color image denoising via sparse 3D collaborative filtering "
+        "with grouping constraint in luminance-chrominance space. ICIP 2007. https://doi.org/10.1109/ICIP.2007.4378954"
+    )
+
+    def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
+        import bm3d
+
+        return np.float32(bm3d.bm3d_rgb(degraded.transpose(1, 2, 0), level / 255)).transpose(2, 0, 1)

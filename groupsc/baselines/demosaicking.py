@@ -1,0 +1,48 @@
+"""Demosaicking without training, by the package `colour-demosaicing`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from groupsc.baselines.base import Baseline
+
+
+class Bilinear(Baseline):
+    """Every colour by itself: the mean of its neighbours."""
+
+    name = "bilinear"
+    tasks = ("mosaic",)
+    reference = (
+        "O. Losson, L. Macaire, Y. Yang. Comparison of color demosaicing methods. Advances in Imaging and Electron "
+        "Physics 162, 2010. https://doi.org/10.1016/S1076-5670(10)62005-8"
+    )
+    package = "colour_demosaicing"
+    function = "demosaicing_CFA_Bayer_bilinear"
+
+    def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
+        import colour_demosaicing
+
+        measured = np.float64(degraded.sum(axis=0))  # One colour a pixel, zeros for the others.
+        return np.float32(getattr(colour_demosaicing, self.function)(measured, "RGGB")).transpose(2, 0, 1)
+
+
+class Malvar(Bilinear):
+    """Bilinear, corrected by the gradients of the measured colour."""
+
+    name = "malvar"
+    reference = (
+        "H. S. Malvar, L. He, R. Cutler. High-quality linear interpolation for demosaicing of Bayer-patterned color "
+        "images. ICASSP 2004. https://doi.org/10.1109/ICASSP.2004.1326587"
+    )
+    function = "demosaicing_CFA_Bayer_Malvar2004"
+
+
+class Menon(Bilinear):
+    """Directional filtering with a decision a posteriori."""
+
+    name = "menon"
+    reference = (
+        "D. Menon, S. Andriani, G. Calvagno. Demosaicing with directional filtering and a posteriori decision. IEEE "
+        "TIP 16(1), 2007. https://doi.org/10.1109/TIP.2006.884928"
+    )
+    function = "demosaicing_CFA_Bayer_Menon2007"

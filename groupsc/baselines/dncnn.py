@@ -1,0 +1,78 @@
+"""DnCNN: a convolutional network that estimates the noise, from its authors' files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from groupsc.baselines.base import Baseline
+
+
+class DnCNN(Baseline):
+    """Gray images; one network of 17 layers for each noise level."""
+
+    name = "dncnn"
+    tasks = ("gray",)
+    reference = (
+        "K. Zhang, W. Zuo, Y. Chen, D. Meng, L. Zhang. Beyond a Gaussian denoiser: residual learning of deep CNN for "
+        "image denoising. IEEE TIP 26(7), 2017. https://doi.org/10.1109/TIP.2017.2662206"
+    )
+    parameters = 555_137
+    package = "h5py"
+    dataset = {"gray": "peers-dncnn-gray"}  # noqa: RUF012
+    levels: tuple[float, ...] = (10, 15, 25, 50)
+
+    def __init__(self, raw="data/raw"):
+        super().__init__(raw)
+        self._networks = {}
+
+    def untrained(self, task: str, level: float | None) -> str | None:
+        if level in self.levels:
+            return None
+        known = ", ".join(f"{known:g}" for known in self.levels)
+        return f"{self.name} has no published weights for level {level:g}; choose one of {known}"
+
+    def weights(self, task: str, level: float | None) -> Path:
+        level = self.levels[-1] if level is None else level
+        return self.raw / self.dataset[task] / f"sigma{int(level):02d}.mat"
+
+    def prepare(self, task: str, level: float | None) -> None:
+        from groupsc.baselines.matconvnet import build
+
+        path = self.weights(task, level)
+        if path not in self._networks:
+            self._networks[path] = build(path)
+
+    def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
+        import torch
+
+        self.prepare(task, level)
+        with torch.inference_mode():
+            noise = self._networks[self.weights(task, level)](torch.from_numpy(degraded)[None])[0]
+        return degraded - noise.numpy()
+
+
+class ColorDnCNN(DnCNN):
+    """Colour images; one network of 20 layers for each noise level."""
+
+    name = "cdncnn"
+    tasks = ("color",)
+    parameters = 668_227
+    dataset = {"color": "peers-dncnn-color"}  # noqa: RUF012
+    levels = (5, 10, 15, 25, 50)
+
+
+class DnCNN3(DnCNN):
+    """JPEG deblocking; one network of 20 layers for every quality, which the authors trained on 5 to 99."""
+
+    name = "dncnn-3"
+    tasks = ("jpeg",)
+    parameters = 665_921
+    dataset = {"jpeg": "peers-dncnn-jpeg"}  # noqa: RUF012
+
+    def untrained(self, task: str, level: float | None) -> str | None:
+        return None if 5 <= level <= 99 else f"{self.name} was trained for qualities 5 to 99, not for {level:g}"
+
+    def weights(self, task: str, level: float | None) -> Path:
+        return self.raw / self.dataset[task] / "DnCNN3.mat"
