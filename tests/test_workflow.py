@@ -164,6 +164,7 @@ def test_interrupted_training_goes_on(checkout):
             ["tasks.mosaic", "levels", "it has methods"],
         ),
         ("tasks__gray__methods", ["sc", "bm3d"], ["bm3d", "groupsc"]),
+        ("tasks__gray__baselines", ["bm5d"], ["tasks.gray.baselines", "bm5d", "cbm3d"]),
         ("budget", "endless", ["endless", "paper"]),
         ("model__atomms", 16, ["atomms", "atoms"]),
         ("weights", "stolen", ["weights", "released"]),
@@ -197,6 +198,25 @@ def test_paper_plans_every_model_and_a_level_is_one_number(finished, tmp_path):
     config = shutil.copy(finished / "config/paper.yaml", tmp_path / "more.yaml")
     change(config, tasks__gray__levels=[*grid["gray"]["levels"], 75])
     assert len(planned(cwd=finished, config=config)["train"]) == expected + len(grid["gray"]["methods"])
+
+
+def test_baselines_are_planned_with_their_weights_and_skipped_with_a_reason(checkout):
+    change(checkout / "config/ci.yaml", tasks__gray__levels=[5, 25], tasks__gray__baselines=["input", "tv", "menon"])
+    wanted = {f"name=gray-{method}-sigma{level}, dataset=Bundled" for method in ("input", "tv") for level in (5, 25)}
+    named = [f"results/ci/rows/gray-{method}-sigma25/Bundled.csv" for method in ("tv", "input")]
+    assert wanted <= planned(cwd=checkout)["evaluate"]
+    assert not any("menon" in job for job in planned(cwd=checkout)["evaluate"])
+    result = run("snakemake", *named, "--cores", 2, "--configfile", "config/ci.yaml", cwd=checkout)
+    assert "gray-menon-sigma25 is left out: menon is for mosaic" in result.stdout + result.stderr
+    rows = [(checkout / name).read_text().splitlines()[1] for name in named]
+    assert [row.split(",")[2] for row in rows] == ["tv", "input"]
+
+
+def test_weights_of_baselines_are_fetched_as_data_sets(finished, tmp_path):
+    pytest.importorskip("h5py")
+    config = shutil.copy(finished / "config/ci.yaml", tmp_path / "peers.yaml")
+    change(config, tasks__gray__baselines=["dncnn", "ffdnet"])
+    assert {"dataset=peers-dncnn-gray", "dataset=peers-ffdnet"} <= planned(cwd=finished, config=config)["fetch"]
 
 
 def test_subset_fetches_only_what_it_uses(finished):
