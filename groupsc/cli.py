@@ -171,7 +171,11 @@ def _train_queue(queue: Path, *, minutes: float | None, **options) -> None:
 @app.command()
 def evaluate(
     weights: Annotated[
-        str, Argument(metavar="WEIGHTS.safetensors|input", help="`input` measures the degraded images.")
+        str,
+        Argument(
+            metavar="WEIGHTS.safetensors|BASELINE|input",
+            help="`groupsc methods` lists baselines; `input` measures the degraded images.",
+        ),
     ],
     dataset: Annotated[str, Option(help="Data set to restore.")],
     output: Annotated[Path, Option(help="CSV file for one row an image and repetition.")],

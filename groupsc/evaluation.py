@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from groupsc import data, metrics
+from groupsc import baselines, data, metrics
 from groupsc.atomic import replacing
 from groupsc.checkpoint import file_digest, load_weights
 from groupsc.config import LEVEL_NAMES, TASKS, experiment_name, method_name
@@ -117,13 +117,15 @@ class Evaluation:
 
     Parameters
     ----------
-    weights : path or "input"
-        A weights file; "input" measures the degraded images themselves.
+    weights : path or str
+        A weights file; or the name of one of `groupsc.baselines`, which restores whole images on the CPU; or "input",
+        which measures the degraded images themselves.
     dataset : str
         A name of the registry, or "Bundled" for the photographs that scikit-image carries.
     task, level : str, float, optional
         One of "gray", "color", "mosaic", "jpeg"; noise σ in gray levels of 255 or JPEG quality, none for mosaics. A
-        weights file knows both; a blind model takes any level, and its method is then written as "groupsc-blind".
+        weights file knows both; a blind model takes any level, and its method is then written as "groupsc-blind". A
+        baseline for one task knows that.
     noise : {"estimated", "known"}
         What a blind model is told: the level estimated from the degraded image alone, or the true one; the method is
         then written as "groupsc-blind-known".
@@ -162,15 +164,18 @@ class Evaluation:
 
     def __post_init__(self):
         self.where = pick_device(self.device)
-        self.model, self.digest, self.method, self.blind = None, None, INPUT, False
+        self.model, self.baseline, self.digest, self.method, self.blind = None, None, None, INPUT, False
         self.level = None if self.level is None else float(self.level)
         if self.noise not in NOISES:
             raise GroupSCError(f"there is no noise {self.noise!r}; choose one of {', '.join(NOISES)}")
         if self.task is not None and self.task not in TASKS:
             raise GroupSCError(f"there is no task {self.task!r}; choose one of {', '.join(TASKS)}")
-        if str(self.weights) != INPUT:
+        if self._names_baseline():
+            self.baseline = baselines.method(str(self.weights), self.raw)
+            self.task = self.task or (self.baseline.tasks[0] if len(self.baseline.tasks) == 1 else None)
+        elif str(self.weights) != INPUT:
             self._load()
-        elif self.task is None:
+        if self.task is None:
             raise GroupSCError(f"the task is needed to degrade the images; choose one of {', '.join(TASKS)}")
         kind = LEVEL_NAMES[self.task]
         if kind is None:
@@ -179,6 +184,24 @@ class Evaluation:
             raise GroupSCError(f"the task {self.task!r} needs a level ({kind}); give one, such as 25")
         if self.task not in ("gray", "color"):
             self.repetitions = 1
+        if self.baseline is not None:
+            self._prepare()
+
+    def _names_baseline(self) -> bool:
+        """Whether the weights are a name, and no path."""
+        path = Path(self.weights)
+        name = path.name == str(self.weights) and not path.suffix and path.name != INPUT
+        return name and (path.name in baselines.names() or not path.exists())
+
+    def _prepare(self) -> None:
+        """Make the baseline ready, or say why it can't restore this."""
+        reason = self.baseline.skip(self.task, self.level)
+        if reason is not None:
+            raise GroupSCError(reason)
+        self.baseline.prepare(self.task, self.level)
+        path = self.baseline.file(self.task, self.level)
+        self.where, self.mode, self.method = torch.device("cpu"), "whole", self.baseline.name
+        self.digest = None if path is None else file_digest(path)
 
     def _load(self) -> None:
         self.model, metadata = load_weights(self.weights, device=self.where)
@@ -195,7 +218,7 @@ class Evaluation:
 
     def settings(self) -> dict:
         """Values of the columns `SETTINGS`, the same in all rows."""
-        restored = self.model is not None
+        restored = self.method != INPUT
         return {
             "experiment": experiment_name(self.task, self.method, self.level),
             "task": self.task,
@@ -205,10 +228,15 @@ class Evaluation:
             "mode": self.mode if restored else None,
             "stride": (self.stride or self.model.config.window) if restored and self.mode == "block" else None,
             "device": device_name(self.where) if restored else None,
-            "parameters": self.model.number_of_parameters if restored else 0,
+            "parameters": self._parameters(),
             "weights_sha256": self.digest,
             "code_version": code_version(),
         }
+
+    def _parameters(self) -> int:
+        if self.baseline is not None:
+            return self.baseline.parameters(self.task)
+        return 0 if self.model is None else self.model.number_of_parameters
 
     def rows(self, finished: dict | None = None) -> Iterator[dict]:
         """Measure image by image; rows `finished` earlier, by (image, repetition), are passed on as they are."""
@@ -245,6 +273,8 @@ class Evaluation:
 
     def _restore(self, degraded: Tensor, mask: Tensor | None, *, new_size: bool) -> tuple[Tensor, dict]:
         """The restored image on the CPU, and what it cost."""
+        if self.baseline is not None:
+            return self._restore_by_baseline(degraded)
         if self.model is None:
             return degraded, {"seconds": 0.0, "peak_memory_mb": 0.0}
         on_gpu = self.where.type == "cuda"
@@ -261,6 +291,15 @@ class Evaluation:
                 torch.cuda.synchronize(self.where)
             seconds = time.perf_counter() - start
         return restored.cpu().float(), {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
+
+    def _restore_by_baseline(self, degraded: Tensor) -> tuple[Tensor, dict]:
+        image = degraded[0].clone().numpy()
+        memory = PeakMemory(self.where)
+        start = time.perf_counter()
+        restored = self.baseline.restore(image, self.task, self.level)
+        seconds = time.perf_counter() - start
+        restored = torch.from_numpy(np.array(restored, dtype=np.float32))
+        return restored[None], {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
 
 
 def _figures(restored: np.ndarray, clean: np.ndarray) -> dict:

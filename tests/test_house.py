@@ -42,6 +42,7 @@ STREET = [
     "noise_level restore metrics",
     "restorer",
     "library",
+    "baselines",
     "training",
     "evaluation",
     "tables",
