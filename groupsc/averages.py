@@ -7,7 +7,7 @@ import pandas as pd
 from groupsc.data import registry
 from groupsc.errors import GroupSCError
 
-DECIMALS = {"psnr": 2, "psnr_channels": 2, "ssim": 4}
+DECIMALS = {"psnr": 2, "psnr_channels": 2, "ssim": 4, "seconds": 2}
 KEYS = ["task", "method", "level", "dataset", "mode", "stride"]
 
 
@@ -54,7 +54,6 @@ def _average(group: pd.DataFrame) -> dict:
     for metric in DECIMALS:
         means = group.groupby("repetition")[metric].mean()
         line |= {metric: means.mean(), f"{metric}_spread": means.std() if len(means) > 1 else None}
-    line |= {"seconds": group["seconds"].mean()}
     line |= {column: group[column].iloc[0] for column in ("experiment", "parameters", "weights_sha256")}
     return line | {column: "; ".join(sorted(set(group[column].dropna()))) for column in ("device", "code_version")}
 

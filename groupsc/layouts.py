@@ -49,7 +49,23 @@ _MOSAIC = {
     **_BY_CHANNELS,
 }
 
+_STRIDES = {
+    "methods": "rows",
+    "head": ("Averaging | 1/f",),
+    "position": "{dataset}",
+    "across": "dataset",
+    "columns": ("s = 56", "s = 48", "s = 24", "s = 12"),
+    "metrics": ("seconds", "psnr"),
+    "remark": "Blocks of 56 pixels at stride s; this run's seconds are those of the device named here.",
+}
+
 TABLES = {
+    "table1": Layout(
+        number=1,
+        title="Ablation on the averaging of similarities and on how often they are refreshed; grayscale denoising of "
+        "BSD68 at σ = 15: inference time in seconds / PSNR in dB.",
+        **_STRIDES,
+    ),
     "table2": Layout(
         number=2,
         title="Blind color denoising on CBSD68, training on CBSD400: average PSNR in dB.",
@@ -104,6 +120,20 @@ TABLES = {
         "average PSNR in dB / SSIM.",
         metrics=("psnr", "ssim"),
         **_MOSAIC,
+    ),
+    "table12": Layout(
+        number=12,
+        title="Inference time in seconds / PSNR in dB, depending on stride, averaging and refreshes, compared with "
+        "NLRN; grayscale denoising of BSD68 at σ = 15.",
+        **_STRIDES,
+    ),
+    "table13": Layout(
+        number=13,
+        title="Influence of the dictionary size n and the patch size k on grayscale denoising of BSD68, in the light "
+        "setting (refreshes every 8 steps, not averaged): average PSNR in dB.",
+        methods="columns",
+        head=("Noise σ", "Patch size"),
+        position="{level:g} | {dataset}",
     ),
 }
 """The tables that can be made, by name."""

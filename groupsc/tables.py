@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from groupsc import typesetting
+from groupsc.ablations import with_variants_as_methods
 from groupsc.averages import DECIMALS, average, mode_name, plain, share
 from groupsc.errors import GroupSCError
 from groupsc.layouts import TABLES, Layout
@@ -102,6 +103,7 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
     layout = TABLES[table]
     printed = published[published["table"] == layout.number]
     runs = average(rows, sizes)
+    printed, runs = with_variants_as_methods(layout.number, printed, runs)
     task, methods = printed["task"].iloc[0], printed["method"].unique()
     runs = runs[(runs["task"] == task) & runs["method"].isin(methods)]
     return _Builder(table, layout, printed, runs).table()

@@ -158,8 +158,9 @@ def training_options(wildcards, input):
 
 def evaluation_input(wildcards):
     """The images and the weights."""
+    dataset, _ = dataset_and_stride(wildcards.dataset)
     weights = {} if wildcards.name in BASELINES else {"weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
-    return {"images": f"{OUT}/data/{wildcards.dataset}.json", **weights}
+    return {"images": f"{OUT}/data/{dataset}.json", **weights}
 
 
 def trained_weights(name):
@@ -174,7 +175,10 @@ def weights_of(name):
 def evaluation_options(wildcards):
     """How to degrade and restore, and which images to keep for figures."""
     *_, task, level = EVALUATIONS.get(wildcards.name) or BASELINES[wildcards.name]
+    dataset, stride = dataset_and_stride(wildcards.dataset)
     keys = {key: config[key] for key in ("raw", "repetitions", "mode", "stride", "device")}
+    if stride is not None:
+        keys |= {"mode": "block", "stride": stride}
     shown = [
         image
         for given in FIGURES.values()
@@ -182,7 +186,7 @@ def evaluation_options(wildcards):
         for image in given.get("images", [])
     ]
     pictures = {"pictures": f"{OUT}/pictures/{wildcards.name}/{wildcards.dataset}", "name": shown} if shown else {}
-    return options(task=task, level=level, images=images_of(wildcards.dataset), **keys, **pictures)
+    return options(task=task, level=level, images=images_of(dataset), **keys, **pictures)
 
 
 def evaluated():
@@ -196,6 +200,20 @@ def rows():
     names = [(name, task) for name, (e, task, _) in EVALUATIONS.items() if e.name in models]
     names += [(name, task) for name, (task, _) in BASELINES.items()]
     return [f"{OUT}/rows/{name}/{dataset}.csv" for name, task in names for dataset in datasets_of(name, task)]
+
+
+def block_rows():
+    """The files of rows of blocks at several strides, for the tables that compare them."""
+    models = {e.name for e in evaluated()}
+    given = config["blocks"]
+    places = [f"{dataset}-stride{stride}" for dataset in given["datasets"] for stride in given["strides"]]
+    return [f"{OUT}/rows/{name}/{place}.csv" for name in given["experiments"] if name in models for place in places]
+
+
+def dataset_and_stride(place):
+    """What a file of rows is about: `BSD68-stride24` gives BSD68 and 24, `BSD68` no stride."""
+    dataset, _, stride = place.partition("-stride")
+    return dataset, int(stride) if stride else None
 
 
 def datasets_of(name, task):

@@ -33,9 +33,10 @@ rule evaluate:
         gpu=GPU,
     params:
         weights=lambda wildcards, input: input.get("weights", "input"),
+        dataset=lambda wildcards: dataset_and_stride(wildcards.dataset)[0],
         options=evaluation_options,
         code=code("evaluation"),
     shell:
         "mkdir -p {output.pictures}; "
-        "python -m groupsc evaluate {params.weights} --dataset {wildcards.dataset} {params.options} "
+        "python -m groupsc evaluate {params.weights} --dataset {params.dataset} {params.options} "
         "--output {output.rows} &> {log}"

@@ -7,7 +7,7 @@ for table in config["tables"]:
         name:
             f"table_{table}"
         input:
-            rows=rows(),
+            rows=rows() + (block_rows() if table in ("table1", "table12") else []),
             published="data/published.csv",
         output:
             markdown=f"{OUT}/tables/{table}.md",
