@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, photo_cli.methods):
+for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain):
     app.command()(command)
 app.add_typer(photo_cli.weights_app, name="weights")
 
@@ -216,6 +216,29 @@ def evaluate(
 
 
 @app.command()
+def methods(
+    task: Annotated[str | None, Option(help="Only methods for gray, color, mosaic or jpeg.")] = None,
+    level: Annotated[float | None, Option(help="Whether they can restore this noise σ or JPEG quality.")] = None,
+    raw: Raw = Path("data/raw"),
+    as_json: photo_cli.AsJson = False,
+) -> None:
+    """List the methods, the project's own and those it is compared with, and why one can't run here."""
+    from groupsc.catalogue import catalogue
+
+    found = catalogue(task, level, raw)
+    if as_json:
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    for name, facts in found.items():
+        sizes = facts["parameters"]
+        tasks = (f"{one} ({sizes[one]:,} parameters)" if sizes.get(one) else one for one in facts["tasks"])
+        print(f"{name}: {', '.join(tasks)}\n    {facts['reference']}")
+        for one, reason in facts["skip"].items():
+            if reason is not None:
+                print(f"    not here, {one}: {reason}")
+
+
+@app.command()
 def table(
     name: Annotated[str, Argument(metavar="TABLE", help="Such as table4.")],
     output: Annotated[Path, Option(help="Where to write, without the endings .md, .csv, .tex and .html.")],
@@ -276,13 +299,14 @@ def summary(
     rows: Rows = None,
     tables: Annotated[list[Path] | None, Option("--table", help="A table that was made from them.")] = None,
     figures: Annotated[list[Path] | None, Option("--figure", help="A figure that was made.")] = None,
+    remarks: Annotated[list[str] | None, Option("--remark", help="A line to add.")] = None,
     output: Annotated[Path | None, Option(help="Text file to write; the screen when left out.")] = None,
 ) -> None:
     """Say where tables and figures are, and how many images stand behind each number."""
     from groupsc import averages
     from groupsc.evaluation import read_rows
 
-    text = averages.summary(read_rows(rows or []), tables or (), figures or ())
+    text = averages.summary(read_rows(rows or []), tables or (), figures or (), remarks=remarks or ())
     if output is None:
         print(text)
     else:

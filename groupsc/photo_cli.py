@@ -26,16 +26,6 @@ AsJson = Annotated[bool, Option("--json", help="Say what was done as JSON.")]
 
 UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
-PRIORS = {
-    "sc": "sparse coding: each patch alone (ℓ1)",
-    "csr": "centralised: codes of similar patches are drawn to their mean",
-    "groupsc": "group sparsity: similar patches share their atoms (relaxed group Lasso)",
-}
-REFERENCE = (
-    "B. Lecouat, J. Ponce, J. Mairal, Fully Trainable and Interpretable Non-Local Sparse Models for Image Restoration, "
-    "2020, hal-02414291"
-)
-
 weights_app = typer.Typer(help="The released weights: list, pull, verify.", no_args_is_help=True)
 
 
@@ -149,28 +139,6 @@ def explain(
     print(json.dumps({"weights": chosen, "sigma": round(level, 2), **found.summary()}, indent=1))
     if output:
         save(draw_explanation(found), output)
-
-
-def methods(as_json: AsJson = False) -> None:
-    """List the methods, and the tasks and levels that they have released weights for."""
-    from groupsc.config import METHODS
-    from groupsc.released import releases
-
-    known = releases()
-    found = {
-        method: {
-            "prior": PRIORS[method],
-            "reference": REFERENCE,
-            "weights": [name for name in known if name.split("-")[1] == method],
-        }
-        for method in METHODS
-    }
-    if as_json:
-        print(json.dumps(found, indent=1, ensure_ascii=False))
-        return
-    for method, facts in found.items():
-        print(f"{method:8} {facts['prior']}\n         {', '.join(facts['weights']) or 'no released weights'}")
-    print(f"Reference: {REFERENCE}")
 
 
 @weights_app.command("list")

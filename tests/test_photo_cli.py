@@ -170,15 +170,6 @@ def test_an_interrupt_leaves_no_file(desk):
     assert sorted(desk.iterdir()) == before
 
 
-def test_methods_are_listed_with_what_they_can_do(tmp_path):
-    result = run("methods", "--json", cwd=tmp_path)
-    found = json.loads(result.stdout)
-    assert set(found) == {"sc", "csr", "groupsc"}
-    assert "gray-sc-sigma25" in found["sc"]["weights"]
-    assert "gray-groupsc-sigma25" in found["groupsc"]["weights"]
-    assert "Lecouat" in run("methods", cwd=tmp_path).stdout
-
-
 def test_weights_are_listed_and_verified(tmp_path):
     listed = run("weights", "list", cwd=tmp_path)
     assert listed.returncode == 0, listed.stderr

@@ -69,7 +69,7 @@ def _read(path: Path, *, channels: int):
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise GroupSCError(f"{path} holds no parameters of DRUNet ({error}); download it again from {PLACE}") from error
+        raise GroupSCError(f"{path} holds no parameters of DRUNet; download it again from {PLACE}") from error
     return network.eval()
 
 

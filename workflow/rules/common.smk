@@ -2,6 +2,7 @@
 import ast
 import dataclasses
 import hashlib
+import itertools
 import os
 import shlex
 import shutil
@@ -20,6 +21,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 # Progress bars go to log files, where ten lines a second are of no use.
 os.environ.setdefault("TQDM_MININTERVAL", "10")
 
+from groupsc import baselines
 from groupsc.config import experiment_name, experiments
 from groupsc.errors import GroupSCError
 
@@ -61,6 +63,31 @@ def options(**values):
     return " ".join(f"--{key} {shlex.quote(str(value))}" for key, found in lists.items() for value in found)
 
 
+def measurable(config):
+    """{name: (baseline, task, level)} of the baselines to measure, and {name: reason} of those that can't run here.
+
+    A file that is missing is no reason: a rule fetches it.
+    """
+    found, left_out = {}, {}
+    for task, grid in config["tasks"].items():
+        for baseline, level in itertools.product(grid["baselines"], grid.get("levels") or [None]):
+            name = experiment_name(task, baseline, level)
+            reason = None if baseline == "input" else peer(baseline, task).skip(task, level, files=False)
+            if reason is None:
+                found[name] = (baseline, task, level)
+            else:
+                left_out[name] = reason
+    return found, left_out
+
+
+def peer(baseline, task):
+    """The method that a baseline names."""
+    try:
+        return baselines.method(baseline, config["raw"])
+    except GroupSCError as error:
+        raise WorkflowError(f"In tasks.{task}.baselines: {error}. config/README.md explains every key.") from None
+
+
 @cache
 def code(module):
     """Digest of the code behind a module of the library: Snakemake itself sees no edits of imported packages.
@@ -92,13 +119,7 @@ TRAINED = config["weights"] == "trained"
 RELEASED = {
     name: pointer for name in EXPERIMENTS if (pointer := Path("data/weights", f"{name}.safetensors.dvc")).exists()
 }
-# {name: (task, level)} of the baselines to measure.
-BASELINES = {
-    experiment_name(task, baseline, level): (task, level)
-    for task, grid in config["tasks"].items()
-    for baseline in grid["baselines"]
-    for level in grid.get("levels") or [None]
-}
+BASELINES, LEFT_OUT = measurable(config)
 # {name: (experiment, task, level)} of what is evaluated; a blind model at several levels.
 EVALUATIONS = {
     name: (e, e.task, level)
@@ -157,10 +178,26 @@ def training_options(wildcards, input):
 
 
 def evaluation_input(wildcards):
-    """The images and the weights."""
+    """The images, and the weights of a model or the files of a baseline."""
     dataset, _ = dataset_and_stride(wildcards.dataset)
-    weights = {} if wildcards.name in BASELINES else {"weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
-    return {"images": f"{OUT}/data/{dataset}.json", **weights}
+    images = {"images": f"{OUT}/data/{dataset}.json"}
+    if wildcards.name not in BASELINES:
+        return {**images, "weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
+    baseline, task, _ = BASELINES[wildcards.name]
+    files = None if baseline == "input" else peer(baseline, task).dataset
+    return {**images, "files": f"{OUT}/data/{files}.json"} if files else images
+
+
+def evaluation_weights(wildcards, input):
+    """What is evaluated, as the command line takes it."""
+    return input.weights if "weights" in input.keys() else BASELINES[wildcards.name][0]
+
+
+def evaluation_code(wildcards):
+    """Digest of the code behind an evaluation, for a baseline with that of its own module."""
+    baseline, task, _ = BASELINES.get(wildcards.name, ("input", None, None))
+    own = None if baseline == "input" else type(peer(baseline, task)).__module__.removeprefix("groupsc.")
+    return code("evaluation") + (code(own) if own else "")
 
 
 def trained_weights(name):
@@ -198,7 +235,7 @@ def rows():
     """The files of rows of everything to measure."""
     models = {e.name for e in evaluated()}
     names = [(name, task) for name, (e, task, _) in EVALUATIONS.items() if e.name in models]
-    names += [(name, task) for name, (task, _) in BASELINES.items()]
+    names += [(name, task) for name, (_, task, _) in BASELINES.items()]
     return [f"{OUT}/rows/{name}/{dataset}.csv" for name, task in names for dataset in datasets_of(name, task)]
 
 
