@@ -164,6 +164,7 @@ def test_interrupted_training_goes_on(checkout):
             ["tasks.mosaic", "levels", "it has methods"],
         ),
         ("tasks__gray__methods", ["sc", "bm3d"], ["bm3d", "groupsc"]),
+        ("tasks__gray__baselines", ["input", "bm5d"], ["tasks.gray.baselines", "bm5d", "bm3d"]),
         ("budget", "endless", ["endless", "paper"]),
         ("model__atomms", 16, ["atomms", "atoms"]),
         ("weights", "stolen", ["weights", "released"]),
@@ -204,6 +205,31 @@ def test_subset_fetches_only_what_it_uses(finished):
     fetched = {name: rest for name, rest in re.findall(r"groupsc fetch (\S+) (.*?) --manifest", commands)}
     assert "--images 2" in fetched["Set12"]
     assert "--images" not in fetched["BSD400"]
+
+
+def test_baselines_are_measured_or_left_out_with_a_reason(checkout):
+    change(checkout / "config/ci.yaml", tasks__gray__baselines=["input", "tv", "cbm3d"])
+    jobs = planned(cwd=checkout)
+    assert jobs["evaluate"] == {f"name=gray-{name}-sigma25, dataset=Bundled" for name in ("input", "tv")}
+    assert "train" not in jobs
+    reason = "gray-cbm3d-sigma25 is left out: cbm3d restores color images, not gray"
+    assert reason in snakemake(cwd=checkout).stdout
+    summary = (checkout / "results/ci/summary.txt").read_text()
+    assert reason in summary
+    assert re.search(r"gray-tv-sigma25 +Bundled", summary)
+    rows = (checkout / "results/ci/rows/gray-tv-sigma25/Bundled.csv").read_text().splitlines()
+    assert len(rows) == 3
+    source = checkout / "groupsc/baselines/tv.py"
+    source.write_text(source.read_text() + "\nUNUSED = 1\n")
+    assert planned(cwd=checkout)["evaluate"] == {"name=gray-tv-sigma25, dataset=Bundled"}
+
+
+def test_files_of_a_baseline_are_fetched(checkout):
+    pytest.importorskip("h5py")
+    change(checkout / "config/ci.yaml", tasks__gray__baselines=["dncnn"], tasks__gray__levels=[25, 35])
+    jobs = planned(cwd=checkout)
+    assert "dataset=peers-dncnn-gray" in jobs["fetch"]
+    assert {name for name in jobs["evaluate"] if "dncnn" in name} == {"name=gray-dncnn-sigma25, dataset=Bundled"}
 
 
 def test_quick_neither_trains_nor_downloads(finished):

@@ -7,6 +7,8 @@ import numpy as np
 from groupsc.baselines.base import Baseline
 
 PATTERN = "RGGB"
+MARGIN = 8
+"""Pixels mirrored around the image: an even number keeps the pattern, which the package's filters break there."""
 
 
 class Bilinear(Baseline):
@@ -24,8 +26,11 @@ class Bilinear(Baseline):
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
         import colour_demosaicing
 
-        restored = getattr(colour_demosaicing, self.function)(degraded.sum(axis=0), PATTERN)
-        return restored.transpose(2, 0, 1).astype(np.float32)
+        height, width = degraded.shape[1:]
+        margin = min(MARGIN, (min(height, width) - 1) // 2 * 2)
+        measured = np.pad(degraded.sum(axis=0), margin, mode="reflect")
+        restored = getattr(colour_demosaicing, self.function)(measured, PATTERN)
+        return restored[margin:, margin:][:height, :width].transpose(2, 0, 1).astype(np.float32)
 
 
 class Malvar(Bilinear):

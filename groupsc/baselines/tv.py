@@ -6,7 +6,9 @@ import numpy as np
 
 from groupsc.baselines.base import Baseline
 
-ROUNDS, PRECISION = 10, 0.01
+ROUNDS, PRECISION = 20, 0.01
+SOLVER = {"eps": 1e-5, "max_num_iter": 300}
+"""Closer to the solution than scikit-image goes by default, without which the search for the weight does not settle."""
 
 
 class TotalVariation(Baseline):
@@ -31,7 +33,7 @@ class TotalVariation(Baseline):
             return degraded
         weight = sigma
         for _ in range(ROUNDS):
-            restored = denoise_tv_chambolle(degraded, weight=weight, channel_axis=0)
+            restored = denoise_tv_chambolle(degraded, weight=weight, channel_axis=0, **SOLVER)
             distance = np.sqrt(np.mean((restored - degraded) ** 2))
             factor = sigma / max(distance, 1e-6)
             if abs(factor - 1) < PRECISION:
