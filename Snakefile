@@ -46,5 +46,5 @@ onstart:
         print(
             f"{len(RELEASED)} of the grid's {len(EXPERIMENTS)} models are released; tables mark the others as not run."
         )
-    for name, reason in LEFT_OUT.items():
-        print(f"{name} is left out: {reason}.")
+    for name, reason in SKIPPED.items():
+        print(f"{name} is left out: {reason}")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from groupsc import photo_cli
+from groupsc import methods_cli, photo_cli
 from groupsc.errors import GroupSCError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain):
+for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, methods_cli.methods):
     app.command()(command)
 app.add_typer(photo_cli.weights_app, name="weights")
 
@@ -173,8 +173,8 @@ def evaluate(
     weights: Annotated[
         str,
         Argument(
-            metavar="WEIGHTS.safetensors|BASELINE|input",
-            help="`groupsc methods` lists baselines; `input` measures the degraded images.",
+            metavar="WEIGHTS.safetensors|METHOD|input",
+            help="A file, a baseline of `groupsc methods`, or `input` for the degraded images.",
         ),
     ],
     dataset: Annotated[str, Option(help="Data set to restore.")],
@@ -213,29 +213,6 @@ def evaluate(
         names=names or None,
     )
     print(f"{dataset}: {rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images")
-
-
-@app.command()
-def methods(
-    task: Annotated[str | None, Option(help="Only methods for gray, color, mosaic or jpeg.")] = None,
-    level: Annotated[float | None, Option(help="Whether they can restore this noise σ or JPEG quality.")] = None,
-    raw: Raw = Path("data/raw"),
-    as_json: photo_cli.AsJson = False,
-) -> None:
-    """List the methods, the project's own and those it is compared with, and why one can't run here."""
-    from groupsc.catalogue import catalogue
-
-    found = catalogue(task, level, raw)
-    if as_json:
-        print(json.dumps(found, indent=1, ensure_ascii=False))
-        return
-    for name, facts in found.items():
-        sizes = facts["parameters"]
-        tasks = (f"{one} ({sizes[one]:,} parameters)" if sizes.get(one) else one for one in facts["tasks"])
-        print(f"{name}: {', '.join(tasks)}\n    {facts['reference']}")
-        for one, reason in facts["skip"].items():
-            if reason is not None:
-                print(f"    not here, {one}: {reason}")
 
 
 @app.command()
@@ -299,14 +276,13 @@ def summary(
     rows: Rows = None,
     tables: Annotated[list[Path] | None, Option("--table", help="A table that was made from them.")] = None,
     figures: Annotated[list[Path] | None, Option("--figure", help="A figure that was made.")] = None,
-    remarks: Annotated[list[str] | None, Option("--remark", help="A line to add.")] = None,
     output: Annotated[Path | None, Option(help="Text file to write; the screen when left out.")] = None,
 ) -> None:
     """Say where tables and figures are, and how many images stand behind each number."""
     from groupsc import averages
     from groupsc.evaluation import read_rows
 
-    text = averages.summary(read_rows(rows or []), tables or (), figures or (), remarks=remarks or ())
+    text = averages.summary(read_rows(rows or []), tables or (), figures or ())
     if output is None:
         print(text)
     else:

@@ -65,7 +65,8 @@ def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
     Raises
     ------
     GroupSCError
-        For an unknown task or level, weights trained for another, or a data set that was not fetched.
+        For an unknown task or level, weights trained for another, a data set that was not fetched, or a baseline that
+        can't run.
     """
     return _table(Evaluation(weights, dataset, **options).rows())
 
@@ -118,14 +119,12 @@ class Evaluation:
     Parameters
     ----------
     weights : path or str
-        A weights file; or the name of one of `groupsc.baselines`, which restores whole images on the CPU; or "input",
-        which measures the degraded images themselves.
+        A weights file, or a method of `groupsc.baselines`; "input" measures the degraded images themselves.
     dataset : str
         A name of the registry, or "Bundled" for the photographs that scikit-image carries.
     task, level : str, float, optional
         One of "gray", "color", "mosaic", "jpeg"; noise σ in gray levels of 255 or JPEG quality, none for mosaics. A
-        weights file knows both; a blind model takes any level, and its method is then written as "groupsc-blind". A
-        baseline for one task knows that.
+        weights file knows both; a blind model takes any level, and its method is then written as "groupsc-blind".
     noise : {"estimated", "known"}
         What a blind model is told: the level estimated from the degraded image alone, or the true one; the method is
         then written as "groupsc-blind-known".
@@ -163,45 +162,27 @@ class Evaluation:
     progress: bool = True
 
     def __post_init__(self):
-        self.where = pick_device(self.device)
-        self.model, self.baseline, self.digest, self.method, self.blind = None, None, None, INPUT, False
+        self.baseline = _baseline(self.weights, self.raw)
+        self.where = pick_device(self.device if self.baseline is None else "cpu")
+        self.model, self.digest, self.method, self.blind = None, None, INPUT, False
         self.level = None if self.level is None else float(self.level)
         if self.noise not in NOISES:
             raise GroupSCError(f"there is no noise {self.noise!r}; choose one of {', '.join(NOISES)}")
         if self.task is not None and self.task not in TASKS:
             raise GroupSCError(f"there is no task {self.task!r}; choose one of {', '.join(TASKS)}")
-        if self._names_baseline():
-            self.baseline = baselines.method(str(self.weights), self.raw)
-            self.task = self.task or (self.baseline.tasks[0] if len(self.baseline.tasks) == 1 else None)
-        elif str(self.weights) != INPUT:
+        if str(self.weights) != INPUT and self.baseline is None:
             self._load()
-        if self.task is None:
+        elif self.task is None:
             raise GroupSCError(f"the task is needed to degrade the images; choose one of {', '.join(TASKS)}")
         kind = LEVEL_NAMES[self.task]
         if kind is None:
             self.level = None
         elif self.level is None:
             raise GroupSCError(f"the task {self.task!r} needs a level ({kind}); give one, such as 25")
-        if self.task not in ("gray", "color"):
-            self.repetitions = 1
         if self.baseline is not None:
             self._prepare()
-
-    def _names_baseline(self) -> bool:
-        """Whether the weights are a name, and no path."""
-        path = Path(self.weights)
-        name = path.name == str(self.weights) and not path.suffix and path.name != INPUT
-        return name and (path.name in baselines.names() or not path.exists())
-
-    def _prepare(self) -> None:
-        """Make the baseline ready, or say why it can't restore this."""
-        reason = self.baseline.skip(self.task, self.level)
-        if reason is not None:
-            raise GroupSCError(reason)
-        self.baseline.prepare(self.task, self.level)
-        path = self.baseline.file(self.task, self.level)
-        self.where, self.mode, self.method = torch.device("cpu"), "whole", self.baseline.name
-        self.digest = None if path is None else file_digest(path)
+        if self.task not in ("gray", "color"):
+            self.repetitions = 1
 
     def _load(self) -> None:
         self.model, metadata = load_weights(self.weights, device=self.where)
@@ -216,9 +197,17 @@ class Evaluation:
             raise GroupSCError(f"{self.weights} was trained for {LEVEL_NAMES[task]} {trained:g}; evaluate it there")
         self.task, self.level = task, trained if self.level is None else self.level
 
+    def _prepare(self) -> None:
+        reason = self.baseline.skip(self.task, self.level)
+        if reason is not None:
+            raise GroupSCError(reason)
+        weights = self.baseline.weights(self.task, self.level)
+        self.method, self.digest = self.baseline.name, None if weights is None else file_digest(weights)
+        self.baseline.prepare(self.task, self.level)
+
     def settings(self) -> dict:
         """Values of the columns `SETTINGS`, the same in all rows."""
-        restored = self.method != INPUT
+        restored = self.model is not None
         return {
             "experiment": experiment_name(self.task, self.method, self.level),
             "task": self.task,
@@ -227,7 +216,7 @@ class Evaluation:
             "dataset": self.dataset,
             "mode": self.mode if restored else None,
             "stride": (self.stride or self.model.config.window) if restored and self.mode == "block" else None,
-            "device": device_name(self.where) if restored else None,
+            "device": device_name(self.where) if restored or self.baseline is not None else None,
             "parameters": self._parameters(),
             "weights_sha256": self.digest,
             "code_version": code_version(),
@@ -235,7 +224,7 @@ class Evaluation:
 
     def _parameters(self) -> int:
         if self.baseline is not None:
-            return self.baseline.parameters(self.task)
+            return self.baseline.number_of_parameters(self.task)
         return 0 if self.model is None else self.model.number_of_parameters
 
     def rows(self, finished: dict | None = None) -> Iterator[dict]:
@@ -274,7 +263,9 @@ class Evaluation:
     def _restore(self, degraded: Tensor, mask: Tensor | None, *, new_size: bool) -> tuple[Tensor, dict]:
         """The restored image on the CPU, and what it cost."""
         if self.baseline is not None:
-            return self._restore_by_baseline(degraded)
+            memory, start = PeakMemory(self.where), time.perf_counter()
+            restored = torch.from_numpy(self.baseline.restore(degraded[0].numpy(), self.task, self.level))[None]
+            return restored, {"seconds": round(time.perf_counter() - start, 4), "peak_memory_mb": memory.peak()}
         if self.model is None:
             return degraded, {"seconds": 0.0, "peak_memory_mb": 0.0}
         on_gpu = self.where.type == "cuda"
@@ -292,14 +283,15 @@ class Evaluation:
             seconds = time.perf_counter() - start
         return restored.cpu().float(), {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
 
-    def _restore_by_baseline(self, degraded: Tensor) -> tuple[Tensor, dict]:
-        image = degraded[0].clone().numpy()
-        memory = PeakMemory(self.where)
-        start = time.perf_counter()
-        restored = self.baseline.restore(image, self.task, self.level)
-        seconds = time.perf_counter() - start
-        restored = torch.from_numpy(np.array(restored, dtype=np.float32))
-        return restored[None], {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
+
+def _baseline(weights: str | Path, raw: str | Path) -> baselines.Baseline | None:
+    """The baseline of that name; None for "input" and for the path of a weights file."""
+    if str(weights) == INPUT or Path(weights).suffix or Path(weights).is_file():
+        return None
+    try:
+        return baselines.method(str(weights), raw)
+    except GroupSCError as error:
+        raise GroupSCError(f"there is no weights file {str(weights)!r}, and {error}, or {INPUT}") from error
 
 
 def _figures(restored: np.ndarray, clean: np.ndarray) -> dict:

@@ -35,6 +35,7 @@ STREET = [
     "photographs",
     "data",
     "degradations",
+    "baselines",
     "ops",
     "models",
     "checkpoint",
@@ -42,8 +43,7 @@ STREET = [
     "noise_level restore metrics",
     "restorer",
     "library",
-    "baselines",
-    "catalogue training",
+    "training",
     "evaluation",
     "tables",
     "figures",
@@ -77,8 +77,8 @@ def imports():
 
 
 def test_conda_environment_has_the_versions_of_pyproject():
-    by_pip = [Requirement(r).name for r in EXTRAS["peers"]]
-    wanted = {CONDA_NAMES.get(r.name, r.name): r.specifier for r in REQUIREMENTS if r.name not in by_pip}
+    peers = {Requirement(r).name for r in EXTRAS["peers"]}  # Not all are packaged for conda; pip installs them.
+    wanted = {CONDA_NAMES.get(r.name, r.name): r.specifier for r in REQUIREMENTS if r.name not in peers}
     wanted["python"] = SpecifierSet(PROJECT["requires-python"])
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     pairs = [dependency.partition(" ")[::2] for dependency in environment["dependencies"]]

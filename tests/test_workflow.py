@@ -164,7 +164,7 @@ def test_interrupted_training_goes_on(checkout):
             ["tasks.mosaic", "levels", "it has methods"],
         ),
         ("tasks__gray__methods", ["sc", "bm3d"], ["bm3d", "groupsc"]),
-        ("tasks__gray__baselines", ["input", "bm5d"], ["tasks.gray.baselines", "bm5d", "bm3d"]),
+        ("tasks__gray__baselines", ["bm5d"], ["tasks.gray.baselines", "bm5d", "cbm3d"]),
         ("budget", "endless", ["endless", "paper"]),
         ("model__atomms", 16, ["atomms", "atoms"]),
         ("weights", "stolen", ["weights", "released"]),
@@ -200,36 +200,30 @@ def test_paper_plans_every_model_and_a_level_is_one_number(finished, tmp_path):
     assert len(planned(cwd=finished, config=config)["train"]) == expected + len(grid["gray"]["methods"])
 
 
+def test_baselines_are_planned_with_their_weights_and_skipped_with_a_reason(checkout):
+    change(checkout / "config/ci.yaml", tasks__gray__levels=[5, 25], tasks__gray__baselines=["input", "tv", "menon"])
+    wanted = {f"name=gray-{method}-sigma{level}, dataset=Bundled" for method in ("input", "tv") for level in (5, 25)}
+    named = [f"results/ci/rows/gray-{method}-sigma25/Bundled.csv" for method in ("tv", "input")]
+    assert wanted <= planned(cwd=checkout)["evaluate"]
+    assert not any("menon" in job for job in planned(cwd=checkout)["evaluate"])
+    result = run("snakemake", *named, "--cores", 2, "--configfile", "config/ci.yaml", cwd=checkout)
+    assert "gray-menon-sigma25 is left out: menon is for mosaic" in result.stdout + result.stderr
+    rows = [(checkout / name).read_text().splitlines()[1] for name in named]
+    assert [row.split(",")[2] for row in rows] == ["tv", "input"]
+
+
+def test_weights_of_baselines_are_fetched_as_data_sets(finished, tmp_path):
+    pytest.importorskip("h5py")
+    config = shutil.copy(finished / "config/ci.yaml", tmp_path / "peers.yaml")
+    change(config, tasks__gray__baselines=["dncnn", "ffdnet"])
+    assert {"dataset=peers-dncnn-gray", "dataset=peers-ffdnet"} <= planned(cwd=finished, config=config)["fetch"]
+
+
 def test_subset_fetches_only_what_it_uses(finished):
     commands = snakemake("-n", "-p", "--config", "images=2", cwd=finished, config="config/paper.yaml").stdout
     fetched = {name: rest for name, rest in re.findall(r"groupsc fetch (\S+) (.*?) --manifest", commands)}
     assert "--images 2" in fetched["Set12"]
     assert "--images" not in fetched["BSD400"]
-
-
-def test_baselines_are_measured_or_left_out_with_a_reason(checkout):
-    change(checkout / "config/ci.yaml", tasks__gray__baselines=["input", "tv", "cbm3d"])
-    jobs = planned(cwd=checkout)
-    assert jobs["evaluate"] == {f"name=gray-{name}-sigma25, dataset=Bundled" for name in ("input", "tv")}
-    assert "train" not in jobs
-    reason = "gray-cbm3d-sigma25 is left out: cbm3d restores color images, not gray"
-    assert reason in snakemake(cwd=checkout).stdout
-    summary = (checkout / "results/ci/summary.txt").read_text()
-    assert reason in summary
-    assert re.search(r"gray-tv-sigma25 +Bundled", summary)
-    rows = (checkout / "results/ci/rows/gray-tv-sigma25/Bundled.csv").read_text().splitlines()
-    assert len(rows) == 3
-    source = checkout / "groupsc/baselines/tv.py"
-    source.write_text(source.read_text() + "\nUNUSED = 1\n")
-    assert planned(cwd=checkout)["evaluate"] == {"name=gray-tv-sigma25, dataset=Bundled"}
-
-
-def test_files_of_a_baseline_are_fetched(checkout):
-    pytest.importorskip("h5py")
-    change(checkout / "config/ci.yaml", tasks__gray__baselines=["dncnn"], tasks__gray__levels=[25, 35])
-    jobs = planned(cwd=checkout)
-    assert "dataset=peers-dncnn-gray" in jobs["fetch"]
-    assert {name for name in jobs["evaluate"] if "dncnn" in name} == {"name=gray-dncnn-sigma25, dataset=Bundled"}
 
 
 def test_quick_neither_trains_nor_downloads(finished):

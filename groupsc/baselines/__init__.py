@@ -1,50 +1,35 @@
-"""The methods that the benchmark compares with, one file a method; a new file is found by itself.
-
-A module lists its methods as `METHODS`, classes that fulfil `groupsc.baselines.base.Baseline`; CONTRIBUTING.md shows
-one of twenty lines. Names are those of the column `method` of `data/published.csv`, by which rows meet the paper's.
-"""
+"""Methods of others, measured in the same run: one file a method, and here the list of them all."""
 
 from __future__ import annotations
 
-import functools
-import importlib
-import pkgutil
-
 from groupsc.baselines.base import Baseline
+from groupsc.baselines.bm3d import BM3D, ColorBM3D
+from groupsc.baselines.demosaicking import Bilinear, Malvar, Menon
+from groupsc.baselines.dncnn import ColorDnCNN, DnCNN, DnCNN3
+from groupsc.baselines.ffdnet import FFDNet
+from groupsc.baselines.filters import BayesShrink, NonLocalMeans, TotalVariation
 from groupsc.errors import GroupSCError
 
-
-@functools.cache
-def _classes() -> dict[str, type[Baseline]]:
-    found = {}
-    for module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-        for one in getattr(importlib.import_module(f"{__name__}.{module}"), "METHODS", ()):
-            if one.name in found:
-                raise GroupSCError(
-                    f"{one.__module__} and {found[one.name].__module__} both call a method {one.name!r}; rename one"
-                )
-            found[one.name] = one
-    return found
-
-
-def names() -> list[str]:
-    """Names of all methods."""
-    return list(_classes())
+METHODS = (
+    DnCNN, ColorDnCNN, DnCNN3, FFDNet, BM3D, ColorBM3D, NonLocalMeans, BayesShrink, TotalVariation,
+    Bilinear, Malvar, Menon,
+)  # fmt: skip
 
 
 def methods(raw="data/raw") -> dict[str, Baseline]:
-    """All methods by name; `raw` is the folder of the data sets, where the files of trained ones lie."""
-    return {name: found(raw) for name, found in _classes().items()}
+    """All baselines by name; their weights are looked for in the folder `raw` of the data sets."""
+    return {found.name: found(raw) for found in METHODS}
 
 
 def method(name: str, raw="data/raw") -> Baseline:
-    """One method; `raw` as for `methods`.
+    """A baseline by its name.
 
     Raises
     ------
     GroupSCError
         When there is none of that name.
     """
-    if name not in _classes():
-        raise GroupSCError(f"there is no baseline {name!r}; choose one of {', '.join(names())}, or give a weights file")
-    return _classes()[name](raw)
+    found = methods(raw)
+    if name not in found:
+        raise GroupSCError(f"there is no method {name!r}; choose one of {', '.join(found)}")
+    return found[name]

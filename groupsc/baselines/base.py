@@ -1,32 +1,32 @@
-"""What a method must offer to be measured beside the project's own."""
+"""What a method of others is to the benchmark."""
 
 from __future__ import annotations
 
-import abc
-import functools
 import importlib
 from pathlib import Path
 
 import numpy as np
 
+from groupsc.config import LEVEL_NAMES
 
-class Baseline(abc.ABC):
-    """A restoration method that was not trained here.
+
+class Baseline:
+    """A method to compare with, measured in the same run, on the same degraded images.
 
     Attributes
     ----------
     name : str
-        As in the column `method` of `data/published.csv` where the paper quotes the method.
+        Its id, as in the column `method` of `data/published.csv`.
     tasks : tuple of str
         Of "gray", "color", "mosaic", "jpeg".
     reference : str
-        Whom to cite, with DOI.
-    levels : tuple of float or None
-        The levels that it was trained for; None where any will do.
+        What to cite, with its DOI.
+    parameters : int
+        How many were trained; 0 for a method without training.
     package : str or None
-        The optional package that it needs, as it is imported; `install` says how to get it.
-    dataset : str or None
-        The entry of `data/registry.csv` that has its files.
+        The optional module that it needs.
+    dataset : dict
+        By task, the data set of the registry that holds its weights; empty for a method without training.
 
     Parameters
     ----------
@@ -37,87 +37,63 @@ class Baseline(abc.ABC):
     name: str
     tasks: tuple[str, ...]
     reference: str
-    levels: tuple[float, ...] | None = None
+    parameters: int = 0
     package: str | None = None
-    install: str = "pip install 'groupsc[peers]'"
-    dataset: str | None = None
+    dataset: dict[str, str] = {}  # noqa: RUF012
 
     def __init__(self, raw="data/raw"):
         self.raw = Path(raw)
 
-    @abc.abstractmethod
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
-        """Restore one image.
+        """The restored image, float32 (c, H, W), not clipped.
 
         Parameters
         ----------
-        degraded : numpy.ndarray
-            Float32 (c, H, W) in units of [0, 1], which noise leaves; of a mosaic three planes in the pattern RGGB with
-            zeros where nothing was measured.
-        task : str
-            One of `tasks`.
-        level : float or None
-            Noise σ in gray levels of 255, or JPEG quality; None for mosaics.
-
-        Returns
-        -------
-        numpy.ndarray
-            Float32 (c, H, W).
+        degraded : array (c, H, W)
+            float32, about [0, 1]; of a mosaic the RGGB values, with zeros where nothing was measured.
+        task, level : str, float or None
+            Noise σ in gray levels of 255, or JPEG quality.
         """
+        raise NotImplementedError
 
-    def parameters(self, task: str) -> int:
-        """Number of trained parameters; 0 for a method that is not trained."""
-        return 0
+    def unsuited(self, task: str, level: float | None) -> str | None:
+        """Why the method can't do this task at this level on this machine, whatever is fetched; None where it can.
 
-    def file(self, task: str, level: float | None) -> Path | None:
-        """The file that it reads its parameters from, or None."""
-        return None
-
-    def prepare(self, task: str, level: float | None) -> None:  # noqa: B027
-        """Load what `restore` needs, so that no clock counts it."""
-
-    def skip(self, task: str, level: float | None = None, *, files: bool = True) -> str | None:
-        """Why it can't restore here, in words, or None.
-
-        Parameters
-        ----------
-        task, level : str, float, optional
-            What to restore; without a level, whether any level could be.
-        files : bool
-            Whether a file that `groupsc fetch` brings counts as missing.
+        With a level left out, whether it can do the task at some level.
         """
         if task not in self.tasks:
-            return f"{self.name} restores {' and '.join(self.tasks)} images, not {task}"
-        return self.untrained(level) or self._uninstalled() or (self._unfetched(task, level) if files else None)
+            return f"{self.name} is for {', '.join(self.tasks)}, not for {task}"
+        any_level = level is None and LEVEL_NAMES[task] is not None
+        return (None if any_level else self.untrained(task, level)) or self._without_package()
 
-    def untrained(self, level: float | None) -> str | None:
-        """Why it can't restore this level, or None."""
-        if level is None or self.levels is None or level in self.levels:
+    def untrained(self, task: str, level: float | None) -> str | None:
+        """Why there is nothing for this level; None where there is, or nothing is needed."""
+        return None
+
+    def skip(self, task: str, level: float | None) -> str | None:
+        """As `unsuited`, and why the method can't run now because its weights were not fetched."""
+        reason = self.unsuited(task, level)
+        path = self.weights(task, level) if reason is None else None
+        if path is not None and not path.is_file():
+            return f"{path} is missing; run `groupsc fetch {self.dataset[task]} --root {self.raw}`"
+        return reason
+
+    def weights(self, task: str, level: float | None) -> Path | None:
+        """The file of its weights; None for a method without training."""
+        return None
+
+    def number_of_parameters(self, task: str) -> int:
+        """Those that were trained for a task, where they differ between tasks."""
+        return self.parameters
+
+    def prepare(self, task: str, level: float | None) -> None:
+        """Load what is needed, so that no measured time holds it."""
+
+    def _without_package(self) -> str | None:
+        if self.package is None:
             return None
-        return f"{self.name} was trained for {', '.join(f'{one:g}' for one in self.levels)} only, not {level:g}"
-
-    def _uninstalled(self) -> str | None:
-        error = None if self.package is None else _import_error(self.package)
-        return error and f"the package {self.package} can't be imported ({error}); run `{self.install}`"
-
-    def _unfetched(self, task: str, level: float | None) -> str | None:
-        if level is None and self.levels:
-            level = self.levels[0]
-        path = self.file(task, level)
-        if path is None or path.is_file():
-            return None
-        return f"{path} is missing; {self.cure(path)}"
-
-    def cure(self, path: Path) -> str:
-        """What brings a missing file."""
-        return f"run `groupsc fetch {self.dataset} --root {self.raw}`"
-
-
-@functools.cache
-def _import_error(package: str) -> str | None:
-    """Why a package can't be imported; found by doing it, since a package may be there and its binaries not fit."""
-    try:
-        importlib.import_module(package)
-    except Exception as error:  # What foreign code raises while it is imported is not for us to foresee.
-        return " ".join(str(error).split()) or type(error).__name__
-    return None
+        try:
+            importlib.import_module(self.package)
+        except (ImportError, OSError) as error:  # OSError: a binary whose system library is absent.
+            return f"the package {self.package} can't be imported ({error}); run `pip install 'groupsc[peers]'`"
+        return None

@@ -1,4 +1,4 @@
-"""DnCNN with its authors' parameters: a network for each noise level, and one for JPEG, that predict the error."""
+"""DnCNN: a convolutional network that estimates the noise, from its authors' files."""
 
 from __future__ import annotations
 
@@ -7,71 +7,72 @@ from pathlib import Path
 import numpy as np
 
 from groupsc.baselines.base import Baseline
-from groupsc.baselines.matconvnet import read_network
 
 
 class DnCNN(Baseline):
-    """Gray, 17 convolutions."""
+    """Gray images; one network of 17 layers for each noise level."""
 
     name = "dncnn"
     tasks = ("gray",)
-    levels = (10, 15, 25, 50)
-    package = "h5py"
-    dataset = "peers-dncnn-gray"
-    size = 555_137
     reference = (
         "K. Zhang, W. Zuo, Y. Chen, D. Meng, L. Zhang. Beyond a Gaussian denoiser: residual learning of deep CNN for "
         "image denoising. IEEE TIP 26(7), 2017. https://doi.org/10.1109/TIP.2017.2662206"
     )
+    parameters = 555_137
+    package = "h5py"
+    dataset = {"gray": "peers-dncnn-gray"}  # noqa: RUF012
+    levels: tuple[float, ...] = (10, 15, 25, 50)
 
     def __init__(self, raw="data/raw"):
         super().__init__(raw)
         self._networks = {}
 
-    def parameters(self, task: str) -> int:
-        return self.size
+    def untrained(self, task: str, level: float | None) -> str | None:
+        if level in self.levels:
+            return None
+        known = ", ".join(f"{known:g}" for known in self.levels)
+        return f"{self.name} has no published weights for level {level:g}; choose one of {known}"
 
-    def file(self, task: str, level: float | None) -> Path:
-        return self.raw / self.dataset / f"sigma{level:02g}.mat"
+    def weights(self, task: str, level: float | None) -> Path:
+        level = self.levels[-1] if level is None else level
+        return self.raw / self.dataset[task] / f"sigma{int(level):02d}.mat"
 
     def prepare(self, task: str, level: float | None) -> None:
-        self._network(task, level)
+        from groupsc.baselines.matconvnet import build
+
+        path = self.weights(task, level)
+        if path not in self._networks:
+            self._networks[path] = build(path)
 
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
         import torch
 
+        self.prepare(task, level)
         with torch.inference_mode():
-            image = torch.from_numpy(degraded)[None]
-            return (image - self._network(task, level)(image))[0].numpy()
-
-    def _network(self, task: str, level: float | None):
-        path = self.file(task, level)
-        if path not in self._networks:
-            self._networks[path] = read_network(path)
-        return self._networks[path]
+            noise = self._networks[self.weights(task, level)](torch.from_numpy(degraded)[None])[0]
+        return degraded - noise.numpy()
 
 
-class CDnCNN(DnCNN):
-    """Colour, 20 convolutions."""
+class ColorDnCNN(DnCNN):
+    """Colour images; one network of 20 layers for each noise level."""
 
     name = "cdncnn"
     tasks = ("color",)
+    parameters = 668_227
+    dataset = {"color": "peers-dncnn-color"}  # noqa: RUF012
     levels = (5, 10, 15, 25, 50)
-    dataset = "peers-dncnn-color"
-    size = 668_227
 
 
 class DnCNN3(DnCNN):
-    """One network of 20 convolutions for JPEG of any quality (and for noise and upscaling, unused here)."""
+    """JPEG deblocking; one network of 20 layers for every quality, which the authors trained on 5 to 99."""
 
     name = "dncnn-3"
     tasks = ("jpeg",)
-    levels = None
-    dataset = "peers-dncnn-jpeg"
-    size = 665_921
+    parameters = 665_921
+    dataset = {"jpeg": "peers-dncnn-jpeg"}  # noqa: RUF012
 
-    def file(self, task: str, level: float | None) -> Path:
-        return self.raw / self.dataset / "DnCNN3.mat"
+    def untrained(self, task: str, level: float | None) -> str | None:
+        return None if 5 <= level <= 99 else f"{self.name} was trained for qualities 5 to 99, not for {level:g}"
 
-
-METHODS = (DnCNN, CDnCNN, DnCNN3)
+    def weights(self, task: str, level: float | None) -> Path:
+        return self.raw / self.dataset[task] / "DnCNN3.mat"

@@ -1,4 +1,4 @@
-"""FFDNet with its authors' parameters: one network for all noise levels, told σ as a plane of the image."""
+"""FFDNet: a convolutional network on images of half the size that is told the noise level, from its authors' files."""
 
 from __future__ import annotations
 
@@ -6,59 +6,41 @@ from pathlib import Path
 
 import numpy as np
 
-from groupsc.baselines.base import Baseline
-from groupsc.baselines.matconvnet import read_network
-
-TOP = 75
-"""The noise levels of its training end here."""
+from groupsc.baselines.dncnn import DnCNN
 
 
-class FFDNet(Baseline):
-    """Gray and colour: convolutions at half the resolution, on the 2×2 phases of the image and the plane of σ."""
+class FFDNet(DnCNN):
+    """Gray and colour images of any noise level up to 75."""
 
     name = "ffdnet"
     tasks = ("gray", "color")
-    package = "h5py"
-    dataset = "peers-ffdnet"
     reference = (
-        "K. Zhang, W. Zuo, L. Zhang. FFDNet: toward a fast and flexible solution for CNN-based image denoising. "
-        "IEEE TIP 27(9), 2018. https://doi.org/10.1109/TIP.2018.2839891"
+        "K. Zhang, W. Zuo, L. Zhang. FFDNet: toward a fast and flexible solution for CNN-based image denoising. IEEE "
+        "TIP 27(9), 2018. https://doi.org/10.1109/TIP.2018.2839891"
     )
+    parameters = 485_316
+    dataset = {"gray": "peers-ffdnet", "color": "peers-ffdnet"}  # noqa: RUF012
 
-    def __init__(self, raw="data/raw"):
-        super().__init__(raw)
-        self._networks = {}
+    def untrained(self, task: str, level: float | None) -> str | None:
+        return None if 0 <= level <= 75 else f"{self.name} was trained for σ from 0 to 75, not for {level:g}"
 
-    def parameters(self, task: str) -> int:
-        return {"gray": 485_316, "color": 852_108}[task]
+    def weights(self, task: str, level: float | None) -> Path:
+        return self.raw / self.dataset[task] / f"FFDNet_{task}.mat"
 
-    def file(self, task: str, level: float | None) -> Path:
-        return self.raw / self.dataset / f"FFDNet_{task}.mat"
-
-    def untrained(self, level: float | None) -> str | None:
-        return None if level is None or level <= TOP else f"{self.name} was trained for σ up to {TOP}, not {level:g}"
-
-    def prepare(self, task: str, level: float | None) -> None:
-        self._network(task)
+    def number_of_parameters(self, task: str) -> int:
+        return 852_108 if task == "color" else self.parameters
 
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
         import torch
-        from torch.nn.functional import pad, pixel_shuffle, pixel_unshuffle
+        from torch.nn import functional
 
-        height, width = degraded.shape[1:]
+        self.prepare(task, level)
+        network = self._networks[self.weights(task, level)]
+        *_, height, width = degraded.shape
+        image = functional.pad(torch.from_numpy(degraded)[None], (0, width % 2, 0, height % 2), mode="replicate")
         with torch.inference_mode():
-            image = torch.from_numpy(degraded)[None]
-            image = pad(image, (0, width % 2, 0, height % 2), mode="replicate")
-            # MATLAB counts the four phases down the columns, torch along the rows.
-            phases = pixel_unshuffle(image.mT, 2).mT
-            sigma = torch.full_like(phases[:, :1], level / 255)
-            phases = self._network(task)(torch.cat([phases, sigma], dim=1))
-            return pixel_shuffle(phases.mT, 2).mT[0, :, :height, :width].numpy()
-
-    def _network(self, task: str):
-        if task not in self._networks:
-            self._networks[task] = read_network(self.file(task, None))
-        return self._networks[task]
-
-
-METHODS = (FFDNet,)
+            # The authors' order of the four pixels of a cell is by columns, torch's by rows.
+            parts = functional.pixel_unshuffle(image.mT, 2).mT
+            sigma = torch.full_like(parts[:, :1], level / 255)
+            restored = functional.pixel_shuffle(network(torch.cat([parts, sigma], 1)).mT, 2).mT
+        return restored[0, :, :height, :width].numpy()

@@ -1,65 +1,56 @@
-"""Networks of plain convolutions from MatConvNet's files (MATLAB 7.3, which is HDF5)."""
+"""Networks in the MATLAB files of MatConvNet: convolutions and rectifiers, batch normalisation merged into them."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 
 from groupsc.errors import GroupSCError
 
-KINDS = {"conv", "relu", "SubP", "concat"}
 
+def read_convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Weights (out, in, h, w) and biases (out,) of the convolutions of a network, in its order, float32.
 
-def read_convolutions(path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights (out, in, height, width) and biases (out,) of the convolutions in a file, in their order.
-
-    MatConvNet correlates, as torch does. MATLAB keeps arrays (height, width, in, out) by columns and drops a last axis
-    of length one; seen from HDF5 the axes run the other way. The authors merged batch normalisation into the
-    convolutions before they published: a layer of another kind is refused.
+    The file is HDF5 (MATLAB 7.3), which holds MATLAB's (h, w, in, out) with its axes reversed; MATLAB drops the last
+    of them where there is one output.
 
     Raises
     ------
     GroupSCError
-        When the file is missing, is no such network, or has layers other than `KINDS`.
+        When the file is damaged, or the network has other layers than these.
     """
     import h5py
 
-    layers = []
+    found = []
     try:
-        with h5py.File(path) as file:
-            for reference in file["net/layers"][:].ravel():
+        with h5py.File(path, "r") as file:
+            for reference in file["net/layers"][()].ravel():
                 layer = file[reference]
-                kind = "".join(map(chr, layer["type"][:].ravel()))
-                if kind not in KINDS:
-                    raise GroupSCError(
-                        f"{path} has a layer {kind!r}; only {', '.join(sorted(KINDS))} are known, so merge it before"
-                    )
+                kind = "".join(map(chr, layer["type"][()].ravel()))
                 if kind == "conv":
-                    weights, bias = (file[place][:] for place in layer["weights"][:].ravel())
-                    weights = weights.reshape(bias.size, -1, *weights.shape[-2:])
-                    layers.append((np.ascontiguousarray(weights.swapaxes(2, 3)), bias.ravel()))
-    except (OSError, KeyError, ValueError, TypeError) as error:
+                    weight, bias = (file[part][()] for part in layer["weights"][()].ravel())
+                    weight = weight[None] if weight.ndim == 3 else weight
+                    found.append((np.ascontiguousarray(weight.swapaxes(2, 3)), bias.ravel()))
+                elif kind not in ("relu", "SubP", "concat"):
+                    raise GroupSCError(f"{path} has a layer {kind!r}, which is not read; take the published file")
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise GroupSCError(
-            f"{path} can't be read as a network of MatConvNet ({error}); remove it and run `groupsc fetch` again"
+            f"{path} is no network of MatConvNet ({error}); remove it and run `groupsc fetch {path.parent.name}`"
         ) from error
-    return layers
+    if not found:
+        raise GroupSCError(f"{path} holds no convolution; take the published file")
+    return found
 
 
-def read_network(path):
-    """The convolutions of a file with ReLU between them, zeros beyond the border, as a `torch.nn.Sequential`.
-
-    Raises
-    ------
-    GroupSCError
-        As `read_convolutions`.
-    """
+def build(path: Path):
+    """The network of a file as a torch module: convolutions with zero padding, a rectifier between any two."""
     import torch
-    from torch import nn
 
-    network = nn.Sequential()
-    for weights, bias in read_convolutions(path):
-        if len(network):
-            network.append(nn.ReLU(inplace=True))
-        layer = nn.Conv2d(weights.shape[1], weights.shape[0], weights.shape[2:], padding="same")
-        layer.weight.data, layer.bias.data = torch.from_numpy(weights), torch.from_numpy(bias)
-        network.append(layer)
-    return network.requires_grad_(False).eval()
+    layers = []
+    for weight, bias in read_convolutions(path):
+        outputs, inputs, height, width = weight.shape
+        layer = torch.nn.Conv2d(inputs, outputs, (height, width), padding=(height // 2, width // 2))
+        layer.weight.data, layer.bias.data = torch.from_numpy(weight), torch.from_numpy(bias)
+        layers += [layer, torch.nn.ReLU(inplace=True)]
+    return torch.nn.Sequential(*layers[:-1]).eval().requires_grad_(False)

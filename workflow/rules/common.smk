@@ -2,7 +2,6 @@
 import ast
 import dataclasses
 import hashlib
-import itertools
 import os
 import shlex
 import shutil
@@ -57,35 +56,32 @@ def grid(config):
     return found
 
 
+def wanted_baselines(config):
+    """{name: (method, task, level)} of the baselines in the configuration."""
+    known = ["input", *baselines.methods()]
+    for task, grid in config["tasks"].items():
+        unknown = [method for method in grid["baselines"] if method not in known]
+        if unknown:
+            raise WorkflowError(
+                f"In tasks.{task}.baselines: there is no method {unknown[0]!r}; choose among {', '.join(known)}."
+            )
+    return {
+        experiment_name(task, method, level): (method, task, level)
+        for task, grid in config["tasks"].items()
+        for method in grid["baselines"]
+        for level in grid.get("levels") or [None]
+    }
+
+
+def unsuited(method, task, level):
+    """Why a baseline can't be measured, whatever is fetched; None where it can."""
+    return None if method == "input" else baselines.method(method).unsuited(task, level)
+
+
 def options(**values):
     """A command line's options: `images=2, name=["a", "b"], mirror=None` gives `--images 2 --name a --name b`."""
     lists = {key: value if isinstance(value, list) else [value] for key, value in values.items() if value is not None}
     return " ".join(f"--{key} {shlex.quote(str(value))}" for key, found in lists.items() for value in found)
-
-
-def measurable(config):
-    """{name: (baseline, task, level)} of the baselines to measure, and {name: reason} of those that can't run here.
-
-    A file that is missing is no reason: a rule fetches it.
-    """
-    found, left_out = {}, {}
-    for task, grid in config["tasks"].items():
-        for baseline, level in itertools.product(grid["baselines"], grid.get("levels") or [None]):
-            name = experiment_name(task, baseline, level)
-            reason = None if baseline == "input" else peer(baseline, task).skip(task, level, files=False)
-            if reason is None:
-                found[name] = (baseline, task, level)
-            else:
-                left_out[name] = reason
-    return found, left_out
-
-
-def peer(baseline, task):
-    """The method that a baseline names."""
-    try:
-        return baselines.method(baseline, config["raw"])
-    except GroupSCError as error:
-        raise WorkflowError(f"In tasks.{task}.baselines: {error}. config/README.md explains every key.") from None
 
 
 @cache
@@ -119,7 +115,11 @@ TRAINED = config["weights"] == "trained"
 RELEASED = {
     name: pointer for name in EXPERIMENTS if (pointer := Path("data/weights", f"{name}.safetensors.dvc")).exists()
 }
-BASELINES, LEFT_OUT = measurable(config)
+# {name: (method, task, level)} of the baselines to measure.
+BASELINES = wanted_baselines(config)
+# {name: reason} of those that can't do the task, or not on this machine; they are left out of the plan.
+SKIPPED = {name: reason for name, wanted in BASELINES.items() if (reason := unsuited(*wanted))}
+BASELINES = {name: wanted for name, wanted in BASELINES.items() if name not in SKIPPED}
 # {name: (experiment, task, level)} of what is evaluated; a blind model at several levels.
 EVALUATIONS = {
     name: (e, e.task, level)
@@ -178,26 +178,19 @@ def training_options(wildcards, input):
 
 
 def evaluation_input(wildcards):
-    """The images, and the weights of a model or the files of a baseline."""
+    """The images and the weights, those of a baseline as a data set."""
     dataset, _ = dataset_and_stride(wildcards.dataset)
     images = {"images": f"{OUT}/data/{dataset}.json"}
     if wildcards.name not in BASELINES:
         return {**images, "weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
-    baseline, task, _ = BASELINES[wildcards.name]
-    files = None if baseline == "input" else peer(baseline, task).dataset
-    return {**images, "files": f"{OUT}/data/{files}.json"} if files else images
+    method, task, _ = BASELINES[wildcards.name]
+    files = None if method == "input" else baselines.method(method).dataset.get(task)
+    return {**images, "peer": f"{OUT}/data/{files}.json"} if files else images
 
 
-def evaluation_weights(wildcards, input):
-    """What is evaluated, as the command line takes it."""
-    return input.weights if "weights" in input.keys() else BASELINES[wildcards.name][0]
-
-
-def evaluation_code(wildcards):
-    """Digest of the code behind an evaluation, for a baseline with that of its own module."""
-    baseline, task, _ = BASELINES.get(wildcards.name, ("input", None, None))
-    own = None if baseline == "input" else type(peer(baseline, task)).__module__.removeprefix("groupsc.")
-    return code("evaluation") + (code(own) if own else "")
+def evaluated_method(wildcards, input):
+    """What `groupsc evaluate` is given first: a file, a baseline's name or `input`."""
+    return input.get("weights") or BASELINES[wildcards.name][0]
 
 
 def trained_weights(name):

@@ -30,12 +30,12 @@ rule evaluate:
         ENVIRONMENT
     threads: config["threads"]["evaluate"]
     resources:
-        gpu=lambda wildcards: 0 if wildcards.name in BASELINES else GPU,
+        gpu=GPU,
     params:
-        weights=evaluation_weights,
+        weights=evaluated_method,
         dataset=lambda wildcards: dataset_and_stride(wildcards.dataset)[0],
         options=evaluation_options,
-        code=evaluation_code,
+        code=code("evaluation"),
     shell:
         "mkdir -p {output.pictures}; "
         "python -m groupsc evaluate {params.weights} --dataset {params.dataset} {params.options} "

@@ -1,0 +1,64 @@
+"""Filters without training, by scikit-image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from groupsc.baselines.base import Baseline
+
+
+class NonLocalMeans(Baseline):
+    """Patches of 5×5 within 13×13 pixels; the filter strength that scikit-image recommends, 0.6 σ."""
+
+    name = "nlm"
+    tasks = ("gray", "color")
+    reference = (
+        "A. Buades, B. Coll, J.-M. Morel. A non-local algorithm for image denoising. CVPR 2005. "
+        "https://doi.org/10.1109/CVPR.2005.38"
+    )
+
+    def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
+        from skimage.restoration import denoise_nl_means
+
+        sigma = level / 255
+        sizes = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
+        image, axis = (degraded[0], None) if task == "gray" else (degraded, 0)
+        restored = denoise_nl_means(image, h=0.6 * sigma, sigma=sigma, channel_axis=axis, **sizes)
+        return np.float32(restored).reshape(degraded.shape)
+
+
+class BayesShrink(Baseline):
+    """Soft thresholds for each subband of a wavelet transform; colours as luma and chroma."""
+
+    name = "bayesshrink"
+    tasks = ("gray", "color")
+    reference = (
+        "S. G. Chang, B. Yu, M. Vetterli. Adaptive wavelet thresholding for image denoising and compression. IEEE TIP "
+        "9(9), 2000. https://doi.org/10.1109/83.862633"
+    )
+    package = "pywt"
+
+    def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
+        from skimage.restoration import denoise_wavelet
+
+        gray = task == "gray"
+        options = {} if gray else {"channel_axis": -1, "convert2ycbcr": True}
+        image = degraded[0] if gray else degraded.transpose(1, 2, 0)
+        restored = np.float32(denoise_wavelet(image, sigma=level / 255, method="BayesShrink", **options))
+        return restored[None] if gray else restored.transpose(2, 0, 1)
+
+
+class TotalVariation(Baseline):
+    """Total variation by Chambolle's algorithm; its weight is σ, about the best on photographs from σ = 15 to 50."""
+
+    name = "tv"
+    tasks = ("gray", "color")
+    reference = (
+        "A. Chambolle. An algorithm for total variation minimization and applications. Journal of Mathematical Imaging "
+        "and Vision 20, 2004. https://doi.org/10.1023/B:JMIV.0000011325.36760.1e"
+    )
+
+    def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
+        from skimage.restoration import denoise_tv_chambolle
+
+        return np.float32(denoise_tv_chambolle(degraded, weight=level / 255, channel_axis=0))
