@@ -6,6 +6,9 @@ import numpy as np
 
 from groupsc.baselines.base import Baseline
 
+MARGIN = 8
+"""Pixels mirrored around the image: an even number keeps the pattern, which the package's filters break there."""
+
 
 class Bilinear(Baseline):
     """Every colour by itself: the mean of its neighbours."""
@@ -22,8 +25,12 @@ class Bilinear(Baseline):
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
         import colour_demosaicing
 
+        height, width = degraded.shape[1:]
+        margin = min(MARGIN, (min(height, width) - 1) // 2 * 2)
         measured = np.float64(degraded.sum(axis=0))  # One colour a pixel, zeros for the others.
-        return np.float32(getattr(colour_demosaicing, self.function)(measured, "RGGB")).transpose(2, 0, 1)
+        measured = np.pad(measured, margin, mode="reflect")
+        restored = np.float32(getattr(colour_demosaicing, self.function)(measured, "RGGB"))
+        return restored[margin:, margin:][:height, :width].transpose(2, 0, 1)
 
 
 class Malvar(Bilinear):
