@@ -74,7 +74,7 @@ rule summary:
         options=lambda wildcards, input: options(
             table=list(input.tables),
             figure=list(input.figures),
-            remark=[f"{name} is left out: {reason}" for name, reason in LEFT_OUT.items()],
+            remark=[f"{name} is left out: {reason}" for name, reason in SKIPPED.items()],
         ),
         code=code("averages"),
     shell:
