@@ -73,15 +73,15 @@ def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict:
     return found
 
 
-def summary(rows: pd.DataFrame, tables=(), figures=(), sizes: dict | None = None) -> str:
-    """Where tables and figures are, and how many images stand behind each number, as lines of text."""
+def summary(rows: pd.DataFrame, tables=(), figures=(), sizes: dict | None = None, remarks=()) -> str:
+    """Where tables and figures are, how many images stand behind each number, and `remarks`, as lines of text."""
     lines = [f"Tables:  {path}" for path in tables] + [f"Figures: {path}" for path in figures]
     lines.append("Average PSNR, and what stands behind it:")
     for ran in average(rows, sizes).itertuples(index=False):
         noise = f", {ran.repetitions} noise realisations" if ran.repetitions > 1 else ""
         mode = f", {mode_name(ran.mode, ran.stride)}" if ran.mode else ""
         lines.append(f"  {ran.experiment:<26} {ran.dataset:<10} {ran.psnr:6.2f} dB   {share(ran)}{noise}{mode}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *remarks])
 
 
 def share(ran) -> str:

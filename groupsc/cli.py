@@ -276,13 +276,14 @@ def summary(
     rows: Rows = None,
     tables: Annotated[list[Path] | None, Option("--table", help="A table that was made from them.")] = None,
     figures: Annotated[list[Path] | None, Option("--figure", help="A figure that was made.")] = None,
+    remarks: Annotated[list[str] | None, Option("--remark", help="A line to add.")] = None,
     output: Annotated[Path | None, Option(help="Text file to write; the screen when left out.")] = None,
 ) -> None:
     """Say where tables and figures are, and how many images stand behind each number."""
     from groupsc import averages
     from groupsc.evaluation import read_rows
 
-    text = averages.summary(read_rows(rows or []), tables or (), figures or ())
+    text = averages.summary(read_rows(rows or []), tables or (), figures or (), remarks=remarks or ())
     if output is None:
         print(text)
     else:

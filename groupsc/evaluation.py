@@ -207,16 +207,16 @@ class Evaluation:
 
     def settings(self) -> dict:
         """Values of the columns `SETTINGS`, the same in all rows."""
-        restored = self.model is not None
+        restored, peer = self.model is not None, self.baseline is not None
         return {
             "experiment": experiment_name(self.task, self.method, self.level),
             "task": self.task,
             "method": self.method,
             "level": self.level,
             "dataset": self.dataset,
-            "mode": self.mode if restored else None,
+            "mode": "whole" if peer else self.mode if restored else None,
             "stride": (self.stride or self.model.config.window) if restored and self.mode == "block" else None,
-            "device": device_name(self.where) if restored or self.baseline is not None else None,
+            "device": device_name(self.where) if restored or peer else None,
             "parameters": self._parameters(),
             "weights_sha256": self.digest,
             "code_version": code_version(),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from groupsc import typesetting
+from groupsc import baselines, typesetting
 from groupsc.ablations import with_variants_as_methods
 from groupsc.averages import DECIMALS, average, mode_name, plain, share
 from groupsc.errors import GroupSCError
@@ -104,7 +104,10 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
     printed = published[published["table"] == layout.number]
     runs = average(rows, sizes)
     printed, runs = with_variants_as_methods(layout.number, printed, runs)
-    task, methods = printed["task"].iloc[0], printed["method"].unique()
+    task, methods = (
+        printed["task"].iloc[0],
+        [*printed["method"].unique(), *(baselines.methods() if layout.peers else ())],
+    )
     runs = runs[(runs["task"] == task) & runs["method"].isin(methods)]
     return _Builder(table, layout, printed, runs).table()
 
@@ -147,6 +150,7 @@ class _Builder:
         self.titles = printed.drop_duplicates("method").set_index("method")[axis].to_dict()
         if axis == "column":
             self.titles = figures.drop_duplicates("method").set_index("method")[axis].to_dict()
+        self.titles |= {method: method for method in sorted(set(runs["method"]) - set(self.titles))}
         self.sources = printed.drop_duplicates("method").set_index("method")["source"].to_dict()
         self.datasets = list(figures["dataset"].unique())
         self.others = sorted(set(runs["dataset"]) - set(self.datasets))
@@ -222,18 +226,21 @@ class _Builder:
         return positions
 
     def _lines(self, blocks: list[str | None]) -> list[_Line]:
-        """Lines of the paper's methods, then for each further data set those of the methods that ran on it."""
+        """Lines of the paper's methods and of further baselines, then those that ran on each further data set."""
         modes = {run for *_, run in self.ours if run[0]}
         lines = []
         for number, dataset in enumerate(blocks):
             for method, title in self.titles.items():
                 runs = list(dict.fromkeys(r for m, d, _, r in self.ours if m == method and dataset in (None, d)))
-                if number == 0:
+                quoted = method in self.sources
+                if number == 0 and quoted:
                     lines.append(_Line("paper", method, title, None, dataset))
                     runs = runs or ([None] if self.sources[method] == "ours" else [])
                 for run in runs:
                     mode = f", {mode_name(*run)}" if run in modes and len(modes) > 1 else ""
-                    words = "↳ this run" if number == 0 else f"{title} on {dataset}, this run"
+                    words = f"{title}, this run" if number == 0 else f"{title} on {dataset}, this run"
+                    if number == 0 and (quoted or self.layout.methods == "columns"):
+                        words = "↳ this run"
                     lines.append(_Line("run", method, words + mode, run, dataset))
                     lines.append(_Line("difference", method, "↳ difference" + mode, run, dataset))
         return lines
@@ -260,7 +267,7 @@ class _Builder:
 
     def _kinds(self, method: str) -> set[str]:
         """Kinds of lines that a method has."""
-        ran = self.sources[method] == "ours" or any(m == method for m, *_ in self.ours)
+        ran = self.sources.get(method) == "ours" or any(m == method for m, *_ in self.ours)
         return {"paper", "run", "difference"} if ran else {"paper"}
 
     def _measured(self, ran) -> Cell:

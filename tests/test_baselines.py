@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from scipy.signal import correlate2d
 from groupsc.baselines import method, methods
 from groupsc.baselines.matconvnet import read_convolutions
 from groupsc.data import load_images, registry
-from groupsc.degradations import degrade, noise_generator
+from groupsc.degradations import bayer_mask, degrade, noise_generator
 from groupsc.errors import GroupSCError
 from groupsc.evaluation import evaluate
 from groupsc.metrics import psnr
@@ -64,7 +65,7 @@ def test_every_method_restores_an_image_of_odd_size(name, task):
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_every_method_says_what_to_cite(name, task):
     assert "https://doi.org/10." in method(name).reference
-    assert (method(name).number_of_parameters(task) > 0) == bool(method(name).dataset)
+    assert (method(name).number_of_parameters(task) > 0) == (method(name).weights(task, LEVELS[task]) is not None)
 
 
 def test_names_and_data_sets_are_those_of_the_published_figures_and_of_the_registry():
@@ -138,6 +139,7 @@ def test_ffdnet_restores_the_four_images_of_half_the_size():
         ("dncnn-3", "jpeg", 100, "qualities 5 to 99"),
         ("ffdnet", "gray", 80, "σ from 0 to 75"),
         ("bm3d", "mosaic", None, "is for gray, not for mosaic"),
+        ("drunet", "color", 60, "up to 50"),
     ],
 )
 def test_what_a_method_was_not_made_for_is_skipped_with_a_reason(name, task, level, reason):
@@ -240,3 +242,87 @@ def test_the_command_lists_methods_and_why_they_cannot_run(tmp_path):
 def test_unknown_method():
     with pytest.raises(GroupSCError, match=r"there is no method 'bm4d'; choose one of .*bm3d"):
         method("bm4d")
+
+
+@pytest.mark.parametrize("name", ["bilinear", "malvar", "menon"])
+def test_demosaicking_takes_our_pattern(name):
+    found = able(name, "mosaic")
+    mask = bayer_mask(21, 18).numpy()
+    plain = np.ones((3, 21, 18), np.float32) * np.float32([[[0.2]], [[0.5]], [[0.9]]])
+    restored = found.restore(plain * mask, "mosaic", None)
+    assert restored[:, 4:-4, 4:-4] == pytest.approx(plain[:, 4:-4, 4:-4], abs=1e-5)
+    if name == "bilinear":
+        assert restored == pytest.approx(plain, abs=1e-5)
+        values = np.random.default_rng(0).random((3, 21, 18), dtype=np.float32) * mask
+        restored = found.restore(values, "mosaic", None)
+        assert restored[mask == 1] == pytest.approx(values[mask == 1], abs=1e-6)
+        green = np.mean([values[1, 7, 8], values[1, 9, 8], values[1, 8, 7], values[1, 8, 9]])
+        assert restored[1, 8, 8] == pytest.approx(green, abs=1e-6)
+
+
+def write_matconvnet(path, layers, kinds=()):
+    """A file like MatConvNet's: (height, width, in, out) by columns, a last axis of one dropped."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        places = np.empty((len(layers) + len(kinds), 1), h5py.ref_dtype)
+        for number, (kernel, bias) in enumerate(layers):
+            group = file.create_group(f"#refs#/{number}")
+            group["type"] = np.frombuffer(b"conv", np.uint8).astype(np.uint16)[:, None]
+            kernel = kernel[..., 0] if kernel.shape[-1] == 1 else kernel
+            for part, values in (("k", kernel), ("b", bias[:, None])):
+                file[f"#refs#/{number}{part}"] = np.asarray(values, np.float32).T
+            references = [file[f"#refs#/{number}{part}"].ref for part in "kb"]
+            group.create_dataset("weights", data=np.array(references, h5py.ref_dtype)[:, None])
+            places[number] = group.ref
+        for number, kind in enumerate(kinds, len(layers)):
+            group = file.create_group(f"#refs#/{number}")
+            group["type"] = np.frombuffer(kind.encode(), np.uint8).astype(np.uint16)[:, None]
+            places[number] = group.ref
+        file.create_dataset("net/layers", data=places)
+    return path
+
+
+@pytest.mark.parametrize("task", ["gray", "color"])
+def test_ffdnet_of_an_odd_size_repeats_the_last_row_and_column(task, tmp_path):
+    rng, channels = np.random.default_rng(1), 1 if task == "gray" else 3
+    shapes = [(3, 3, 4 * channels + 1, 5), (3, 3, 5, 4 * channels)]
+    layers = [(0.1 * rng.standard_normal(shape), rng.standard_normal(shape[-1])) for shape in shapes]
+    (tmp_path / "peers-ffdnet").mkdir()
+    path = write_matconvnet(tmp_path / f"peers-ffdnet/FFDNet_{task}.mat", layers, ["relu", "SubP", "concat"])
+    degraded = rng.random((channels, 7, 9), dtype=np.float32)
+    padded = np.pad(degraded, ((0, 0), (0, 1), (0, 1)), mode="edge").astype(float)
+    corners = [(0, 0), (1, 0), (0, 1), (1, 1)]  # Of a cell, by columns.
+    parts = [plane[i::2, j::2] for plane in padded for i, j in corners]
+    outputs = convolve(np.stack([*parts, np.full_like(parts[0], 25 / 255)]), path)
+    expected = np.empty_like(padded)
+    for number, part in enumerate(outputs):
+        i, j = corners[number % 4]
+        expected[number // 4, i::2, j::2] = part
+    restored = method("ffdnet", tmp_path).restore(degraded, task, 25)
+    assert restored == pytest.approx(expected[:, :7, :9], abs=1e-5)
+
+
+def test_a_file_with_batch_normalisation_is_refused(tmp_path):
+    path = write_matconvnet(tmp_path / "net.mat", [(np.ones((3, 3, 1, 4)), np.ones(4))], ["bnorm"])
+    with pytest.raises(GroupSCError, match="'bnorm'"):
+        read_convolutions(path)
+
+
+@pytest.mark.parametrize("failure", ["ctypes.CDLL('libabsent.so')", "raise RuntimeError('libabsent.so')"])
+def test_a_package_whose_binaries_do_not_fit_is_skipped_with_a_reason(failure, tmp_path):
+    package = tmp_path / "packages/bm3d"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(f"import ctypes\n{failure}\n")
+    command = [sys.executable, "-m", "groupsc", "methods", "--task", "gray", "--level", "25", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    found = {entry["method"]: entry["skip"] for entry in json.loads(result.stdout)}
+    assert "the package bm3d can't be imported (" in found["bm3d"]
+    assert "libabsent.so" in found["bm3d"]
+    assert found["tv"] is None
+
+
+def test_a_baseline_s_rows_say_that_it_restored_whole_images():
+    row = evaluate("tv", "Bundled", task="gray", level=25, images=1, mode="block", progress=False).iloc[0]
+    assert row["mode"] == "whole"
+    assert pd.isna(row["stride"])

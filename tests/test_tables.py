@@ -225,3 +225,27 @@ def test_sizes_of_patches_and_dictionaries_stand_where_the_paper_has_them():
         ("25 | k=9", "512"): (29.0, 29.20),
         ("5 | k=11", "n=128"): (37.0, 37.89),
     }
+
+
+def test_a_measured_baseline_stands_below_the_paper_s_line():
+    rows = make_rows("bm3d", psnr=(28.0, 29.0, 29.0, 30.0), parameters=0, weights_sha256=None)
+    table = build("table4", pd.concat([make_rows(), rows]), sizes=SIZES)
+    labels = [row[0].parts[0].text for row in table.grid]
+    line, column = labels.index("BM3D [7]"), table.header.index("σ = 25")
+    assert labels[line : line + 3] == ["BM3D [7]", "↳ this run", "↳ difference"]
+    assert [row[column].parts[0].text for row in table.grid[line : line + 3]] == ["28.57", "29.00", "+0.43"]
+    cell = table.cells.query("method == 'bm3d' and level == 25").iloc[0]
+    assert (cell["source"], cell["published"], cell["ours"]) == ("[7]", 28.57, 29.0)
+
+
+@pytest.mark.parametrize(("name", "level"), [("table4", 25.0), ("table8", 25.0)])
+def test_a_baseline_that_the_paper_does_not_quote_has_lines_of_its_own(name, level):
+    table = build(name, make_rows("nlm", level, psnr=(27.0,) * 4, parameters=0, weights_sha256=None), sizes=SIZES)
+    assert texts(table, "nlm, this run")["σ = 25"] == "27.00" if name == "table4" else "nlm: this run" in table.header
+    assert "nlm" in set(table.cells["method"])
+    assert table.cells.query("method == 'nlm' and level == 25")["published"].isna().all()
+
+
+def test_ablations_take_no_baselines():
+    table = build("table1", make_rows("nlm", 15.0, psnr=(27.0,) * 4), sizes=SIZES)
+    assert "nlm" not in set(table.cells["method"])

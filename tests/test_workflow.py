@@ -212,6 +212,17 @@ def test_baselines_are_planned_with_their_weights_and_skipped_with_a_reason(chec
     assert [row.split(",")[2] for row in rows] == ["tv", "input"]
 
 
+def test_the_summary_says_what_was_left_out_and_an_edited_baseline_reruns_alone(checkout):
+    change(checkout / "config/ci.yaml", tasks__gray__baselines=["tv", "cbm3d"])
+    snakemake(cwd=checkout)
+    summary = (checkout / "results/ci/summary.txt").read_text()
+    assert "gray-cbm3d-sigma25 is left out: cbm3d is for color" in summary
+    assert re.search(r"gray-tv-sigma25 +Bundled", summary)
+    source = checkout / "groupsc/baselines/filters.py"
+    source.write_text(source.read_text() + "\nUNUSED = 1\n")
+    assert planned(cwd=checkout)["evaluate"] == {"name=gray-tv-sigma25, dataset=Bundled"}
+
+
 def test_weights_of_baselines_are_fetched_as_data_sets(finished, tmp_path):
     pytest.importorskip("h5py")
     config = shutil.copy(finished / "config/ci.yaml", tmp_path / "peers.yaml")

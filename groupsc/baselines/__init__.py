@@ -6,12 +6,13 @@ from groupsc.baselines.base import Baseline
 from groupsc.baselines.bm3d import BM3D, ColorBM3D
 from groupsc.baselines.demosaicking import Bilinear, Malvar, Menon
 from groupsc.baselines.dncnn import ColorDnCNN, DnCNN, DnCNN3
+from groupsc.baselines.drunet import DRUNet
 from groupsc.baselines.ffdnet import FFDNet
 from groupsc.baselines.filters import BayesShrink, NonLocalMeans, TotalVariation
 from groupsc.errors import GroupSCError
 
 METHODS = (
-    DnCNN, ColorDnCNN, DnCNN3, FFDNet, BM3D, ColorBM3D, NonLocalMeans, BayesShrink, TotalVariation,
+    DnCNN, ColorDnCNN, DnCNN3, FFDNet, DRUNet, BM3D, ColorBM3D, NonLocalMeans, BayesShrink, TotalVariation,
     Bilinear, Malvar, Menon,
 )  # fmt: skip
 

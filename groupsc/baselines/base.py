@@ -24,7 +24,7 @@ class Baseline:
     parameters : int
         How many were trained; 0 for a method without training.
     package : str or None
-        The optional module that it needs.
+        The optional module that it needs; `install` is the command that brings it.
     dataset : dict
         By task, the data set of the registry that holds its weights; empty for a method without training.
 
@@ -39,6 +39,7 @@ class Baseline:
     reference: str
     parameters: int = 0
     package: str | None = None
+    install: str = "pip install 'groupsc[peers]'"
     dataset: dict[str, str] = {}  # noqa: RUF012
 
     def __init__(self, raw="data/raw"):
@@ -75,8 +76,12 @@ class Baseline:
         reason = self.unsuited(task, level)
         path = self.weights(task, level) if reason is None else None
         if path is not None and not path.is_file():
-            return f"{path} is missing; run `groupsc fetch {self.dataset[task]} --root {self.raw}`"
+            return f"{path} is missing; {self.cure(path, task)}"
         return reason
+
+    def cure(self, path: Path, task: str) -> str:
+        """What brings a missing file."""
+        return f"run `groupsc fetch {self.dataset[task]} --root {self.raw}`"
 
     def weights(self, task: str, level: float | None) -> Path | None:
         """The file of its weights; None for a method without training."""
@@ -94,6 +99,6 @@ class Baseline:
             return None
         try:
             importlib.import_module(self.package)
-        except (ImportError, OSError) as error:  # OSError: a binary whose system library is absent.
-            return f"the package {self.package} can't be imported ({error}); run `pip install 'groupsc[peers]'`"
+        except Exception as error:  # A binary that does not fit this machine may raise anything.
+            return f"the package {self.package} can't be imported ({error}); run `{self.install}`"
         return None

@@ -25,7 +25,9 @@ from groupsc.config import experiment_name, experiments
 from groupsc.errors import GroupSCError
 
 # Modules outside the digests of code: what they do reaches the rules as settings of experiments and manifests of data sets.
-UNCOUNTED = {f"groupsc.{name}" for name in ("config", "downloads", "errors", "resources", "version")} | {"groupsc"}
+# The list of baselines is one of them too: an edited baseline changes its own rows alone (`evaluation_code`).
+UNCOUNTED = {f"groupsc.{name}" for name in ("baselines", "config", "downloads", "errors", "resources", "version")}
+UNCOUNTED |= {"groupsc"}
 
 
 def checked(config):
@@ -191,6 +193,14 @@ def evaluation_input(wildcards):
 def evaluated_method(wildcards, input):
     """What `groupsc evaluate` is given first: a file, a baseline's name or `input`."""
     return input.get("weights") or BASELINES[wildcards.name][0]
+
+
+def evaluation_code(wildcards):
+    """Digest of the code behind an evaluation, with that of the baseline alone that is evaluated."""
+    method = BASELINES.get(wildcards.name, ("input", None, None))[0]
+    if method == "input":
+        return code("evaluation")
+    return code("evaluation") + code(type(baselines.method(method)).__module__.removeprefix("groupsc."))
 
 
 def trained_weights(name):

@@ -30,12 +30,12 @@ rule evaluate:
         ENVIRONMENT
     threads: config["threads"]["evaluate"]
     resources:
-        gpu=GPU,
+        gpu=lambda wildcards: 0 if wildcards.name in BASELINES else GPU,
     params:
         weights=evaluated_method,
         dataset=lambda wildcards: dataset_and_stride(wildcards.dataset)[0],
         options=evaluation_options,
-        code=code("evaluation"),
+        code=evaluation_code,
     shell:
         "mkdir -p {output.pictures}; "
         "python -m groupsc evaluate {params.weights} --dataset {params.dataset} {params.options} "

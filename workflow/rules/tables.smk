@@ -71,7 +71,11 @@ rule summary:
     conda:
         ENVIRONMENT
     params:
-        options=lambda wildcards, input: options(table=list(input.tables), figure=list(input.figures)),
+        options=lambda wildcards, input: options(
+            table=list(input.tables),
+            figure=list(input.figures),
+            remark=[f"{name} is left out: {reason}" for name, reason in SKIPPED.items()],
+        ),
         code=code("averages"),
     shell:
         "python -m groupsc summary {input.rows} {params.options} --output {output.text} &> {log}"
