@@ -16,7 +16,13 @@ from groupsc.images import read_image
 from groupsc.metrics import psnr
 from groupsc.plotting import STYLE, WIDTH
 
-METHODS = {"sc": "SC", "csr": "CSR", "groupsc": "GroupSC"}
+METHODS = {
+    "sc": "SC",
+    "csr": "CSR",
+    "groupsc": "GroupSC",
+    "sc-blind": "SC, blind",
+    "groupsc-blind": "GroupSC, blind",
+}
 DEGRADED = {"gray": "Noisy", "color": "Noisy", "mosaic": "Mosaic", "jpeg": "JPEG"}
 DETAIL = 0.22
 """Width of the magnified detail as a share of the image's shorter side."""

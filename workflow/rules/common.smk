@@ -264,9 +264,14 @@ def datasets_of(name, task):
 
 
 def shown_models(given):
-    """The evaluated models that a figure of restored images shows."""
-    wanted = [(key, given[key]) for key in ("task", "level") if key in given]
-    return [e.name for e in evaluated() if all(getattr(e, key) == value for key, value in wanted)]
+    """The evaluations that a figure of restored images shows: of the paper's models, else of blind ones."""
+    models = {e.name for e in evaluated()}
+    found = {
+        name: experiment
+        for name, (experiment, task, level) in EVALUATIONS.items()
+        if experiment.name in models and given.get("task", task) == task and given.get("level", level) == level
+    }
+    return [name for name, e in found.items() if e.variant is None] or list(found)
 
 
 def possible(given):
