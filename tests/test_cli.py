@@ -76,7 +76,7 @@ def test_fetch_without_a_name_lists_the_data_sets(tmp_path):
 
 def test_experiments_of_a_grid(tmp_path):
     listed = groupsc("experiment", "--config", CONFIG, cwd=tmp_path).stdout.split()
-    assert listed == ["gray-sc-sigma25", "gray-groupsc-sigma25"]
+    assert listed == ["gray-sc-sigma25", "gray-groupsc-sigma25", "gray-sc-blind"]
     assert groupsc("experiment", "--all", "--config", CONFIG, "--output", "all", cwd=tmp_path).returncode == 0
     assert sorted(path.stem for path in (tmp_path / "all").iterdir()) == sorted(listed)
     written = yaml.safe_load((tmp_path / "all/gray-sc-sigma25.yaml").read_text())
