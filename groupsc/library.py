@@ -159,28 +159,30 @@ def deblock(
 def choose(task: str, method: str, level: float | None, known=None) -> str:
     """Name of the model for a task, method and level: trained there, or blind, or the nearest.
 
-    `known` are the names to choose among; those of all releases when left out. The method "best" takes GroupSC where it
-    is released, else CSR, else SC.
+    `known` are the names to choose among; those of all releases when left out. The method "best" takes the first kind
+    that any method has, and of that GroupSC before CSR before SC.
 
     Raises
     ------
     GroupSCError
-        When no model of the method is released for the task.
+        When no model of the method is released for the task, or the level is no positive number.
     """
+    if level is not None and not 0 < level < math.inf:
+        raise GroupSCError(f"the level is {level}; give a number above 0")
     known = releases() if known is None else known
     if method not in ("best", *METHODS):
         raise GroupSCError(f"there is no method {method!r}; choose one of best, {', '.join(METHODS)}")
-    for candidate in reversed(METHODS) if method == "best" else [method]:
-        if level is None or experiment_name(task, candidate, level) in known:
-            names = [experiment_name(task, candidate, level)]
-        else:
+    candidates = METHODS[::-1] if method == "best" else (method,)
+    names = [experiment_name(task, candidate, level) for candidate in candidates]
+    if level is not None:
+        names += [f"{task}-{candidate}-blind" for candidate in candidates]
+        for candidate in candidates:
             start = f"{task}-{candidate}-{LEVEL_NAMES[task]}"
             trained = {name: float(name.removeprefix(start)) for name in known if name.startswith(start)}
-            nearest = sorted(trained, key=lambda name, trained=trained: abs(math.log(trained[name] / level)))
-            names = [f"{task}-{candidate}-blind", *nearest]
-        found = next((name for name in names if name in known), None)
-        if found is not None:
-            return found
+            names += sorted(trained, key=lambda name, trained=trained: abs(math.log(trained[name] / level)))
+    found = next((name for name in names if name in known), None)
+    if found is not None:
+        return found
     there = sorted(name for name in known if name.startswith(f"{task}-"))
     raise GroupSCError(
         f"no {method} model is released for {task} images; choose among {', '.join(there) or 'other tasks'}"

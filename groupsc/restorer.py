@@ -54,6 +54,7 @@ class Restorer(nn.Module):
         """
         level = None if sigma is None else 255 * torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
         gain = self.gain(level)
+        level = None if level is None else level * gain
         dense = torch.compiler.is_exporting() or (torch.is_grad_enabled() and x.requires_grad)
         if isinstance(gain, Tensor):
             gain = gain.view(-1, 1, 1, 1)
@@ -77,8 +78,10 @@ class Restorer(nn.Module):
         return restored.clamp(x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True))
 
     def gain(self, level):
-        """What an image is multiplied by so that its noise has the level of the training; 1 for blind models."""
-        trained = self.card.get("level")
+        """What an image is multiplied by so that its noise has the level of the training, or a blind model's last."""
+        trained, levels = self.card.get("level"), self.coder.config.levels
+        if level is not None and levels is not None:
+            return torch.clamp(levels[-1] / torch.clamp(torch.as_tensor(level), min=1e-6), max=1.0)
         if level is None or trained is None or self.card["task"] == "jpeg":
             return 1.0
         return torch.clamp(trained / torch.clamp(torch.as_tensor(level), min=1e-6), max=HIGHEST_GAIN)
@@ -89,7 +92,11 @@ class Restorer(nn.Module):
         x = torch.from_numpy(np.ascontiguousarray(image))[None].to(where)
         gain = float(self.gain(level))
         M = None if mask is None else torch.from_numpy(mask)[None].to(where)
-        return self._within(x, restore(self.coder, x * gain, M, level=level, **options) / gain)[0].cpu().numpy()
+        return (
+            self._within(x, restore(self.coder, x * gain, M, level=level and level * gain, **options) / gain)[0]
+            .cpu()
+            .numpy()
+        )
 
     def require(self, task: str) -> None:
         """Raise an error unless the model was trained for the task."""

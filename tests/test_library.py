@@ -73,6 +73,12 @@ def test_what_comes_back_has_the_type_that_was_given(weights, dtype):
     assert np.abs(restored.astype(np.float64) / highest - expected).max() < max(0.51 / highest, 0.004)
 
 
+@pytest.mark.parametrize("sigma", [5, 10, 80])
+def test_the_default_improves_photographs_of_little_and_of_much_noise(sigma):
+    clean, noisy = noisy_camera(sigma)
+    assert psnr(groupsc.denoise(noisy, sigma, device="cpu"), clean) > psnr(noisy, clean)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2, -1])
 def test_channels_lie_where_they_are_said_to(weights, axis):
     image = skimage.data.astronaut()[100:140, 100:150] / 255
@@ -141,7 +147,12 @@ def test_the_model_is_trained_for_the_level_or_blind_or_the_nearest():
     assert choose("gray", "sc", 28, [*known, "gray-sc-blind"]) == "gray-sc-blind"
     assert choose("gray", "sc", 50, [*known, "gray-sc-blind"]) == "gray-sc-sigma50"
     assert choose("jpeg", "sc", 30, known) == "jpeg-sc-quality40"
-    assert choose("gray", "best", 15, known) == "gray-groupsc-sigma25"
+    assert choose("gray", "best", 15, known) == "gray-sc-sigma15"
+    assert choose("gray", "best", 20, known) == "gray-groupsc-sigma25"
+    assert choose("gray", "best", 20, [*known, "gray-sc-blind"]) == "gray-sc-blind"
+    for level in (0, -5, float("inf"), float("nan")):
+        with pytest.raises(GroupSCError, match="above 0"):
+            choose("gray", "best", level, known)
     assert choose("jpeg", "best", 15, known) == "jpeg-sc-quality10"
     with pytest.raises(GroupSCError, match="gray-groupsc-sigma25"):
         choose("gray", "csr", 25, known)
