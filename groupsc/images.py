@@ -70,10 +70,15 @@ def write_image(path, image) -> None:
         raise GroupSCError(f"{path} can't be written; images are written as PNG, so let the name end in .png")
     if image.ndim != 3 or image.shape[0] not in MODES or not image.size:
         raise GroupSCError(f"an image of shape {image.shape} can't be written to {path}; it must be (1 or 3, H, W)")
-    if image.dtype.kind != "f":
-        raise GroupSCError(f"an image of type {image.dtype} can't be written to {path}; give it as floats in [0, 1]")
-    if not np.isfinite(image).all():
-        raise GroupSCError(f"{path} can't be written, since the image holds NaN or infinity; restore it again")
+    check_values(path, image)
     pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
     with replacing(path) as partial:
         Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(partial, "PNG")
+
+
+def check_values(path, pixels: np.ndarray) -> None:
+    """Raise an error unless the pixels that are to be written to `path` are floats, and all of them numbers."""
+    if pixels.dtype.kind != "f":
+        raise GroupSCError(f"an image of type {pixels.dtype} can't be written to {path}; give it as floats in [0, 1]")
+    if not np.isfinite(pixels).all():
+        raise GroupSCError(f"{path} can't be written, since the image holds NaN or infinity; restore it again")

@@ -22,7 +22,8 @@ from groupsc.noise_level import estimate_noise
 from groupsc.released import find_weights, releases
 from groupsc.restorer import Restorer
 
-HIGHEST_SIGMA = 255.0
+LEAST_SIGMA, HIGHEST_SIGMA = 0.5, 255.0
+"""The noise that an image without any is taken to have, and the most that is taken for noise."""
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in Y of YCbCr (ITU-R BT.601), as JPEG files use it."""
@@ -60,7 +61,8 @@ def denoise(
     sigma : float, optional
         Standard deviation of the noise in gray levels of 255; estimated from the image when left out.
     method : {"best", "groupsc", "csr", "sc"}
-        "best" takes the first of the others that is released for the task.
+        "best" takes a model trained for the level, else a blind one, else the nearest, and of each kind the first that
+        is released of GroupSC, CSR and SC.
     weights : str or path, optional
         A release or a file, instead of the one that fits method and level.
     channel_axis : int, optional
@@ -89,7 +91,7 @@ def denoise(
     task = "gray" if len(pixels) == 1 else "color"
     if sigma is not None and not 0 < sigma <= HIGHEST_SIGMA:
         raise GroupSCError(f"sigma is {sigma}; give the noise level in gray levels of 255, above 0 and at most 255")
-    sigma = max(estimate_noise(pixels), 0.5) if sigma is None else float(sigma)
+    sigma = max(estimate_noise(pixels), LEAST_SIGMA) if sigma is None else float(sigma)
     model = _model(weights or choose(task, method, sigma), str(pick_device(device)))
     model.require(task)
     restored = model.restore(pixels, level=sigma, mode=mode, stride=stride, memory=memory, progress=progress)

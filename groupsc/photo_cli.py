@@ -43,14 +43,13 @@ def denoise(
 ) -> None:
     """Remove noise from photographs."""
     from groupsc import library
-    from groupsc.noise_level import estimate_noise
 
     given = None if sigma == "auto" else _number(sigma, "--sigma")
 
     def restore(photo, options):
-        level = estimate_noise(photo.pixels) if given is None else given
-        chosen = weights or library.choose("gray" if len(photo.pixels) == 1 else "color", method, max(level, 0.5))
-        pixels = library.denoise(photo.pixels, max(level, 0.5) if given is None else given, weights=chosen, **options)
+        level, chosen = _level_and_weights(photo.pixels, given, method, weights)
+        told = max(level, library.LEAST_SIGMA) if given is None else given
+        pixels = library.denoise(photo.pixels, told, weights=chosen, **options)
         return pixels, {"sigma": round(level, 2), "weights": chosen}
 
     options = _options(device, mode, stride, memory, channel_axis=0)
@@ -124,7 +123,6 @@ def explain(
     from groupsc import library
     from groupsc.explanation import draw_explanation
     from groupsc.explanation import explain as explain_pixel
-    from groupsc.noise_level import estimate_noise
     from groupsc.photographs import read_photograph
     from groupsc.plotting import save
 
@@ -132,8 +130,8 @@ def explain(
     if place is None:
         raise GroupSCError(f"--at is {at!r}; write column and row like 120,80")
     pixels = read_photograph(image).pixels
-    level = estimate_noise(pixels) if sigma == "auto" else _number(sigma, "--sigma")
-    chosen = weights or library.choose("gray" if len(pixels) == 1 else "color", method, max(level, 0.5))
+    given = None if sigma == "auto" else _number(sigma, "--sigma")
+    level, chosen = _level_and_weights(pixels, given, method, weights)
     coder = library.load(chosen, device="cpu").coder
     found = explain_pixel(coder, torch.from_numpy(pixels), int(place[1]), int(place[2]), level=level)
     print(json.dumps({"weights": chosen, "sigma": round(level, 2), **found.summary()}, indent=1))
@@ -229,6 +227,16 @@ def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json
             )
     if as_json:
         print(json.dumps(done, indent=1))
+
+
+def _level_and_weights(pixels, given: float | None, method: str, weights: str | None) -> tuple[float, str]:
+    """The noise level of a photograph as given, else as estimated, and the weights as given, else those that fit."""
+    from groupsc import library
+    from groupsc.noise_level import estimate_noise
+
+    level = estimate_noise(pixels) if given is None else given
+    task = "gray" if len(pixels) == 1 else "color"
+    return level, weights or library.choose(task, method, max(level, library.LEAST_SIGMA))
 
 
 def _options(device: str, mode: str, stride: int | None, memory: str | None, **others) -> dict:

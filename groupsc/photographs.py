@@ -15,6 +15,7 @@ from groupsc.atomic import replacing
 from groupsc.decoding import decode
 from groupsc.encoding import DEPTHS, FORMATS, MODES, Format, encode, format_for
 from groupsc.errors import GroupSCError
+from groupsc.images import check_values
 
 LUMINANCE = np.array(
     [
@@ -199,12 +200,13 @@ def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
         When several images would go to one file, or an image onto one of the inputs.
     """
     inputs, output = [Path(path) for path in inputs], Path(output)
-    folder = os.path.isdir(output) or output.suffix.lower() not in FORMATS
+    there = os.path.isdir(output)
+    folder = there or output.suffix.lower() not in FORMATS
     if not folder and len(inputs) > 1:
         raise GroupSCError(f"{len(inputs)} images can't go to the one file {output}; name a folder")
-    if folder and not os.path.isdir(output) and output.suffix.lower() in Image.registered_extensions():
+    if folder and not there and output.suffix.lower() in Image.registered_extensions():
         raise GroupSCError(f"{output} can't be written; let the name end in one of {', '.join(FORMATS)}")
-    if folder and os.path.exists(output) and not os.path.isdir(output):
+    if folder and not there and os.path.exists(output):
         raise GroupSCError(f"{output} is a file that is no image; name an image or a folder")
     pairs = [(path, output / path.name if folder else output) for path in inputs]
     taken: dict[Path, Path] = {}
@@ -255,9 +257,6 @@ def _samples(path: Path, photograph: Photograph) -> np.ndarray:
     if photograph.depth not in DEPTHS:
         raise GroupSCError(f"{path} can't be written as {photograph.depth}; choose one of {', '.join(DEPTHS)}")
     planes = pixels if alpha is None else np.concatenate([pixels, np.asarray(alpha)[None]])
-    if planes.dtype.kind != "f":
-        raise GroupSCError(f"an image of type {planes.dtype} can't be written to {path}; give it as floats in [0, 1]")
-    if not np.isfinite(planes).all():
-        raise GroupSCError(f"{path} can't be written, since the image holds NaN or infinity; restore it again")
+    check_values(path, planes)
     scaled = np.moveaxis(planes, 0, 2).clip(0, 1) * planes.dtype.type(_white(photograph.depth))
     return (scaled if photograph.depth == "float32" else scaled.round()).astype(photograph.depth)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -52,24 +54,23 @@ class Restorer(nn.Module):
         Tensor (b, c, H, W)
             Not clipped to [0, 1].
         """
-        level = None if sigma is None else 255 * torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
+        level = None
+        if sigma is not None:
+            level = 255 * torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten().expand(len(x))
+        if torch.compiler.is_exporting() or (torch.is_grad_enabled() and x.requires_grad):
+            return self._scaled(self.coder, x, mask, level)
+        levels = [None] * len(x) if level is None else level.tolist()
+        masks = [mask] * len(x) if mask is None or len(mask) == 1 else mask.split(1)
+        images = zip(x.split(1), masks, levels, strict=True)
+        return torch.cat([self._scaled(functools.partial(restore, self.coder), *image) for image in images])
+
+    def _scaled(self, function, x: Tensor, mask: Tensor | None, level: Tensor | float | None) -> Tensor:
+        """`function(x, mask, level=…)` of images scaled by their gain, scaled back."""
         gain = self.gain(level)
         level = None if level is None else level * gain
-        dense = torch.compiler.is_exporting() or (torch.is_grad_enabled() and x.requires_grad)
         if isinstance(gain, Tensor):
             gain = gain.view(-1, 1, 1, 1)
-        if dense:
-            each = level if level is None or len(level) == len(x) else level.expand(len(x))
-            return self._within(x, self.coder(x * gain, mask, level=each) / gain)
-        images = x * gain
-        levels = [None] * len(x) if level is None else level.expand(len(x)).tolist()
-        restored = [
-            restore(
-                self.coder, image[None], mask if mask is None or len(mask) == 1 else mask[i : i + 1], level=levels[i]
-            )
-            for i, image in enumerate(images)
-        ]
-        return self._within(x, torch.cat(restored) / gain)
+        return self._within(x, function(x * gain, mask, level=level) / gain)
 
     def _within(self, x: Tensor, restored: Tensor) -> Tensor:
         """Estimates, those of a denoiser within the range of the noisy image x."""
@@ -90,13 +91,8 @@ class Restorer(nn.Module):
         """Restore one array (c, H, W); `options` as for `groupsc.restore.restore`."""
         where = self.coder.D.device
         x = torch.from_numpy(np.ascontiguousarray(image))[None].to(where)
-        gain = float(self.gain(level))
         M = None if mask is None else torch.from_numpy(mask)[None].to(where)
-        return (
-            self._within(x, restore(self.coder, x * gain, M, level=level and level * gain, **options) / gain)[0]
-            .cpu()
-            .numpy()
-        )
+        return self._scaled(functools.partial(restore, self.coder, **options), x, M, level)[0].cpu().numpy()
 
     def require(self, task: str) -> None:
         """Raise an error unless the model was trained for the task."""

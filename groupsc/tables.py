@@ -104,11 +104,8 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
     printed = published[published["table"] == layout.number]
     runs = average(rows, sizes)
     printed, runs = with_variants_as_methods(layout.number, printed, runs)
-    task, methods = (
-        printed["task"].iloc[0],
-        [*printed["method"].unique(), *(baselines.methods() if layout.peers else ())],
-    )
-    runs = runs[(runs["task"] == task) & runs["method"].isin(methods)]
+    methods = [*printed["method"].unique(), *(baselines.methods() if layout.peers else ())]
+    runs = runs[(runs["task"] == printed["task"].iloc[0]) & runs["method"].isin(methods)]
     return _Builder(table, layout, printed, runs).table()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from groupsc.config import LEVEL_NAMES
 
 
-class Baseline:
+class Baseline(ABC):
     """A method to compare with, measured in the same run, on the same degraded images.
 
     Attributes
@@ -45,6 +46,7 @@ class Baseline:
     def __init__(self, raw="data/raw"):
         self.raw = Path(raw)
 
+    @abstractmethod
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
         """The restored image, float32 (c, H, W), not clipped.
 
@@ -55,7 +57,6 @@ class Baseline:
         task, level : str, float or None
             Noise σ in gray levels of 255, or JPEG quality.
         """
-        raise NotImplementedError
 
     def unsuited(self, task: str, level: float | None) -> str | None:
         """Why the method can't do this task at this level on this machine, whatever is fetched; None where it can.
@@ -91,7 +92,7 @@ class Baseline:
         """Those that were trained for a task, where they differ between tasks."""
         return self.parameters
 
-    def prepare(self, task: str, level: float | None) -> None:
+    def prepare(self, task: str, level: float | None) -> None:  # noqa: B027
         """Load what is needed, so that no measured time holds it."""
 
     def _without_package(self) -> str | None:

@@ -234,20 +234,24 @@ def evaluated():
     return [e for e in EXPERIMENTS.values() if TRAINED or e.name in RELEASED]
 
 
+def evaluations():
+    """The part of `EVALUATIONS` whose models are released or will be trained."""
+    models = {e.name for e in evaluated()}
+    return {name: found for name, found in EVALUATIONS.items() if found[0].name in models}
+
+
 def rows():
     """The files of rows of everything to measure."""
-    models = {e.name for e in evaluated()}
-    names = [(name, task) for name, (e, task, _) in EVALUATIONS.items() if e.name in models]
+    names = [(name, task) for name, (_, task, _) in evaluations().items()]
     names += [(name, task) for name, (_, task, _) in BASELINES.items()]
     return [f"{OUT}/rows/{name}/{dataset}.csv" for name, task in names for dataset in datasets_of(name, task)]
 
 
 def block_rows():
     """The files of rows of blocks at several strides, for the tables that compare them."""
-    models = {e.name for e in evaluated()}
-    given = config["blocks"]
+    given, measured = config["blocks"], evaluations()
     places = [f"{dataset}-stride{stride}" for dataset in given["datasets"] for stride in given["strides"]]
-    return [f"{OUT}/rows/{name}/{place}.csv" for name in given["experiments"] if name in models for place in places]
+    return [f"{OUT}/rows/{name}/{place}.csv" for name in given["experiments"] if name in measured for place in places]
 
 
 def dataset_and_stride(place):
@@ -265,11 +269,10 @@ def datasets_of(name, task):
 
 def shown_models(given):
     """The evaluations that a figure of restored images shows: of the paper's models, else of blind ones."""
-    models = {e.name for e in evaluated()}
     found = {
         name: experiment
-        for name, (experiment, task, level) in EVALUATIONS.items()
-        if experiment.name in models and given.get("task", task) == task and given.get("level", level) == level
+        for name, (experiment, task, level) in evaluations().items()
+        if given.get("task", task) == task and given.get("level", level) == level
     }
     return [name for name, e in found.items() if e.variant is None] or list(found)
 
