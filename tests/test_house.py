@@ -43,6 +43,7 @@ STREET = [
     "noise_level restore metrics",
     "restorer",
     "library",
+    "starting",
     "training",
     "evaluation",
     "tables",
