@@ -42,6 +42,7 @@ STREET = [
     "dictionary batches",
     "noise_level restore metrics",
     "restorer",
+    "arrays choice",
     "library",
     "starting",
     "training",
