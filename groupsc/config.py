@@ -30,7 +30,7 @@ class ModelConfig:
     """The unrolled sparse coder of Algorithm 1; the defaults are the paper's gray GroupSC (Table 7).
 
     `window` is the side, in patch positions, of the neighbourhood in which similar patches are sought; left out, it is
-    the number of patches along a block of 56 pixels.
+    the number of patches along a block of 56 pixels, and in a grid along the crops of the training.
 
     A blind model (section 3.4) has `levels`, noise σ in gray levels of 255 in ascending order, and thresholds for each:
     one number a level with `scalar_thresholds`, else one per step and atom. An image takes those of the level nearest
@@ -277,6 +277,8 @@ def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
             **grid.get("training", {}),
             **cell.get("training", {}),
         }
+        # Whole images then show a patch as many others as the crops of its training did.
+        model.setdefault("window", min(BLOCK, training.get("crop", BLOCK)) + 1 - model["patch"])
         variant = cell.get("variant")
         for level in cell.get("levels") or [None]:
             yield Experiment(
