@@ -116,7 +116,7 @@ def explain(
     at: Annotated[str, Option(metavar="X,Y", help="Column and row of the pixel to explain.")],
     output: Annotated[list[Path] | None, Option(help="A .png, .pdf or .svg file; may be given several times.")] = None,
     sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
-    method: Method = "best",
+    method: Method = "groupsc",
     weights: Weights = None,
 ) -> None:
     """Show which patches the model looks at for a pixel, and which atoms it uses."""
