@@ -135,6 +135,7 @@ class TrainingConfig:
 
 
 _ONE_CYCLE = {"schedule": "one-cycle", "rate": 2e-3, "epsilon": 1e-8}
+_SMALL_BATCHES = {**_ONE_CYCLE, "rate": 7e-4, "steps": 800, "batch": 8, "crop": 40, "validate_every": 100}
 
 BUDGETS = {
     "paper": {"sc": {}, "csr": {}, "groupsc": {}},
@@ -145,8 +146,8 @@ BUDGETS = {
     },
     "cpu": {
         "sc": {**_ONE_CYCLE, "steps": 2000, "batch": 16, "crop": 40, "validate_every": 200},
-        "csr": {**_ONE_CYCLE, "steps": 800, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
-        "groupsc": {**_ONE_CYCLE, "steps": 800, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
+        "csr": {**_SMALL_BATCHES, "start": "sc"},
+        "groupsc": {**_SMALL_BATCHES, "start": "sc"},
     },
 }
 """Training budgets by name and method: what differs from the defaults of `TrainingConfig`."""
