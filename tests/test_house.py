@@ -26,7 +26,7 @@ CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
 STREET = [
     "errors version",
-    "atomic",
+    "atomic lock",
     "config",
     "resources",
     "released",
