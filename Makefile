@@ -10,6 +10,10 @@ CONFIG ?= config/paper.yaml
 BIN := $(abspath $(VENV))/bin
 INSTALLED := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
+ # Snakemake ends without a place for its cache; where the home folder takes none, this one does.
+ifneq ($(shell cache="$${XDG_CACHE_HOME:-$$HOME/.cache}"; mkdir -p "$$cache" 2>&1 && test -w "$$cache" && echo yes),yes)
+    export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
 
 .PHONY: help quick paper train test lint bench
 

@@ -39,7 +39,8 @@ def replacing(path, *errors: type[Exception]) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.replace(partial, path)
     except (OSError, *errors) as error:
-        raise GroupSCError(f"{path} can't be written ({error}); free some space or choose another folder") from error
+        reason = getattr(error, "strerror", None) or error
+        raise GroupSCError(f"{path} can't be written ({reason}); free some space or choose another folder") from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -86,9 +86,13 @@ def read_tensors(path) -> tuple[dict, dict]:
     if not path.is_file():
         raise GroupSCError(f"{path} does not exist; train the model, or fetch released weights with `dvc pull`")
     try:
+        with open(path, "rb"):  # Of a file that may not be read, safetensors says that it is missing.
+            pass
         with safe_open(path, framework="pt") as file:
             metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
             return {name: file.get_tensor(name) for name in file.keys()}, metadata
+    except PermissionError as error:
+        raise GroupSCError(f"{path} may not be read; correct its permissions, or copy it to another place") from error
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise GroupSCError(
             f"{path} is damaged or no safetensors file of this project ({error}); fetch or make it again"

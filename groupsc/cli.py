@@ -308,7 +308,7 @@ def _grid(path: Path) -> dict:
 
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise GroupSCError(f"{path} is no YAML file ({error}); see config/README.md") from error
     if not isinstance(values, dict) or "tasks" not in values:
         raise GroupSCError(f"{path} has no grid of tasks; see config/README.md")

@@ -318,7 +318,7 @@ def read_experiment(path) -> Experiment:
     """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise GroupSCError(
             f"{path} can't be read as an experiment ({error}); make it with `groupsc experiment`"
         ) from error

@@ -194,7 +194,10 @@ class Run:
         self._write_log([*self._read_log(), row])
 
     def _cut_log(self) -> None:
-        self._write_log([row for row in self._read_log() if int(row[0]) <= self.step])
+        rows = self._read_log()
+        kept = [row for row in rows if int(row[0]) <= self.step]
+        if kept != rows:
+            self._write_log(kept)
 
     def _read_log(self) -> list[list[str]]:
         if not self.log.exists():

@@ -26,25 +26,6 @@ write_photograph(sys.argv[1], Photograph(pixels=pixels), overwrite=True, quality
 """
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A function that mounts a file system of its own, which takes a superuser."""
-    mounted = []
-
-    def mount(options):
-        folder = tmp_path / "disk"
-        folder.mkdir(exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        if not hasattr(os, "geteuid") or os.geteuid() or subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("no file system can be mounted here")
-        mounted.append(folder)
-        return folder
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", folder], check=True)
-
-
 def listing(folder):
     """Names and sizes; a file that vanishes meanwhile is not there."""
     found = {}
