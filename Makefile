@@ -52,5 +52,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 	    echo "groupsc needs Python 3.11, 3.12 or 3.13, and none is on the path; install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
 	    exit 1; }
 	@echo "Installing groupsc and what it needs into $(VENV); this takes a few minutes"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[workflow,test]'
+	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	    $(BIN)/python -m pip install --quiet --editable '.[workflow,test]'
 	@touch $@

@@ -70,7 +70,7 @@ def groupsc():
 
 @pytest.fixture(scope="session")
 def made(groupsc, tmp_path_factory):
-    """A folder in which every toy command ran; its name has blanks, letters beyond ASCII, and what a shell would run."""
+    """A folder in which every toy command ran; its name has blanks, letters beyond ASCII, and a shell command."""
     folder = tmp_path_factory.mktemp("made") / "Bilder für Übung; $(touch pwned) 'é' #"
     folder.mkdir()
     write_experiment(folder / "sc.yaml", experiment_from_dict(EXPERIMENT))

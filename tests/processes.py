@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOADED = """
 import ctypes, json, os, signal, sys
 import requests, skimage.data, skimage.metrics
+import fontTools.subset, jinja2, matplotlib.backends.backend_agg, matplotlib.backends.backend_pdf, torch._dynamo
 import groupsc.campaign, groupsc.evaluation, groupsc.figures, groupsc.tables
 from groupsc.cli import main
 
