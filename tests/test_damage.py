@@ -52,6 +52,14 @@ def test_weights_with_an_altered_card(folder, groupsc, changes, said):
     assert not (folder / "other.csv").exists()
 
 
+def test_weights_that_restore_to_no_numbers(folder, groupsc):
+    weights = folder / "run/weights.safetensors"
+    tensors, card = read_tensors(weights)
+    save_file({**tensors, "W": tensors["W"] * float("nan")}, weights, {key: json.dumps(card[key]) for key in card})
+    said = groupsc(*COMMANDS["evaluate"], cwd=folder).complaint
+    assert "restores astronaut.png to values that are no numbers; choose other weights" in said
+
+
 @pytest.mark.parametrize("missing", ["step", "loss_sum", "model.D"])
 def test_a_state_that_lacks_a_part(folder, groupsc, missing):
     state = folder / "run/state.safetensors"
