@@ -10,6 +10,7 @@ blocks, unless --patient.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from groupsc.degradations import degrade, noise_generator
 from groupsc.device import PeakMemory, device_name, pick_device
 from groupsc.images import read_image
 from groupsc.metrics import psnr
+from groupsc.models.coder import SparseCoder
 from groupsc.restore import BLOCKS_TOGETHER, blockwise, restore
 from groupsc.version import code_version
 
@@ -33,13 +35,20 @@ def blocks(length: int, side: int, stride: int) -> int:
     return (padded - side) // stride + 1
 
 
-def plain_blocks(model, image, stride: int):
+def plain_blocks(model, image, mask=None, *, level=None, stride: int):
     """The paper's block mode by the plain coder in float32."""
     patch = model.config.patch
     side = model.config.window + patch - 1
     together = BLOCKS_TOGETHER[image.device.type]
     return blockwise(
-        lambda x, _: model(x), image, None, side=side, stride=stride, patch=patch, together=together, progress=True
+        lambda x, M: model(x, M, level=level),
+        image,
+        mask,
+        side=side,
+        stride=stride,
+        patch=patch,
+        together=together,
+        progress=True,
     )
 
 
@@ -47,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="gray-groupsc-sigma25")
     parser.add_argument("--dataset", default="BSD68")
+    parser.add_argument("--level", type=float, default=25, help="noise for a blind model")
     parser.add_argument("--raw", default="data/raw")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--patient", action="store_true", help="run the plain blocks at stride 12 too")
@@ -54,11 +64,16 @@ def main() -> None:
     options = parser.parse_args()
     device = pick_device(options.device)
     restorer = load(options.weights, device=options.device)
-    model, card = restorer.coder, restorer.card
+    card = restorer.card
+    # Blocks and window of the paper, whatever the crops of the training were.
+    model = SparseCoder(dataclasses.replace(restorer.coder.config, window=None)).to(device).requires_grad_(False)
+    model.load_state_dict(restorer.coder.state_dict())
     path = image_paths(options.dataset, options.raw, images=1)[0]
     clean = torch.from_numpy(read_image(path, channels=model.config.channels))[None]
-    noisy, _ = degrade(clean, card["task"], card["level"], noise_generator(options.dataset, path.stem, card["level"]))
-    noisy = noisy.to(device)
+    level = card["level"] if model.config.levels is None else options.level
+    noisy, mask = degrade(clean, card["task"], level, noise_generator(options.dataset, path.stem, level))
+    noisy, mask = noisy.to(device), mask if mask is None else mask.to(device)
+    told = {"level": level if model.config.levels else None}
     print(f"{path.stem}, {clean.shape[-1]}×{clean.shape[-2]}, {card['name']}, {device_name(device)}")
     print(f"{'mode':28} {'seconds':>9} {'MB':>7} {'PSNR':>8}")
     rows = []
@@ -75,12 +90,16 @@ def main() -> None:
         print(f"{name:28} {seconds:9.2f} {rows[-1]['peak_memory_mb']:7.0f} {figure:8.4f}", flush=True)
         return seconds
 
-    whole = measure("whole image", lambda: restore(model, noisy))
-    measure("fast blocks, stride 48", lambda: restore(model, noisy, mode="block", stride=48))
-    measure("fast blocks, stride 12", lambda: restore(model, noisy, mode="block", stride=12))
-    at48 = measure("plain float32, stride 48", lambda: plain_blocks(model, noisy, 48))
+    restore(model, noisy[..., :64, :64], mask if mask is None else mask[..., :64, :64], **told)  # memory, threads
+    whole = measure("whole image", lambda: restore(model, noisy, mask, **told))
+    for stride in (48, 12):
+        measure(
+            f"fast blocks, stride {stride}",
+            lambda stride=stride: restore(model, noisy, mask, **told, mode="block", stride=stride),
+        )
+    at48 = measure("plain float32, stride 48", lambda: plain_blocks(model, noisy, mask, **told, stride=48))
     if options.patient:
-        at12 = measure("plain float32, stride 12", lambda: plain_blocks(model, noisy, 12))
+        at12 = measure("plain float32, stride 12", lambda: plain_blocks(model, noisy, mask, **told, stride=12))
     else:
         side = model.config.window + model.config.patch - 1
         number = {s: blocks(noisy.shape[-2], side, s) * blocks(noisy.shape[-1], side, s) for s in (48, 12)}

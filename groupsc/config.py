@@ -32,7 +32,7 @@ class ModelConfig:
     """The unrolled sparse coder of Algorithm 1; the defaults are the paper's gray GroupSC (Table 7).
 
     `window` is the side, in patch positions, of the neighbourhood in which similar patches are sought; left out, it is
-    the number of patches along a block of 56 pixels.
+    the number of patches along a block of 56 pixels, and in a grid along the crops of the training.
 
     A blind model (section 3.4) has `levels`, noise σ in gray levels of 255 in ascending order, and thresholds for each:
     one number a level with `scalar_thresholds`, else one per step and atom. An image takes those of the level nearest
@@ -136,6 +136,7 @@ class TrainingConfig:
 
 
 _ONE_CYCLE = {"schedule": "one-cycle", "rate": 2e-3, "epsilon": 1e-8}
+_SMALL_BATCHES = {**_ONE_CYCLE, "rate": 7e-4, "steps": 800, "batch": 8, "crop": 40, "validate_every": 100}
 
 BUDGETS = {
     "paper": {"sc": {}, "csr": {}, "groupsc": {}},
@@ -146,8 +147,8 @@ BUDGETS = {
     },
     "cpu": {
         "sc": {**_ONE_CYCLE, "steps": 2000, "batch": 16, "crop": 40, "validate_every": 200},
-        "csr": {**_ONE_CYCLE, "steps": 800, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
-        "groupsc": {**_ONE_CYCLE, "steps": 800, "batch": 8, "crop": 40, "validate_every": 100, "start": "sc"},
+        "csr": {**_SMALL_BATCHES, "start": "sc"},
+        "groupsc": {**_SMALL_BATCHES, "start": "sc"},
     },
 }
 """Training budgets by name and method: what differs from the defaults of `TrainingConfig`."""
@@ -283,6 +284,10 @@ def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
             **grid.get("training", {}),
             **cell.get("training", {}),
         }
+        # Whole images then show a patch as many others as the crops of its training did.
+        recipe, coder = _strict(TrainingConfig, training), _strict(ModelConfig, model)
+        if "window" not in model:
+            coder = dataclasses.replace(coder, window=min(BLOCK, recipe.crop) + 1 - coder.patch)
         for level in cell.get("levels") or [None]:
             yield Experiment(
                 name=experiment_name(task, method_name(method, variant), level),
@@ -290,8 +295,8 @@ def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
                 method=method,
                 variant=variant,
                 level=level,
-                model=_strict(ModelConfig, model),
-                training=_strict(TrainingConfig, training),
+                model=coder,
+                training=recipe,
             )
 
 

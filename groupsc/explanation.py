@@ -52,7 +52,9 @@ class Explanation:
         }
 
 
-def explain(model: SparseCoder, image: Tensor, x: int, y: int, *, level: float | None = None) -> Explanation:
+def explain(
+    model: SparseCoder, image: Tensor, x: int, y: int, *, level: float | None = None, gain: float = 1.0
+) -> Explanation:
     """Restore the surroundings of a pixel and keep what happened to the patch around it.
 
     Parameters
@@ -64,6 +66,9 @@ def explain(model: SparseCoder, image: Tensor, x: int, y: int, *, level: float |
         Column and row of the pixel.
     level : float, optional
         Noise σ in gray levels of 255, for blind models.
+    gain : float
+        What the image is multiplied by before, to bring its noise to a level that the model knows: `Restorer.gain`. Σ
+        and codes are those of the scaled image.
 
     Raises
     ------
@@ -87,7 +92,7 @@ def explain(model: SparseCoder, image: Tensor, x: int, y: int, *, level: float |
     recorder = recorder.to(image.dtype)
     surroundings = image[None, :, rows, columns]
     with torch.no_grad():
-        restored = recorder(surroundings, level=level)
+        restored = recorder(gain * surroundings, level=None if level is None else gain * level) / gain
     grid = tuple(length - config.patch + 1 for length in surroundings.shape[-2:])
     target = top * grid[1] + left
     seen = [Sigma[0, :, target].view(grid) for Sigma in recorder.similarities]
@@ -122,14 +127,17 @@ def draw_explanation(explanation: Explanation, *, shown: int = 10) -> Figure:
             corner = (found.left - 0.5, found.top - 0.5)
             axis.add_patch(Rectangle(corner, patch, patch, fill=False, color="#d55e00", linewidth=1))
             axis.set_axis_off()
-        used = found.codes.abs().argsort(descending=True)[:shown]
-        for axis, atom in zip(below.subplots(1, shown), used.tolist(), strict=True):
+        in_use = int((found.codes != 0).sum())
+        used = found.codes.abs().argsort(descending=True)[: min(shown, in_use)].tolist()
+        tiles = below.subplots(1, shown)
+        for axis in tiles:
+            axis.set_axis_off()
+        for axis, atom in zip(tiles, used, strict=False):
             tile = found.W[:, atom].view(channels, patch, patch)
             axis.imshow(_picture(0.5 + 0.5 * tile / tile.abs().max()), cmap="gray", vmin=0, vmax=1)
-            axis.set_title(f"{float(found.codes[atom]):+.2f}")
-            axis.set_axis_off()
-        in_use = int((found.codes != 0).sum())
-        below.supxlabel(f"the {shown} largest of {in_use} codes in use, and their atoms", fontsize=9)
+            axis.set_title(f"{float(found.codes[atom]):+.2g}")
+        shown_of = f"the {len(used)} largest of " if len(used) < in_use else ""
+        below.supxlabel(f"{shown_of}{in_use} codes in use, and their atoms", fontsize=9)
     return figure
 
 

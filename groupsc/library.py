@@ -1,25 +1,27 @@
 """Restoration of arrays: the functions that `import groupsc` offers, in the manner of scikit-image.
 
-Images are numpy arrays, gray (H, W) or with three channels along `channel_axis`, of floats in [0, 1] or of integers
-over the range of their type. What comes back has the shape and type of what was given. Noise levels are in gray levels
-of 255, whatever the type.
+Images are numpy arrays, gray (H, W) or with three channels along `channel_axis`, of floats in [0, 1], uint8 or uint16.
+What comes back has the shape and type of what was given. Noise levels are in gray levels of 255, whatever the type.
+Three equal channels are restored as the gray image that they are.
 """
 
 from __future__ import annotations
 
 import functools
-import math
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from groupsc.arrays import one_if_equal, unpack
 from groupsc.checkpoint import load_weights
-from groupsc.config import LEVEL_NAMES, METHODS, experiment_name
+from groupsc.choice import choose
 from groupsc.degradations import bayer_mask
 from groupsc.device import pick_device
 from groupsc.errors import GroupSCError
 from groupsc.noise_level import estimate_noise
-from groupsc.released import find_weights, releases
+from groupsc.released import find_weights
 from groupsc.restorer import Restorer
 
 LEAST_SIGMA, HIGHEST_SIGMA = 0.5, 255.0
@@ -57,12 +59,12 @@ def denoise(
     Parameters
     ----------
     image : array (H, W), or with 3 channels along `channel_axis`
-        Floats in [0, 1], or integers over the range of their type.
+        Floats in [0, 1], uint8 or uint16.
     sigma : float, optional
         Standard deviation of the noise in gray levels of 255; estimated from the image when left out.
     method : {"best", "groupsc", "csr", "sc"}
-        "best" takes a model trained for the level, else a blind one, else the nearest, and of each kind the first that
-        is released of GroupSC, CSR and SC.
+        "best" takes a model trained for the level, else a blind one, else the nearest, and of several the one that did
+        best on the validation images.
     weights : str or path, optional
         A release or a file, instead of the one that fits method and level.
     channel_axis : int, optional
@@ -87,13 +89,14 @@ def denoise(
     A model is trained for one σ. Between the trained ones the image is scaled so that its noise is that of the nearest
     one (in the logarithm), or a blind model is used where one is released; see README.
     """
-    pixels, back = _unpack(image, channel_axis)
-    task = "gray" if len(pixels) == 1 else "color"
-    if sigma is not None and not 0 < sigma <= HIGHEST_SIGMA:
-        raise GroupSCError(f"sigma is {sigma}; give the noise level in gray levels of 255, above 0 and at most 255")
-    sigma = max(estimate_noise(pixels), LEAST_SIGMA) if sigma is None else float(sigma)
-    model = _model(weights or choose(task, method, sigma), str(pick_device(device)))
-    model.require(task)
+    pixels, back = unpack(image, channel_axis)
+    if sigma is not None:
+        check_sigma(sigma)
+    gray = one_if_equal(pixels)
+    sigma = noise_of(gray) if sigma is None else float(sigma)
+    model = _model(weights or choose(noise_task(gray), method, sigma), pick_device(device))
+    pixels = pixels if model.card["task"] == "color" else gray
+    model.require(noise_task(pixels))
     restored = model.restore(pixels, level=sigma, mode=mode, stride=stride, memory=memory, progress=progress)
     return back(restored)
 
@@ -107,7 +110,8 @@ def demosaick(
     Parameters
     ----------
     mosaic : array (H, W)
-        One measured value a pixel, floats in [0, 1] or integers.
+        One measured value a pixel, floats in [0, 1], uint8 or uint16. The models know mosaics of finished pictures:
+        white-balanced, gamma-encoded, over the full range, without noise; prepare those of a raw file so first.
     pattern : {"RGGB", "BGGR", "GRBG", "GBRG"}
         The 2×2 cell in raster order, its first letter at pixel (0, 0).
     method, weights, device, mode, stride, memory, progress
@@ -118,9 +122,9 @@ def demosaick(
     array (H, W, 3)
         Of the mosaic's type.
     """
-    pixels, back = _unpack(mosaic, None)
+    pixels, back = unpack(mosaic, None)
     mask = bayer_mask(*pixels.shape[-2:], pattern).numpy()
-    model = _model(weights or choose("mosaic", method, None), str(pick_device(device)))
+    model = _model(weights or choose("mosaic", method, None), pick_device(device))
     model.require("mosaic")
     options = {"mode": mode, "stride": stride, "memory": memory, "progress": progress}
     return back(model.restore(pixels * mask.astype(pixels.dtype), mask=mask, **options))
@@ -137,7 +141,8 @@ def deblock(
     image : array (H, W), or with 3 channels along `channel_axis`
         The decoded image. Of colours the luma is restored, the chroma stays.
     quality : int
-        Quality factor of libjpeg, 1 to 100. The model of the nearest trained quality is used. Arrays don't tell it;
+        Quality factor of libjpeg, 1 to 100. The model of the nearest trained quality is used; above the highest of
+        them its correction is weakened, down to nothing at 100. Arrays don't tell it;
         `groupsc.photographs.read_photograph` reads it from a JPEG file.
     method, weights, channel_axis, device, mode, stride, memory, progress
         As for `denoise`.
@@ -147,80 +152,44 @@ def deblock(
     array
         Of the image's shape and type.
     """
-    if quality is None or not 1 <= quality <= 100:
+    if not isinstance(quality, Real) or not 1 <= quality <= 100:
         raise GroupSCError(f"quality is {quality}; give the JPEG quality factor of the image, 1 to 100")
-    pixels, back = _unpack(image, channel_axis)
-    model = _model(weights or choose("jpeg", method, quality), str(pick_device(device)))
+    pixels, back = unpack(image, channel_axis)
+    model = _model(weights or choose("jpeg", method, quality), pick_device(device))
     model.require("jpeg")
     luma = pixels if len(pixels) == 1 else np.tensordot(LUMA.astype(pixels.dtype), pixels, 1)[None]
     restored = model.restore(luma, mode=mode, stride=stride, memory=memory, progress=progress)
+    weight = min(1.0, (100 - quality) / (100 - model.card["level"]))
     # Y carries no chroma: adding the change of Y to red, green and blue alike leaves Cb and Cr as they are.
-    return back(pixels + (restored - luma))
+    return back(pixels + weight * (restored - luma))
 
 
-def choose(task: str, method: str, level: float | None, known=None) -> str:
-    """Name of the model for a task, method and level: trained there, or blind, or the nearest.
+def check_sigma(sigma) -> None:
+    """Raise an error unless σ is a noise level."""
+    if not isinstance(sigma, Real) or not 0 < sigma <= HIGHEST_SIGMA:
+        raise GroupSCError(f"sigma is {sigma!r}; give the noise level in gray levels of 255, above 0 and at most 255")
 
-    `known` are the names to choose among; those of all releases when left out. The method "best" takes the first kind
-    that any method has, and of that GroupSC before CSR before SC.
 
-    Raises
-    ------
-    GroupSCError
-        When no model of the method is released for the task, or the level is no positive number.
-    """
-    if level is not None and not 0 < level < math.inf:
-        raise GroupSCError(f"the level is {level}; give a number above 0")
-    known = releases() if known is None else known
-    if method not in ("best", *METHODS):
-        raise GroupSCError(f"there is no method {method!r}; choose one of best, {', '.join(METHODS)}")
-    candidates = METHODS[::-1] if method == "best" else (method,)
-    names = [experiment_name(task, candidate, level) for candidate in candidates]
-    if level is not None:
-        names += [f"{task}-{candidate}-blind" for candidate in candidates]
-        for candidate in candidates:
-            start = f"{task}-{candidate}-{LEVEL_NAMES[task]}"
-            trained = {name: float(name.removeprefix(start)) for name in known if name.startswith(start)}
-            names += sorted(trained, key=lambda name, trained=trained: abs(math.log(trained[name] / level)))
-    found = next((name for name in names if name in known), None)
-    if found is not None:
-        return found
-    there = sorted(name for name in known if name.startswith(f"{task}-"))
-    raise GroupSCError(
-        f"no {method} model is released for {task} images; choose among {', '.join(there) or 'other tasks'}"
-    )
+def noise_of(pixels: np.ndarray, where=None) -> float:
+    """The estimated noise level of pixels (c, H, W), within the levels that models are told."""
+    return min(max(estimate_noise(pixels, where), LEAST_SIGMA), HIGHEST_SIGMA)
+
+
+def noise_task(pixels: np.ndarray) -> str:
+    """The task of removing noise from pixels (c, H, W)."""
+    return "gray" if len(pixels) == 1 else "color"
+
+
+def _model(weights: str | Path, device: torch.device) -> Restorer:
+    """The model, kept in memory as long as its file stays the same."""
+    path = find_weights(weights)
+    try:
+        stamp = path.stat()
+    except OSError:
+        return load(path, device=device)
+    return _kept_model(path, str(device), (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino))
 
 
 @functools.lru_cache(maxsize=4)
-def _model(weights: str | Path, device: str) -> Restorer:
-    return load(weights, device=device)
-
-
-def _unpack(image, channel_axis):
-    """Pixels (c, H, W) as floats in [0, 1], and the function that gives a result the image's layout, range and type;
-    three channels that came from one lie last."""
-    image = np.asarray(image)
-    if image.dtype.kind not in "uif" or not image.size:
-        raise GroupSCError(f"an image of type {image.dtype} and shape {image.shape} can't be restored; give numbers")
-    if channel_axis is None and image.ndim != 2:
-        raise GroupSCError(f"the image is {image.shape}; give (H, W), or name the axis of its colours by channel_axis")
-    if channel_axis is not None and (image.ndim != 3 or image.shape[channel_axis] not in (1, 3)):
-        raise GroupSCError(f"the image is {image.shape}; give 1 or 3 channels along channel_axis, without transparency")
-    highest = 1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max)
-    work = np.float64 if image.dtype == np.float64 else np.float32
-    pixels = image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
-    pixels = np.ascontiguousarray(pixels, dtype=work) / work(highest)
-    if not np.isfinite(pixels).all():
-        raise GroupSCError("the image holds NaN or infinite values; replace them by numbers before it is restored")
-
-    def back(result):
-        result = np.clip(result, 0, 1)
-        if channel_axis is None and len(result) == 1:
-            result = result[0]
-        else:
-            result = np.moveaxis(result, 0, -1 if channel_axis is None else channel_axis)
-        if image.dtype.kind != "f":
-            result = np.round(result * highest)
-        return np.ascontiguousarray(result.astype(image.dtype))
-
-    return pixels, back
+def _kept_model(path: Path, device: str, stamp: tuple) -> Restorer:
+    return load(path, device=device)

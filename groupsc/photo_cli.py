@@ -47,9 +47,9 @@ def denoise(
     given = None if sigma == "auto" else _number(sigma, "--sigma")
 
     def restore(photo, options):
-        level, chosen = _level_and_weights(photo.pixels, given, method, weights)
-        told = max(level, library.LEAST_SIGMA) if given is None else given
-        pixels = library.denoise(photo.pixels, told, weights=chosen, **options)
+        where = None if photo.alpha is None else photo.alpha > 0
+        level, chosen = _level_and_weights(photo.pixels, given, method, weights, where)
+        pixels = library.denoise(photo.pixels, level, weights=chosen, **options)
         return pixels, {"sigma": round(level, 2), "weights": chosen}
 
     options = _options(device, mode, stride, memory, channel_axis=0)
@@ -70,11 +70,12 @@ def demosaick(
 ) -> None:
     """Reconstruct colours from gray images that hold the mosaic of a Bayer sensor."""
     from groupsc import library
+    from groupsc.choice import choose
 
     def restore(photo, options):
         if len(photo.pixels) != 1:
             raise GroupSCError("a mosaic is a gray image with one measured value a pixel, and this one has colours")
-        chosen = weights or library.choose("mosaic", method, None)
+        chosen = weights or choose("mosaic", method, None)
         pixels = library.demosaick(photo.pixels[0], pattern, weights=chosen, **options)
         return pixels.transpose(2, 0, 1), {"pattern": pattern, "weights": chosen}
 
@@ -95,6 +96,7 @@ def deblock(
 ) -> None:
     """Remove the artefacts of JPEG compression; of colours the luma is restored and the chroma stays."""
     from groupsc import library
+    from groupsc.choice import choose
 
     given = None if quality == "auto" else _number(quality, "--quality")
 
@@ -102,7 +104,7 @@ def deblock(
         level = photo.quality if given is None else given
         if level is None:
             raise GroupSCError("only JPEG files tell their quality; give --quality for others")
-        chosen = weights or library.choose("jpeg", method, level)
+        chosen = weights or choose("jpeg", method, level)
         return library.deblock(photo.pixels, level, weights=chosen, **options), {"quality": level, "weights": chosen}
 
     options = _options(device, mode, stride, memory, channel_axis=0)
@@ -114,15 +116,16 @@ def explain(
     at: Annotated[str, Option(metavar="X,Y", help="Column and row of the pixel to explain.")],
     output: Annotated[list[Path] | None, Option(help="A .png, .pdf or .svg file; may be given several times.")] = None,
     sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
-    method: Method = "best",
+    method: Method = "groupsc",
     weights: Weights = None,
 ) -> None:
     """Show which patches the model looks at for a pixel, and which atoms it uses."""
     import torch
 
-    from groupsc import library
+    from groupsc.arrays import one_if_equal
     from groupsc.explanation import draw_explanation
     from groupsc.explanation import explain as explain_pixel
+    from groupsc.library import load, noise_task
     from groupsc.photographs import read_photograph
     from groupsc.plotting import save
 
@@ -132,8 +135,11 @@ def explain(
     pixels = read_photograph(image).pixels
     given = None if sigma == "auto" else _number(sigma, "--sigma")
     level, chosen = _level_and_weights(pixels, given, method, weights)
-    coder = library.load(chosen, device="cpu").coder
-    found = explain_pixel(coder, torch.from_numpy(pixels), int(place[1]), int(place[2]), level=level)
+    model = load(chosen, device="cpu")
+    pixels = pixels if model.card["task"] == "color" else one_if_equal(pixels)
+    model.require(noise_task(pixels))
+    x, y = int(place[1]), int(place[2])
+    found = explain_pixel(model.coder, torch.from_numpy(pixels), x, y, level=level, gain=float(model.gain(level)))
     print(json.dumps({"weights": chosen, "sigma": round(level, 2), **found.summary()}, indent=1))
     if output:
         save(draw_explanation(found), output)
@@ -229,14 +235,17 @@ def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json
         print(json.dumps(done, indent=1))
 
 
-def _level_and_weights(pixels, given: float | None, method: str, weights: str | None) -> tuple[float, str]:
+def _level_and_weights(pixels, given: float | None, method: str, weights: str | None, where=None) -> tuple[float, str]:
     """The noise level of a photograph as given, else as estimated, and the weights as given, else those that fit."""
-    from groupsc import library
-    from groupsc.noise_level import estimate_noise
+    from groupsc.arrays import one_if_equal
+    from groupsc.choice import choose
+    from groupsc.library import check_sigma, noise_of, noise_task
 
-    level = estimate_noise(pixels) if given is None else given
-    task = "gray" if len(pixels) == 1 else "color"
-    return level, weights or library.choose(task, method, max(level, library.LEAST_SIGMA))
+    if given is not None:
+        check_sigma(given)
+    pixels = one_if_equal(pixels)
+    level = noise_of(pixels, where) if given is None else given
+    return level, weights or choose(noise_task(pixels), method, level)
 
 
 def _options(device: str, mode: str, stride: int | None, memory: str | None, **others) -> dict:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import os
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -84,17 +85,20 @@ def restore(
     if model.D.dtype != image.dtype:
         model = copy.deepcopy(model).to(image.dtype)
     products = image.dtype if image.dtype == torch.float64 else fast_products(image.device)
+    if memory is not None and not (isinstance(memory, Real) and memory > 0):
+        raise GroupSCError(f"memory is {memory!r}; give a number of bytes above 0")
     mask = None if mask is None else mask.to(image).expand_as(image)
     with torch.no_grad():
         if mode == "whole":
-            side = region_side(model, products, memory or free_memory(image.device) / 2)
+            allowed = free_memory(image.device) / 2 if memory is None else memory
+            side = region_side(model, products, allowed, height, width)
             return regionwise(model, image, mask, level=level, products=products, side=side, progress=progress)
         return blockwise(
             lambda blocks, masks: model(blocks, masks, level=level, products=products),
             image,
             mask,
             side=model.config.window + patch - 1,
-            stride=stride or model.config.window,
+            stride=model.config.window if stride is None else stride,
             patch=patch,
             together=BLOCKS_TOGETHER[image.device.type],
             progress=progress,
@@ -137,24 +141,27 @@ def halo(model: SparseCoder) -> int:
     return HALO_WINDOWS * model.config.window
 
 
-def region_side(model: SparseCoder, products: torch.dtype, memory: float) -> int:
-    """Side in pixels of the largest square region that whole-image mode restores within `memory` bytes.
+def region_side(model: SparseCoder, products: torch.dtype, memory: float, height: int, width: int) -> int:
+    """Side in pixels of the largest region that whole-image mode restores within `memory` bytes: the whole of an image
+    that fits, else a square.
 
     Raises
     ------
     GroupSCError
-        When not even the surroundings of a region fit.
+        When neither the image fits nor the surroundings of a region do.
     """
     config = model.config
     entry = products.itemsize
     similarities = 0 if config.penalty == "l1" else (TILE + config.window - 1) ** 2 * entry
     per_patch = similarities + config.atoms * (3 * entry + 8) + 12 * config.dimension * 4
+    if per_patch * height * width <= memory:
+        return max(height, width)
     side = int((memory / per_patch) ** 0.5)
     least = 2 * halo(model) + 2 * config.patch
     if side < least:
         raise GroupSCError(
             f"{memory / 1e6:.0f} MB are too little; this model restores regions of {least} pixels, so allow at least "
-            f"{per_patch * least**2 / 1e6:.0f} MB"
+            f"{per_patch * min(least, height) * min(least, width) / 1e6:.0f} MB"
         )
     return side
 
@@ -199,8 +206,10 @@ def blockwise(
     The image is padded by reflection, side − 1 on all sides and then below and to the right until the stride divides
     it; reflection about a pixel keeps the parity of rows and columns, so a Bayer mask padded alike stays a Bayer mask.
     """
-    if not 1 <= stride <= side:
-        raise GroupSCError(f"the stride between blocks is {stride}; choose 1 to {side} pixels, the side of a block")
+    if not isinstance(stride, Integral) or not 1 <= stride <= side:
+        raise GroupSCError(
+            f"the stride between blocks is {stride!r}; choose 1 to {side} whole pixels, the side of a block"
+        )
     height, width = image.shape[-2:]
     rows, columns = (_padded_positions(length, side, stride).to(image.device) for length in (height, width))
     padded, padded_mask = (x if x is None else x[..., rows[:, None], columns] for x in (image, mask))

@@ -53,10 +53,21 @@ class Restorer(nn.Module):
         -------
         Tensor (b, c, H, W)
             Not clipped to [0, 1].
+
+        Raises
+        ------
+        GroupSCError
+            For images of other channels, or another number of noise levels than of images.
         """
+        channels = self.coder.config.channels
+        if x.ndim != 4 or x.shape[1] != channels:
+            raise GroupSCError(f"the images are {tuple(x.shape)}; this model restores batches (b, {channels}, H, W)")
         level = None
         if sigma is not None:
-            level = 255 * torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten().expand(len(x))
+            level = 255 * torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
+            if len(level) not in (1, len(x)):
+                raise GroupSCError(f"{len(level)} noise levels came with {len(x)} images; give one, or one an image")
+            level = level.expand(len(x))
         if torch.compiler.is_exporting() or (torch.is_grad_enabled() and x.requires_grad):
             return self._scaled(self.coder, x, mask, level)
         levels = [None] * len(x) if level is None else level.tolist()

@@ -17,7 +17,8 @@ from groupsc.errors import GroupSCError
 from groupsc.evaluation import evaluate
 from groupsc.models.coder import SparseCoder
 from groupsc.restore import restore
-from groupsc.training import first_model, train
+from groupsc.starting import first_model
+from groupsc.training import train
 
 UNEVEN = {"levels": (0, 5, 50), "interpolate": True}
 KINDS = {**BLIND, "uneven": UNEVEN}

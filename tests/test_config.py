@@ -36,6 +36,16 @@ def test_a_grid_is_the_product_of_methods_and_levels():
     assert (mosaic.channels, mosaic.patch, mosaic.refresh, mosaic.window) == (3, 7, 8, 50)
 
 
+def test_windows_span_the_crops_of_the_training():
+    grid = {"tasks": {"gray": {"methods": ["groupsc"], "levels": [25]}, "mosaic": {"methods": ["csr"]}}}
+    for budget, crop in (("fast", 56), ("cpu", 40)):
+        found = experiments({"budget": budget, **grid})
+        assert {e.training.crop for e in found.values()} == {crop}
+        assert [e.model.window for e in found.values()] == [crop - 8, crop - 6]
+    chosen = experiments({"budget": "cpu", "model": {"window": 20}, **grid})
+    assert {e.model.window for e in chosen.values()} == {20}
+
+
 def test_names():
     assert experiment_name("jpeg", "groupsc", 10) == "jpeg-groupsc-quality10"
     assert experiment_name("color", "csr", 12.5) == "color-csr-sigma12.5"

@@ -66,6 +66,22 @@ def test_explanations_are_drawn(tmp_path, penalty, channels):
     assert np.asarray(Image.open(path).convert("L")).std() > 10
 
 
+def test_drawings_hold_as_many_atoms_as_are_in_use(tmp_path):
+    model, (image, _) = perturbed_coder(), some_image(1, 12, 15)
+    with torch.no_grad():
+        model.thresholds.fill_(10)
+    found = explain(model, image[0], 4, 5)
+    assert found.summary()["atoms_in_use"] == 0
+    assert save(draw_explanation(found), tmp_path / "why.png")[0].stat().st_size > 1000
+
+
+def test_images_are_scaled_to_the_noise_that_a_model_knows():
+    model, (image, _) = perturbed_coder(), some_image(1, 12, 15)
+    plain, scaled = explain(model, 2 * image[0], 4, 5), explain(model, image[0], 4, 5, gain=2)
+    torch.testing.assert_close(scaled.codes, plain.codes)
+    torch.testing.assert_close(2 * scaled.restored, plain.restored)
+
+
 def test_the_command_explains_a_photograph(tmp_path):
     Image.fromarray(skimage.data.camera()[80:160, 200:300]).save(tmp_path / "photo.png")
     command = [sys.executable, "-m", "groupsc", "explain", str(tmp_path / "photo.png"), "--sigma", "25"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from PIL import Image
 from small_models import perturbed_coder
 
 import groupsc
-from groupsc.checkpoint import save_weights
+from groupsc.checkpoint import load_weights, save_weights
+from groupsc.choice import choose
 from groupsc.degradations import bayer_mask
 from groupsc.errors import GroupSCError
-from groupsc.library import choose
 from groupsc.released import find_weights, releases
 from groupsc.restore import restore
 
@@ -120,8 +122,8 @@ def test_deblocking_leaves_the_chroma_alone(weights):
         (lambda w, x: groupsc.denoise(x[None], 25), "channel_axis"),
         (lambda w, x: groupsc.denoise(np.stack([x] * 4), 25, channel_axis=0), "without transparency"),
         (lambda w, x: groupsc.denoise(x * np.nan, 25), "NaN or infinite"),
-        (lambda w, x: groupsc.denoise(x > 0, 25), "give numbers"),
-        (lambda w, x: groupsc.denoise(x[:0], 25), "give numbers"),
+        (lambda w, x: groupsc.denoise(x > 0, 25), "give uint8, uint16, or floats"),
+        (lambda w, x: groupsc.denoise(x[:0], 25), "give uint8, uint16, or floats"),
         (lambda w, x: groupsc.denoise(x[:2, :2], 25, weights=w["gray"]), "smaller than a 3×3 patch"),
         (lambda w, x: groupsc.denoise(x[:1, :1]), "give the level"),
         (lambda w, x: groupsc.denoise(x, 25, method="magic"), "best, sc, csr, groupsc"),
@@ -132,6 +134,18 @@ def test_deblocking_leaves_the_chroma_alone(weights):
         (lambda w, x: groupsc.demosaick(x, "RGB", weights=w["mosaic"]), "RGGB, BGGR, GRBG, GBRG"),
         (lambda w, x: groupsc.deblock(x, weights=w["jpeg"]), "1 to 100"),
         (lambda w, x: groupsc.deblock(x, 0, weights=w["jpeg"]), "1 to 100"),
+        (lambda w, x: groupsc.deblock(x, "40", weights=w["jpeg"]), "1 to 100"),
+        (lambda w, x: groupsc.denoise(x, "25"), "at most 255"),
+        (lambda w, x: groupsc.denoise(255 * abs(x), 25), "scale floats"),
+        (lambda w, x: groupsc.denoise(255 * x - 20, 25), "scale floats"),
+        (lambda w, x: groupsc.denoise((255 * x).astype(np.int64), 25), "uint16"),
+        (lambda w, x: groupsc.denoise(np.stack([x] * 3), 25, channel_axis=3), "channel_axis 3"),
+        (lambda w, x: groupsc.denoise(x, 25, memory="4GB"), "number of bytes"),
+        (lambda w, x: groupsc.denoise(x, 25, memory=0), "number of bytes"),
+        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride=12.0), "whole pixels"),
+        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride=0), "whole pixels"),
+        (lambda w, x: groupsc.load(w["gray"])(torch.zeros(1, 3, 9, 9)), r"\(b, 1, H, W\)"),
+        (lambda w, x: groupsc.load(w["gray"])(torch.zeros(3, 1, 9, 9), torch.ones(2)), "one an image"),
     ],
 )
 def test_what_cannot_be_restored_is_said_with_the_cure(weights, call, cure):
@@ -140,16 +154,19 @@ def test_what_cannot_be_restored_is_said_with_the_cure(weights, call, cure):
 
 
 def test_the_model_is_trained_for_the_level_or_blind_or_the_nearest():
-    known = ["gray-sc-sigma15", "gray-sc-sigma50", "gray-groupsc-sigma25", "jpeg-sc-quality10", "jpeg-sc-quality40"]
+    known = dict.fromkeys(
+        ["gray-sc-sigma15", "gray-sc-sigma50", "gray-groupsc-sigma25", "jpeg-sc-quality10", "jpeg-sc-quality40"], 25.0
+    )
+    blind = {**known, "gray-sc-blind": 25.0}
     assert choose("gray", "sc", 15, known) == "gray-sc-sigma15"
     assert choose("gray", "sc", 27, known) == "gray-sc-sigma15"
     assert choose("gray", "sc", 28, known) == "gray-sc-sigma50"
-    assert choose("gray", "sc", 28, [*known, "gray-sc-blind"]) == "gray-sc-blind"
-    assert choose("gray", "sc", 50, [*known, "gray-sc-blind"]) == "gray-sc-sigma50"
+    assert choose("gray", "sc", 28, blind) == "gray-sc-blind"
+    assert choose("gray", "sc", 50, blind) == "gray-sc-sigma50"
     assert choose("jpeg", "sc", 30, known) == "jpeg-sc-quality40"
     assert choose("gray", "best", 15, known) == "gray-sc-sigma15"
     assert choose("gray", "best", 20, known) == "gray-groupsc-sigma25"
-    assert choose("gray", "best", 20, [*known, "gray-sc-blind"]) == "gray-sc-blind"
+    assert choose("gray", "best", 20, blind) == "gray-sc-blind"
     for level in (0, -5, float("inf"), float("nan")):
         with pytest.raises(GroupSCError, match="above 0"):
             choose("gray", "best", level, known)
@@ -158,6 +175,45 @@ def test_the_model_is_trained_for_the_level_or_blind_or_the_nearest():
         choose("gray", "csr", 25, known)
     with pytest.raises(GroupSCError, match="other tasks"):
         choose("mosaic", "sc", None, known)
+
+
+def test_the_best_of_several_models_did_best_in_validation():
+    known = {"color-sc-blind": 30.1, "color-groupsc-blind": 30.0, "color-sc-sigma25": 30.2, "color-csr-sigma25": 30.3}
+    assert choose("color", "best", 25, known) == "color-csr-sigma25"
+    assert choose("color", "best", 20, known) == "color-sc-blind"
+    assert choose("color", "groupsc", 20, known) == "color-groupsc-blind"
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+def test_three_equal_channels_are_the_gray_image(axis):
+    noisy, _ = noisy_camera()
+    gray = groupsc.denoise(noisy[:48, :40], 25)
+    colored = groupsc.denoise(np.stack([noisy[:48, :40]] * 3, axis), 25, channel_axis=axis)
+    np.testing.assert_array_equal(colored, np.stack([gray] * 3, axis))
+
+
+@pytest.mark.parametrize("quality", [75, 85, 95, 100])
+def test_images_of_little_compression_get_no_worse(quality):
+    clean = Image.fromarray(skimage.data.camera()[:160, 200:360])
+    file = io.BytesIO()
+    clean.save(file, "JPEG", quality=quality)
+    decoded = np.asarray(Image.open(file))
+    restored = groupsc.deblock(decoded, quality)
+    if quality == 100:
+        np.testing.assert_array_equal(restored, decoded)
+    assert psnr(restored / 255, np.asarray(clean) / 255) >= psnr(decoded / 255, np.asarray(clean) / 255)
+
+
+def test_a_file_that_changes_is_read_again(weights, tmp_path):
+    path = tmp_path / "model.safetensors"
+    noisy = noisy_camera()[0][:24, :24]
+    shutil.copy(weights["gray"], path)
+    before = groupsc.denoise(noisy, 25, weights=path)
+    coder, card = load_weights(path)
+    with torch.no_grad():
+        coder.W *= 0
+    save_weights(path, coder, card)
+    assert not np.array_equal(groupsc.denoise(noisy, 25, weights=path), before)
 
 
 def copy_of_the_release(folder: Path) -> Path:

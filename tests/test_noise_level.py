@@ -75,3 +75,41 @@ def test_what_cannot_be_estimated_is_said(image, cure):
         return
     with pytest.raises(GroupSCError, match=cure):
         estimate_noise(image)
+
+
+@pytest.mark.parametrize("sigma", [5, 25])
+def test_clipping_and_frames_hide_no_noise(sigma):
+    """As 8-bit files hold it, and as scans and screenshots frame it."""
+    image = noisy(skimage.data.chelsea().transpose(2, 0, 1) / 255, sigma).clip(0, 1)
+    image = np.round(255 * image) / 255
+    expected = pytest.approx(sigma, rel=0.04)
+    assert estimate_noise(image) == expected
+    for shade in (0, 0.5, 1):
+        assert estimate_noise(np.pad(image, ((0, 0), (70, 40), (0, 90)), constant_values=shade)) == expected
+    bright = noisy(1.8 * skimage.data.chelsea().transpose(2, 0, 1) / 255, sigma).clip(0, 1)
+    assert (bright == 1).mean() > 0.2
+    assert estimate_noise(bright) == pytest.approx(sigma, rel=0.2)
+
+
+def test_pixels_that_do_not_count_are_ignored():
+    image = noisy(skimage.data.camera()[None] / 255, 10)
+    where = np.ones(image.shape[1:], bool)
+    where[:, 300:] = False
+    half = estimate_noise(image[:, :, :300])
+    image[:, :, 300:] = noisy(np.full((1, 512, 212), 0.5), 60, seed=1)
+    assert estimate_noise(image, where) == pytest.approx(half, rel=1e-9)
+
+
+@pytest.mark.parametrize("shade", [0.3, 1.0])
+def test_drawings_have_no_noise(shade):
+    image = np.full((1, 120, 150), shade)
+    image[:, 20:60, 30:90] = 0.7
+    image[:, 80:84, ::7] = 0
+    assert estimate_noise(image) == pytest.approx(0, abs=0.01)
+
+
+def test_strips_make_no_difference(monkeypatch):
+    image = noisy(skimage.data.camera()[None, :100] / 255, 10)
+    whole = estimate_noise(image)
+    monkeypatch.setattr("groupsc.noise_level.STRIP", 600)
+    assert estimate_noise(image) == pytest.approx(whole, rel=1e-9)

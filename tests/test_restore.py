@@ -109,7 +109,7 @@ def test_errors_say_what_to_do():
         restore(model, torch.zeros(1, 1, 4, 30))
     with pytest.raises(GroupSCError, match=r"wants an image \(1, 1, H, W\)"):
         restore(model, torch.zeros(1, 3, 30, 30))
-    with pytest.raises(GroupSCError, match="choose 1 to 10 pixels"):
+    with pytest.raises(GroupSCError, match="choose 1 to 10 whole pixels"):
         restore(model, torch.zeros(1, 1, 30, 30), mode="block", stride=11)
     with pytest.raises(GroupSCError, match="choose one of whole, block"):
         restore(model, torch.zeros(1, 1, 30, 30), mode="magic")
@@ -170,6 +170,12 @@ def test_too_little_memory_says_how_much_is_needed():
     model = SparseCoder(ModelConfig())
     with pytest.raises(GroupSCError, match=r"1 MB are too little; .* allow at least \d+ MB"):
         restore(model, torch.zeros(1, 1, 500, 500), memory=1e6)
+
+
+def test_small_images_need_memory_for_themselves_alone():
+    """Regions of this model are at least 210 pixels wide; an image of 20 needs no region."""
+    model = SparseCoder(ModelConfig())
+    assert restore(model, torch.zeros(1, 1, 20, 20), memory=2e7).shape == (1, 1, 20, 20)
 
 
 def test_threads_change_nothing_but_the_time():

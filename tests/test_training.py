@@ -16,12 +16,14 @@ import pytest
 import torch
 
 from groupsc.batches import Batches
-from groupsc.checkpoint import load_weights, parameters_digest, previous_state, write_tensors
+from groupsc.checkpoint import load_weights, parameters_digest, previous_state, save_weights, write_tensors
 from groupsc.config import Experiment, ModelConfig, TrainingConfig, write_experiment
 from groupsc.data import load_images
 from groupsc.degradations import bayer_mask
 from groupsc.errors import GroupSCError
-from groupsc.training import first_model, learning_rate, train
+from groupsc.models.coder import SparseCoder
+from groupsc.starting import first_model
+from groupsc.training import learning_rate, train
 
 TINY = ModelConfig(patch=5, atoms=16, steps=4, window=8, refresh=2)
 
@@ -287,3 +289,16 @@ def test_mosaic_models_can_give_the_brightness_back_that_their_mean_lacks(tmp_pa
     with torch.no_grad():
         restored = model(0.5 * mask[None], mask[None])
     assert float(restored.mean()) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "group"])
+def test_a_model_of_another_noise_restores_a_scaled_image_as_its_start_does(tmp_path, penalty):
+    """Thresholds × r and κ / r: what the start makes of x, the new model makes of r x, times r."""
+    experiment = dataclasses.replace(tiny_experiment(), level=50)
+    experiment = dataclasses.replace(experiment, model=dataclasses.replace(experiment.model, penalty=penalty))
+    start = SparseCoder(experiment.model)
+    save_weights(tmp_path / "start", start, {"task": "gray", "level": 25})
+    model = first_model(experiment, init=tmp_path / "start", spread=50 / 255).double()
+    x = torch.rand(1, 1, 20, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        torch.testing.assert_close(model(2 * x), 2 * start.double()(x), rtol=1e-4, atol=1e-5)

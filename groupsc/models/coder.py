@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from groupsc.config import ModelConfig
 from groupsc.errors import GroupSCError
+from groupsc.models.levels import shares
 from groupsc.models.penalties import L1, Centralised, GroupLasso
 from groupsc.models.similarity import similarity, window_mask
 from groupsc.ops import unrolled
@@ -99,7 +100,7 @@ class SparseCoder(nn.Module):
                 "a blind model needs the noise level of the image; estimate it with groupsc.noise_level.estimate_noise"
             )
         level = torch.as_tensor(level, dtype=self.levels.dtype, device=self.levels.device)
-        share = _shares(level, self.levels, interpolate=self.config.interpolate)
+        share = shares(level, self.levels, interpolate=self.config.interpolate)
         bank = self.thresholds.expand(-1, self.config.steps, self.config.atoms)
         found = torch.einsum("...s,skp->k...p", share.to(bank.dtype), bank)
         return found if level.ndim == 0 else found.unsqueeze(2)
@@ -195,14 +196,3 @@ class SparseCoder(nn.Module):
         if isinstance(penalty, GroupLasso):
             return unrolled.group_steps(A, Y, M, D, C, thresholds, *similarities)
         return unrolled.csr_steps(A, Y, M, D, C, thresholds, *similarities, penalty.gamma)
-
-
-def _shares(level: Tensor, levels: Tensor, *, interpolate: bool) -> Tensor:
-    """How much each of the ascending `levels` (S,) counts at `level` (…): (…, S), of sum 1."""
-    level = level.clamp(levels[0], levels[-1])
-    if not interpolate:
-        return functional.one_hot((level.unsqueeze(-1) - levels).abs().argmin(-1), len(levels))
-    above = torch.searchsorted(levels, level).clamp(min=1)
-    low, high = levels[above - 1], levels[above]
-    part = ((level - low) / (high - low)).unsqueeze(-1)
-    return torch.lerp(*(functional.one_hot(i, len(levels)).to(part) for i in (above - 1, above)), part)
