@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
@@ -53,6 +52,7 @@ def test_weights_that_were_damaged_after_the_training_are_written_again(made, gr
 
 def test_a_training_that_still_runs_keeps_others_out_of_its_folder(made, groupsc, tmp_path):
     """As one does that outlives the workflow which was killed over it."""
+    fcntl = pytest.importorskip("fcntl")
     folder = tmp_path / "it"
     (folder / "run").mkdir(parents=True)
     shutil.copy(made / "sc.yaml", folder)

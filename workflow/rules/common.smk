@@ -115,7 +115,7 @@ OUT = config["output"]
 TRAINED = config["weights"] == "trained"
 # Not an option of the command: its address may hold a token, and commands are shown in logs and reports.
 if config["mirror"]:
-    os.environ["GROUPSC_MIRROR"] = config["mirror"]
+    os.environ.update(GROUPSC_MIRROR=config["mirror"])
 # Models that DVC tracks in data/weights, by the file that points to them.
 RELEASED = {
     name: pointer for name in EXPERIMENTS if (pointer := Path("data/weights", f"{name}.safetensors.dvc")).exists()
