@@ -10,6 +10,10 @@ CONFIG ?= config/paper.yaml
 BIN := $(abspath $(VENV))/bin
 INSTALLED := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
+ # Snakemake ends without a place for its cache; where the home folder takes none, this one does.
+ifneq ($(shell cache="$${XDG_CACHE_HOME:-$$HOME/.cache}"; mkdir -p "$$cache" 2>&1 && test -w "$$cache" && echo yes),yes)
+    export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
 
 .PHONY: help quick paper train test lint bench
 
@@ -48,5 +52,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 	    echo "groupsc needs Python 3.11, 3.12 or 3.13, and none is on the path; install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
 	    exit 1; }
 	@echo "Installing groupsc and what it needs into $(VENV); this takes a few minutes"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[workflow,test]'
+	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	    $(BIN)/python -m pip install --quiet --editable '.[workflow,test]'
 	@touch $@

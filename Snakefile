@@ -48,3 +48,11 @@ onstart:
         )
     for name, reason in SKIPPED.items():
         print(f"{name} is left out: {reason}")
+
+
+onerror:
+    # A full disk holds no log that could say so.
+    if Path(OUT).exists() and shutil.disk_usage(OUT).free < 2**20:
+        print(
+            f"The disk that holds {OUT} is full (no space left on device); free some space and call the same command again."
+        )

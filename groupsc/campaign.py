@@ -28,8 +28,8 @@ def read_queue(path) -> list[Experiment]:
         When the file is missing or is no list of grids.
     """
     try:
-        grids = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        grids = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise GroupSCError(
             f"{path} can't be read as a queue ({error}); it is a YAML list of grids like those of config/"
         ) from error

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from groupsc.atomic import replacing
-from groupsc.config import ModelConfig, model_from_dict
+from groupsc.config import METHODS, TASKS, ModelConfig, model_from_dict
 from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
 
@@ -44,13 +44,32 @@ def load_weights(path, *, device="cpu") -> tuple[SparseCoder, dict]:
             f"{path} names no model configuration, so it is not a weights file of this project; choose another"
         )
     config: ModelConfig = model_from_dict(metadata["model"])
-    model = SparseCoder(config)
+    with torch.device("meta"):  # Whatever sizes an altered file names, nothing is allocated before they are compared.
+        model = SparseCoder(config)
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if wanted != found:
         raise GroupSCError(f"{path} holds {found} where its model needs {wanted}; it was altered, so fetch it again")
-    model.load_state_dict(tensors)
+    copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}
+    model.load_state_dict(copies, assign=True)
     return model.to(device).requires_grad_(False).eval(), metadata
+
+
+def purpose(path, metadata: dict) -> tuple[str, str, float | None]:
+    """Task, method and level that the weights at `path` were trained for.
+
+    Raises
+    ------
+    GroupSCError
+        When the metadata names none, or none that exists.
+    """
+    task, method, level = (metadata.get(key) for key in ("task", "method", "level"))
+    if task not in TASKS or method not in METHODS or not (level is None or isinstance(level, int | float)):
+        raise GroupSCError(
+            f"{path} is for the task {task!r}, method {method!r} and level {level!r}, which is no model of this "
+            "project; fetch the file again or choose another"
+        )
+    return task, method, level
 
 
 def write_tensors(path, tensors: dict, metadata: dict) -> None:
@@ -67,9 +86,13 @@ def read_tensors(path) -> tuple[dict, dict]:
     if not path.is_file():
         raise GroupSCError(f"{path} does not exist; train the model, or fetch released weights with `dvc pull`")
     try:
+        with open(path, "rb"):  # Of a file that may not be read, safetensors says that it is missing.
+            pass
         with safe_open(path, framework="pt") as file:
             metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
             return {name: file.get_tensor(name) for name in file.keys()}, metadata
+    except PermissionError as error:
+        raise GroupSCError(f"{path} may not be read; correct its permissions, or copy it to another place") from error
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise GroupSCError(
             f"{path} is damaged or no safetensors file of this project ({error}); fetch or make it again"

@@ -11,6 +11,7 @@ import typer
 from typer import Argument, Option
 
 from groupsc import methods_cli, photo_cli
+from groupsc.atomic import write_text
 from groupsc.errors import GroupSCError
 
 app = typer.Typer(
@@ -69,7 +70,7 @@ def fetch(
         megabytes = sum(file["bytes"] for file in found["files"]) / 1e6
         print(f"{name}: {len(found['files'])} files, {megabytes:.1f} MB, all checksums agree")
         if manifest is not None:
-            _write_text(manifest, json.dumps(found, indent=1) + "\n")
+            write_text(manifest, json.dumps(found, indent=1) + "\n")
 
 
 @app.command()
@@ -268,7 +269,7 @@ def metrics(
     from groupsc.averages import metrics_json
     from groupsc.evaluation import read_rows
 
-    _write_text(output, json.dumps(metrics_json(read_rows(rows or [])), indent=1) + "\n")
+    write_text(output, json.dumps(metrics_json(read_rows(rows or [])), indent=1) + "\n")
 
 
 @app.command()
@@ -287,7 +288,7 @@ def summary(
     if output is None:
         print(text)
     else:
-        _write_text(output, text + "\n")
+        write_text(output, text + "\n")
 
 
 @app.command()
@@ -306,17 +307,12 @@ def _grid(path: Path) -> dict:
     from groupsc.config import experiments
 
     try:
-        values = yaml.safe_load(path.read_text())
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise GroupSCError(f"{path} is no YAML file ({error}); see config/README.md") from error
     if not isinstance(values, dict) or "tasks" not in values:
         raise GroupSCError(f"{path} has no grid of tasks; see config/README.md")
     return experiments(values)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
 
 
 def _complain(sentence: str) -> int:

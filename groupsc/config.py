@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
+from groupsc.atomic import write_text
 from groupsc.errors import GroupSCError
 
 TASKS = ("gray", "color", "mosaic", "jpeg")
@@ -52,6 +54,7 @@ class ModelConfig:
 
     def __post_init__(self):
         if self.levels is not None:
+            _require(not isinstance(self.levels, str), f"levels is {self.levels!r}; give a list of numbers, or null")
             object.__setattr__(self, "levels", tuple(float(level) for level in self.levels))
             ascending = all(low < high for low, high in itertools.pairwise(self.levels))
             _require(
@@ -62,8 +65,7 @@ class ModelConfig:
             object.__setattr__(self, "window", BLOCK + 1 - self.patch)
         _require(self.channels in (1, 3), f"channels is {self.channels}; choose 1 (gray) or 3 (color)")
         _require(self.penalty in PENALTIES.values(), f"penalty is {self.penalty!r}; choose one of l1, csr, group")
-        for name in ("patch", "atoms", "steps", "window"):
-            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; choose a number of at least 1")
+        _require_counts(self, "patch", "atoms", "steps", "window")
         _require(
             self.refresh is None or self.refresh >= 1,
             "refresh is below 1; choose null for no refresh of the similarity",
@@ -129,8 +131,7 @@ class TrainingConfig:
         _require(
             known, f"start is {self.start!r}; choose null, one of {', '.join(METHODS)}, blind, or an experiment's name"
         )
-        for name in ("steps", "batch", "crop", "validate_every", "validation_images"):
-            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; choose a number of at least 1")
+        _require_counts(self, "steps", "batch", "crop", "validate_every", "validation_images")
         _require(self.rate > 0, f"rate is {self.rate}; choose a positive learning rate")
 
 
@@ -262,6 +263,11 @@ def _variants(task: str, grid: dict):
 
 def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
     """The experiments of a task's grid, or of one of its variants."""
+    variant = cell.get("variant")
+    _require(
+        variant is None or re.fullmatch("[a-z0-9]+(-[a-z0-9]+)?", variant),
+        f"there is a variant {variant!r}, which names files; call it by small letters and digits",
+    )
     for method in cell["methods"]:
         _require(method in METHODS, f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
         model = {
@@ -279,8 +285,9 @@ def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
             **cell.get("training", {}),
         }
         # Whole images then show a patch as many others as the crops of its training did.
-        model.setdefault("window", min(BLOCK, training.get("crop", BLOCK)) + 1 - model["patch"])
-        variant = cell.get("variant")
+        recipe, coder = _strict(TrainingConfig, training), _strict(ModelConfig, model)
+        if "window" not in model:
+            coder = dataclasses.replace(coder, window=min(BLOCK, recipe.crop) + 1 - coder.patch)
         for level in cell.get("levels") or [None]:
             yield Experiment(
                 name=experiment_name(task, method_name(method, variant), level),
@@ -288,8 +295,8 @@ def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
                 method=method,
                 variant=variant,
                 level=level,
-                model=_strict(ModelConfig, model),
-                training=_strict(TrainingConfig, training),
+                model=coder,
+                training=recipe,
             )
 
 
@@ -315,8 +322,8 @@ def read_experiment(path) -> Experiment:
         When the file is missing, is no YAML mapping, or has a key that no experiment has.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise GroupSCError(
             f"{path} can't be read as an experiment ({error}); make it with `groupsc experiment`"
         ) from error
@@ -326,8 +333,7 @@ def read_experiment(path) -> Experiment:
 
 def write_experiment(path, experiment: Experiment) -> None:
     """Write one experiment, every default spelled out, to a YAML file."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(yaml.safe_dump(dataclasses.asdict(experiment), sort_keys=False))
+    write_text(path, yaml.safe_dump(dataclasses.asdict(experiment), sort_keys=False))
 
 
 def _strict(kind, values: dict):
@@ -338,6 +344,12 @@ def _strict(kind, values: dict):
         return kind(**values)
     except TypeError as error:
         raise GroupSCError(f"{kind.__name__} is incomplete or mistyped: {error}") from error
+
+
+def _require_counts(settings, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        _require(isinstance(value, int) and value >= 1, f"{name} is {value!r}; choose a whole number of at least 1")
 
 
 def _require(condition: bool, sentence: str) -> None:

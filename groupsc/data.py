@@ -156,6 +156,12 @@ def _rows(dataset: str, images: int | None, files: pd.DataFrame | None = None) -
                 f"the registry names {name!r}, which may leave the folder of its data set; "
                 "rename it in that row to letters, digits, points, dashes and underscores"
             )
+    for row in rows.itertuples():
+        place = f"{row.repo}/{row.commit}/{row.path}"
+        if not {"", ".", ".."}.isdisjoint(re.split(r"[/\\]", place)) or not place.isprintable():
+            raise GroupSCError(
+                f"the registry says that {row.file} comes from {place!r}, which may leave the mirror; correct that row"
+            )
     return rows[: _first(images)]
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import threading
+import time
 from pathlib import Path
 
+from groupsc.atomic import beside, sweep
 from groupsc.errors import GroupSCError
 
 ATTEMPTS = 3
 PAUSE = 0.5
 """Seconds before the second attempt; twice as many before the third."""
 SECONDS_TO_CONNECT = 10
+SLOWEST = 500
+"""Bytes a second below which an attempt counts as failed, lest a server that drips keeps it for ever."""
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 """Answers of a server that may be different at the next attempt."""
 CURE_ADDRESS = "check the network, or name a mirror with --mirror or GROUPSC_MIRROR, and try again"
@@ -58,9 +63,10 @@ def download(
     GroupSCError
         When no attempt brought the right bytes; the sentence says what was expected, what came, and what to do.
     """
-    partial = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    partial = beside(target)
     stop = stop or threading.Event()
     try:
+        sweep(target)
         for attempt in range(ATTEMPTS):
             if stop.wait(PAUSE * attempt):
                 return
@@ -80,8 +86,8 @@ def download(
         with contextlib.suppress(OSError):  # Where nothing can be written, there is nothing to remove either.
             partial.unlink(missing_ok=True)
     raise GroupSCError(
-        f"{target} could not be fetched from {source}: expected {size} bytes with sha256 {sha256[:12]}…, "
-        f"{failure}; {failure.cure}"
+        f"{target} could not be fetched from {without_secrets(source)}: expected {size} bytes with sha256 "
+        f"{sha256[:12]}…, {without_secrets(str(failure))}; {failure.cure}"
     ) from failure
 
 
@@ -97,6 +103,12 @@ def checksum(path: Path) -> str:
     """The sha256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def without_secrets(text: str) -> str:
+    """Text whose addresses name neither a user, a password nor a query, which may hold a token."""
+    text = re.sub(r"(\w+://)[^/\s]*@", r"\1***@", text)
+    return re.sub(r"(\w+://[^\s?]*\?)\S*", r"\1***", text)
 
 
 def is_address(source: str) -> bool:
@@ -128,22 +140,30 @@ def _transfer(source: str, partial: Path, size: int, timeout: float) -> None:
             _receive(source, _Bounded(file, size), timeout)
         else:
             file.write(_read(source))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _receive(address: str, file: _Bounded, timeout: float) -> None:
-    import pooch
     import requests
+    from urllib3.exceptions import HTTPError
 
     patience = (min(timeout, SECONDS_TO_CONNECT), timeout)
+    deadline = time.monotonic() + timeout + file.size / SLOWEST
     try:
-        pooch.HTTPDownloader(timeout=patience, chunk_size=2**16)(address, file, None)
+        with requests.get(address, timeout=patience, stream=True) as response:
+            response.raise_for_status()
+            while chunk := response.raw.read1(2**16, decode_content=True):
+                file.write(chunk)
+                if time.monotonic() > deadline:
+                    raise _Failure(f"but fewer than {SLOWEST} bytes a second came", CURE_ADDRESS, again=True)
     except requests.HTTPError as error:
         status, reason = error.response.status_code, error.response.reason
         problem = f"but the server answered {status} {reason}"
         raise _Failure(problem, CURE_ADDRESS, again=status in PASSING) from error
     except requests.Timeout as error:
         raise _Failure(f"but no answer came within {timeout:g} s", CURE_ADDRESS, again=True) from error
-    except (requests.RequestException, ValueError) as error:
+    except (requests.RequestException, HTTPError, ValueError) as error:
         raise _Failure(f"but the transfer broke off ({_innermost(error)})", CURE_ADDRESS, again=True) from error
 
 

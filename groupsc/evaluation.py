@@ -6,6 +6,7 @@ method; the output clipped to [0, 1]; figures over all pixels and channels, no b
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from tqdm import tqdm
 
 from groupsc import baselines, data, metrics
 from groupsc.atomic import replacing
-from groupsc.checkpoint import file_digest, load_weights
+from groupsc.checkpoint import file_digest, load_weights, purpose
 from groupsc.config import LEVEL_NAMES, TASKS, experiment_name, method_name
 from groupsc.degradations import degrade, noise_generator
 from groupsc.device import PeakMemory, device_name, pick_device
@@ -45,6 +46,10 @@ COLUMNS = [
     "psnr", "psnr_channels", "ssim", "seconds", "device", "peak_memory_mb",
     "height", "width", "parameters", "weights_sha256", "code_version",
 ]  # fmt: skip
+
+TEXTS = ["experiment", "task", "method", "dataset", "image", "code_version"]
+NUMBERS = ["repetition", "psnr", "psnr_channels", "ssim", "seconds", "height", "width", "parameters"]
+"""Columns that no row may leave empty."""
 
 
 def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
@@ -97,19 +102,27 @@ def read_rows(paths) -> pd.DataFrame:
     Raises
     ------
     GroupSCError
-        When a file is missing or is no file of rows.
+        When a file is missing, truncated, or no file of rows.
     """
-    tables = []
-    for path in paths:
-        try:
-            table = pd.read_csv(path, dtype={"image": str, "weights_sha256": str})
-        except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise GroupSCError(f"{path} can't be read as rows ({error}); make it with `groupsc evaluate`") from error
-        missing = sorted(set(COLUMNS) - set(table.columns))
-        if missing:
-            raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it anew with `groupsc evaluate`")
-        tables.append(table[COLUMNS].astype(object))
+    tables = [_read_rows(path) for path in paths]
     return _table([]) if not tables else pd.concat(tables, ignore_index=True).infer_objects()
+
+
+def _read_rows(path) -> pd.DataFrame:
+    try:
+        content = Path(path).read_bytes()
+        table = pd.read_csv(io.BytesIO(content), dtype={"image": str, "weights_sha256": str})
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise GroupSCError(f"{path} can't be read as rows ({error}); make it with `groupsc evaluate`") from error
+    missing = sorted(set(COLUMNS) - set(table.columns))
+    if missing:
+        raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it anew with `groupsc evaluate`")
+    numbers = table[NUMBERS].apply(pd.to_numeric, errors="coerce")
+    wrong = (table[TEXTS].isna().any(axis=1) | numbers.isna().any(axis=1)).to_numpy()
+    if wrong.any() or not content.endswith(b"\n"):
+        line = 2 + (wrong.argmax() if wrong.any() else len(table) - 1)
+        raise GroupSCError(f"{path} is damaged in line {line}; make it anew with `groupsc evaluate`")
+    return table[COLUMNS].astype(object)
 
 
 @dataclass(kw_only=True)
@@ -186,8 +199,8 @@ class Evaluation:
 
     def _load(self) -> None:
         self.model, metadata = load_weights(self.weights, device=self.where)
-        task, trained = metadata["task"], metadata["level"]
-        self.digest, self.method = file_digest(self.weights), method_name(metadata["method"], metadata.get("variant"))
+        task, method, trained = purpose(self.weights, metadata)
+        self.digest, self.method = file_digest(self.weights), method_name(method, metadata.get("variant"))
         self.blind = self.model.config.levels is not None
         if self.blind and self.noise == "known":
             self.method += "-known"
@@ -249,6 +262,10 @@ class Evaluation:
                 degraded, mask = degrade(clean, self.task, self.level, generator)
                 restored, cost = self._restore(degraded, mask, new_size=clean.shape not in sizes)
                 sizes.add(clean.shape)
+                if not restored.isfinite().all():
+                    raise GroupSCError(
+                        f"{self.weights} restores {path.name} to values that are no numbers; choose other weights"
+                    )
                 for picture, image in zip(pictures, (clean, degraded, restored), strict=False):
                     write_image(picture, image[0].clip(0, 1).numpy())
                 figures = _figures(restored[0].numpy(), clean[0].numpy())

@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
+from groupsc.atomic import replacing
 from groupsc.errors import GroupSCError
 
 STYLE = {
@@ -52,7 +53,6 @@ def save(figure: Figure, outputs, *, dpi: int = 300) -> list[Path]:
     for path in outputs:
         if path.suffix not in UNDATED:
             raise GroupSCError(f"{path} is no figure file; end its name in {', '.join(UNDATED)}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context(STYLE):
-            figure.savefig(path, dpi=dpi, metadata=UNDATED[path.suffix])
+        with matplotlib.rc_context(STYLE), replacing(path) as partial:
+            figure.savefig(partial, dpi=dpi, format=path.suffix[1:], metadata=UNDATED[path.suffix])
     return outputs

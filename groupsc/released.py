@@ -8,6 +8,7 @@ installed package carries pointers and files inside.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,8 +77,10 @@ def releases(folders=None) -> dict[str, Release]:
         for pointer in sorted((Path(folder) / "weights").glob(f"*{SUFFIX}")):
             name = pointer.name.removesuffix(SUFFIX)
             try:
-                (out,) = yaml.safe_load(pointer.read_text())["outs"]
-                release = Release(name, pointer.with_name(Path(out["path"]).name), str(out["md5"]), int(out["size"]))
+                (out,) = yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"]
+                if out["path"] != f"{name}.safetensors" or not re.fullmatch("[0-9a-f]{32}", out["md5"]):
+                    raise ValueError(f"it points to {out['path']!r} with md5 {out['md5']!r}")
+                release = Release(name, pointer.with_name(out["path"]), out["md5"], int(out["size"]))
             except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
                 raise GroupSCError(
                     f"{pointer} is damaged ({error}); get it back with `git checkout -- {pointer}` or install again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
 import math
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 import torch.distributed as distributed
 from torch import Tensor
 
+from groupsc.atomic import write_text
 from groupsc.checkpoint import load_state, save_state
 from groupsc.config import Experiment
 from groupsc.data import data_digest
@@ -160,6 +162,14 @@ class Run:
             raise GroupSCError(
                 f"{self.state} belongs to another configuration of {self.experiment.name}; remove it to train anew"
             )
+        try:
+            self._take(tensors, counters)
+        except (KeyError, RuntimeError) as error:  # As torch has it where shapes differ.
+            raise GroupSCError(f"{self.state} was altered ({error}); remove it to train anew") from error
+        self._cut_log()
+        return True
+
+    def _take(self, tensors: dict, counters: dict) -> None:
         for name in COUNTERS:
             setattr(self, name, counters[name])
         self.loss_sum.copy_(tensors["loss_sum"])
@@ -170,8 +180,6 @@ class Run:
             if f"adam.step.{name}" in tensors:
                 moments = {key: tensors[f"adam.{key}.{name}"].to(self.device) for key in ("exp_avg", "exp_avg_sq")}
                 self.optimizer.state[p] = {"step": tensors[f"adam.step.{name}"], **moments}
-        self._cut_log()
-        return True
 
     def _snapshot(self) -> dict[str, Tensor]:
         return {name: p.detach().clone() for name, p in self.model.named_parameters()}
@@ -183,17 +191,24 @@ class Run:
         self.optimizer.state.clear()
 
     def _append(self, row) -> None:
-        fresh = not self.log.exists()
-        with open(self.log, "a", newline="") as file:
-            csv.writer(file).writerows([LOG_COLUMNS, row] if fresh else [row])
+        self._write_log([*self._read_log(), row])
 
     def _cut_log(self) -> None:
+        rows = self._read_log()
+        kept = [row for row in rows if int(row[0]) <= self.step]
+        if kept != rows:
+            self._write_log(kept)
+
+    def _read_log(self) -> list[list[str]]:
         if not self.log.exists():
-            return
-        with open(self.log, newline="") as file:
-            rows = [row for row in csv.reader(file) if len(row) == len(LOG_COLUMNS) and row[0].isdigit()]
-        with open(self.log, "w", newline="") as file:
-            csv.writer(file).writerows([LOG_COLUMNS, *(row for row in rows if int(row[0]) <= self.step)])
+            return []
+        with open(self.log, newline="", encoding="utf-8", errors="replace") as file:
+            return [row for row in csv.reader(file) if len(row) == len(LOG_COLUMNS) and row[0].isdigit()]
+
+    def _write_log(self, rows) -> None:
+        text = io.StringIO()
+        csv.writer(text).writerows([LOG_COLUMNS, *rows])
+        write_text(self.log, text.getvalue())
 
 
 def _sum_over_processes(tensors) -> None:

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from groupsc.checkpoint import load_weights, read_tensors
+from groupsc.checkpoint import load_weights, purpose, read_tensors
 from groupsc.config import LEVEL_NAMES, Experiment
 from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
@@ -38,17 +38,18 @@ def first_model(experiment: Experiment, dictionary=None, init=None, *, spread: f
             adapt_to_mosaics(model)
         return model
     start, card = load_weights(init)
+    task, _, level = purpose(init, card)
     ours = dict(model.named_parameters())
     taken = {name: tensor for name, tensor in start.named_parameters() if name in ours}
     if start.config.levels != experiment.model.levels:
-        taken["thresholds"] = _thresholds_of(start, card.get("level"), experiment)
+        taken["thresholds"] = _thresholds_of(start, level, experiment)
     wrong = [name for name, tensor in taken.items() if tensor.shape != ours[name].shape]
     if wrong:
         raise GroupSCError(
             f"{init} has {', '.join(wrong)} of another shape than {experiment.name}; start from a model of its size"
         )
     model.load_state_dict({**model.state_dict(), **taken})
-    known = LEVEL_NAMES.get(card.get("task")) == "sigma" and card.get("level")
+    known = level if LEVEL_NAMES[task] == "sigma" else None
     if known and experiment.model.levels is None and spread:
         adapt_to_spread(model, 255 * spread / known)
     if start.config.penalty == "l1" and experiment.model.penalty == "group":

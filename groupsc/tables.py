@@ -14,6 +14,7 @@ import pandas as pd
 
 from groupsc import baselines, typesetting
 from groupsc.ablations import with_variants_as_methods
+from groupsc.atomic import write_text
 from groupsc.averages import DECIMALS, average, mode_name, plain, share
 from groupsc.errors import GroupSCError
 from groupsc.layouts import TABLES, Layout
@@ -62,12 +63,11 @@ class Table:
     def write(self, stem) -> list[Path]:
         """Write `<stem>.md`, `.csv`, `.tex` and `.html`."""
         stem = Path(stem)
-        stem.parent.mkdir(parents=True, exist_ok=True)
         formats = {"md": self.to_markdown, "csv": self.to_csv, "tex": self.to_latex, "html": self.to_html}
         paths = []
         for ending, text in formats.items():
             paths.append(stem.with_name(f"{stem.name}.{ending}"))
-            paths[-1].write_text(text(), encoding="utf-8")
+            write_text(paths[-1], text())
         return paths
 
 

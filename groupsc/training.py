@@ -6,6 +6,7 @@ that is stopped at any moment and called again ends with the same weights as one
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from pathlib import Path
@@ -15,9 +16,11 @@ import torch.distributed as distributed
 from tqdm import tqdm
 
 from groupsc.batches import Batches, training_images, validation_blocks
-from groupsc.checkpoint import save_weights
+from groupsc.checkpoint import load_weights, save_weights
 from groupsc.config import BLOCK, Experiment, TrainingConfig
 from groupsc.device import pick_device
+from groupsc.errors import GroupSCError
+from groupsc.lock import alone
 from groupsc.run import Run
 from groupsc.starting import first_model
 
@@ -58,8 +61,8 @@ def train(
     Raises
     ------
     GroupSCError
-        For missing data, a state of another configuration, memory that does not suffice, or a loss that stays
-        divergent.
+        For missing data, a state of another configuration, a folder in which another process trains, memory that does
+        not suffice, or a loss that stays divergent.
     """
     began = time.monotonic()
     config, output = experiment.training, Path(output)
@@ -68,37 +71,36 @@ def train(
     batches = Batches(training_images(experiment, raw), experiment)
     model = first_model(experiment, dictionary, init, spread=batches.spread())
     run = Run(experiment, model, pick_device(device), output)
-    resumed = run.resume()
-    if resumed and run.step == config.steps and weights.exists():
-        return weights
-    if not resumed and rank == 0:
-        output.mkdir(parents=True, exist_ok=True)
-        run.log.unlink(missing_ok=True)
-    validation = validation_blocks(experiment, raw, block=min(BLOCK, config.crop))
-    if not resumed:
-        run.begin(validation, write=rank == 0)
-    earlier_minutes = run.minutes
-    bar = tqdm(
-        total=config.steps, initial=run.step, desc=experiment.name, unit="step", disable=not progress or rank > 0
-    )
-    while run.step < config.steps:
-        rate = learning_rate(config, run.step) * run.slowdown
-        shard = (None if x is None else x[rank::processes] for x in batches.at(run.step))
-        loss = run.advance(shard, rate, processes)
-        bar.update()
-        if run.step % STEPS_IN_FLIGHT == 0:
-            bar.set_postfix(loss=f"{float(loss):.3f}", rate=f"{rate:.1e}", psnr=f"{run.psnr:.2f} dB", refresh=False)
-        over = max_minutes is not None and _agreed(time.monotonic() - began > 60 * max_minutes, processes)
-        run.minutes = earlier_minutes + (time.monotonic() - began) / 60
-        if run.step % config.validate_every == 0 or run.step == config.steps:
-            run.validate(validation, rate, write=rank == 0)
-        elif over and rank == 0:
-            run.save()
-        if over and run.step < config.steps:
-            return None
-    bar.close()
-    if rank == 0:
-        save_weights(weights, run.averaged_model(), run.card())
+    with alone(output) if rank == 0 else contextlib.nullcontext():
+        resumed = run.resume()
+        if resumed and run.step == config.steps and _readable(weights):
+            return weights
+        if not resumed and rank == 0:
+            run.log.unlink(missing_ok=True)
+        validation = validation_blocks(experiment, raw, block=min(BLOCK, config.crop))
+        if not resumed:
+            run.begin(validation, write=rank == 0)
+        earlier_minutes = run.minutes
+        shown = {"desc": experiment.name, "unit": "step", "disable": not progress or rank > 0}
+        with tqdm(total=config.steps, initial=run.step, **shown) as bar:
+            while run.step < config.steps:
+                rate = learning_rate(config, run.step) * run.slowdown
+                shard = (None if x is None else x[rank::processes] for x in batches.at(run.step))
+                loss = run.advance(shard, rate, processes)
+                bar.update()
+                if run.step % STEPS_IN_FLIGHT == 0:
+                    numbers = {"loss": f"{float(loss):.3f}", "rate": f"{rate:.1e}", "psnr": f"{run.psnr:.2f} dB"}
+                    bar.set_postfix(numbers, refresh=False)
+                over = max_minutes is not None and _agreed(time.monotonic() - began > 60 * max_minutes, processes)
+                run.minutes = earlier_minutes + (time.monotonic() - began) / 60
+                if run.step % config.validate_every == 0 or run.step == config.steps:
+                    run.validate(validation, rate, write=rank == 0)
+                elif over and rank == 0:
+                    run.save()
+                if over and run.step < config.steps:
+                    return None
+        if rank == 0:
+            save_weights(weights, run.averaged_model(), run.card())
     return weights
 
 
@@ -110,6 +112,14 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
     if step < warm:
         return config.rate * (step + 1) / warm
     return config.rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
+
+
+def _readable(weights: Path) -> bool:
+    try:
+        load_weights(weights)
+    except GroupSCError:
+        return False
+    return True
 
 
 def _process_group() -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from groupsc.atomic import replacing
+from groupsc.atomic import beside, replacing
 from groupsc.errors import GroupSCError
 from groupsc.photographs import Photograph, check_target, read_photograph, write_photograph
 
@@ -24,25 +25,6 @@ pixels = np.random.default_rng(0).random((3, 3000, 3000), dtype=np.float32)
 print("ready", flush=True)
 write_photograph(sys.argv[1], Photograph(pixels=pixels), overwrite=True, quality=100)
 """
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A function that mounts a file system of its own, which takes a superuser."""
-    mounted = []
-
-    def mount(options):
-        folder = tmp_path / "disk"
-        folder.mkdir(exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        if not hasattr(os, "geteuid") or os.geteuid() or subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("no file system can be mounted here")
-        mounted.append(folder)
-        return folder
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", folder], check=True)
 
 
 def listing(folder):
@@ -157,3 +139,23 @@ def test_the_longest_names(tmp_path):
         assert read_photograph(tmp_path / name).mode == "RGB"
     with pytest.raises(GroupSCError, match="can't be written"):
         write_photograph(tmp_path / ("a" * 252 + ".png"), Photograph(pixels=NOISE))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a process can't be asked whether it lives")
+def test_what_killed_writers_left_is_removed_and_what_others_write_is_not(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    path = tmp_path / "a.txt"
+    mine = beside(path).name
+    left = tmp_path / mine.replace(f"-{os.getpid()}-", f"-{dead.pid}-")
+    others = [
+        tmp_path / mine.replace(f"-{os.getpid()}-", f"-{os.getppid()}-"),
+        tmp_path / left.name.replace(f".{platform.node()[:30]}-", ".elsewhere-"),
+        tmp_path / left.name.replace(".a.txt.", ".ba.txt."),
+        tmp_path / f".a.txt.{platform.node()[:30]}-notes.partial",
+    ]
+    for file in (left, *others):
+        file.touch()
+    with replacing(path) as partial:
+        partial.write_text("whole")
+    assert set(tmp_path.iterdir()) == {path, *others}

@@ -129,14 +129,14 @@ def test_models_start_from_models_of_other_noise(tmp_path):
     parent = SparseCoder(plain.model)
     with torch.no_grad():
         parent.thresholds.copy_(torch.rand_like(parent.thresholds))
-    save_weights(tmp_path / "plain", parent, {"level": 25})
+    save_weights(tmp_path / "plain", parent, {"task": "gray", "method": "sc", "level": 25})
     for kind in ("affine", "bank"):
         child = first_model(blind_experiment(kind), init=tmp_path / "plain")
         torch.testing.assert_close(child.thresholds_at(50), 2 * parent.thresholds)
         torch.testing.assert_close(child.D, parent.D)
     scalar = first_model(blind_experiment("scalar"), init=tmp_path / "plain")
     torch.testing.assert_close(scalar.thresholds_at(50).mean(), 2 * parent.thresholds.mean())
-    save_weights(tmp_path / "blind", child, {"level": None})
+    save_weights(tmp_path / "blind", child, {"task": "gray", "method": "sc", "level": None})
     torch.testing.assert_close(first_model(plain, init=tmp_path / "blind").thresholds, parent.thresholds)
 
 

@@ -26,7 +26,7 @@ CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
 STREET = [
     "errors version",
-    "atomic",
+    "atomic lock",
     "config",
     "resources",
     "released",
@@ -165,6 +165,21 @@ def test_readme_names_the_targets_of_make():
     targets = set(re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)[0].split())
     named = set(re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text()))
     assert named == targets - {"help"}
+
+
+def test_every_test_that_the_page_on_reliability_names_exists():
+    lines = (ROOT / "docs/reliability.md").read_text(encoding="utf-8").splitlines()
+    faults = [line for line in lines if line.startswith("| ") and not line.startswith(("| fault", "| threat", "| ---"))]
+    assert len(faults) > 40
+    for line in faults:
+        named = re.findall(r"`(tests/\w+\.py)::(\w+)`", line.split(" | ")[-1])
+        assert named, f"no test shows: {line}"
+        for file, test in named:
+            found = {
+                node.name for node in ast.parse((ROOT / file).read_text()).body if isinstance(node, ast.FunctionDef)
+            }
+            assert test in found, f"{file} has no {test}"
+    assert "docs/reliability.md" in (ROOT / "README.md").read_text()
 
 
 def test_continuous_integration_runs_the_tests():

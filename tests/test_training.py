@@ -297,7 +297,7 @@ def test_a_model_of_another_noise_restores_a_scaled_image_as_its_start_does(tmp_
     experiment = dataclasses.replace(tiny_experiment(), level=50)
     experiment = dataclasses.replace(experiment, model=dataclasses.replace(experiment.model, penalty=penalty))
     start = SparseCoder(experiment.model)
-    save_weights(tmp_path / "start", start, {"task": "gray", "level": 25})
+    save_weights(tmp_path / "start", start, {"task": "gray", "method": "sc", "level": 25})
     model = first_model(experiment, init=tmp_path / "start", spread=50 / 255).double()
     x = torch.rand(1, 1, 20, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():

@@ -81,7 +81,7 @@ def unsuited(method, task, level):
 
 
 def options(**values):
-    """A command line's options: `images=2, name=["a", "b"], mirror=None` gives `--images 2 --name a --name b`."""
+    """A command line's options: `images=2, name=["a", "b"], level=None` gives `--images 2 --name a --name b`."""
     lists = {key: value if isinstance(value, list) else [value] for key, value in values.items() if value is not None}
     return " ".join(f"--{key} {shlex.quote(str(value))}" for key, found in lists.items() for value in found)
 
@@ -113,6 +113,9 @@ config = checked(config)
 EXPERIMENTS = grid(config)
 OUT = config["output"]
 TRAINED = config["weights"] == "trained"
+# Not an option of the command: its address may hold a token, and commands are shown in logs and reports.
+if config["mirror"]:
+    os.environ.update(GROUPSC_MIRROR=config["mirror"])
 # Models that DVC tracks in data/weights, by the file that points to them.
 RELEASED = {
     name: pointer for name in EXPERIMENTS if (pointer := Path("data/weights", f"{name}.safetensors.dvc")).exists()

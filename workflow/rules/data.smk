@@ -9,8 +9,6 @@ rule fetch:
     conda:
         ENVIRONMENT
     params:
-        options=lambda wildcards: options(
-            root=config["raw"], images=images_to_fetch(wildcards.dataset), mirror=config["mirror"]
-        ),
+        options=lambda wildcards: options(root=config["raw"], images=images_to_fetch(wildcards.dataset)),
     shell:
-        "python -m groupsc fetch {wildcards.dataset} {params.options} --manifest {output.manifest} &> {log}"
+        "python -m groupsc fetch {wildcards.dataset:q} {params.options} --manifest {output.manifest:q} &> {log:q}"

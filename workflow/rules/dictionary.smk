@@ -18,4 +18,4 @@ rule dictionary:
         options=dictionary_options,
         code=code("dictionary"),
     shell:
-        "python -m groupsc dictionary {params.dataset} {params.options} --output {output.weights} &> {log}"
+        "python -m groupsc dictionary {params.dataset:q} {params.options} --output {output.weights:q} &> {log:q}"

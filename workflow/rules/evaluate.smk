@@ -14,8 +14,8 @@ rule release:
     params:
         released=lambda wildcards: RELEASED[wildcards.name].with_suffix(""),
     shell:
-        "(dvc --wait-for-lock status --quiet {input.pointer} || dvc --wait-for-lock pull {input.pointer}; "
-        "cp {params.released} {output.weights}) &> {log}"
+        "(dvc --wait-for-lock status --quiet {input.pointer:q} || dvc --wait-for-lock pull {input.pointer:q}; "
+        "cp {params.released:q} {output.weights:q}.partial; mv {output.weights:q}.partial {output.weights:q}) &> {log:q}"
 
 
 rule evaluate:
@@ -37,6 +37,6 @@ rule evaluate:
         options=evaluation_options,
         code=evaluation_code,
     shell:
-        "mkdir -p {output.pictures}; "
-        "python -m groupsc evaluate {params.weights} --dataset {params.dataset} {params.options} "
-        "--output {output.rows} &> {log}"
+        "mkdir -p {output.pictures:q}; "
+        "python -m groupsc evaluate {params.weights:q} --dataset {params.dataset:q} {params.options} "
+        "--output {output.rows:q} &> {log:q}"

@@ -21,5 +21,5 @@ for figure, given in FIGURES.items():
             options=figure_options(given),
             code=code("figures"),
         shell:
-            "python -m groupsc figure {params.figure} {params.sources} {params.options} "
-            "--output {output.png} --output {output.pdf} &> {log}"
+            "python -m groupsc figure {params.figure:q} {params.sources:q} {params.options} "
+            "--output {output.png:q} --output {output.pdf:q} &> {log:q}"

@@ -23,7 +23,7 @@ for table in config["tables"]:
             stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
             code=code("tables"),
         shell:
-            "python -m groupsc table {params.table} {input.rows} --output {params.stem} &> {log}"
+            "python -m groupsc table {params.table:q} {input.rows:q} --output {params.stem:q} &> {log:q}"
 
 
 rule metrics:
@@ -38,7 +38,7 @@ rule metrics:
     params:
         code=code("averages"),
     shell:
-        "python -m groupsc metrics {input.rows} --output {output.means} &> {log}"
+        "python -m groupsc metrics {input.rows:q} --output {output.means:q} &> {log:q}"
 
 
 # A page about the released weights: how each was made, and how far it is from the paper.
@@ -55,7 +55,7 @@ rule index:
     params:
         code=code("cards"),
     shell:
-        "python -m groupsc weights index {input.rows} --output {output.page} &> {log}"
+        "python -m groupsc weights index {input.rows:q} --output {output.page:q} &> {log:q}"
 
 
 # What a run ends with: where everything is, and how many images stand behind each number.
@@ -78,4 +78,4 @@ rule summary:
         ),
         code=code("averages"),
     shell:
-        "python -m groupsc summary {input.rows} {params.options} --output {output.text} &> {log}"
+        "python -m groupsc summary {input.rows:q} {params.options} --output {output.text:q} &> {log:q}"

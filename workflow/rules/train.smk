@@ -11,7 +11,7 @@ rule experiment:
     params:
         settings=lambda wildcards: yaml.safe_dump(dataclasses.asdict(EXPERIMENTS[wildcards.name]), sort_keys=False),
     shell:
-        "printf %s {params.settings:q} > {output} 2> {log}"
+        "printf %s {params.settings:q} > {output:q}.partial 2> {log:q}; mv {output:q}.partial {output:q}"
 
 
 # A training that was interrupted goes on from its state; one whose input or code changed since starts anew. The log file is
@@ -36,11 +36,11 @@ rule train:
         options=training_options,
         code=code("training"),
     shell:
-        "(cat {input}; echo {params.code}) | sha256sum > {params.folder}/basis.new; "
-        "cmp --silent {params.folder}/basis.new {params.folder}/basis || rm -f {params.folder}/state.safetensors*; "
-        "mv {params.folder}/basis.new {params.folder}/basis; "
-        "python -m groupsc train {input.experiment} --output {params.folder} {params.options} &> {log.messages}; "
-        "test -s {output.weights}; rm {params.folder}/basis"
+        "(cat {input:q}; echo {params.code:q}) | sha256sum > {params.folder:q}/basis.new; "
+        "cmp --silent {params.folder:q}/basis.new {params.folder:q}/basis || rm -f {params.folder:q}/state.safetensors*; "
+        "mv {params.folder:q}/basis.new {params.folder:q}/basis; "
+        "python -m groupsc train {input.experiment:q} --output {params.folder:q} {params.options} &> {log.messages:q}; "
+        "test -s {output.weights:q}; rm {params.folder:q}/basis"
 
 
 rule train_all:
@@ -61,4 +61,4 @@ rule curve:
     params:
         steps=lambda wildcards: f"{OUT}/training/{wildcards.name}/log.csv",
     shell:
-        "cp {params.steps} {output.csv} 2> {log}"
+        "cp {params.steps:q} {output.csv:q}.partial 2> {log:q}; mv {output.csv:q}.partial {output.csv:q}"
