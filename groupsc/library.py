@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from groupsc.arrays import one_if_equal, unpack
-from groupsc.checkpoint import load_weights
+from groupsc.checkpoint import load_weights, purpose
 from groupsc.choice import choose
 from groupsc.degradations import bayer_mask
 from groupsc.device import pick_device
@@ -46,7 +46,9 @@ def load(weights, *, device="auto") -> Restorer:
     GroupSCError
         For an unknown name, or a file that is missing, damaged or altered.
     """
-    coder, card = load_weights(find_weights(weights), device=pick_device(device))
+    path = find_weights(weights)
+    coder, card = load_weights(path, device=pick_device(device))
+    purpose(path, card)
     return Restorer(coder, card)
 
 
