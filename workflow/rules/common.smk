@@ -131,6 +131,11 @@ ENVIRONMENT = str(ROOT / "environment.yml")
 GPU = int(config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None))
 
 
+def images_to_fetch(dataset):
+    """The most that any use of a data set asks for; None for all."""
+    return shared_grid.images_to_fetch(config, EXPERIMENTS, dataset)
+
+
 def dictionary_options(wildcards):
     """Size of an initial dictionary."""
     model = next(e.model for e in EXPERIMENTS.values() if e.dictionary == wildcards.dictionary)

@@ -10,9 +10,7 @@ rule fetch:
         ENVIRONMENT
     params:
         options=lambda wildcards: options(
-            root=config["raw"],
-            images=shared_grid.images_to_fetch(config, EXPERIMENTS, wildcards.dataset),
-            mirror=config["mirror"],
+            root=config["raw"], images=images_to_fetch(wildcards.dataset), mirror=config["mirror"]
         ),
     shell:
         "python -m groupsc fetch {wildcards.dataset} {params.options} --manifest {output.manifest} &> {log}"
