@@ -1,14 +1,15 @@
 """What a grid costs before anything of it runs: trainings, evaluations, hours, disk and download.
 
 Hours are counted operations divided by a rate. On this machine the rate is that of its matrix products, measured when
-asked, times `SHARES`; on GPUs that aren't here it is `H100`. Learning dictionaries, other people's methods, tables and
-figures take minutes and are left out.
+asked, times `SHARES`; on GPUs that aren't here it is `H100`. Other people's methods and dictionaries take the seconds
+that were measured on two cores, on any machine; tables and figures take minutes and are left out.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import heapq
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import torch
 
 from groupsc import baselines, grid, work
 from groupsc.checkpoint import load_state
-from groupsc.config import Experiment, ModelConfig, experiments
+from groupsc.config import Experiment, ModelConfig, experiment_name, experiments
 from groupsc.data import BUNDLED, registry
 from groupsc.device import device_name, fast_products, pick_device
 from groupsc.errors import GroupSCError
@@ -32,6 +33,15 @@ H100 = {
     for penalty, seconds in _H100_STEPS.items()
 }
 """Operations a second on an NVIDIA H100, from its seconds for a step of 32 gray blocks in benchmarks/README.md."""
+
+OTHERS = {
+    "bm3d": 45, "cbm3d": 117, "dncnn": 11, "cdncnn": 13, "dncnn-3": 11, "ffdnet": 3, "nlm": 1, "menon": 0.2,
+}  # fmt: skip
+"""Processor seconds a megapixel of methods of others on one thread; `benchmarks/methods.py`. DRUNet wasn't measured,
+the others take next to none."""
+
+DICTIONARY = 30
+"""Processor seconds of `groupsc dictionary` with 256 atoms: 15 for gray patches of 9×9, 31 for colour ones of 7×7."""
 
 PIXELS = {
     "BSD68": 154_401, "CBSD68": 154_401, "BSDval32": 154_401, "BSD400": 32_400, "CBSD400": 154_401, "Set12": 147_456,
@@ -60,6 +70,7 @@ class Job:
 class Plan:
     """What remains to be done for a configuration.
 
+    `others` are evaluations of other people's methods, `other_seconds` the processor's for them and for dictionaries.
     `download` is in bytes, `disk` too and includes it; `memory` is what the largest training set takes, decoded, in one
     training; `passes` is the largest number of times that a training sees as many crops as its set has images.
     """
@@ -68,6 +79,8 @@ class Plan:
     evaluations: tuple[Job, ...]
     finished: int
     images: int
+    others: int
+    other_seconds: float
     download: int
     disk: int
     memory: int
@@ -117,11 +130,16 @@ def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
     sizes = _absent(config, found if trained else {}, raw, times)
     weights = sum(4 * _parameters(e.model) * (2 * COPIES_IN_STATE + 1) for e in missing)
     images = sum(count for _, count in evaluations)
+    others = list(_others(config, output))
+    dictionaries = {e.dictionary for e in missing if e.start is None}
+    dictionaries = [name for name in dictionaries if not (output / f"dictionaries/{name}.safetensors").is_file()]
     return Plan(
         trainings=tuple(trainings),
         evaluations=tuple(job for job, _ in evaluations),
         finished=len(found) - len(missing),
         images=images,
+        others=len(others),
+        other_seconds=sum(others) + DICTIONARY * len(dictionaries),
         download=sum(sizes.values()),
         disk=sum(sizes.values()) + weights + images * BYTES_OF_ROW,
         memory=max((_decoded(e, times) for e in missing), default=0),
@@ -163,13 +181,32 @@ def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
     for name, e, dataset, place, stride in wanted:
         if e.name not in missing and (output / "rows" / name / f"{place}.csv").is_file():
             continue
-        count = grid.images_of(config, dataset) or len(_files(dataset)) or 10
-        images = count * config.get("repetitions", 1)
-        work_of_one = work.image_operations(e.model, PIXELS.get(dataset, PIXELS["Kodak24"]), stride)
+        images = _images(config, dataset)
+        work_of_one = work.image_operations(e.model, _pixels(dataset), stride)
         yield (
             Job(f"{name}/{place}", e.model.penalty, images * work_of_one, e.name if e.name in missing else None),
             images,
         )
+
+
+def _others(config: dict, output: Path):
+    """Processor seconds of each file of rows of other people's methods that isn't there."""
+    for task, given in config["tasks"].items():
+        for name, level in itertools.product(given.get("baselines", ()), given.get("levels") or [None]):
+            if name != "input" and baselines.method(name).unsuited(task, level):
+                continue
+            for dataset in given["datasets"]:
+                if not (output / "rows" / experiment_name(task, name, level) / f"{dataset}.csv").is_file():
+                    yield OTHERS.get(name, 0) * _images(config, dataset) * _pixels(dataset) / 1e6
+
+
+def _images(config: dict, dataset: str) -> int:
+    """Images of a test set that are restored, repetitions counted."""
+    return (grid.images_of(config, dataset) or len(_files(dataset)) or 10) * config.get("repetitions", 1)
+
+
+def _pixels(dataset: str) -> int:
+    return PIXELS.get(dataset, PIXELS["Kodak24"])
 
 
 def _absent(config: dict, found: dict, raw: Path, times: int) -> dict[str, int]:

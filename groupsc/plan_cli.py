@@ -32,6 +32,8 @@ def plan(
         "models_there": found.finished,
         "evaluations": len(found.evaluations),
         "images": found.images,
+        "other_evaluations": found.others,
+        "other_cpu_hours": round(found.other_seconds / 3600, 2),
         "download_bytes": found.download,
         "disk_bytes": found.disk,
         "training_set_bytes_in_memory": found.memory,
@@ -58,7 +60,8 @@ def _machines(found, gpus, threads: int) -> dict:
         f"this machine multiplies matrices at {rate / 1e9:,.0f} GFLOP/s, measured now, which other work makes slower; "
         f"GroupSC reaches {SHARES['group']:.0%} of it, CSR {SHARES['csr']:.0%}, SC {SHARES['l1']:.0%}",
         "evaluations count every pair of patches in the window; left-out ones make them faster",
-        "dictionaries, other people's methods, tables and figures, minutes in all, are left out",
+        "the hours above are of trainings and of evaluations of their models; tables and figures, minutes in all, are "
+        "left out, and other people's methods take as long as on the two cores of benchmarks/README.md",
     ]
     if gpus and not cuda:
         assumptions.insert(1, "an H100 takes the seconds a step that benchmarks/README.md lists; one job on a GPU")
@@ -74,6 +77,8 @@ def _text(report: dict) -> str:
     lines = [
         f"{report['configuration']}: {report['trainings']:,} trainings, {report['evaluations']:,} evaluations of "
         f"{report['images']:,} images; {report['models_there']:,} models are there already",
+        f"other people's methods: {report['other_evaluations']:,} evaluations; with the dictionaries "
+        f"{report['other_cpu_hours']:,.1f} CPU-hours",
         f"download {_size(report['download_bytes'])}, disk {_size(report['disk_bytes'])}",
     ]
     if report["trainings"]:

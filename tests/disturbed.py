@@ -12,7 +12,7 @@ from pathlib import Path
 
 from test_workflow import change, copy_checkout
 
-STEPS = 400
+STEPS = 300
 
 
 def small_grid(folder, steps=STEPS):

@@ -21,7 +21,16 @@ from groupsc.grid import read_grid
 from groupsc.models.coder import SparseCoder
 from groupsc.plan import Job, Plan, plan
 
-EMPTY = {"finished": 0, "images": 0, "download": 0, "disk": 0, "memory": 0, "passes": 0.0}
+EMPTY = {
+    "finished": 0,
+    "images": 0,
+    "others": 0,
+    "other_seconds": 0.0,
+    "download": 0,
+    "disk": 0,
+    "memory": 0,
+    "passes": 0.0,
+}
 
 
 def groupsc(*arguments, cwd=ROOT, check=True):
@@ -63,6 +72,7 @@ def test_counts_are_those_of_the_workflow(configuration, tmp_path):
     measured = {job.name.replace("/", ", dataset=") for job in found.evaluations}
     others = {name for name in jobs["evaluate"] if name.removeprefix("name=").split(",")[0] not in models(config)}
     assert {f"name={name}" for name in measured} == jobs["evaluate"] - others
+    assert found.others == len(others)
     sets = {name.removeprefix("dataset=") for name in jobs.get("fetch", ())}
     files = registry()
     if configuration == "paper":
