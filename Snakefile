@@ -13,6 +13,10 @@ if "tasks" not in config:
 report: "workflow/report/workflow.rst"
 
 
+# Made from Dockerfile; only `snakemake --software-deployment-method apptainer` runs the rules in it.
+container: "groupsc.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/dictionary.smk"
@@ -22,12 +26,17 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 
 
+# On a cluster these run where Snakemake does: they need the network, or no more than a moment.
 localrules:
     all,
+    fetch,
     train_all,
     experiment,
     curve,
     release,
+    metrics,
+    index,
+    summary,
 
 
 rule all:

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import time
 from pathlib import Path
 
 import torch
@@ -21,37 +19,7 @@ from groupsc.config import BLOCK, PENALTIES, TASK_MODELS, ModelConfig
 from groupsc.device import device_name, fast_products, pick_device
 from groupsc.models.coder import SparseCoder
 from groupsc.version import code_version
-
-
-def arithmetic(config: ModelConfig) -> float:
-    """Floating-point operations of one forward and backward pass of one block, matrix products only."""
-    N = (BLOCK - config.patch + 1) ** 2
-    m, p, K = config.dimension, config.atoms, config.steps
-    linear = (2 * K - 1) * 2 * N * m * p
-    norms = (
-        K * 2 * N * N * p if config.penalty == "group" else (K - 1) * 2 * N * N * p if config.penalty == "csr" else 0
-    )
-    similarities = 0 if config.penalty == "l1" else (1 + len(config.refreshes)) * 2 * N * N * m
-    return 3 * (linear + norms + similarities)
-
-
-def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Best rate of a square matrix product on this machine, in FLOP/s."""
-    side = 8192 if device.type == "cuda" else 2048
-    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    return 2 * side**3 / seconds(lambda: a @ b, device, repetitions=7)
-
-
-def seconds(function, device: torch.device, *, repetitions: int) -> float:
-    """Median seconds of a call after one that is not counted."""
-    times = []
-    for _ in range(repetitions + 1):
-        began = time.perf_counter()
-        function()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times[1:])
+from groupsc.work import matmul_rate, seconds, training_operations
 
 
 def step_seconds(config: ModelConfig, batch: int, micro_batch: int, products, device, *, repetitions: int) -> float:
@@ -80,7 +48,7 @@ def measure(task: str, method: str, batch: int, plain_batch: int, device: torch.
         * batch
         / plain_batch
     )
-    work = arithmetic(config) * batch
+    work = training_operations(config) * batch
     return {
         "task": task,
         "method": method,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from groupsc import methods_cli, photo_cli
+from groupsc import methods_cli, photo_cli, plan_cli
 from groupsc.atomic import write_text
 from groupsc.errors import GroupSCError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 
 for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, methods_cli.methods):
     app.command()(command)
+app.command("plan")(plan_cli.plan)
 app.add_typer(photo_cli.weights_app, name="weights")
 
 Raw = Annotated[Path, Option(help="Folder of the data sets.")]
@@ -109,9 +110,10 @@ def experiment(
     everything: Annotated[bool, Option("--all", help="Write every experiment of the grid.")] = False,
 ) -> None:
     """Write an experiment of a grid, every setting spelled out, to a file of its own; without a name, list the grid."""
-    from groupsc.config import write_experiment
+    from groupsc.config import experiments, write_experiment
+    from groupsc.grid import read_grid
 
-    grid = _grid(config)
+    grid = experiments(read_grid(config))
     if name is None and not everything:
         print("\n".join(grid))
         return
@@ -299,20 +301,6 @@ def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) 
 
     model, card = load_weights(find_weights(weights))
     print(json.dumps({**card, "parameters": model.number_of_parameters}, indent=2, ensure_ascii=False))
-
-
-def _grid(path: Path) -> dict:
-    import yaml
-
-    from groupsc.config import experiments
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise GroupSCError(f"{path} is no YAML file ({error}); see config/README.md") from error
-    if not isinstance(values, dict) or "tasks" not in values:
-        raise GroupSCError(f"{path} has no grid of tasks; see config/README.md")
-    return experiments(values)
 
 
 def _complain(sentence: str) -> int:

@@ -160,10 +160,29 @@ def list_weights(as_json: AsJson = False) -> None:
 
 
 @weights_app.command("pull")
-def pull_weights(names: Annotated[list[str] | None, Argument(help="All when left out.")] = None) -> None:
+def pull_weights(
+    names: Annotated[list[str] | None, Argument(help="All when left out.")] = None,
+    remote: Annotated[str | None, Option(help="A remote of DVC, in place of the store of this checkout.")] = None,
+) -> None:
     """Put released weights from the store of this checkout into data/weights, as `dvc pull` does."""
-    for release in _chosen(names):
-        print(release.pull())
+    if remote is None:
+        for release in _chosen(names):
+            print(release.pull())
+    else:
+        from groupsc.remote import exchange
+
+        print(*exchange("pull", _chosen(names), remote), sep="\n")
+
+
+@weights_app.command("push")
+def push_weights(
+    remote: Annotated[str, Option(help="A remote of DVC.")],
+    names: Annotated[list[str] | None, Argument(help="All when left out.")] = None,
+) -> None:
+    """Bring released weights to a store of your own, as `dvc push` does."""
+    from groupsc.remote import exchange
+
+    print(f"{len(exchange('push', _chosen(names), remote))} files are in the remote {remote}")
 
 
 @weights_app.command("verify")

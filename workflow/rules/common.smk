@@ -21,6 +21,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 os.environ.setdefault("TQDM_MININTERVAL", "10")
 
 from groupsc import baselines
+from groupsc import grid as shared_grid
 from groupsc.config import experiment_name, experiments
 from groupsc.errors import GroupSCError
 
@@ -126,34 +127,16 @@ BASELINES = wanted_baselines(config)
 SKIPPED = {name: reason for name, wanted in BASELINES.items() if (reason := unsuited(*wanted))}
 BASELINES = {name: wanted for name, wanted in BASELINES.items() if name not in SKIPPED}
 # {name: (experiment, task, level)} of what is evaluated; a blind model at several levels.
-EVALUATIONS = {
-    name: (e, e.task, level)
-    for e in EXPERIMENTS.values()
-    for name, level in (
-        {e.name: e.level}
-        if e.model.levels is None
-        else {f"{e.name}-sigma{level:g}": level for level in config["tasks"][e.task]["blind"]["levels"]}
-    ).items()
-}
+EVALUATIONS = shared_grid.evaluations(config, EXPERIMENTS)
 # The working environment of every rule, where Snakemake is called with `--software-deployment-method conda`.
 ENVIRONMENT = str(ROOT / "environment.yml")
 # Rules that may use a GPU ask for one where there is one, so that they run side by side on a machine without.
 GPU = int(config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None))
 
 
-def images_of(dataset):
-    """How many images of a test set are used; None for all."""
-    images = config["images"]
-    return images.get(dataset) if isinstance(images, dict) else images
-
-
 def images_to_fetch(dataset):
     """The most that any use of a data set asks for; None for all."""
-    trainings = [experiment.training for experiment in EXPERIMENTS.values()] if TRAINED else []
-    uses = [None for training in trainings if training.dataset == dataset]
-    uses += [training.validation_images for training in trainings if training.validation == dataset]
-    uses += [images_of(dataset) for task in config["tasks"].values() if dataset in task["datasets"]]
-    return None if None in uses or not uses else max(uses)
+    return shared_grid.images_to_fetch(config, EXPERIMENTS, dataset)
 
 
 def dictionary_options(wildcards):
@@ -229,7 +212,7 @@ def evaluation_options(wildcards):
         for image in given.get("images", [])
     ]
     pictures = {"pictures": f"{OUT}/pictures/{wildcards.name}/{wildcards.dataset}", "name": shown} if shown else {}
-    return options(task=task, level=level, images=images_of(dataset), **keys, **pictures)
+    return options(task=task, level=level, images=shared_grid.images_of(config, dataset), **keys, **pictures)
 
 
 def evaluated():
@@ -252,9 +235,9 @@ def rows():
 
 def block_rows():
     """The files of rows of blocks at several strides, for the tables that compare them."""
-    given, measured = config["blocks"], evaluations()
-    places = [f"{dataset}-stride{stride}" for dataset in given["datasets"] for stride in given["strides"]]
-    return [f"{OUT}/rows/{name}/{place}.csv" for name in given["experiments"] if name in measured for place in places]
+    measured = evaluations()
+    places = [place for place in shared_grid.block_places(config) if place[0] in measured]
+    return [f"{OUT}/rows/{name}/{dataset}-stride{stride}.csv" for name, dataset, stride in places]
 
 
 def dataset_and_stride(place):
@@ -265,9 +248,7 @@ def dataset_and_stride(place):
 
 def datasets_of(name, task):
     """The test sets of an evaluation: its variant's own, or its task's."""
-    grid = config["tasks"][task]
-    variant = EVALUATIONS[name][0].variant if name in EVALUATIONS else None
-    return grid.get("variants", {}).get(variant, {}).get("datasets", grid["datasets"])
+    return shared_grid.sets_of(config, task, EVALUATIONS[name][0].variant if name in EVALUATIONS else None)
 
 
 def shown_models(given):

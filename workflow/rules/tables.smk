@@ -16,6 +16,7 @@ for table in config["tables"]:
             html=report(f"{OUT}/tables/{table}.html", caption=f"../report/{table}.rst", category="Tables"),
         log:
             f"{OUT}/logs/tables/{table}.log",
+        localrule: True
         conda:
             ENVIRONMENT
         params:

@@ -1,0 +1,78 @@
+"""What a configuration measures and fetches: one answer for the workflow that does it and the plan of its cost.
+
+A configuration is the mapping of a file in config/; keys that it leaves out have the defaults of the workflow's schema.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from groupsc.config import Experiment
+from groupsc.errors import GroupSCError
+
+STRIDES = (56, 48, 24, 12)
+BLOCK_SETS = ("BSD68",)
+
+
+def read_grid(path) -> dict:
+    """The configuration in a file of config/, or in one like them.
+
+    Raises
+    ------
+    GroupSCError
+        When the file is no YAML mapping with tasks.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise GroupSCError(f"{path} is no YAML file ({error}); see config/README.md") from error
+    if not isinstance(values, dict) or not isinstance(values.get("tasks"), dict):
+        raise GroupSCError(f"{path} has no grid of tasks; see config/README.md")
+    return values
+
+
+def evaluations(config: dict, found: dict[str, Experiment]) -> dict[str, tuple[Experiment, str, float | None]]:
+    """{name: (experiment, task, level)} of what is evaluated; a blind model at several levels."""
+    return {
+        name: (e, e.task, level)
+        for e in found.values()
+        for name, level in (
+            {e.name: e.level}
+            if e.model.levels is None
+            else {f"{e.name}-sigma{level:g}": level for level in config["tasks"][e.task]["blind"]["levels"]}
+        ).items()
+    }
+
+
+def sets_of(config: dict, task: str, variant: str | None = None) -> list[str]:
+    """The test sets of a variant where it has its own, else of its task."""
+    grid = config["tasks"][task]
+    return (grid.get("variants") or {}).get(variant, {}).get("datasets", grid["datasets"])
+
+
+def images_of(config: dict, dataset: str) -> int | None:
+    """How many images of a test set are used; None for all."""
+    images = config.get("images")
+    return images.get(dataset) if isinstance(images, dict) else images
+
+
+def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) -> int | None:
+    """The most that any use of a data set asks for; None for all."""
+    trainings = [e.training for e in found.values()] if config["weights"] == "trained" else []
+    uses = [None for training in trainings if training.dataset == dataset]
+    uses += [training.validation_images for training in trainings if training.validation == dataset]
+    uses += [images_of(config, dataset) for task in config["tasks"].values() if dataset in task["datasets"]]
+    return None if None in uses or not uses else max(uses)
+
+
+def block_places(config: dict) -> list[tuple[str, str, int]]:
+    """(experiment, data set, stride) of what is also evaluated block by block."""
+    given = config.get("blocks") or {}
+    return [
+        (name, dataset, stride)
+        for name in given.get("experiments", ())
+        for dataset in given.get("datasets", BLOCK_SETS)
+        for stride in given.get("strides", STRIDES)
+    ]

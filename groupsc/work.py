@@ -1,0 +1,67 @@
+"""Floating-point operations that models take, matrix products only, and how fast a machine multiplies."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+from groupsc.config import BLOCK, ModelConfig
+
+if TYPE_CHECKING:
+    import torch
+
+
+def block_operations(config: ModelConfig, side: int = BLOCK) -> float:
+    """Operations of the forward pass over one block of `side` pixels, every patch compared with every other."""
+    patches = (side - config.patch + 1) ** 2
+    return _operations(config, patches, patches)
+
+
+def training_operations(config: ModelConfig, side: int = BLOCK) -> float:
+    """Operations of forward and backward pass over one crop."""
+    return 3 * block_operations(config, side)
+
+
+def image_operations(config: ModelConfig, pixels: float, stride: int | None = None) -> float:
+    """Operations of restoring one image, whole or, with a stride, in overlapping blocks of a square of its pixels.
+
+    A patch of a whole image is compared with all in its window. The library leaves out those of negligible
+    similarity, so this is an upper bound.
+    """
+    if stride is None:
+        return _operations(config, pixels, config.window**2)
+    side = config.window + config.patch - 1
+    blocks = math.ceil((math.sqrt(pixels) + side - 1) / stride) ** 2
+    return blocks * block_operations(config, side)
+
+
+def _operations(config: ModelConfig, patches: float, others: float) -> float:
+    m, p, K = config.dimension, config.atoms, config.steps
+    products = {"group": K, "csr": K - 1, "l1": 0}[config.penalty] * 2 * patches * others * p
+    similarities = 0 if config.penalty == "l1" else (1 + len(config.refreshes)) * 2 * patches * others * m
+    return (2 * K - 1) * 2 * patches * m * p + products + similarities
+
+
+def matmul_rate(device: torch.device, dtype: torch.dtype, *, repetitions: int = 7) -> float:
+    """Rate of a square matrix product on this machine, in operations a second."""
+    import torch
+
+    side = 8192 if device.type == "cuda" else 2048
+    a, b = (torch.randn(side, side, generator=torch.Generator().manual_seed(0)).to(device, dtype) for _ in range(2))
+    return 2 * side**3 / seconds(lambda: a @ b, device, repetitions=repetitions)
+
+
+def seconds(function, device: torch.device, *, repetitions: int) -> float:
+    """Median seconds of a call after one that is not counted."""
+    import torch
+
+    times = []
+    for _ in range(repetitions + 1):
+        began = time.perf_counter()
+        function()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[1:])

@@ -1,0 +1,182 @@
+"""What a grid costs: counts agree with the workflow's own dry run, operations with torch's counter."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+
+import pytest
+import torch
+import yaml
+from test_workflow import ROOT, copy_checkout, planned, run
+from torch.utils.flop_counter import FlopCounterMode
+
+from groupsc import grid, work
+from groupsc.checkpoint import write_tensors
+from groupsc.config import ModelConfig, experiments
+from groupsc.data import registry
+from groupsc.errors import GroupSCError
+from groupsc.grid import read_grid
+from groupsc.models.coder import SparseCoder
+from groupsc.plan import Job, Plan, plan
+
+EMPTY = {
+    "finished": 0,
+    "images": 0,
+    "others": 0,
+    "other_seconds": 0.0,
+    "download": 0,
+    "disk": 0,
+    "memory": 0,
+    "passes": 0.0,
+}
+
+
+def groupsc(*arguments, cwd=ROOT, check=True):
+    return run(sys.executable, "-m", "groupsc", *arguments, cwd=cwd, check=check)
+
+
+def toy():
+    return read_grid(ROOT / "config/ci.yaml")
+
+
+@pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
+def test_operations_are_those_that_torch_counts(penalty):
+    config = ModelConfig(penalty=penalty, patch=5, atoms=32, steps=6, refresh=2)
+    model, side = SparseCoder(config), 20
+    with FlopCounterMode(display=False) as counter:
+        model(torch.rand(1, 1, side, side)).square().sum().backward()
+    counted = sum(n for kind, n in counter.get_flop_counts()["Global"].items() if "conv" not in str(kind))
+    assert work.training_operations(config, side) == pytest.approx(counted, rel=0.1)
+
+
+def test_whole_images_cost_what_a_window_around_each_patch_costs():
+    config = ModelConfig(window=10)
+    assert work.image_operations(config, 2000) == 2 * work.image_operations(config, 1000)
+    assert work.image_operations(config, 48**2) < work.block_operations(config)
+    assert work.image_operations(config, 10_000, stride=2) > 3 * work.image_operations(config, 10_000, stride=4)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("workflow")
+@pytest.mark.parametrize("configuration", ["paper", "ci", "quick"])
+def test_counts_are_those_of_the_workflow(configuration, tmp_path):
+    checkout = copy_checkout(tmp_path)
+    (checkout / "data/weights").symlink_to(ROOT / "data/weights")
+    path = f"config/{configuration}.yaml"
+    jobs = planned(cwd=checkout, config=path)
+    config = read_grid(checkout / path)
+    found = plan(config, raw=tmp_path / "nothing", output=tmp_path / "nowhere")
+    assert {f"name={job.name}" for job in found.trainings} == jobs.get("train", set())
+    measured = {job.name.replace("/", ", dataset=") for job in found.evaluations}
+    others = {name for name in jobs["evaluate"] if name.removeprefix("name=").split(",")[0] not in models(config)}
+    assert {f"name={name}" for name in measured} == jobs["evaluate"] - others
+    assert found.others == len(others)
+    sets = {name.removeprefix("dataset=") for name in jobs.get("fetch", ())}
+    files = registry()
+    if configuration == "paper":
+        assert found.download == files[files["dataset"].isin(sets)]["bytes"].sum()
+
+
+def models(config):
+    """What the workflow measures beside baselines."""
+    names = {name for name, e in experiments(config).items() if e.model.levels is None}
+    blind = [(name, config["tasks"][e.task]) for name, e in experiments(config).items() if e.model.levels is not None]
+    return names | {f"{name}-sigma{level:g}" for name, task in blind for level in task["blind"]["levels"]}
+
+
+def test_the_schema_has_the_defaults_that_a_plan_takes():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
+    defaults = {key: schema[key]["default"] for key in ("output", "raw", "images", "repetitions", "mode", "stride")}
+    config = toy()
+    spelled = plan({**defaults, **config})
+    assert plan({key: value for key, value in config.items() if key not in defaults} | {"images": 2}) == spelled
+    given = schema["blocks"]["properties"]
+    assert list(grid.STRIDES) == given["strides"]["default"]
+    assert list(grid.BLOCK_SETS) == given["datasets"]["default"]
+
+
+def test_what_is_there_is_not_counted(tmp_path):
+    config, nothing = toy(), tmp_path / "raw"
+    before = plan(config, raw=nothing, output=tmp_path)
+    folder = tmp_path / "training/gray-sc-sigma25"
+    folder.mkdir(parents=True)
+    (folder / "weights.safetensors").write_bytes(b"whatever")
+    rows = tmp_path / "rows/gray-sc-sigma25/Bundled.csv"
+    rows.parent.mkdir(parents=True)
+    rows.write_text("whatever")
+    after = plan(config, raw=nothing, output=tmp_path)
+    assert len(after.trainings) == len(before.trainings) - 1
+    assert len(after.evaluations) == len(before.evaluations) - 1
+    assert (before.finished, after.finished) == (0, 1)
+    assert after.disk < before.disk
+
+
+def test_a_training_that_was_stopped_counts_by_what_is_left(tmp_path):
+    config = toy()
+    name, experiment = next(iter(experiments(config).items()))
+    whole = {job.name: job for job in plan(config, output=tmp_path).trainings}[name].operations
+    settings = json.loads(json.dumps(dataclasses.asdict(experiment)))
+    state = tmp_path / f"training/{name}/state.safetensors"
+    write_tensors(state, {"x": torch.zeros(1)}, {"step": experiment.training.steps // 2, "experiment": settings})
+    assert {job.name: job for job in plan(config, output=tmp_path).trainings}[name].operations == pytest.approx(
+        whole / 2
+    )
+
+
+def test_data_of_full_size_is_not_downloaded(tmp_path):
+    config = {
+        **toy(),
+        "weights": "released",
+        "tasks": {"jpeg": {"methods": ["sc"], "levels": [10], "datasets": ["Classic5"]}},
+    }
+    files = registry()
+    files = files[files["dataset"] == "Classic5"].sort_values("file")[:2]
+    assert plan(config, raw=tmp_path).download == files["bytes"].sum()
+    first, second = files.itertuples()
+    (tmp_path / "Classic5").mkdir()
+    (tmp_path / "Classic5" / first.file).write_bytes(bytes(first.bytes))
+    (tmp_path / "Classic5" / second.file).write_bytes(bytes(second.bytes - 1))
+    assert plan(config, raw=tmp_path).download == second.bytes
+
+
+def test_gpus_share_the_work_and_wait_for_what_they_need():
+    jobs = (Job("a", "l1", 4.0), Job("b", "l1", 3.0), Job("c", "l1", 3.0), Job("d", "l1", 2.0, after="a"))
+    found = Plan(trainings=jobs, evaluations=(), **EMPTY)
+    assert found.seconds({"l1": 1.0}) == (12.0, 12.0)
+    assert found.seconds({"l1": 1.0}, 2) == (12.0, 6.0)
+    assert found.seconds({"l1": 2.0}, 9) == (6.0, 3.0)
+
+
+def test_a_larger_training_set_costs_memory_and_bytes_but_no_steps(tmp_path):
+    config = read_grid(ROOT / "config/paper.yaml")
+    once, often = (plan(config, raw=tmp_path, output=tmp_path, times=times) for times in (1, 1000))
+    assert often.jobs == once.jobs
+    assert often.memory == 1000 * once.memory
+    assert often.download > 100 * once.download
+    assert often.passes == pytest.approx(once.passes / 1000)
+    with pytest.raises(GroupSCError, match="give 1 or more"):
+        plan(config, times=0)
+
+
+def test_command_says_the_same_in_words_and_in_json(tmp_path):
+    given = ("plan", "--configfile", ROOT / "config/ci.yaml", "--gpus", 1, "--gpus", 64, "--results", tmp_path)
+    report = json.loads(groupsc(*given, "--json").stdout)
+    assert (report["trainings"], report["evaluations"]) == (3, 3)
+    here, one, many = report["machines"]
+    assert here["cpu_hours"] > 0
+    assert one["gpu_hours"] == many["gpu_hours"] > 0
+    assert many["hours_to_end"] < one["hours_to_end"]
+    text = groupsc(*given).stdout
+    for words in ("3 trainings", "3 evaluations", "64 ×", "assumed: this machine multiplies", "GPU-hours"):
+        assert words in text
+
+
+@pytest.mark.parametrize(("text", "words"), [("a: [", "no YAML file"), ("tasks: 3", "no grid of tasks")])
+def test_a_file_that_is_no_grid_ends_in_a_sentence(text, words, tmp_path):
+    (tmp_path / "wrong.yaml").write_text(text)
+    result = groupsc("plan", "--configfile", tmp_path / "wrong.yaml", check=False)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
