@@ -12,6 +12,7 @@ from typer import Argument, Option
 
 from groupsc import methods_cli, photo_cli
 from groupsc.errors import GroupSCError
+from groupsc.options import pixel
 
 app = typer.Typer(
     help="Fully trainable and interpretable non-local sparse models for image restoration.",
@@ -235,27 +236,39 @@ def figure(
     output: Annotated[list[Path], Option(help="A .pdf, .png or .svg file; may be given several times.")],
     sources: Annotated[
         list[Path] | None,
-        Argument(
-            metavar="[FILE...]", help="What the figure shows: files of rows, logs of trainings, or a weights file."
-        ),
+        Argument(metavar="[FILE...]", help="What is shown: files of rows, logs of trainings, or weights files."),
     ] = None,
     pictures: Annotated[Path | None, Option(help="Folder of <experiment>/<data set>/<image>-restored.png.")] = None,
     task: Annotated[str | None, Option(help="Which rows are shown.")] = None,
-    level: Annotated[float | None, Option(help="Which rows are shown.")] = None,
+    level: Annotated[float | None, Option(help="Which rows are shown, or the noise of the image.")] = None,
+    dataset: Annotated[str | None, Option(help="Where the images are from.")] = None,
     images: Annotated[list[str] | None, Option("--image", help="Image to show; may be given several times.")] = None,
+    at: Annotated[str | None, Option(metavar="X,Y", help="Column and row of the pixel that is explained.")] = None,
+    panels: Annotated[
+        list[str] | None, Option("--panel", metavar="TASK,LEVEL,DATASET,IMAGE", help="For the figure of artefacts.")
+    ] = None,
+    raw: Annotated[Path | None, Option(help="Folder of the data sets.")] = None,
 ) -> None:
     """Draw a figure."""
+    from groupsc.artefacts import Panel
     from groupsc.evaluation import read_rows
     from groupsc.figures import FIGURES, draw
 
-    needs, files = FIGURES[name].needs if name in FIGURES else (), sources or []
-    found = {
-        "rows": read_rows(files) if "rows" in needs else None,
-        "weights": files[0] if files and "weights" in needs else None,
-        "logs": files if files and "logs" in needs else None,
+    needs, files = FIGURES[name].needs if name in FIGURES else (), sources or None
+    chosen = {
+        "rows": read_rows(sources or []) if "rows" in needs else None,
+        "weights": files if "weights" in needs else None,
+        "logs": files if "logs" in needs else None,
+        "panels": [Panel.parse(text) for text in panels or []] or None,
+        "at": None if at is None else pixel(at),
+        "pictures": pictures,
+        "task": task,
+        "level": level,
+        "dataset": dataset,
+        "images": images or None,
+        "raw": raw,
     }
-    chosen = {"pictures": pictures, "task": task, "level": level, "images": images or None}
-    for path in draw(name, output, **{key: value for key, value in {**found, **chosen}.items() if value is not None}):
+    for path in draw(name, output, **{key: value for key, value in chosen.items() if value is not None}):
         print(f"wrote {path}")
 
 
