@@ -38,6 +38,7 @@ rule all:
         expand(f"{OUT}/curves/{{name}}.csv", name=EXPERIMENTS if TRAINED else []),
         f"{OUT}/metrics.json",
         f"{OUT}/summary.txt",
+        f"{OUT}/tables/reproducibility.md",
         config["index"] or [],
 
 

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from groupsc import methods_cli, photo_cli
+from groupsc import methods_cli, photo_cli, results_cli
 from groupsc.errors import GroupSCError
-from groupsc.options import pixel
+from groupsc.results_cli import write_text
 
 app = typer.Typer(
     help="Fully trainable and interpretable non-local sparse models for image restoration.",
@@ -24,11 +24,12 @@ app = typer.Typer(
 
 for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, methods_cli.methods):
     app.command()(command)
+for command in results_cli.COMMANDS:
+    app.command()(command)
 app.add_typer(photo_cli.weights_app, name="weights")
 
 Raw = Annotated[Path, Option(help="Folder of the data sets.")]
 Device = Annotated[str, Option(help="auto, cpu or cuda.")]
-Rows = Annotated[list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Made by `groupsc evaluate`.")]
 Images = Annotated[int | None, Option(min=1, help="Only the first so many images.")]
 
 
@@ -70,7 +71,7 @@ def fetch(
         megabytes = sum(file["bytes"] for file in found["files"]) / 1e6
         print(f"{name}: {len(found['files'])} files, {megabytes:.1f} MB, all checksums agree")
         if manifest is not None:
-            _write_text(manifest, json.dumps(found, indent=1) + "\n")
+            write_text(manifest, json.dumps(found, indent=1) + "\n")
 
 
 @app.command()
@@ -217,93 +218,6 @@ def evaluate(
 
 
 @app.command()
-def table(
-    name: Annotated[str, Argument(metavar="TABLE", help="Such as table4.")],
-    output: Annotated[Path, Option(help="Where to write, without the endings .md, .csv, .tex and .html.")],
-    rows: Rows = None,
-) -> None:
-    """Make a table of the paper: its figures, the measured ones, and the difference."""
-    from groupsc.evaluation import read_rows
-    from groupsc.tables import build
-
-    for path in build(name, read_rows(rows or [])).write(output):
-        print(f"wrote {path}")
-
-
-@app.command()
-def figure(
-    name: Annotated[str, Argument(metavar="FIGURE", help="Such as figure4, denoising, dictionary or training.")],
-    output: Annotated[list[Path], Option(help="A .pdf, .png or .svg file; may be given several times.")],
-    sources: Annotated[
-        list[Path] | None,
-        Argument(metavar="[FILE...]", help="What is shown: files of rows, logs of trainings, or weights files."),
-    ] = None,
-    pictures: Annotated[Path | None, Option(help="Folder of <experiment>/<data set>/<image>-restored.png.")] = None,
-    task: Annotated[str | None, Option(help="Which rows are shown.")] = None,
-    level: Annotated[float | None, Option(help="Which rows are shown, or the noise of the image.")] = None,
-    dataset: Annotated[str | None, Option(help="Where the images are from.")] = None,
-    images: Annotated[list[str] | None, Option("--image", help="Image to show; may be given several times.")] = None,
-    at: Annotated[str | None, Option(metavar="X,Y", help="Column and row of the pixel that is explained.")] = None,
-    panels: Annotated[
-        list[str] | None, Option("--panel", metavar="TASK,LEVEL,DATASET,IMAGE", help="For the figure of artefacts.")
-    ] = None,
-    raw: Annotated[Path | None, Option(help="Folder of the data sets.")] = None,
-) -> None:
-    """Draw a figure."""
-    from groupsc.artefacts import Panel
-    from groupsc.evaluation import read_rows
-    from groupsc.figures import FIGURES, draw
-
-    needs, files = FIGURES[name].needs if name in FIGURES else (), sources or None
-    chosen = {
-        "rows": read_rows(sources or []) if "rows" in needs else None,
-        "weights": files if "weights" in needs else None,
-        "logs": files if "logs" in needs else None,
-        "panels": [Panel.parse(text) for text in panels or []] or None,
-        "at": None if at is None else pixel(at),
-        "pictures": pictures,
-        "task": task,
-        "level": level,
-        "dataset": dataset,
-        "images": images or None,
-        "raw": raw,
-    }
-    for path in draw(name, output, **{key: value for key, value in chosen.items() if value is not None}):
-        print(f"wrote {path}")
-
-
-@app.command()
-def metrics(
-    output: Annotated[Path, Option(help="JSON file to write.")],
-    rows: Rows = None,
-) -> None:
-    """Write the mean of every evaluation to one small file, for `dvc metrics show`."""
-    from groupsc.averages import metrics_json
-    from groupsc.evaluation import read_rows
-
-    _write_text(output, json.dumps(metrics_json(read_rows(rows or [])), indent=1) + "\n")
-
-
-@app.command()
-def summary(
-    rows: Rows = None,
-    tables: Annotated[list[Path] | None, Option("--table", help="A table that was made from them.")] = None,
-    figures: Annotated[list[Path] | None, Option("--figure", help="A figure that was made.")] = None,
-    remarks: Annotated[list[str] | None, Option("--remark", help="A line to add.")] = None,
-    output: Annotated[Path | None, Option(help="Text file to write; the screen when left out.")] = None,
-) -> None:
-    """Say where tables and figures are, and how many images stand behind each number."""
-    from groupsc import averages
-    from groupsc.evaluation import read_rows
-
-    text = averages.summary(read_rows(rows or []), tables or (), figures or (), remarks=remarks or ())
-    if output is None:
-        print(text)
-    else:
-        _write_text(output, text + "\n")
-
-
-@app.command()
 def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) -> None:
     """Show what released weights, or those in a file, hold and how they were made."""
     from groupsc.checkpoint import load_weights
@@ -325,11 +239,6 @@ def _grid(path: Path) -> dict:
     if not isinstance(values, dict) or "tasks" not in values:
         raise GroupSCError(f"{path} has no grid of tasks; see config/README.md")
     return experiments(values)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
 
 
 def _complain(sentence: str) -> int:

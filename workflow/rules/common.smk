@@ -220,7 +220,7 @@ def evaluation_options(wildcards):
     if stride is not None:
         keys |= {"mode": "block", "stride": stride}
     place = (wildcards.name, wildcards.dataset)
-    shown = sorted({image for given in FIGURES.values() for *where, image in shown_pictures(given) if (*where,) == place})
+    shown = sorted({image for *where, image in all_pictures() if (*where,) == place})
     pictures = {"pictures": f"{OUT}/pictures/{wildcards.name}/{wildcards.dataset}", "name": shown} if shown else {}
     return options(task=task, level=level, images=images_of(dataset), **keys, **pictures)
 
@@ -228,6 +228,11 @@ def evaluation_options(wildcards):
 def evaluated():
     """The experiments whose models are released or will be trained."""
     return [e for e in EXPERIMENTS.values() if TRAINED or e.name in RELEASED]
+
+
+def model_weights():
+    """The weights of all of them."""
+    return [weights_of(experiment.name) for experiment in evaluated()]
 
 
 def evaluations():
@@ -248,6 +253,13 @@ def block_rows():
     given, measured = config["blocks"], evaluations()
     places = [f"{dataset}-stride{stride}" for dataset in given["datasets"] for stride in given["strides"]]
     return [f"{OUT}/rows/{name}/{place}.csv" for name in given["experiments"] if name in measured for place in places]
+
+
+def table_sources(table):
+    """What a table is made from: rows, or for the table of settings the weights themselves."""
+    if table == "table7":
+        return model_weights()
+    return rows() + (block_rows() if table in ("table1", "table12") else [])
 
 
 def dataset_and_stride(place):
@@ -297,6 +309,11 @@ def shown_pictures(given):
     if given["figure"] == "denoising":
         found += [(name, given["dataset"], image) for name in shown_models(given) for image in given.get("images", [])]
     return found
+
+
+def all_pictures():
+    """(evaluation, data set, image) of every restored image that is kept."""
+    return [shown for given in FIGURES.values() for shown in shown_pictures(given)]
 
 
 def shown_weights(given):
@@ -368,6 +385,10 @@ def caption(figure, given):
 
 # {file name: what it shows} of the figures whose models are trained or released.
 FIGURES = {name: given for name, given in FIGURES.items() if possible(given)}
+# {file name: its caption} of every figure on the page.
+CAPTIONS = {name: ROOT / "workflow/rules" / caption(name, given) for name, given in FIGURES.items()}
+CAPTIONS = {name: os.path.relpath(path) for name, path in CAPTIONS.items()}
+CAPTIONS["reproducibility"] = os.path.relpath(ROOT / "workflow/report/reproducibility.rst")
 TABLE_FILES = [f"{OUT}/tables/{table}.md" for table in config["tables"]]
 FIGURE_FILES = [f"{OUT}/figures/{name}.png" for name in FIGURES]
 
