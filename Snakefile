@@ -20,6 +20,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/page.smk"
 
 
 localrules:
@@ -39,6 +40,7 @@ rule all:
         f"{OUT}/metrics.json",
         f"{OUT}/summary.txt",
         f"{OUT}/tables/reproducibility.md",
+        f"{OUT}/index.html",
         config["index"] or [],
 
 
