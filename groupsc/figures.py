@@ -19,6 +19,7 @@ from groupsc.dictionaries import atoms, dictionaries, draw_dictionary
 from groupsc.errors import GroupSCError
 from groupsc.ops.prox import csr_prox
 from groupsc.plotting import COLORS, STYLE, WIDTH, save
+from groupsc.progress import progress
 from groupsc.scenes import similarity_maps
 from groupsc.sparsity import sparsity_pattern
 from groupsc.tradeoff import tradeoff
@@ -129,6 +130,7 @@ FIGURES = {
     "similarity": Recipe(similarity_maps, ("weights", "dataset", "images", "at")),
     "tradeoff": Recipe(tradeoff, ("rows",)),
     "training": Recipe(training_curves, ("logs",)),
+    "progress": Recipe(progress, ("logs",)),
 }
 """The figures that `draw` makes, by name."""
 

@@ -326,6 +326,8 @@ def possible(given):
     """Whether the models that a figure shows are trained or released."""
     if given["figure"] == "training":
         return TRAINED
+    if given["figure"] == "progress":
+        return bool(curves())
     if "panels" in given or given["figure"] == "denoising":
         return bool(shown_pictures(given))
     if "experiment" in given or "experiments" in given:
@@ -338,8 +340,18 @@ def possible(given):
 FIGURES = {name: {"figure": name, **(given or {})} for name, given in config["figures"].items()}
 
 
+def curves():
+    """The validation PSNR of every training; of released models that of the repository, which no rule makes."""
+    if TRAINED:
+        return [f"{OUT}/curves/{name}.csv" for name in EXPERIMENTS]
+    return [path for name in RELEASED if os.path.exists(path := f"results/curves/{name}.csv")]
+
+
 def figure_input(given):
     """The files that a figure is made from."""
+    if given["figure"] == "progress":
+        # The curves of released models are no input: Snakemake would train anew to make them.
+        return {"curves": curves()} if TRAINED else {"pointers": list(RELEASED.values())}
     if given["figure"] == "training":
         return {"weights": [trained_weights(name) for name in EXPERIMENTS]}
     if given["figure"] == "tradeoff":
@@ -358,6 +370,8 @@ def figure_sources(given):
     """What the command reads of them."""
     if given["figure"] == "training":
         return [f"{OUT}/training/{name}/log.csv" for name in EXPERIMENTS]
+    if given["figure"] == "progress":
+        return curves()
     files = figure_input(given)
     return files.get("weights", files.get("rows"))
 
