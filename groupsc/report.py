@@ -32,6 +32,8 @@ from groupsc.reproducibility import read_cells
 
 WIDTH, QUALITY = 1400, 82
 """Pixels across a figure in the page, and the quality of its WebP pictures; the whole files stand beside it."""
+INCH = 130
+"""Pixels of a screen that an inch of print takes."""
 
 TEMPLATES = Path(__file__).parent / "templates"
 TABLE = re.compile(r"<table\b[^>]*>(.*)</table>", re.S)
@@ -139,6 +141,7 @@ def _table(path: Path, output: Path) -> PageTable:
 def _figure(path: Path, output: Path, caption) -> PageFigure:
     try:
         with Image.open(path) as opened:
+            inches = opened.width / opened.info.get("dpi", (300, 300))[0]
             image = opened.convert("RGB")
     except OSError as error:
         raise GroupSCError(f"{path} can't be read ({error}); make it with `groupsc figure`") from error
@@ -151,7 +154,8 @@ def _figure(path: Path, output: Path, caption) -> PageFigure:
     name = title[1] if title else path.stem
     marked = re.sub(r"``(.*?)``", r"<code>\1</code>", html.escape(rest.replace("\\|", "|")))
     files = _files(path, output, ("png", "pdf"))
-    return PageFigure(path.stem, name, marked, alt.replace("\\|", "|"), _webp(image), image.size, files)
+    size = (round(inches * INCH), round(inches * INCH * image.height / image.width))
+    return PageFigure(path.stem, name, marked, alt.replace("\\|", "|"), _webp(image), size, files)
 
 
 def _files(path: Path, output: Path, endings) -> dict[str, str]:

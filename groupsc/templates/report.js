@@ -3,8 +3,9 @@
 // What a cell sorts by: a number where it has one, else its text.
 function key(cell) {
   const text = (cell.dataset.value ?? cell.textContent).trim().replace("−", "-");
-  const found = text.match(/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?/i);
-  return text === "" || text === "–" ? null : found ? Number(found[0]) : text;
+  const found = text.match(/^([+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)([kM]?)(?=$|[\s\/±;:(])/i);
+  if (text === "" || text === "–" || text === "not run") return null;
+  return found ? Number(found[1]) * {"": 1, k: 1e3, m: 1e6}[found[2].toLowerCase()] : text;
 }
 
 function compare(one, other) {
@@ -42,7 +43,7 @@ function sort(table, column, button) {
   heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
   const lines = groups(table.tBodies[0]).map(rows => {
     const keys = rows.map(row => key(row.cells[column]));
-    return {rows, key: keys.find(value => value !== null) ?? null};
+    return {rows, key: keys[0] ?? keys.find(value => value !== null) ?? null};
   });
   lines.sort((one, other) => {
     const order = compare(one.key, other.key);
@@ -59,6 +60,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.append(...heading.childNodes);
     heading.append(button);
     heading.scope = "col";
+    const first = table.tBodies[0].rows[0]?.cells[column];
+    if (first?.matches(".label, .note, .long td:not(.number)")) heading.classList.add("words");
     button.addEventListener("click", () => sort(table, column, button));
   });
 }
