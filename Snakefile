@@ -24,6 +24,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/page.smk"
 
 
 # On a cluster these run where Snakemake does: they need the network, or no more than a moment.
@@ -47,6 +48,8 @@ rule all:
         expand(f"{OUT}/curves/{{name}}.csv", name=EXPERIMENTS if TRAINED else []),
         f"{OUT}/metrics.json",
         f"{OUT}/summary.txt",
+        f"{OUT}/tables/reproducibility.md",
+        f"{OUT}/index.html",
         config["index"] or [],
 
 

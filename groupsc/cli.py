@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from groupsc import methods_cli, photo_cli, plan_cli
+from groupsc import methods_cli, photo_cli, plan_cli, results_cli
 from groupsc.atomic import write_text
 from groupsc.errors import GroupSCError
 
@@ -25,11 +25,12 @@ app = typer.Typer(
 for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, methods_cli.methods):
     app.command()(command)
 app.command("plan")(plan_cli.plan)
+for command in results_cli.COMMANDS:
+    app.command()(command)
 app.add_typer(photo_cli.weights_app, name="weights")
 
 Raw = Annotated[Path, Option(help="Folder of the data sets.")]
 Device = Annotated[str, Option(help="auto, cpu or cuda.")]
-Rows = Annotated[list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Made by `groupsc evaluate`.")]
 Images = Annotated[int | None, Option(min=1, help="Only the first so many images.")]
 
 
@@ -216,81 +217,6 @@ def evaluate(
         names=names or None,
     )
     print(f"{dataset}: {rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images")
-
-
-@app.command()
-def table(
-    name: Annotated[str, Argument(metavar="TABLE", help="Such as table4.")],
-    output: Annotated[Path, Option(help="Where to write, without the endings .md, .csv, .tex and .html.")],
-    rows: Rows = None,
-) -> None:
-    """Make a table of the paper: its figures, the measured ones, and the difference."""
-    from groupsc.evaluation import read_rows
-    from groupsc.tables import build
-
-    for path in build(name, read_rows(rows or [])).write(output):
-        print(f"wrote {path}")
-
-
-@app.command()
-def figure(
-    name: Annotated[str, Argument(metavar="FIGURE", help="Such as figure4, denoising, dictionary or training.")],
-    output: Annotated[list[Path], Option(help="A .pdf, .png or .svg file; may be given several times.")],
-    sources: Annotated[
-        list[Path] | None,
-        Argument(
-            metavar="[FILE...]", help="What the figure shows: files of rows, logs of trainings, or a weights file."
-        ),
-    ] = None,
-    pictures: Annotated[Path | None, Option(help="Folder of <experiment>/<data set>/<image>-restored.png.")] = None,
-    task: Annotated[str | None, Option(help="Which rows are shown.")] = None,
-    level: Annotated[float | None, Option(help="Which rows are shown.")] = None,
-    images: Annotated[list[str] | None, Option("--image", help="Image to show; may be given several times.")] = None,
-) -> None:
-    """Draw a figure."""
-    from groupsc.evaluation import read_rows
-    from groupsc.figures import FIGURES, draw
-
-    needs, files = FIGURES[name].needs if name in FIGURES else (), sources or []
-    found = {
-        "rows": read_rows(files) if "rows" in needs else None,
-        "weights": files[0] if files and "weights" in needs else None,
-        "logs": files if files and "logs" in needs else None,
-    }
-    chosen = {"pictures": pictures, "task": task, "level": level, "images": images or None}
-    for path in draw(name, output, **{key: value for key, value in {**found, **chosen}.items() if value is not None}):
-        print(f"wrote {path}")
-
-
-@app.command()
-def metrics(
-    output: Annotated[Path, Option(help="JSON file to write.")],
-    rows: Rows = None,
-) -> None:
-    """Write the mean of every evaluation to one small file, for `dvc metrics show`."""
-    from groupsc.averages import metrics_json
-    from groupsc.evaluation import read_rows
-
-    write_text(output, json.dumps(metrics_json(read_rows(rows or [])), indent=1) + "\n")
-
-
-@app.command()
-def summary(
-    rows: Rows = None,
-    tables: Annotated[list[Path] | None, Option("--table", help="A table that was made from them.")] = None,
-    figures: Annotated[list[Path] | None, Option("--figure", help="A figure that was made.")] = None,
-    remarks: Annotated[list[str] | None, Option("--remark", help="A line to add.")] = None,
-    output: Annotated[Path | None, Option(help="Text file to write; the screen when left out.")] = None,
-) -> None:
-    """Say where tables and figures are, and how many images stand behind each number."""
-    from groupsc import averages
-    from groupsc.evaluation import read_rows
-
-    text = averages.summary(read_rows(rows or []), tables or (), figures or (), remarks=remarks or ())
-    if output is None:
-        print(text)
-    else:
-        write_text(output, text + "\n")
 
 
 @app.command()

@@ -14,15 +14,25 @@ from matplotlib.patches import Rectangle
 from groupsc.errors import GroupSCError
 from groupsc.images import read_image
 from groupsc.metrics import psnr
-from groupsc.plotting import STYLE, WIDTH
+from groupsc.plotting import STYLE, WIDTH, show_picture
 
 METHODS = {
+    "bilinear": "Bilinear",
+    "malvar": "Malvar",
+    "menon": "Menon",
+    "bm3d": "BM3D",
+    "cbm3d": "CBM3D",
+    "ffdnet": "FFDNet",
+    "dncnn": "DnCNN",
+    "cdncnn": "CDnCNN",
+    "dncnn-3": "DnCNN-3",
     "sc": "SC",
     "csr": "CSR",
     "groupsc": "GroupSC",
     "sc-blind": "SC, blind",
     "groupsc-blind": "GroupSC, blind",
 }
+"""Methods that pictures are shown of, from left to right."""
 DEGRADED = {"gray": "Noisy", "color": "Noisy", "mosaic": "Mosaic", "jpeg": "JPEG"}
 DETAIL = 0.22
 """Width of the magnified detail as a share of the image's shorter side."""
@@ -148,7 +158,7 @@ def _arrange(lines: list[Panels]) -> Figure:
         for column, (title, image) in enumerate(line.pictures.items()):
             left = column * (width + GAP)
             ax = place(left, top, height)
-            _show(ax, image)
+            show_picture(ax, image)
             ax.add_patch(
                 Rectangle((x - 0.5, y - 0.5), box_width, box_height, fill=False, edgecolor=FRAME, linewidth=0.8)
             )
@@ -156,7 +166,7 @@ def _arrange(lines: list[Panels]) -> Figure:
             if number == 0:
                 ax.set_title(title, pad=4)
             ax = place(left, top + height + GAP, RATIO * width)
-            _show(ax, image[:, y : y + box_height, x : x + box_width])
+            show_picture(ax, image[:, y : y + box_height, x : x + box_width])
             ax.spines[:].set(visible=True, edgecolor=FRAME, linewidth=0.8)
             value = line.psnr[title]
             best = value is not None and value == max(v for v in line.psnr.values() if v is not None)
@@ -164,8 +174,3 @@ def _arrange(lines: list[Panels]) -> Figure:
             ax.set_xlabel(label, labelpad=3, weight="bold" if best else "normal")
         top += height + GAP + RATIO * width + CAPTION
     return figure
-
-
-def _show(ax, image: np.ndarray) -> None:
-    pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
-    ax.imshow(pixels.clip(0, 1), interpolation="nearest", aspect="auto")

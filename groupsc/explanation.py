@@ -87,7 +87,7 @@ def explain(
     side = config.window + config.patch - 1
     rows, top = _around(y, height, side, config.patch)
     columns, left = _around(x, width, side, config.patch)
-    recorder = _Recorder(config)
+    recorder = Recorder(config)
     recorder.load_state_dict(model.state_dict())
     recorder = recorder.to(image.dtype)
     surroundings = image[None, :, rows, columns]
@@ -141,7 +141,7 @@ def draw_explanation(explanation: Explanation, *, shown: int = 10) -> Figure:
     return figure
 
 
-class _Recorder(SparseCoder):
+class Recorder(SparseCoder):
     """A coder that keeps its similarities and codes."""
 
     def __init__(self, config):

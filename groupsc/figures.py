@@ -7,17 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
-import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from groupsc.checkpoint import load_weights
+from groupsc.artefacts import artefacts
 from groupsc.comparison import restorations
+from groupsc.diagram import one_step
+from groupsc.dictionaries import atoms, dictionaries, draw_dictionary
 from groupsc.errors import GroupSCError
 from groupsc.ops.prox import csr_prox
 from groupsc.plotting import COLORS, STYLE, WIDTH, save
+from groupsc.progress import progress
+from groupsc.scenes import similarity_maps
+from groupsc.sparsity import sparsity_pattern
+from groupsc.tradeoff import tradeoff
+
+__all__ = ["FIGURES", "atoms", "csr_prox_curves", "draw", "draw_dictionary", "training_curves"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ def draw(name: str, outputs, **sources) -> list[Path]:
     outputs : path or list of paths
         `.pdf`, `.png` or `.svg` files.
     **sources
-        What the figure is made from: `rows` (DataFrame), `pictures` (folder), `weights` (file), `logs` (files); and
+        What the figure is made from: `rows` (DataFrame), `pictures` (folder), `weights` (files), `logs` (files); and
         options of the function behind it. Sources that are None count as missing.
 
     Raises
@@ -81,47 +88,6 @@ def csr_prox_curves() -> Figure:
     return figure
 
 
-def atoms(*, weights=None, D=None, channels: int = 1, patch: int = 9, columns: int | None = None) -> Figure:
-    """The atoms of a dictionary as tiles, from smooth to rough, each stretched to full contrast.
-
-    Parameters
-    ----------
-    weights : path, optional
-        A weights file, whose D is shown.
-    D : Tensor (m, p), optional
-        A dictionary instead; m = channels · patch² in the order channel, row, column.
-    channels, patch : int
-        Of D.
-    columns : int, optional
-        Tiles in a row; as many as make a square when left out.
-    """
-    if weights is not None:
-        model, _ = load_weights(weights)
-        D, channels, patch = model.D, model.config.channels, model.config.patch
-    D = torch.as_tensor(D).detach().double().cpu().numpy()
-    tiles = D.T.reshape(-1, channels, patch, patch)
-    tiles = tiles[np.argsort(_roughness(tiles), kind="stable")]
-    columns = columns or int(np.ceil(np.sqrt(len(tiles))))
-    lines = -(-len(tiles) // columns)
-    canvas = np.ones((lines * (patch + 1) + 1, columns * (patch + 1) + 1, channels))
-    for number, tile in enumerate(tiles):
-        top, left = (1 + (patch + 1) * index for index in divmod(number, columns))
-        shown = 0.5 + 0.5 * tile / max(np.quantile(np.abs(tile), 0.97), 1e-12)
-        canvas[top : top + patch, left : left + patch] = shown.clip(0, 1).transpose(1, 2, 0)
-    width = min(WIDTH, 0.22 * columns + 0.2)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, width * canvas.shape[0] / canvas.shape[1]))
-        ax = figure.add_axes((0, 0, 1, 1))
-        ax.imshow(canvas.repeat(3 // channels, axis=2), interpolation="nearest", vmin=0, vmax=1)
-        ax.set_axis_off()
-    return figure
-
-
-def draw_dictionary(D, output, *, channels: int, patch: int) -> None:
-    """Draw the atoms of a dictionary D (m, p) to a file."""
-    save(atoms(D=D, channels=channels, patch=patch), output)
-
-
 def training_curves(*, logs) -> Figure:
     """Validation PSNR, loss and learning rate over the steps of one training or several; triangles mark backtracking.
 
@@ -154,18 +120,19 @@ def training_curves(*, logs) -> Figure:
 
 
 FIGURES = {
+    "artefacts": Recipe(artefacts, ("rows", "pictures", "panels")),
+    "sparsity": Recipe(sparsity_pattern, ("weights", "dataset", "images", "at")),
+    "step": Recipe(one_step),
     "figure4": Recipe(csr_prox_curves),
     "denoising": Recipe(restorations, ("rows", "pictures")),
     "dictionary": Recipe(atoms, ("weights",)),
+    "dictionaries": Recipe(dictionaries, ("weights",)),
+    "similarity": Recipe(similarity_maps, ("weights", "dataset", "images", "at")),
+    "tradeoff": Recipe(tradeoff, ("rows",)),
     "training": Recipe(training_curves, ("logs",)),
+    "progress": Recipe(progress, ("logs",)),
 }
 """The figures that `draw` makes, by name."""
-
-
-def _roughness(tiles: np.ndarray) -> np.ndarray:
-    """Energy of the differences between neighbours over the energy of the tile, (p,); tiles (p, c, k, k)."""
-    energy = sum(np.square(np.diff(tiles, axis=axis)).sum((1, 2, 3)) for axis in (2, 3))
-    return energy / np.maximum(np.square(tiles).sum((1, 2, 3)), 1e-12)
 
 
 def _read_log(path) -> pd.DataFrame:

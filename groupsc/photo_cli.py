@@ -13,6 +13,7 @@ import typer
 from typer import Argument, Option
 
 from groupsc.errors import GroupSCError
+from groupsc.options import pixel
 
 Paths = Annotated[list[Path], Argument(metavar="IN... OUT", help="Images, folders or globs, and a file or a folder.")]
 Method = Annotated[str, Option(help="groupsc, csr, sc, or the best of them.")]
@@ -129,16 +130,13 @@ def explain(
     from groupsc.photographs import read_photograph
     from groupsc.plotting import save
 
-    place = re.fullmatch(r"(\d+),(\d+)", at.strip())
-    if place is None:
-        raise GroupSCError(f"--at is {at!r}; write column and row like 120,80")
+    x, y = pixel(at)
     pixels = read_photograph(image).pixels
     given = None if sigma == "auto" else _number(sigma, "--sigma")
     level, chosen = _level_and_weights(pixels, given, method, weights)
     model = load(chosen, device="cpu")
     pixels = pixels if model.card["task"] == "color" else one_if_equal(pixels)
     model.require(noise_task(pixels))
-    x, y = int(place[1]), int(place[2])
     found = explain_pixel(model.coder, torch.from_numpy(pixels), x, y, level=level, gain=float(model.gain(level)))
     print(json.dumps({"weights": chosen, "sigma": round(level, 2), **found.summary()}, indent=1))
     if output:

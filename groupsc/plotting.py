@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 
 from groupsc.atomic import replacing
@@ -39,6 +40,12 @@ WIDTH = 7.0
 """Inches of a figure that spans a page."""
 
 UNDATED = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": None}
+
+
+def show_picture(ax, image: np.ndarray) -> None:
+    """Show an image (c, H, W) in [0, 1], pixel by pixel, over the whole of `ax`."""
+    pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
+    ax.imshow(pixels.clip(0, 1), interpolation="nearest", aspect="auto")
 
 
 def save(figure: Figure, outputs, *, dpi: int = 300) -> list[Path]:

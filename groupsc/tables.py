@@ -16,6 +16,7 @@ from groupsc import baselines, typesetting
 from groupsc.ablations import with_variants_as_methods
 from groupsc.atomic import write_text
 from groupsc.averages import DECIMALS, average, mode_name, plain, share
+from groupsc.data import data_digest
 from groupsc.errors import GroupSCError
 from groupsc.layouts import TABLES, Layout
 from groupsc.resources import data_file
@@ -98,7 +99,7 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
         For a table that does not exist, or rows that contradict each other.
     """
     if table not in TABLES:
-        raise GroupSCError(f"there is no table {table!r}; choose one of {', '.join(TABLES)}")
+        raise GroupSCError(f"there is no table {table!r}; choose one of table7, {', '.join(TABLES)}")
     published = read_published() if published is None else published
     layout = TABLES[table]
     printed = published[published["table"] == layout.number]
@@ -336,7 +337,10 @@ class _Builder:
         if len(restored):
             modes = sorted({mode_name(*run) for *_, run in self.ours if run[0]})
             sentences.append(f"Mode: {', '.join(modes)}. Device: {'; '.join(restored['device'].unique())}.")
-        return " ".join(filter(None, [*sentences, f"Code {', '.join(self.runs['code_version'].unique())}."]))
+        sentences.append(f"Code {', '.join(self.runs['code_version'].unique())}.")
+        digests = {dataset: data_digest(dataset) for dataset in self.runs["dataset"].unique()}
+        known = [f"{dataset} {digest[:8]}" for dataset, digest in digests.items() if digest]
+        return " ".join(filter(None, [*sentences, f"Digests of the data: {', '.join(known)}." if known else ""]))
 
     def _shares(self) -> list[str]:
         """How many images of each data set were run, one phrase a data set."""

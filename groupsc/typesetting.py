@@ -24,7 +24,7 @@ class Part:
 class Cell:
     """Figures of one kind, set between slashes, and a `note` behind them.
 
-    `kind` is "label", "paper", "run", "difference" or "missing".
+    `kind` is "label", "paper", "run", "difference", "missing" or, for words, "note".
     """
 
     kind: str
@@ -47,6 +47,7 @@ STYLE = [
     {"selector": "td.label", "props": "text-align: left"},
     {"selector": "td.run", "props": "color: #0b57a4; background: #eef5fc"},
     {"selector": "td.difference", "props": "color: #555; font-style: italic"},
+    {"selector": "td.note", "props": "text-align: left; white-space: normal; min-width: 18em"},
     {"selector": "td.missing", "props": "color: #999; font-style: italic"},
     {"selector": "td.first", "props": "border-top: 1px solid #ccc"},
     {"selector": "td small", "props": "opacity: .75"},

@@ -14,10 +14,11 @@ from matplotlib.image import imread
 
 from groupsc.comparison import restorations, telling_detail
 from groupsc.errors import GroupSCError
-from groupsc.figures import FIGURES, atoms, csr_prox_curves, draw, draw_dictionary, training_curves
+from groupsc.figures import atoms, csr_prox_curves, draw, draw_dictionary, training_curves
 from groupsc.images import write_image
 from groupsc.ops.prox import csr_prox
 from groupsc.plotting import save
+from groupsc.progress import progress
 
 
 def test_figure_4_is_the_prox_of_the_library():
@@ -127,10 +128,42 @@ def test_training_curves(tmp_path):
         training_curves(logs=[tmp_path / "absent.csv"])
 
 
+def test_progress_has_a_panel_of_every_level_in_order_and_a_line_of_every_prior(tmp_path):
+    names = [
+        "gray-sc-sigma50",
+        "gray-sc-sigma5",
+        "gray-groupsc-sigma50",
+        "jpeg-sc-quality10",
+        "gray-sc-blind",
+        "mosaic-sc",
+    ]
+    names.append("color-csr-sigma10")
+    for number, name in enumerate(names):
+        text = f"step,minutes,loss,rate,validation_psnr,event\n0,0.0,,,{20 + number},\n9,2.5,1.0,0.1,{21 + number},\n"
+        (tmp_path / f"{name}.csv").write_text(text)
+    figure = progress(logs=[tmp_path / f"{name}.csv" for name in names])
+    panels = {ax.get_title(): [line.get_xydata().tolist() for line in ax.lines] for ax in figure.axes}
+    assert list(panels) == [
+        "Gray, σ = 5",
+        "Gray, σ = 50",
+        "Gray, blind",
+        "Color, σ = 10",
+        "Demosaicking",
+        "JPEG, quality 10",
+    ]
+    assert panels["Gray, σ = 50"] == [[[0.0, 20.0], [2.5, 21.0]], [[0.0, 22.0], [2.5, 23.0]]]
+    draw("progress", [tmp_path / "progress.png"], logs=[tmp_path / "mosaic-sc.csv"])
+    (tmp_path / "mine.csv").write_text(text)
+    with pytest.raises(GroupSCError, match=r"mine.csv has no name of an experiment"):
+        progress(logs=[tmp_path / "mine.csv"])
+    (tmp_path / "gray-csr-sigma5.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(GroupSCError, match="groupsc train"):
+        progress(logs=[tmp_path / "gray-csr-sigma5.csv"])
+
+
 def test_nothing_of_the_program_that_plots_is_changed():
     before = dict(matplotlib.rcParams)
     csr_prox_curves()
     assert dict(matplotlib.rcParams) == before
     code = "import sys, groupsc.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert set(FIGURES) == {"figure4", "denoising", "dictionary", "training"}

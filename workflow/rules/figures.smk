@@ -9,7 +9,7 @@ for figure, given in FIGURES.items():
         input:
             **figure_input(given),
         output:
-            png=report(f"{OUT}/figures/{figure}.png", caption=f"../report/{given['figure']}.rst", category="Figures"),
+            png=report(f"{OUT}/figures/{figure}.png", caption=caption(figure, given), category="Figures"),
             pdf=f"{OUT}/figures/{figure}.pdf",
         log:
             f"{OUT}/logs/figures/{figure}.log",

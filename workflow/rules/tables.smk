@@ -7,7 +7,7 @@ for table in config["tables"]:
         name:
             f"table_{table}"
         input:
-            rows=rows() + (block_rows() if table in ("table1", "table12") else []),
+            rows=table_sources(table),
             published="data/published.csv",
         output:
             markdown=f"{OUT}/tables/{table}.md",
@@ -22,9 +22,37 @@ for table in config["tables"]:
         params:
             table=table,
             stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
-            code=code("tables"),
+            code=code("settings" if table == "table7" else "tables"),
         shell:
             "python -m groupsc table {params.table:q} {input.rows:q} --output {params.stem:q} &> {log:q}"
+
+
+# How many of the paper's figures are reproduced, counted in the tables.
+rule reproducibility:
+    input:
+        tables=[f"{OUT}/tables/{table}.csv" for table in config["tables"] if table != "table7"],
+        weights=model_weights(),
+    output:
+        markdown=f"{OUT}/tables/reproducibility.md",
+        csv=f"{OUT}/tables/reproducibility.csv",
+        latex=f"{OUT}/tables/reproducibility.tex",
+        html=report(
+            f"{OUT}/tables/reproducibility.html", caption="../report/reproducibility.rst", category="Reproducibility"
+        ),
+        png=report(
+            f"{OUT}/figures/reproducibility.png", caption="../report/reproducibility.rst", category="Reproducibility"
+        ),
+        pdf=f"{OUT}/figures/reproducibility.pdf",
+    log:
+        f"{OUT}/logs/tables/reproducibility.log",
+    conda:
+        ENVIRONMENT
+    params:
+        stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
+        options=lambda wildcards, input, output: options(weights=list(input.weights), chart=[output.png, output.pdf]),
+        code=code("reproducibility"),
+    shell:
+        "python -m groupsc reproducibility {input.tables:q} {params.options:q} --output {params.stem:q} &> {log:q}"
 
 
 rule metrics:

@@ -1,0 +1,58 @@
+"""One pixel of a test image, degraded by the protocol, as figures of what a model does there take it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from groupsc import data
+from groupsc.checkpoint import load_weights
+from groupsc.degradations import degrade, noise_generator
+from groupsc.errors import GroupSCError
+from groupsc.explanation import draw_explanation, explain
+from groupsc.images import read_image
+from groupsc.models.coder import SparseCoder
+
+
+def degraded_image(
+    weights, dataset: str, image: str, *, level: float | None = None, raw="data/raw"
+) -> tuple[SparseCoder, Tensor, float | None]:
+    """A model, the image (c, H, W) with the noise that the tables' rows are about, and its level.
+
+    Raises
+    ------
+    GroupSCError
+        When the model is of another task than denoising, or there is no such image.
+    """
+    model, card = load_weights(weights)
+    if card["task"] not in ("gray", "color"):
+        raise GroupSCError(f"{weights} is of the task {card['task']!r}; give a model that removes noise")
+    level = card["level"] if level is None else level
+    if level is None:
+        raise GroupSCError(f"{weights} is a blind model; give the level of the noise")
+    paths = {Path(path).stem: path for path in data.image_paths(dataset, raw)}
+    if image not in paths:
+        raise GroupSCError(f"{dataset} has no image {image!r}; it has {', '.join(list(paths)[:12])}")
+    clean = torch.from_numpy(read_image(paths[image], channels=model.config.channels))
+    degraded, _ = degrade(clean[None], card["task"], level, noise_generator(dataset, image, level))
+    return model, degraded[0], level
+
+
+def similarity_maps(*, weights, dataset: str, images: list[str], at: tuple[int, int], level=None, raw="data/raw"):
+    """Where the similarity Σ of one pixel looks at each refresh, and which atoms its patch uses in the end.
+
+    Parameters
+    ----------
+    weights : list of paths
+        The model; the first counts.
+    dataset, images : str, list of str
+        The image is the first of these.
+    at : (int, int)
+        Column and row of the pixel.
+    level : float, optional
+        Of the noise; the model's own when left out.
+    """
+    model, degraded, level = degraded_image(weights[0], dataset, images[0], level=level, raw=raw)
+    return draw_explanation(explain(model, degraded, *at, level=level))
