@@ -58,7 +58,7 @@ def test_options_of_commands_are_quoted():
     assert "shlex.quote(str(value))" in re.search(r"\ndef options\(.*?\n\n\n", text, re.S)[0]
     for rules in RULES:
         for given in re.findall(r"^ +options=(.*)$", rules.read_text(encoding="utf-8"), re.M):
-            assert re.match(r"(lambda wildcards(, input)?: options\(|\w+_options)", given), given
+            assert re.match(r"(lambda wildcards(, \w+)*: options\(|\w+_options)", given), given
     made = re.findall(r"^def \w+_options\(.*?\n\n\n", text, re.S | re.M)
     assert len(made) == 4
     assert all(re.search(r"return options\(.*\)\n\n\n$", function) for function in made)

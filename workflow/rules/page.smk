@@ -24,4 +24,4 @@ rule page:
         ),
         code=code("report"),
     shell:
-        "python -m groupsc report {input.rows:q} {params.options:q} --output {output.page:q} &> {log:q}"
+        "python -m groupsc report {input.rows:q} {params.options} --output {output.page:q} &> {log:q}"

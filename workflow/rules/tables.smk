@@ -52,7 +52,7 @@ rule reproducibility:
         options=lambda wildcards, input, output: options(weights=list(input.weights), chart=[output.png, output.pdf]),
         code=code("reproducibility"),
     shell:
-        "python -m groupsc reproducibility {input.tables:q} {params.options:q} --output {params.stem:q} &> {log:q}"
+        "python -m groupsc reproducibility {input.tables:q} {params.options} --output {params.stem:q} &> {log:q}"
 
 
 rule metrics:
