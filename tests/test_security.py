@@ -61,7 +61,7 @@ def test_options_of_commands_are_quoted():
             assert re.match(r"(lambda wildcards(, \w+)*: options\(|\w+_options)", given), given
     made = re.findall(r"^def \w+_options\(.*?\n\n\n", text, re.S | re.M)
     assert len(made) == 4
-    assert all(re.search(r"return options\(.*\)\n\n\n$", function) for function in made)
+    assert all(re.search(r"return options\(.*\)\n\n\n$", function, re.S) for function in made)
 
 
 @pytest.fixture(scope="module")
