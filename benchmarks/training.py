@@ -15,26 +15,10 @@ from pathlib import Path
 
 import torch
 
-from groupsc.config import BLOCK, PENALTIES, TASK_MODELS, ModelConfig
+from groupsc.config import PENALTIES, TASK_MODELS, ModelConfig
 from groupsc.device import device_name, fast_products, pick_device
-from groupsc.models.coder import SparseCoder
 from groupsc.version import code_version
-from groupsc.work import matmul_rate, seconds, training_operations
-
-
-def step_seconds(config: ModelConfig, batch: int, micro_batch: int, products, device, *, repetitions: int) -> float:
-    """Seconds of forward and backward of `batch` blocks, `micro_batch` at a time."""
-    model = SparseCoder(config).to(device)
-    clean = torch.rand(batch, config.channels, BLOCK, BLOCK, device=device)
-    noisy = clean + 25 / 255 * torch.randn_like(clean)
-
-    def step():
-        model.zero_grad(set_to_none=True)
-        for x, y in zip(clean.split(micro_batch), noisy.split(micro_batch), strict=True):
-            (model(y, products=products) - x).square().sum().backward()
-
-    step()
-    return seconds(step, device, repetitions=repetitions)
+from groupsc.work import matmul_rate, step_seconds, training_operations
 
 
 def measure(task: str, method: str, batch: int, plain_batch: int, device: torch.device, repetitions: int) -> dict:

@@ -1,8 +1,8 @@
 """What a grid costs before anything of it runs: trainings, evaluations, hours, disk and download.
 
 Hours are counted operations divided by a rate. On this machine the rate is that of its matrix products, measured when
-asked, times `SHARES`; on GPUs that aren't here it is `H100`. Other people's methods and dictionaries take the seconds
-that were measured on two cores, on any machine; tables and figures take minutes and are left out.
+asked, times `SHARES`, and on its GPU that of a few steps; on GPUs that aren't here it is `H100`. Methods of others and
+dictionaries take the seconds that were measured on two cores, on any machine; tables and figures are left out.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ OTHERS = {
 }  # fmt: skip
 """Processor seconds a megapixel of methods of others on one thread; `benchmarks/methods.py`. DRUNet wasn't measured,
 the others take next to none."""
+
+START = 5
+"""Seconds of a job before it computes: to load the libraries (3) and its images."""
 
 DICTIONARY = 30
 """Processor seconds of `groupsc dictionary` with 256 atoms: 15 for gray patches of 9×9, 31 for colour ones of 7×7."""
@@ -91,9 +94,10 @@ class Plan:
         """All jobs, trainings first."""
         return self.trainings + self.evaluations
 
-    def seconds(self, rates: dict[str, float], workers: int = 1) -> tuple[float, float]:
-        """Seconds of all jobs one after the other, and until the last ends where `workers` each do one at a time."""
-        lengths = {job.name: job.operations / rates[job.penalty] for job in self.jobs}
+    def seconds(self, rates: dict[str, float], workers: int = 1, start: float = START) -> tuple[float, float]:
+        """Seconds of all jobs one after the other, and until the last ends where `workers` each do one at a time; each
+        takes `start` seconds before it computes."""
+        lengths = {job.name: start + job.operations / rates[job.penalty] for job in self.jobs}
         return sum(lengths.values()), _makespan(self.jobs, lengths, workers)
 
 
@@ -148,10 +152,23 @@ def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
 
 
 def here() -> tuple[str, float, dict[str, float]]:
-    """Name of this machine's device, its matrix rate measured now, and its operations a second by penalty."""
+    """Name of this machine's device, its matrix rate measured now, and its operations a second by penalty.
+
+    On a GPU steps of training are timed as well, since they reach a smaller share of its matrix rate.
+    """
     device = pick_device()
-    rate = work.matmul_rate(device, fast_products(device))
+    products = fast_products(device)
+    rate = work.matmul_rate(device, products)
+    if device.type == "cuda":
+        return device_name(device), rate, {penalty: step_rate(penalty, products, device) for penalty in SHARES}
     return device_name(device), rate, {penalty: rate * share for penalty, share in SHARES.items()}
+
+
+def step_rate(penalty: str, products: torch.dtype, device: torch.device, blocks: int = 8) -> float:
+    """Operations a second of steps of training on gray blocks, timed now."""
+    config = ModelConfig(penalty=penalty)
+    step = work.step_seconds(config, blocks, blocks, products, device, repetitions=3)
+    return blocks * work.training_operations(config) / step
 
 
 def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:

@@ -48,7 +48,7 @@ def _machines(found, gpus, threads: int) -> dict:
     """Hours on this machine and on GPUs, and what they rest on."""
     import torch
 
-    from groupsc.plan import H100, SHARES, here
+    from groupsc.plan import H100, SHARES, START, here
 
     name, rate, rates = here()
     cuda = torch.cuda.is_available()
@@ -56,15 +56,17 @@ def _machines(found, gpus, threads: int) -> dict:
     rows = [_hours(f"this machine: {name}", found, rates, workers, cores, cuda)]
     kind, speeds = (name, rates) if cuda else ("NVIDIA H100", H100)
     rows += [_hours(f"{number} × {kind}", found, speeds, number, threads, True) for number in gpus]
+    share = {penalty: rates[penalty] / rate for penalty in SHARES}
     assumptions = [
         f"this machine multiplies matrices at {rate / 1e9:,.0f} GFLOP/s, measured now, which other work makes slower; "
-        f"GroupSC reaches {SHARES['group']:.0%} of it, CSR {SHARES['csr']:.0%}, SC {SHARES['l1']:.0%}",
+        f"GroupSC reaches {share['group']:.0%} of it, CSR {share['csr']:.0%}, SC {share['l1']:.0%}",
+        f"a job takes {START} seconds before it computes",
         "evaluations count every pair of patches in the window; left-out ones make them faster",
         "the hours above are of trainings and of evaluations of their models; tables and figures, minutes in all, are "
         "left out, and other people's methods take as long as on the two cores of benchmarks/README.md",
     ]
     if gpus and not cuda:
-        assumptions.insert(1, "an H100 takes the seconds a step that benchmarks/README.md lists; one job on a GPU")
+        assumptions.insert(2, "an H100 takes the seconds a step that benchmarks/README.md lists; one job on a GPU")
     return {"machines": rows, "assumptions": assumptions}
 
 

@@ -65,3 +65,26 @@ def seconds(function, device: torch.device, *, repetitions: int) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
     return statistics.median(times[1:])
+
+
+def step_seconds(config: ModelConfig, batch: int, micro_batch: int, products, device, *, repetitions: int) -> float:
+    """Seconds of forward and backward of `batch` blocks, `micro_batch` at a time, on noise of σ = 25.
+
+    `products` is the type of the matrix products; None for the plain coder in float32.
+    """
+    import torch
+
+    from groupsc.models.coder import SparseCoder
+
+    model, generator = SparseCoder(config).to(device), torch.Generator().manual_seed(0)
+    size = (batch, config.channels, BLOCK, BLOCK)
+    clean = torch.rand(size, generator=generator).to(device)
+    noisy = clean + 25 / 255 * torch.randn(size, generator=generator).to(device)
+
+    def step():
+        model.zero_grad(set_to_none=True)
+        for x, y in zip(clean.split(micro_batch), noisy.split(micro_batch), strict=True):
+            (model(y, products=products) - x).square().sum().backward()
+
+    step()
+    return seconds(step, device, repetitions=repetitions)

@@ -19,7 +19,7 @@ from groupsc.data import registry
 from groupsc.errors import GroupSCError
 from groupsc.grid import read_grid
 from groupsc.models.coder import SparseCoder
-from groupsc.plan import Job, Plan, plan
+from groupsc.plan import Job, Plan, plan, step_rate
 
 EMPTY = {
     "finished": 0,
@@ -144,9 +144,14 @@ def test_data_of_full_size_is_not_downloaded(tmp_path):
 def test_gpus_share_the_work_and_wait_for_what_they_need():
     jobs = (Job("a", "l1", 4.0), Job("b", "l1", 3.0), Job("c", "l1", 3.0), Job("d", "l1", 2.0, after="a"))
     found = Plan(trainings=jobs, evaluations=(), **EMPTY)
-    assert found.seconds({"l1": 1.0}) == (12.0, 12.0)
-    assert found.seconds({"l1": 1.0}, 2) == (12.0, 6.0)
-    assert found.seconds({"l1": 2.0}, 9) == (6.0, 3.0)
+    assert found.seconds({"l1": 1.0}, start=0) == (12.0, 12.0)
+    assert found.seconds({"l1": 1.0}, 2, start=0) == (12.0, 6.0)
+    assert found.seconds({"l1": 2.0}, 9, start=0) == (6.0, 3.0)
+    assert found.seconds({"l1": 2.0}, 9, start=1) == (10.0, 5.0)
+
+
+def test_steps_are_timed_where_rates_are_not_known():
+    assert step_rate("l1", None, torch.device("cpu"), blocks=1) > 0
 
 
 def test_a_larger_training_set_costs_memory_and_bytes_but_no_steps(tmp_path):
