@@ -112,7 +112,7 @@ def write_report(
         tables=[_table(path, output) for path in tables],
         figures=[_figure(Path(path), output, (captions or {}).get(Path(path).stem)) for path in figures],
         comparisons=_comparisons(rows, pictures, shown) if pictures is not None else [],
-        cells=_cells(cells),
+        cells=_cells(cells.sort_values("ours", key=pd.isna, kind="stable")),
         sets=_sets(rows),
         models=_models(weights),
         devices=sorted(rows["device"].dropna().unique()),
