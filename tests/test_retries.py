@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from disturbed import first_step, process_of, running, small_grid, wait_for_step
 from safetensors.numpy import load_file
@@ -32,6 +33,8 @@ def test_a_killed_training_is_tried_again_and_goes_on_from_its_state(tmp_path):
     experiment = read_experiment(checkout / f"results/ci/experiments/{NAME}.yaml")
     dictionary = checkout / f"results/ci/dictionaries/{experiment.dictionary}.safetensors"
     undisturbed = train(experiment, raw="unused", output=tmp_path, dictionary=dictionary, device="cpu", progress=False)
+    curves = [pd.read_csv(place.with_name("log.csv")) for place in (checkout / WEIGHTS, undisturbed)]
+    pd.testing.assert_frame_equal(*(curve.drop(columns="minutes") for curve in curves))
     found, wanted = load_file(checkout / WEIGHTS), load_file(undisturbed)
     assert found.keys() == wanted.keys()
     assert all(np.array_equal(found[key], wanted[key]) for key in wanted)

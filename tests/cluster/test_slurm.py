@@ -93,8 +93,9 @@ def assert_same(checkout, undisturbed):
         pd.testing.assert_frame_equal(*logs)
         rows = [pd.read_csv(place / f"rows/{name}/Bundled.csv") for place in (results, expected)]
         pd.testing.assert_frame_equal(*(frame.drop(columns=MEASURED_ANEW) for frame in rows))
-    for table in ("table4.csv", "table4.md"):
-        assert (results / "tables" / table).read_text() == (expected / "tables" / table).read_text()
+    assert (results / "tables/table4.md").read_text() == (expected / "tables/table4.md").read_text()
+    tables = [pd.read_csv(place / "tables/table4.csv").drop(columns="weights_sha256") for place in (results, expected)]
+    pd.testing.assert_frame_equal(*tables)
 
 
 def test_jobs_ask_for_what_the_profile_says(cluster, tmp_path):

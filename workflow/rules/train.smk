@@ -14,15 +14,14 @@ rule experiment:
         "printf %s {params.settings:q} > {output:q}.partial 2> {log:q}; mv {output:q}.partial {output:q}"
 
 
-# A training that was interrupted goes on from its state; one whose input or code changed since starts anew. The log file is
-# no output, since Snakemake deletes the outputs of an interrupted rule.
+# A training that was interrupted goes on from its state; one whose input or code changed since starts anew. State and learning
+# curve (log.csv) are neither outputs nor logs of the rule, since Snakemake deletes both before it runs a rule again.
 rule train:
     input:
         unpack(training_input),
     output:
         weights=f"{OUT}/training/{{name}}/weights.safetensors",
     log:
-        steps=f"{OUT}/training/{{name}}/log.csv",
         messages=f"{OUT}/logs/train/{{name}}.log",
     benchmark:
         f"{OUT}/logs/train/{{name}}.tsv"
