@@ -7,7 +7,7 @@ rule page:
         captions=CAPTIONS.values(),
         weights=model_weights(),
         pictures=sorted({f"{OUT}/pictures/{name}/{dataset}" for name, dataset, _ in all_pictures()}),
-        templates=[ROOT / f"groupsc/templates/report.{ending}" for ending in ("html", "css", "js")],
+        templates=[os.path.relpath(ROOT / f"groupsc/templates/report.{ending}") for ending in ("html", "css", "js")],
     output:
         page=report(f"{OUT}/index.html", caption="../report/page.rst", category="Reproducibility"),
     log:
