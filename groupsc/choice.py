@@ -26,7 +26,8 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     """
     if level is not None and not 0 < level < math.inf:
         raise GroupSCError(f"the level is {level}; give a number above 0")
-    known = _validated() if known is None else known
+    validated = _validation_psnr if known is None else known.get
+    known = releases() if known is None else known
     if method not in ("best", *METHODS):
         raise GroupSCError(f"there is no method {method!r}; choose one of best, {', '.join(METHODS)}")
     candidates = METHODS[::-1] if method == "best" else (method,)
@@ -36,7 +37,7 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
         kinds.append(_nearest(task, candidates, level, known))
     found = next((kind for names in kinds if (kind := [name for name in names if name in known])), None)
     if found is not None:
-        return max(found, key=known.get)
+        return found[0] if len(found) == 1 else max(found, key=validated)
     there = sorted(name for name in known if name.startswith(f"{task}-"))
     raise GroupSCError(
         f"no {method} model is released for {task} images; choose among {', '.join(there) or 'other tasks'}"
@@ -53,6 +54,6 @@ def _nearest(task: str, methods, level: float, known) -> list[str]:
     return [name for name, distance in distances.items() if distance == min(distances.values())]
 
 
-def _validated() -> dict[str, float]:
-    """Validation PSNR of every release."""
-    return {name: read_tensors(release.find())[1]["validation_psnr"] for name, release in releases().items()}
+def _validation_psnr(name: str) -> float:
+    """Of a release, by its card."""
+    return read_tensors(releases()[name].find())[1]["validation_psnr"]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
-import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
@@ -19,7 +18,7 @@ from groupsc.dictionaries import atoms, dictionaries, draw_dictionary
 from groupsc.errors import GroupSCError
 from groupsc.ops.prox import csr_prox
 from groupsc.plotting import COLORS, STYLE, WIDTH, save
-from groupsc.progress import progress
+from groupsc.progress import progress, read_log
 from groupsc.scenes import similarity_maps
 from groupsc.sparsity import sparsity_pattern
 from groupsc.tradeoff import tradeoff
@@ -96,7 +95,7 @@ def training_curves(*, logs) -> Figure:
     logs : list of paths
         `log.csv` files of `groupsc train`; the folder of each is its name.
     """
-    tables = {Path(log).parent.name: _read_log(log) for log in ([logs] if isinstance(logs, (str, Path)) else logs)}
+    tables = {Path(log).parent.name: read_log(log) for log in ([logs] if isinstance(logs, (str, Path)) else logs)}
     measures = {"validation_psnr": "Validation PSNR (dB)", "loss": "Loss", "rate": "Learning rate"}
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 2.3), layout="constrained")
@@ -133,14 +132,6 @@ FIGURES = {
     "progress": Recipe(progress, ("logs",)),
 }
 """The figures that `draw` makes, by name."""
-
-
-def _read_log(path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype={"event": str})
-        return table[["step", "minutes", "loss", "rate", "validation_psnr", "event"]].fillna({"event": ""})
-    except (OSError, KeyError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise GroupSCError(f"{path} can't be read as a training log ({error}); `groupsc train` writes one") from error
 
 
 def _duration(minutes: float) -> str:

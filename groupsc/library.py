@@ -97,9 +97,9 @@ def denoise(
     gray = one_if_equal(pixels)
     sigma = noise_of(gray) if sigma is None else float(sigma)
     model = _model(weights or choose(noise_task(gray), method, sigma), pick_device(device))
-    pixels = pixels if model.card["task"] == "color" else gray
-    model.require(noise_task(pixels))
-    restored = model.restore(pixels, level=sigma, mode=mode, stride=stride, memory=memory, progress=progress)
+    restored = model.restore(
+        noisy_channels(model, pixels), level=sigma, mode=mode, stride=stride, memory=memory, progress=progress
+    )
     return back(restored)
 
 
@@ -161,7 +161,8 @@ def deblock(
     model.require("jpeg")
     luma = pixels if len(pixels) == 1 else np.tensordot(LUMA.astype(pixels.dtype), pixels, 1)[None]
     restored = model.restore(luma, mode=mode, stride=stride, memory=memory, progress=progress)
-    weight = min(1.0, (100 - quality) / (100 - model.card["level"]))
+    trained = model.card["level"]
+    weight = 1.0 if quality <= trained else (100 - quality) / (100 - trained)
     # Y carries no chroma: adding the change of Y to red, green and blue alike leaves Cb and Cr as they are.
     return back(pixels + weight * (restored - luma))
 
@@ -180,6 +181,13 @@ def noise_of(pixels: np.ndarray, where=None) -> float:
 def noise_task(pixels: np.ndarray) -> str:
     """The task of removing noise from pixels (c, H, W)."""
     return "gray" if len(pixels) == 1 else "color"
+
+
+def noisy_channels(model: Restorer, pixels: np.ndarray) -> np.ndarray:
+    """Of pixels (c, H, W) the channels that a model of noise restores; an error when it is for other images."""
+    pixels = pixels if model.card["task"] == "color" else one_if_equal(pixels)
+    model.require(noise_task(pixels))
+    return pixels
 
 
 def _model(weights: str | Path, device: torch.device) -> Restorer:

@@ -123,10 +123,9 @@ def explain(
     """Show which patches the model looks at for a pixel, and which atoms it uses."""
     import torch
 
-    from groupsc.arrays import one_if_equal
     from groupsc.explanation import draw_explanation
     from groupsc.explanation import explain as explain_pixel
-    from groupsc.library import load, noise_task
+    from groupsc.library import load, noisy_channels
     from groupsc.photographs import read_photograph
     from groupsc.plotting import save
 
@@ -135,8 +134,7 @@ def explain(
     given = None if sigma == "auto" else _number(sigma, "--sigma")
     level, chosen = _level_and_weights(pixels, given, method, weights)
     model = load(chosen, device="cpu")
-    pixels = pixels if model.card["task"] == "color" else one_if_equal(pixels)
-    model.require(noise_task(pixels))
+    pixels = noisy_channels(model, pixels)
     found = explain_pixel(model.coder, torch.from_numpy(pixels), x, y, level=level, gain=float(model.gain(level)))
     print(json.dumps({"weights": chosen, "sigma": round(level, 2), **found.summary()}, indent=1))
     if output:
@@ -196,7 +194,7 @@ def index_weights(
     output: Annotated[Path, Option(help="Markdown file to write.")] = Path("data/weights/README.md"),
 ) -> None:
     """Write how each released model was made and how far it is from the paper."""
-    from groupsc.atomic import replacing
+    from groupsc.atomic import write_text
     from groupsc.cards import index
     from groupsc.checkpoint import load_weights
     from groupsc.evaluation import read_rows
@@ -208,8 +206,7 @@ def index_weights(
         model, card = load_weights(release.find())
         models[name] = card, model.number_of_parameters
     text = index(models, read_rows(rows or []), read_published())
-    with replacing(output) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_text(output, text)
 
 
 def _chosen(names):

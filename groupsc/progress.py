@@ -78,7 +78,9 @@ def _panels(logs) -> dict[str, dict[str, pd.DataFrame]]:
         if parts is None:
             raise GroupSCError(f"{path} has no name of an experiment; call it as in gray-sc-sigma25.csv")
         task, method, rest = parts.groups()
-        found.setdefault((list(TASKS).index(task), _order(rest), rest), {})[method] = _read(path)
+        found.setdefault((list(TASKS).index(task), _order(rest), rest), {})[method] = read_log(path)[
+            ["minutes", "validation_psnr"]
+        ].dropna()
     return {_title(list(TASKS)[task], rest): curves for (task, _, rest), curves in sorted(found.items(), key=_first)}
 
 
@@ -97,8 +99,10 @@ def _title(task: str, rest: str | None) -> str:
     return f"{TASKS[task]}{f', {words}' if words else ''}"
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_log(path) -> pd.DataFrame:
+    """What `groupsc train` noted at each validation."""
     try:
-        return pd.read_csv(path)[["minutes", "validation_psnr"]].dropna()
+        table = pd.read_csv(path, dtype={"event": str})
+        return table[["step", "minutes", "loss", "rate", "validation_psnr", "event"]].fillna({"event": ""})
     except (OSError, KeyError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise GroupSCError(f"{path} can't be read as a training log ({error}); `groupsc train` writes one") from error
