@@ -14,8 +14,10 @@ from groupsc.ops import pointwise
 from groupsc.ops.patches import average, extract
 from groupsc.ops.prox import WEIGHT_EPSILON
 from groupsc.ops.unrolled import LinearStep
-from groupsc.ops.window import TILE, SlidingWindow, Tile
+from groupsc.ops.window import TILE, SlidingWindow, Strip
 from groupsc.ops.workers import workers
+
+TILES_TOGETHER = {"cpu": 1, "cuda": 64}
 
 CHUNK = 4096
 """Patches that go through the linear half of a step together: their codes stay in a processor's cache."""
@@ -29,6 +31,7 @@ def restore_whole(
     level: float | None = None,
     products: torch.dtype,
     tile: int = TILE,
+    together: int | None = None,
     advance=None,
 ) -> Tensor:
     """Restore a whole image; every patch sees the full window around it.
@@ -41,6 +44,8 @@ def restore_whole(
         Noise σ in gray levels of 255, for blind models.
     products : torch.dtype
         Type of the codes and of the matrix products.
+    tile, together : int
+        Side of a tile of targets, and tiles in one product; see `groupsc.ops.window`.
     advance : callable, optional
         Called once a step.
 
@@ -58,72 +63,72 @@ def restore_whole(
     M = None if mask is None else extract(mask, config.patch)
     window = None
     if config.penalty != "l1":
-        window = SlidingWindow(rows, columns, config.window, products, tile=tile, device=image.device)
-    steps = _LinearSteps(model, Y, M, products)
-    A = None
+        together = TILES_TOGETHER[image.device.type] if together is None else together
+        window = SlidingWindow(
+            rows, columns, config.window, products, tile=tile, together=together, device=image.device
+        )
+    coding = _Coding(model, Y, M, window, products)
     refreshes = (0, *config.refreshes)
     with workers(image.device) as each:
         for step, lam in enumerate(model.thresholds_at(level)):
             if window is not None and step in refreshes:
                 number = refreshes.index(step)
-                E = Y if A is None else model.estimate(A[None], mu, height, width)
+                E = Y if step == 0 else model.estimate(coding.A[None], mu, height, width)
                 features = model.features(E, number, mosaic=mask is not None)[0]
-                window.refresh(features, model.blend(number), each)
-            A = _shrunk(model, steps(A, each), A, lam, window, each)
+                nu = model.blend(number)
+                window.refresh(features, nu if nu is None else nu.item(), each)
+            coding.step(lam, each)
             if advance is not None:
                 advance()
-    return average(A[None].to(Y.dtype) @ model.W.T + mu, height, width, config.patch)
+    return average(coding.A[None].to(Y.dtype) @ model.W.T + mu, height, width, config.patch)
 
 
-def _shrunk(model: SparseCoder, B: Tensor, A: Tensor | None, lam: Tensor, window: SlidingWindow | None, each) -> Tensor:
-    """Codes after the shrinkage of B (N, p), tile by tile; A are the codes of the step before."""
-    after = torch.empty_like(B)
-    if window is None:
+class _Coding:
+    """Codes A (N, p) of all patches, which each step changes in place.
 
-        def shrink(part: slice) -> None:
-            after[part] = pointwise.soft(B[part], lam)
+    Beside them stands `shared` (N, p), what a shrinkage sums over similar patches: the squares of B = A + Cᵀ(Y − D A),
+    or for CSR the codes before the step. Both stay where they are in memory, which costs less than to ask for it anew.
+    """
 
-        each(shrink, _parts(len(B)))
-        return after
-    if model.config.penalty == "group":
-        squares = B.square()
-
-        def shrink(tile: Tile) -> None:
-            weight = torch.sqrt(tile.mass + WEIGHT_EPSILON).unsqueeze(-1)
-            after[tile.targets] = pointwise.shrink(B[tile.targets], tile.sum(squares), lam, weight)
-
-    else:
-        gamma = model.penalty.gamma
-        before = torch.zeros_like(B) if A is None else A
-
-        def shrink(tile: Tile) -> None:
-            after[tile.targets] = pointwise.csr(B[tile.targets], tile.sum(before), tile.mass, lam, gamma)
-
-    each(shrink, window.tiles)
-    return after
-
-
-class _LinearSteps:
-    """B = A + (M ⊙ (Y − A Dᵀ)) C for all patches, a chunk at a time."""
-
-    def __init__(self, model: SparseCoder, Y: Tensor, M: Tensor | None, products: torch.dtype):
+    def __init__(self, model: SparseCoder, Y: Tensor, M: Tensor | None, window: SlidingWindow | None, products):
+        self.model, self.window, self.begun = model, window, False
         D, C = model.D.to(products), model.C.to(products)
         masked = model.penalty.first_step_masked
-        self.parts = [
-            (
-                part,
-                LinearStep(*(x if x is None else x[:, part].to(products) for x in (Y, M)), D, C, first_masked=masked),
-            )
-            for part in _parts(Y.shape[1])
+        self.parts = [slice(start, start + CHUNK) for start in range(0, Y.shape[1], CHUNK)]
+        self.linear = [
+            LinearStep(*(x if x is None else x[:, part].to(products) for x in (Y, M)), D, C, first_masked=masked)
+            for part in self.parts
         ]
+        self.A = torch.zeros(Y.shape[1], model.config.atoms, dtype=products, device=Y.device)
+        self.shared = None if window is None else torch.zeros_like(self.A)
 
-    def __call__(self, A: Tensor | None, each) -> Tensor:
-        def step(part) -> Tensor:
-            where, linear = part
-            return linear(A if A is None else A[None, where])[0][0]
+    def step(self, lam: Tensor, each) -> None:
+        """One step of Algorithm 1; `each` as `groupsc.ops.workers` gives it."""
 
-        return torch.cat(each(step, self.parts))
+        def multiply(number: int) -> None:
+            part = self.parts[number]
+            A = self.A[part]
+            B = self.linear[number](A[None] if self.begun else None)[0][0]
+            if self.window is None:
+                B = pointwise.soft(B, lam)
+            else:
+                self.shared[part] = B.square() if self.model.config.penalty == "group" else A
+            self.A[part] = B
 
+        each(multiply, range(len(self.parts)))
+        self.begun = True
+        if self.window is not None:
+            each(lambda strip: self._shrink(strip, lam), self.window.strips)
 
-def _parts(length: int) -> list[slice]:
-    return [slice(start, start + CHUNK) for start in range(0, length, CHUNK)]
+    def _shrink(self, strip: Strip, lam: Tensor) -> None:
+        """Shrink the codes of a strip in place."""
+        grid = self.window.rows, self.window.columns
+        A, sources = self.A.unflatten(0, grid), strip.sources(self.shared.unflatten(0, grid))
+        for tiles in strip.tiles:
+            own, summed = tiles.own(A, strip.columns), tiles.sum(sources)
+            if self.model.config.penalty == "group":
+                scale = pointwise.group_scale(summed, lam * torch.sqrt(tiles.mass + WEIGHT_EPSILON))
+                own.mul_(scale.view(own.shape))
+            else:
+                summed, mass = summed.view(own.shape), tiles.mass.view(own.shape[:-1])
+                own.copy_(pointwise.csr(own, summed, mass, lam, self.model.penalty.gamma))

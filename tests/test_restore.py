@@ -14,6 +14,7 @@ from groupsc.degradations import bayer_mask
 from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import counts
+from groupsc.ops.window import distance_factors
 from groupsc.restore import blockwise, halo, regionwise, restore
 from groupsc.whole import restore_whole
 
@@ -134,8 +135,8 @@ def test_whole_image_mode_on_images_larger_than_the_window(penalty, window):
     image, _ = some_image(1, 17, 29)
     with torch.no_grad():
         expected = model(image)
-        for tile in (1, 3, 8, 40):
-            found = restore_whole(model, image, products=torch.float64, tile=tile)
+        for tile, together in ((1, 1), (3, 1), (3, 2), (8, 1), (2, 100), (40, 1)):
+            found = restore_whole(model, image, products=torch.float64, tile=tile, together=together)
             torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
@@ -195,3 +196,16 @@ def test_threads_change_nothing_but_the_time():
             assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(number)
+
+
+def test_distances_in_bfloat16_keep_more_than_its_eight_bits():
+    """Of patches that are nearly alike, whose norms are a thousand times their distance."""
+    generator = torch.Generator().manual_seed(4)
+    F = 5 + 0.02 * torch.randn(60, 81, generator=generator, dtype=torch.float64)
+    exact = -(F[:, None] - F).square().sum(-1)
+    left, right = distance_factors(F.float(), torch.bfloat16, 0.0)
+    assert left.dtype == torch.bfloat16
+    found = left.double() @ right.double().T
+    assert (found - exact).abs().max() < 0.03
+    norms, rounded = F.square().sum(-1).bfloat16().double(), F.bfloat16().double()
+    assert (2 * rounded @ rounded.T - norms - norms[:, None] - exact).abs().max() > 1

@@ -1,16 +1,17 @@
 """Similarities in a sliding window, for images of any size: every patch sees the full window around it.
 
-The grid of patches is cut into square tiles of targets; a tile's sources are the rectangle of patches that its windows
-reach. Per tile, Σ is one small dense matrix, so that no matrix over all pairs of patches exists, and a weighted sum
-over similar patches is one matrix product. Sources that no target of a tile resembles are left out of its products.
+The grid of patches is cut into vertical strips, and a strip into square tiles of targets. The sources of a strip, the
+columns that its windows reach, are copied out once; those of a tile are then some rows of the copy, one piece of
+memory. So a weighted sum over similar patches is one matrix product with nothing gathered, and Σ is small and dense.
 
-Symbols: F features (R, C, m), already weighted by κ; Sigma Σᵀ of a tile (targets, sources), which products read along
-its rows; n side of the window. A source s reaches a target t when −⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n/2⌋ on both axes.
+Symbols: F features (R, C, m), already weighted by κ; Sigma Σᵀ of b tiles (b, targets, sources), which products read
+along its rows; n side of the window. A source s reaches a target t when −⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n/2⌋ on both axes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -18,31 +19,56 @@ from torch import Tensor
 TILE = 16
 """Side of a tile in patches: wide enough for efficient products, narrow enough to have few pairs outside the window."""
 
-NEGLIGIBLE = {torch.bfloat16: 2e-3, torch.float32: 1e-7, torch.float64: 0.0}
-"""A source whose similarity to all targets of a tile is no larger is left out of the tile's products. For bfloat16 that
-changes single pixels by up to 0.3 gray levels, of the order of its rounding, and PSNR by less than 0.003 dB
-(`benchmarks/README.md`)."""
-
 
 @dataclass
-class Tile:
-    """A square of targets and what they see.
+class Tiles:
+    """b squares of targets of one strip, one below the other, and the rows of sources that they see.
 
-    `targets`, `reachable` and `sources` are numbers of patches in raster order: the tile's own, those in reach of its
-    windows, and those of them that are kept, the columns of `Sigma`. `inside` (targets, reachable) tells whose window
-    reaches whom; `mass` is Σ_s Σ[s, t] (targets,).
+    `first` is the row of the first target, `above` that of its first source; each square is `height` rows high and sees
+    `reach` rows. `inside` (targets, sources) tells whose window reaches whom, `mass` is Σ_s Σ[s, t] (b, targets, 1).
     """
 
-    targets: Tensor
-    reachable: Tensor
+    first: int
+    above: int
+    height: int
+    reach: int
     inside: Tensor
-    sources: Tensor | None = None
+    number: int = 1
     Sigma: Tensor | None = None
     mass: Tensor | None = None
 
+    def continues(self, other: Tiles) -> bool:
+        """Whether `other` is the next square below that sees its sources alike."""
+        return other.inside is self.inside and other.above == self.above + self.number * self.height
+
+    def seen(self, x: Tensor) -> Tensor:
+        """The sources of each square, (b, sources, k), a view of those of the strip x (R, columns, k)."""
+        row = x.stride(0)
+        # A single square has the strides of a tensor of its own; bmm copies what has others before it transposes.
+        step = (self.height if self.number > 1 else self.reach) * row
+        size = (self.number, self.reach * x.shape[1], x.shape[2])
+        return x.as_strided(size, (step, x.shape[2], 1), x.storage_offset() + self.above * row)
+
+    def own(self, x: Tensor, columns: slice) -> Tensor:
+        """The targets of each square, (b, height, width, k), a view of those of the grid x (R, C, k)."""
+        return x[self.first : self.first + self.number * self.height, columns].unflatten(0, (self.number, self.height))
+
     def sum(self, x: Tensor) -> Tensor:
-        """Σᵀ x over the tile's sources, (targets, p); `x` is (R·C, p) in the type of the products."""
-        return self.Sigma @ x[self.sources]
+        """Σᵀ x over the sources x (R, columns, p) of the strip, (b, targets, p)."""
+        return torch.bmm(self.Sigma, self.seen(x))
+
+
+@dataclass
+class Strip:
+    """Columns of targets, the columns of sources that they see, and the tiles, from the top down."""
+
+    columns: slice
+    near: slice
+    tiles: list[Tiles] = field(default_factory=list)
+
+    def sources(self, x: Tensor) -> Tensor:
+        """What the strip sees of a grid x (R, C, k), as one piece of memory."""
+        return x[:, self.near].contiguous()
 
 
 class SlidingWindow:
@@ -55,55 +81,106 @@ class SlidingWindow:
     window : int
         Side n of the window.
     products : torch.dtype
-        Type of the matrix products with Σ; distances are computed in the type of the features.
+        Type of the matrix products with Σ.
+    together : int
+        Tiles of a strip that go into one product where they are alike: a processor's cache holds one, a GPU wants many.
     """
 
-    def __init__(self, rows: int, columns: int, window: int, products: torch.dtype, *, tile: int = TILE, device=None):
-        self.products = products
-        grid = torch.arange(rows * columns, device=device).view(rows, columns)
-        down = [_reach(start, min(start + tile, rows), rows, window, device) for start in range(0, rows, tile)]
-        across = [
-            _reach(start, min(start + tile, columns), columns, window, device) for start in range(0, columns, tile)
-        ]
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        window: int,
+        products: torch.dtype,
+        *,
+        tile: int = TILE,
+        together: int = 1,
+        device=None,
+    ):
+        self.rows, self.columns, self.products = rows, columns, products
+        down = [_Reach.of(start, tile, rows, window) for start in range(0, rows, tile)]
+        across = [_Reach.of(start, tile, columns, window) for start in range(0, columns, tile)]
         masks = {}
-        self.tiles = []
-        for r, near_rows, inside_rows in down:
-            for c, near_columns, inside_columns in across:
-                targets, reachable = grid[r, c].flatten(), grid[near_rows, near_columns].flatten()
+        self.strips = []
+        for wide in across:
+            strip = Strip(wide.targets, wide.sources)
+            for high in down:
                 # Away from the borders all tiles see their sources alike and share one mask.
-                key = inside_rows.numpy(force=True).tobytes(), inside_columns.numpy(force=True).tobytes()
+                key = high.key, wide.key
                 if key not in masks:
-                    inside = inside_rows[:, None, :, None] & inside_columns[None, :, None, :]
-                    masks[key] = inside.view(len(reachable), len(targets)).T.to(products).contiguous()
-                self.tiles.append(Tile(targets, reachable, masks[key]))
+                    inside = high.inside[:, None, :, None] & wide.inside[None, :, None, :]
+                    masks[key] = inside.flatten(2).flatten(0, 1).to(device, products)
+                height, reach = high.inside.shape
+                tiles = Tiles(high.targets.start, high.sources.start, height, reach, masks[key])
+                if strip.tiles and strip.tiles[-1].continues(tiles) and strip.tiles[-1].number < together:
+                    strip.tiles[-1].number += 1
+                else:
+                    strip.tiles.append(tiles)
+            self.strips.append(strip)
 
-    def refresh(self, F: Tensor, nu: Tensor | None, each=map) -> None:
+    def refresh(self, F: Tensor, nu: float | None, each=map) -> None:
         """Σ ← (1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)); with ν = None the exponential alone.
 
-        `each(function, tiles)` applies a function to all tiles (`groupsc.ops.workers`).
+        `each(function, strips)` applies a function to all strips (`groupsc.ops.workers`).
         """
-        F = F.flatten(0, -2)
-        norms = F.square().sum(-1, keepdim=True)
+        # ν as a summand of the exponents costs nothing.
+        share = 0.0 if nu is None else math.log(nu)
+        factors = distance_factors(F.flatten(0, -2), self.products, share)
+        left, right = (factor.unflatten(0, (self.rows, self.columns)) for factor in factors)
+
+        def refresh(strip: Strip) -> None:
+            sources = strip.sources(right)
+            for tiles in strip.tiles:
+                targets = tiles.own(left, strip.columns).flatten(1, 2)
+                fresh = torch.bmm(targets, tiles.seen(sources).transpose(1, 2))
+                fresh = fresh.clamp_(max=share).exp_().mul_(tiles.inside)
+                tiles.Sigma = fresh if nu is None else tiles.Sigma.mul_(1 - nu).add_(fresh)
+                tiles.mass = tiles.Sigma.sum(2, keepdim=True).to(F.dtype)
+
+        list(each(refresh, self.strips))
+
+
+def distance_factors(F: Tensor, products: torch.dtype, offset: float) -> tuple[Tensor, Tensor]:
+    """Rows l and r (N, k) for features F (N, m) with l_t · r_s = −‖F_s − F_t‖² + offset.
+
+    In bfloat16 every number is split into parts that add up to it, features into two and norms into three, so that
+    their products keep about 16 bits; the distance that they add up to has the 8 bits of its exponential.
+    """
+    norms = F.square().sum(-1, keepdim=True)
+    if products != torch.bfloat16:
         ones = torch.ones_like(norms)
-        left, right = torch.cat([2 * F, -norms, ones], 1), torch.cat([F, ones, -norms], 1)
-
-        def refresh(tile: Tile) -> None:
-            nearness = left[tile.targets] @ right[tile.reachable].T
-            fresh = nearness.clamp_(max=0).exp_().to(self.products).mul_(tile.inside)
-            if nu is not None:
-                blended = fresh.mul_(nu.to(fresh))
-                kept = torch.searchsorted(tile.reachable, tile.sources)
-                fresh = blended.index_add_(1, kept, (1 - nu).to(fresh) * tile.Sigma)
-            kept = (fresh.amax(0) > NEGLIGIBLE[self.products]).nonzero().squeeze(1)
-            tile.sources, tile.Sigma = tile.reachable[kept], fresh[:, kept]
-            tile.mass = tile.Sigma.sum(1, dtype=F.dtype)
-
-        list(each(refresh, self.tiles))
+        return torch.cat([2 * F, offset - norms, ones], 1), torch.cat([F, ones, -norms], 1)
+    high, low = _split(F, 2)
+    ours, theirs = (torch.cat(_split(x, 3), 1) for x in (offset - norms, -norms))
+    ones = torch.ones_like(ours)
+    return torch.cat([2 * high, 2 * high, 2 * low, ours, ones], 1), torch.cat([high, low, high, ones, theirs], 1)
 
 
-def _reach(start: int, stop: int, length: int, window: int, device) -> tuple[slice, slice, Tensor]:
-    """Targets start … stop on one axis, the sources they reach, and who reaches whom, bool (sources, targets)."""
-    first, last = max(0, start - window // 2), min(length, stop + window - 1 - window // 2)
-    offset = torch.arange(first, last, device=device)[:, None] - torch.arange(start, stop, device=device)
-    inside = (offset >= -(window // 2)) & (offset <= window - 1 - window // 2)
-    return slice(start, stop), slice(first, last), inside
+def _split(x: Tensor, number: int) -> list[Tensor]:
+    """bfloat16 tensors that add up to x, each what the ones before leave."""
+    parts = []
+    for _ in range(number):
+        parts.append(x.to(torch.bfloat16))
+        x = x - parts[-1].to(x.dtype)
+    return parts
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """Targets of a tile on one axis, the sources they reach, and who reaches whom, bool (targets, sources)."""
+
+    targets: slice
+    sources: slice
+    inside: Tensor
+
+    @classmethod
+    def of(cls, start: int, tile: int, length: int, window: int) -> _Reach:
+        stop = min(start + tile, length)
+        first, last = max(0, start - window // 2), min(length, stop + window - 1 - window // 2)
+        offset = torch.arange(first, last) - torch.arange(start, stop)[:, None]
+        inside = (offset >= -(window // 2)) & (offset <= window - 1 - window // 2)
+        return cls(slice(start, stop), slice(first, last), inside)
+
+    @property
+    def key(self) -> tuple:
+        return self.inside.shape, self.inside.numpy().tobytes()
