@@ -1,8 +1,8 @@
 """Pointwise chains of the unrolled steps and their derivatives, compiled to single kernels where that pays.
 
 Symbols as in `groupsc.ops.unrolled`. Codes before a shrinkage come in two parts, B = A + Q with A = None for zeros, and
-gradients of codes as dA = dB − dQ with dQ = None at first: the sum is made where it is read. Chains compute in the type of Λ (float32 under bfloat16 products) and return
-tensors of the codes' size in the type of the codes.
+gradients of codes as dA = dB − dQ with dQ = None at first: the sum is made where it is read. Chains compute in the type
+of Λ (float32 under bfloat16 products) and return tensors of the codes' size in the type of the codes.
 """
 
 from __future__ import annotations
