@@ -17,7 +17,7 @@ from groupsc.atomic import write_text
 from groupsc.checkpoint import load_state, save_state
 from groupsc.config import Experiment
 from groupsc.data import data_digest
-from groupsc.device import device_name, fast_products
+from groupsc.device import device_name, fast_products, keep_freed_memory
 from groupsc.errors import GroupSCError
 from groupsc.gradients import LossGradient, micro_batches
 from groupsc.models.coder import SparseCoder
@@ -51,6 +51,8 @@ class Run:
         if device.type == "cuda" and self.products is torch.bfloat16:
             # Distances between patches keep float32 operands; TF32 multiplies them on the tensor cores.
             torch.set_float32_matmul_precision("high")
+        if device.type == "cpu":
+            keep_freed_memory()
         self.gradient = LossGradient(self.model, config, device, self.products)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.rate, eps=config.epsilon, foreach=True)
         self.average, self.best = self._snapshot(), self._snapshot()

@@ -1,7 +1,8 @@
 """Pointwise chains of the unrolled steps and their derivatives, compiled to single kernels where that pays.
 
-Symbols as in `groupsc.ops.unrolled`. Chains compute in the type of Λ (float32 under bfloat16 products) and return
-tensors of the codes' size in the type of the codes.
+Symbols as in `groupsc.ops.unrolled`. Codes before a shrinkage come in two parts, B = A + Q with A = None for zeros, and
+gradients of codes as dA = dB − dQ with dQ = None at first: the sum is made where it is read. Chains compute in the type
+of Λ (float32 under bfloat16 products) and return tensors of the codes' size in the type of the codes.
 """
 
 from __future__ import annotations
@@ -28,13 +29,32 @@ def fused(chain, tensor: Tensor, *, training: bool):
     return _compiled(chain) if worthwhile and _can_compile(tensor.device.type) else chain
 
 
+def plus(A, Q):
+    return Q if A is None else A + Q
+
+
+def minus(dB, dQ):
+    return dB if dQ is None else dB - dQ
+
+
 def soft(B, lam):
     return (torch.sign(B) * torch.relu(B.abs() - lam)).to(B.dtype)
 
 
-def soft_backward(dA, A, lam):
-    dB = torch.where(A != 0, dA, 0)
+def soft_step(A, Q, lam):
+    return soft(plus(A, Q), lam)
+
+
+def soft_backward(dB, dQ, A, lam):
+    """Gradients of B and of λ, from codes A after the shrinkage."""
+    dB = torch.where(A != 0, minus(dB, dQ), 0)
     return dB, -_sum_to(lam, torch.sign(A).to(wide(A)) * dB)
+
+
+def squared(A, Q):
+    """B and B²."""
+    B = plus(A, Q)
+    return B, B.square()
 
 
 def shrink(B, G, lam, weight):
@@ -48,8 +68,9 @@ def group_scale(G, weight):
     return inverse.mul_(weight).neg_().add_(1).relu_()
 
 
-def shrink_backward(dA, B, G, lam, weight):
+def shrink_backward(dB, dQ, A, Q, G, lam, weight):
     """B² (b, N, p); gradients of G, of B by the product alone, of λ and of the weight (b, N)."""
+    B, dA = plus(A, Q), minus(dB, dQ)
     B_wide, dA_wide = B.to(lam.dtype), dA.to(lam.dtype)
     G_wide = G.to(lam.dtype) + NORM_EPSILON
     inverse = torch.rsqrt(G_wide)
@@ -66,8 +87,14 @@ def csr(u, H, mass, lam, gamma):
     return csr_prox(u.to(lam.dtype), beta, lam, gamma).to(u.dtype)
 
 
-def csr_backward(dA, u, H, mass, lam, gamma):
-    """Gradients of u and H (b, N, p), of the mass (b, N), of λ and of γ (1,)."""
+def csr_step(A, Q, H, mass, lam, gamma):
+    return csr(plus(A, Q), H, mass, lam, gamma)
+
+
+def csr_backward(dB, dQ, dS, A, Q, H, mass, lam, gamma):
+    """Gradients of B and H (b, N, p), of the mass (b, N), of λ and of γ (1,); dA = dB − dQ + dS."""
+    u, dA = plus(A, Q), minus(dB, dQ)
+    dA = dA if dS is None else dA + dS
     beta = H.to(lam.dtype) / mass.unsqueeze(-1)
     shift = beta + lam * torch.sign(beta)
     v = u.to(lam.dtype) - shift
@@ -82,27 +109,26 @@ def csr_backward(dA, u, H, mass, lam, gamma):
     return dv.to(u.dtype), dH.to(u.dtype), -(dH * beta).sum(-1), drow, dgamma
 
 
-def norm_backward(dB, B, dS):
-    return (dB + 2 * B * dS).to(B.dtype)
+def norm_backward(dB, A, Q, dS):
+    return (dB + 2 * plus(A, Q) * dS).to(dB.dtype)
 
 
 def blend(Sigma, gram, norms, nu, mask, products):
+    """The blended Σ, its mass, and the similarity alone where it is another one."""
     distance = norms[:, :, None] + norms[:, None, :] - 2 * gram
     fresh = torch.exp(-torch.relu(distance)) * mask
-    blended = fresh if Sigma is None else torch.lerp(Sigma.to(fresh.dtype), fresh, nu)
-    blended = blended.to(products)
-    return blended, blended.sum(1, dtype=norms.dtype)
+    blended = (fresh if Sigma is None else torch.lerp(Sigma.to(fresh.dtype), fresh, nu)).to(products)
+    return blended, blended.sum(1, dtype=norms.dtype), None if Sigma is None else fresh.to(products)
 
 
-def blend_backward(Sigma, gram, norms, nu, mask, dSigma, dmass):
+def blend_backward(Sigma, fresh, nu, dSigma, dmass):
     """T, the gradient of the distances (b, N, N); gradients of the Σ before and of ν."""
-    distance = norms[:, :, None] + norms[:, None, :] - 2 * gram
-    fresh = torch.exp(-torch.relu(distance)) * mask
-    total = dSigma.to(norms.dtype) + dmass[:, None, :]
-    T = torch.where(distance > 0, -fresh * total, 0)
+    fresh_wide = fresh.to(dmass.dtype)
+    total = dSigma.to(dmass.dtype) + dmass[:, None, :]
+    T = torch.where(fresh_wide < 1, -fresh_wide * total, 0)
     if Sigma is None:
         return T.to(dSigma.dtype), None, None
-    dnu = ((fresh - Sigma.to(norms.dtype)) * total).sum((1, 2)).sum()
+    dnu = ((fresh_wide - Sigma.to(dmass.dtype)) * total).sum((1, 2)).sum()
     return (nu * T).to(dSigma.dtype), ((1 - nu) * total).to(dSigma.dtype), dnu
 
 
