@@ -3,8 +3,9 @@
     python benchmarks/inference.py [--weights gray-groupsc-sigma25] [--output results/bench/inference.json]
 
 One image, one noise, one number of threads, one process, one mode after the other. Plain is the coder as it reads, in
-float32, on the paper's overlapping blocks; its time at stride 12 is that of stride 48 times the ratio of the numbers of
-blocks, unless --patient.
+float32, on the paper's overlapping blocks. Whole images are restored with the window of those blocks and, where the
+model was trained on smaller crops, with the window of the crops, as the library does it. At stride 12 times are those
+of stride 48 times the ratio of the numbers of blocks, unless --patient.
 """
 
 from __future__ import annotations
@@ -90,21 +91,26 @@ def main() -> None:
         print(f"{name:28} {seconds:9.2f} {rows[-1]['peak_memory_mb']:7.0f} {figure:8.4f}", flush=True)
         return seconds
 
+    trained = restorer.coder.requires_grad_(False)
     restore(model, noisy[..., :64, :64], mask if mask is None else mask[..., :64, :64], **told)  # memory, threads
-    whole = measure("whole image", lambda: restore(model, noisy, mask, **told))
-    for stride in (48, 12):
-        measure(
-            f"fast blocks, stride {stride}",
-            lambda stride=stride: restore(model, noisy, mask, **told, mode="block", stride=stride),
-        )
-    at48 = measure("plain float32, stride 48", lambda: plain_blocks(model, noisy, mask, **told, stride=48))
-    if options.patient:
-        at12 = measure("plain float32, stride 12", lambda: plain_blocks(model, noisy, mask, **told, stride=12))
-    else:
-        side = model.config.window + model.config.patch - 1
-        number = {s: blocks(noisy.shape[-2], side, s) * blocks(noisy.shape[-1], side, s) for s in (48, 12)}
-        at12 = at48 * number[12] / number[48]
-        print(f"{'plain float32, stride 12':28} {at12:9.2f}   estimated from {number[12]} blocks")
+    whole = measure(f"whole image, window {model.config.window}", lambda: restore(model, noisy, mask, **told))
+    if trained.config.window != model.config.window:
+        whole = measure(f"whole image, window {trained.config.window}", lambda: restore(trained, noisy, mask, **told))
+    strides = (48, 12) if options.patient else (48,)
+    side = model.config.window + model.config.patch - 1
+    number = {s: blocks(noisy.shape[-2], side, s) * blocks(noisy.shape[-1], side, s) for s in (48, 12)}
+    modes = {
+        "fast blocks": lambda stride: restore(model, noisy, mask, **told, mode="block", stride=stride),
+        "plain float32 blocks": lambda stride: plain_blocks(model, noisy, mask, **told, stride=stride),
+    }
+    seconds = {}
+    for name, function in modes.items():
+        for stride in strides:
+            seconds[name, stride] = measure(f"{name}, stride {stride}", lambda f=function, s=stride: f(s))
+        if not options.patient:
+            seconds[name, 12] = seconds[name, 48] * number[12] / number[48]
+            print(f"{name + ', stride 12':28} {seconds[name, 12]:9.2f}   estimated from {number[12]} blocks")
+    at48, at12 = (seconds["plain float32 blocks", stride] for stride in (48, 12))
     print(
         f"whole image against plain blocks: {at48 / whole:.1f} times faster than stride 48, {at12 / whole:.0f} than 12"
     )

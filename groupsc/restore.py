@@ -8,6 +8,7 @@ the mean of its estimates, weighted by the number of patches behind each (sectio
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from numbers import Integral, Real
 
@@ -93,8 +94,10 @@ def restore(
             allowed = free_memory(image.device) / 2 if memory is None else memory
             side = region_side(model, products, allowed, height, width)
             return regionwise(model, image, mask, level=level, products=products, side=side, progress=progress)
+        # A GPU wants many blocks in one product; on a processor tiles are faster for a block as well.
+        each = model if image.is_cuda else functools.partial(restore_whole, model)
         return blockwise(
-            lambda blocks, masks: model(blocks, masks, level=level, products=products),
+            functools.partial(each, level=level, products=products),
             image,
             mask,
             side=model.config.window + patch - 1,
