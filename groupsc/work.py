@@ -27,8 +27,8 @@ def training_operations(config: ModelConfig, side: int = BLOCK) -> float:
 def image_operations(config: ModelConfig, pixels: float, stride: int | None = None) -> float:
     """Operations of restoring one image, whole or, with a stride, in overlapping blocks of a square of its pixels.
 
-    A patch of a whole image is compared with all in its window. The library leaves out those of negligible
-    similarity, so this is an upper bound.
+    A patch of a whole image is compared with all in its window; what tiles of patches compute outside of it is not
+    counted.
     """
     if stride is None:
         return _operations(config, pixels, config.window**2)
