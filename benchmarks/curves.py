@@ -1,0 +1,105 @@
+"""PSNR on BSD68 against steps and minutes of training: SC from its dictionary, then GroupSC from that SC.
+
+    python benchmarks/curves.py [--sc-steps 800] [--groupsc-steps 300] [--images 17] [--output results/bench/curves.csv]
+
+Gray, σ = 25, the `cpu` budget with one cycle over the steps asked for (`groupsc fetch BSD400 BSDval32 BSD68` first). At
+each point the middle of every image is restored as a whole; minutes are those of the training alone. A curve within a
+cycle says how fast a training comes to where it ends; it chooses nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from pathlib import Path
+
+import torch
+
+from groupsc.batches import Batches, training_images
+from groupsc.campaign import make_dictionary
+from groupsc.checkpoint import save_weights
+from groupsc.config import Experiment, experiments
+from groupsc.data import load_images
+from groupsc.degradations import degrade, noise_generator
+from groupsc.device import pick_device
+from groupsc.metrics import psnr
+from groupsc.restore import restore
+from groupsc.run import Run
+from groupsc.starting import first_model
+from groupsc.training import learning_rate
+
+LEVEL, POINTS = 25.0, 6
+
+
+def gray(method: str, steps: int) -> Experiment:
+    """The experiment at σ = 25 with the budget of two cores, in one cycle of so many steps."""
+    grid = {"budget": "cpu", "training": {"steps": steps}, "tasks": {"gray": {"methods": [method], "levels": [LEVEL]}}}
+    return next(iter(experiments(grid).values()))
+
+
+def middles(raw: str, images: int, side: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Clean and noisy middles (1, 1, side, side) of the first images of BSD68."""
+    found = []
+    for name, image in load_images("BSD68", raw, channels=1, images=images).items():
+        clean = torch.from_numpy(image)[None]
+        noisy, _ = degrade(clean, "gray", LEVEL, noise_generator("BSD68", name, LEVEL))
+        top, left = ((length - side) // 2 for length in clean.shape[-2:])
+        found.append(tuple(x[..., top : top + side, left : left + side] for x in (clean, noisy)))
+    return found
+
+
+def mean_psnr(run: Run, tests) -> float:
+    model = run.averaged_model().requires_grad_(False)
+    restored = [restore(model, noisy.to(run.device)).cpu() for _, noisy in tests]
+    figures = [psnr(x[0].numpy(), clean[0].numpy()) for x, (clean, _) in zip(restored, tests, strict=True)]
+    return sum(figures) / len(figures)
+
+
+def curve(experiment: Experiment, tests, options, folder: Path, **beginning) -> list[dict]:
+    """Train, measuring at `POINTS` equal distances and before the first step; the weights stay in `folder`."""
+    batches = Batches(training_images(experiment, options.raw), experiment)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = first_model(experiment, spread=batches.spread(), **beginning)
+    run = Run(experiment, model, pick_device(options.device), folder)
+    steps, rows = experiment.training.steps, []
+    points = {round(steps * i / POINTS) for i in range(POINTS + 1)}
+    while True:
+        if run.step in points:
+            rows.append({"method": experiment.method, "step": run.step, "minutes": run.minutes})
+            rows[-1]["psnr"] = mean_psnr(run, tests)
+            print(f"{experiment.method:8} {run.step:6} {run.minutes:8.2f} min {rows[-1]['psnr']:8.3f} dB", flush=True)
+        if run.step == steps:
+            save_weights(folder / "weights.safetensors", run.averaged_model(), run.card())
+            return rows
+        began = time.monotonic()
+        run.advance(batches.at(run.step), learning_rate(experiment.training, run.step), 1)
+        run.minutes += (time.monotonic() - began) / 60
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sc-steps", type=int, default=800)
+    parser.add_argument("--groupsc-steps", type=int, default=300)
+    parser.add_argument("--images", type=int, default=17)
+    parser.add_argument("--side", type=int, default=128, help="pixels of the middle that is restored")
+    parser.add_argument("--raw", default="data/raw")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--output", type=Path, default=Path("results/bench/curves.csv"))
+    options = parser.parse_args()
+    folder = options.output.with_suffix("")
+    tests = middles(options.raw, options.images, options.side)
+    sc, groupsc = gray("sc", options.sc_steps), gray("groupsc", options.groupsc_steps)
+    dictionary = folder / f"{sc.dictionary}.safetensors"
+    if not dictionary.exists():
+        make_dictionary(sc, options.raw, dictionary)
+    rows = curve(sc, tests, options, folder / "sc", dictionary=dictionary)
+    rows += curve(groupsc, tests, options, folder / "groupsc", init=folder / "sc" / "weights.safetensors")
+    with open(options.output, "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
