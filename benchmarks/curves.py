@@ -10,10 +10,10 @@ cycle says how fast a training comes to where it ends; it chooses nothing.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from groupsc.batches import Batches, training_images
@@ -95,10 +95,7 @@ def main() -> None:
         make_dictionary(sc, options.raw, dictionary)
     rows = curve(sc, tests, options, folder / "sc", dictionary=dictionary)
     rows += curve(groupsc, tests, options, folder / "groupsc", init=folder / "sc" / "weights.safetensors")
-    with open(options.output, "w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    pd.DataFrame(rows).to_csv(options.output, index=False)
 
 
 if __name__ == "__main__":

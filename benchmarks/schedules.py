@@ -10,9 +10,10 @@ the central blocks of BSDval32, never on a test set. GroupSC variants start from
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 from pathlib import Path
+
+import pandas as pd
 
 from groupsc.campaign import make_dictionary
 from groupsc.checkpoint import load_weights
@@ -80,10 +81,7 @@ def main() -> None:
             f"{name:32} {card['steps']:6} steps {card['minutes']:7.2f} min {card['validation_psnr']:7.3f} dB",
             flush=True,
         )
-        with open(options.output, "w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        pd.DataFrame(rows).to_csv(options.output, index=False)
 
 
 if __name__ == "__main__":
