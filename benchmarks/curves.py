@@ -73,7 +73,8 @@ def curve(experiment: Experiment, tests, options, folder: Path, **beginning) -> 
             save_weights(folder / "weights.safetensors", run.averaged_model(), run.card())
             return rows
         began = time.monotonic()
-        run.advance(batches.at(run.step), learning_rate(experiment.training, run.step), 1)
+        # Reading the loss waits for a GPU.
+        run.advance(batches.at(run.step), learning_rate(experiment.training, run.step), 1).item()
         run.minutes += (time.monotonic() - began) / 60
 
 

@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--level", type=float, default=25, help="noise for a blind model")
     parser.add_argument("--raw", default="data/raw")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--patient", action="store_true", help="run the plain blocks at stride 12 too")
+    parser.add_argument("--patient", action="store_true", help="run the blocks at stride 12 too")
     parser.add_argument("--output", type=Path, default=Path("results/bench/inference.json"))
     options = parser.parse_args()
     device = pick_device(options.device)

@@ -59,15 +59,23 @@ def keep_freed_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if platform.libc_ver()[0] == "glibc" else None
     if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 2**25)  # The greatest that glibc takes.
+        mallopt(M_MMAP_THRESHOLD, 2**25)  # Older versions take no more.
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
         mallopt(M_TOP_PAD, 2**28)
 
 
 @functools.cache
 def _processor_has_bfloat16() -> bool:
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return bool(_capabilities().get("avx512_bf16") or has_matrix_tiles())
+
+
+def has_matrix_tiles() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 in units of their own (AMX)."""
+    return bool(_capabilities().get("amx_bf16"))
+
+
+def _capabilities() -> dict:
+    return torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
 
 
 @functools.cache

@@ -61,7 +61,7 @@ def _machines(found, gpus, threads: int) -> dict:
         f"this machine multiplies matrices at {rate / 1e9:,.0f} GFLOP/s, measured now, which other work makes slower; "
         f"GroupSC reaches {share['group']:.0%} of it, CSR {share['csr']:.0%}, SC {share['l1']:.0%}",
         f"a job takes {START} seconds before it computes",
-        "evaluations count every pair of patches in the window; left-out ones make them faster",
+        "evaluations count every pair of patches in the window",
         "the hours above are of trainings and of evaluations of their models; tables and figures, minutes in all, are "
         "left out, and other people's methods take as long as on the two cores of benchmarks/README.md",
     ]

@@ -94,8 +94,9 @@ def restore(
             allowed = free_memory(image.device) / 2 if memory is None else memory
             side = region_side(model, products, allowed, height, width)
             return regionwise(model, image, mask, level=level, products=products, side=side, progress=progress)
-        # A GPU wants many blocks in one product; on a processor tiles are faster for a block as well.
-        each = model if image.is_cuda else functools.partial(restore_whole, model)
+        # On a processor similar patches are summed faster tile by tile, for a block as well; a GPU wants many blocks.
+        tiled = image.device.type == "cpu" and model.config.penalty != "l1"
+        each = functools.partial(restore_whole, model) if tiled else model
         return blockwise(
             functools.partial(each, level=level, products=products),
             image,

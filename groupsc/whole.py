@@ -17,7 +17,8 @@ from groupsc.ops.unrolled import LinearStep
 from groupsc.ops.window import TILE, SlidingWindow, Strip
 from groupsc.ops.workers import workers
 
-TILES_TOGETHER = {"cpu": 1, "cuda": 64}
+TILES_TOGETHER = 64
+"""Tiles in one product where no cache limits them."""
 
 CHUNK = 4096
 """Patches that go through the linear half of a step together: their codes stay in a processor's cache."""
@@ -63,7 +64,8 @@ def restore_whole(
     M = None if mask is None else extract(mask, config.patch)
     window = None
     if config.penalty != "l1":
-        together = TILES_TOGETHER[image.device.type] if together is None else together
+        if together is None:
+            together = 1 if image.device.type == "cpu" else TILES_TOGETHER
         window = SlidingWindow(
             rows, columns, config.window, products, tile=tile, together=together, device=image.device
         )
@@ -108,7 +110,7 @@ class _Coding:
         def multiply(number: int) -> None:
             part = self.parts[number]
             A = self.A[part]
-            B = self.linear[number](A[None] if self.begun else None)[0][0]
+            B = self.linear[number](A[None] if self.begun else None)[0]
             if self.window is None:
                 B = pointwise.soft(B, lam)
             else:

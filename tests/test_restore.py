@@ -198,6 +198,16 @@ def test_threads_change_nothing_but_the_time():
         torch.set_num_threads(number)
 
 
+def test_a_refresh_whose_weight_rounds_to_zero_changes_nothing():
+    model = perturbed_coder(penalty="group", window=5).float()
+    image = torch.rand(1, 1, 14, 12, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        model.nu_logit.fill_(-200.0)
+        expected = model(image)
+        found = restore_whole(model, image, products=torch.float32, tile=4)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
 def test_distances_in_bfloat16_keep_more_than_its_eight_bits():
     """Of patches that are nearly alike, whose norms are a thousand times their distance."""
     generator = torch.Generator().manual_seed(4)

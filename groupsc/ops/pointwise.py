@@ -122,10 +122,10 @@ def blend(Sigma, gram, norms, nu, mask, products):
 
 
 def blend_backward(Sigma, fresh, nu, dSigma, dmass):
-    """T, the gradient of the distances (b, N, N); gradients of the Σ before and of ν."""
+    """T, the gradient of the distances (b, N, N), which where they are zero moves nothing; of the Σ before and of ν."""
     fresh_wide = fresh.to(dmass.dtype)
     total = dSigma.to(dmass.dtype) + dmass[:, None, :]
-    T = torch.where(fresh_wide < 1, -fresh_wide * total, 0)
+    T = -fresh_wide * total
     if Sigma is None:
         return T.to(dSigma.dtype), None, None
     dnu = ((fresh_wide - Sigma.to(dmass.dtype)) * total).sum((1, 2)).sum()

@@ -183,10 +183,9 @@ class LinearStep:
         R = _add_product(self.Y, A, self.D.T, alpha=-1)
         return R if self.M is None else R * self.M
 
-    def __call__(self, A: Tensor | None) -> tuple[Tensor, Tensor]:
-        """B and the residual R that it came from."""
-        Q, R = self.change(A)
-        return pointwise.plus(A, Q), R
+    def __call__(self, A: Tensor | None) -> Tensor:
+        """B."""
+        return pointwise.plus(A, self.change(A)[0])
 
     def change(self, A: Tensor | None) -> tuple[Tensor, Tensor]:
         """Q = B − A and the residual R that it came from."""

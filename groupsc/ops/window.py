@@ -15,9 +15,16 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 TILE = 16
 """Side of a tile in patches: wide enough for efficient products, narrow enough to have few pairs outside the window."""
+
+LEAST_SHARE = 1e-30
+"""What stands for a ν that rounds to zero."""
+
+ALIGNED = 8
+"""Entries that rows of bfloat16 are padded to a multiple of, below which matrix units are slow."""
 
 
 @dataclass
@@ -124,7 +131,7 @@ class SlidingWindow:
         `each(function, strips)` applies a function to all strips (`groupsc.ops.workers`).
         """
         # ν as a summand of the exponents costs nothing.
-        share = 0.0 if nu is None else math.log(nu)
+        share = 0.0 if nu is None else math.log(max(nu, LEAST_SHARE))
         factors = distance_factors(F.flatten(0, -2), self.products, share)
         left, right = (factor.unflatten(0, (self.rows, self.columns)) for factor in factors)
 
@@ -153,7 +160,8 @@ def distance_factors(F: Tensor, products: torch.dtype, offset: float) -> tuple[T
     high, low = _split(F, 2)
     ours, theirs = (torch.cat(_split(x, 3), 1) for x in (offset - norms, -norms))
     ones = torch.ones_like(ours)
-    return torch.cat([2 * high, 2 * high, 2 * low, ours, ones], 1), torch.cat([high, low, high, ones, theirs], 1)
+    factors = torch.cat([2 * high, 2 * high, 2 * low, ours, ones], 1), torch.cat([high, low, high, ones, theirs], 1)
+    return tuple(functional.pad(factor, (0, -factor.shape[1] % ALIGNED)) for factor in factors)
 
 
 def _split(x: Tensor, number: int) -> list[Tensor]:
