@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -230,5 +231,7 @@ def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) 
 
 
 def _complain(sentence: str) -> int:
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()  # What was said before comes first where both go to one file.
     print(f"groupsc: {' '.join(sentence.split())}", file=sys.stderr)
     return 2
