@@ -17,8 +17,8 @@ from groupsc.ops.unrolled import LinearStep
 from groupsc.ops.window import TILE, SlidingWindow, Strip
 from groupsc.ops.workers import workers
 
-TILES_TOGETHER = 64
-"""Tiles in one product where no cache limits them."""
+TILES_TOGETHER = {"cpu": 2, "cuda": 64}
+"""Tiles whose codes go through an operation together: a processor's cache holds few, a GPU wants many."""
 
 CHUNK = 4096
 """Patches that go through the linear half of a step together: their codes stay in a processor's cache."""
@@ -46,7 +46,7 @@ def restore_whole(
     products : torch.dtype
         Type of the codes and of the matrix products.
     tile, together : int
-        Side of a tile of targets, and tiles in one product; see `groupsc.ops.window`.
+        Side of a tile of targets, and tiles whose codes go through an operation together; see `groupsc.ops.window`.
     advance : callable, optional
         Called once a step.
 
@@ -65,7 +65,7 @@ def restore_whole(
     window = None
     if config.penalty != "l1":
         if together is None:
-            together = 1 if image.device.type == "cpu" else TILES_TOGETHER
+            together = TILES_TOGETHER[image.device.type]
         window = SlidingWindow(
             rows, columns, config.window, products, tile=tile, together=together, device=image.device
         )
@@ -75,14 +75,14 @@ def restore_whole(
         for step, lam in enumerate(model.thresholds_at(level)):
             if window is not None and step in refreshes:
                 number = refreshes.index(step)
-                E = Y if step == 0 else model.estimate(coding.A[None], mu, height, width)
+                E = Y if step == 0 else model.estimate(coding.decoded(each), mu, height, width)
                 features = model.features(E, number, mosaic=mask is not None)[0]
                 nu = model.blend(number)
                 window.refresh(features, nu if nu is None else nu.item(), each)
             coding.step(lam, each)
             if advance is not None:
                 advance()
-    return average(coding.A[None].to(Y.dtype) @ model.W.T + mu, height, width, config.patch)
+        return average(coding.decoded(each) + mu, height, width, config.patch)
 
 
 class _Coding:
@@ -93,7 +93,7 @@ class _Coding:
     """
 
     def __init__(self, model: SparseCoder, Y: Tensor, M: Tensor | None, window: SlidingWindow | None, products):
-        self.model, self.window, self.begun = model, window, False
+        self.model, self.window, self.begun, self.E = model, window, False, torch.empty_like(Y)
         D, C = model.D.to(products), model.C.to(products)
         masked = model.penalty.first_step_masked
         self.parts = [slice(start, start + CHUNK) for start in range(0, Y.shape[1], CHUNK)]
@@ -122,15 +122,25 @@ class _Coding:
         if self.window is not None:
             each(lambda strip: self._shrink(strip, lam), self.window.strips)
 
+    def decoded(self, each) -> Tensor:
+        """The patches A Wᵀ (1, N, m)."""
+
+        def decode(part: slice) -> None:
+            self.E[0, part] = self.A[part].to(self.E.dtype) @ self.model.W.T
+
+        each(decode, self.parts)
+        return self.E
+
     def _shrink(self, strip: Strip, lam: Tensor) -> None:
         """Shrink the codes of a strip in place."""
         grid = self.window.rows, self.window.columns
         A, sources = self.A.unflatten(0, grid), strip.sources(self.shared.unflatten(0, grid))
         for tiles in strip.tiles:
             own, summed = tiles.own(A, strip.columns), tiles.sum(sources)
+            # Copying brings codes into the cache several times faster than arithmetic on them would.
+            codes = own.flatten(1, 2)
             if self.model.config.penalty == "group":
-                scale = pointwise.group_scale(summed, lam * torch.sqrt(tiles.mass + WEIGHT_EPSILON))
-                own.mul_(scale.view(own.shape))
+                codes.mul_(pointwise.group_scale(summed, lam * torch.sqrt(tiles.mass + WEIGHT_EPSILON)))
             else:
-                summed, mass = summed.view(own.shape), tiles.mass.view(own.shape[:-1])
-                own.copy_(pointwise.csr(own, summed, mass, lam, self.model.penalty.gamma))
+                codes = pointwise.csr(codes, summed, tiles.mass.squeeze(-1), lam, self.model.penalty.gamma)
+            own.copy_(codes.view(own.shape))

@@ -213,7 +213,7 @@ def test_distances_in_bfloat16_keep_more_than_its_eight_bits():
     generator = torch.Generator().manual_seed(4)
     F = 5 + 0.02 * torch.randn(60, 81, generator=generator, dtype=torch.float64)
     exact = -(F[:, None] - F).square().sum(-1)
-    left, right = distance_factors(F.float(), torch.bfloat16, 0.0)
+    left, right = distance_factors(F.float(), torch.bfloat16)
     assert left.dtype == torch.bfloat16
     found = left.double() @ right.double().T
     assert (found - exact).abs().max() < 0.03

@@ -144,15 +144,14 @@ class SparseCoder(nn.Module):
         starts = (0, *config.refreshes)
         for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.steps), strict=True)):
             if config.penalty != "l1":
-                E = Y if A is None else self.estimate(A, mu, height, width)
+                E = Y if A is None else self.estimate(A.to(Y.dtype) @ self.W.T, mu, height, width)
                 F = self.features(E, number, mosaic=mask is not None)
                 similarities = self._refresh(similarities, F, self.blend(number), height, width, products)
             A = self._iterate(A, Y, M, thresholds[first:last], similarities, products)
         return average(A.to(Y.dtype) @ self.W.T + mu, height, width, config.patch)
 
-    def estimate(self, A: Tensor, mu: Tensor, height: int, width: int) -> Tensor:
-        """Centred patches of the current estimate, averaged over overlaps when the model does so, (b, N, m)."""
-        E = A.to(mu.dtype) @ self.W.T
+    def estimate(self, E: Tensor, mu: Tensor, height: int, width: int) -> Tensor:
+        """Centred patches of the estimate E = A Wᵀ (b, N, m), averaged over overlaps when the model does so."""
         if self.config.average_refresh:
             E = extract(average(E + mu, height, width, self.config.patch), self.config.patch) - mu
         return E
