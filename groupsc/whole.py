@@ -58,9 +58,9 @@ def restore_whole(
     config = model.config
     height, width = image.shape[-2:]
     rows, columns = height - config.patch + 1, width - config.patch + 1
-    patches = extract(image, config.patch)
-    mu = patches.mean(-1, keepdim=True)
-    Y = patches - mu
+    Y = extract(image, config.patch)
+    mu = Y.mean(-1, keepdim=True)
+    Y = Y - mu
     M = None if mask is None else extract(mask, config.patch)
     window = None
     if config.penalty != "l1":

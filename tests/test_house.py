@@ -16,6 +16,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from groupsc.config import experiments
+from groupsc.grid import read_grid
 from groupsc.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -202,3 +204,12 @@ def test_make_says_what_is_missing_without_a_suitable_python(tmp_path):
     assert result.returncode != 0
     assert "needs Python 3.11, 3.12 or 3.13" in result.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_every_configuration_is_listed_and_makes_a_grid():
+    page = (ROOT / "config/README.md").read_text()
+    files = list((ROOT / "config").glob("*.yaml"))
+    assert len(files) >= 5
+    for path in files:
+        assert f"| `{path.name}` |" in page, f"config/README.md does not list {path.name}"
+        assert experiments(read_grid(path))

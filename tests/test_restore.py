@@ -127,6 +127,16 @@ def test_an_image_within_one_window_is_restored_as_the_coder_does(penalty, chann
         torch.testing.assert_close(found, model(image, mask), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
+def test_the_image_of_a_single_patch_stays_as_it_was(penalty):
+    """All of its patches are the image itself, in the same memory."""
+    model = perturbed_coder(penalty=penalty)
+    image, _ = some_image(1, model.config.patch, model.config.patch)
+    before = image.clone()
+    restore(model, image)
+    assert torch.equal(image, before)
+
+
 @pytest.mark.parametrize("window", [4, 5])
 @pytest.mark.parametrize("penalty", ["csr", "group"])
 def test_whole_image_mode_on_images_larger_than_the_window(penalty, window):
