@@ -61,7 +61,7 @@ class Tiles:
 
     def sum(self, x: Tensor) -> Tensor:
         """Σᵀ x over the sources x (R, columns, p) of the strip, (b, targets, p)."""
-        return _products(self.Sigma, self.seen(x))
+        return _multiplied(self.Sigma, self.seen(x))
 
 
 @dataclass
@@ -145,7 +145,7 @@ class SlidingWindow:
             sources = strip.sources(right)
             for tiles in strip.tiles:
                 targets = tiles.own(left, strip.columns).flatten(1, 2)
-                fresh = _products(targets, tiles.seen(sources).transpose(1, 2))
+                fresh = _multiplied(targets, tiles.seen(sources).transpose(1, 2))
                 torch.minimum(fresh, tiles.bound, out=fresh).exp_()
                 if nu is None:
                     tiles.Sigma = fresh
@@ -175,15 +175,15 @@ def distance_factors(F: Tensor, products: torch.dtype) -> tuple[Tensor, Tensor]:
     return tuple(functional.pad(factor, (0, -factor.shape[1] % ALIGNED)) for factor in factors)
 
 
-def _products(x: Tensor, y: Tensor) -> Tensor:
+def _multiplied(x: Tensor, y: Tensor) -> Tensor:
     """x y for x (b, n, k) and y (b, k, l), whose matrices may share memory."""
     if x.is_cuda:
         return torch.bmm(x, y)
     # On a processor bmm would first copy matrices that overlap.
-    products = x.new_empty(x.shape[0], x.shape[1], y.shape[2])
-    for left, right, product in zip(x, y, products, strict=True):
+    found = x.new_empty(x.shape[0], x.shape[1], y.shape[2])
+    for left, right, product in zip(x, y, found, strict=True):
         torch.mm(left, right, out=product)
-    return products
+    return found
 
 
 def _split(x: Tensor, number: int) -> list[Tensor]:
