@@ -24,6 +24,7 @@ CHUNK = 4096
 """Patches that go through the linear half of a step together: their codes stay in a processor's cache."""
 
 
+@torch.no_grad()
 def restore_whole(
     model: SparseCoder,
     image: Tensor,
