@@ -15,13 +15,10 @@ from groupsc.ops.patches import average, extract
 from groupsc.ops.prox import WEIGHT_EPSILON
 from groupsc.ops.unrolled import LinearStep
 from groupsc.ops.window import TILE, SlidingWindow, Strip
-from groupsc.ops.workers import workers
+from groupsc.ops.workers import chunks, workers
 
-TILES_TOGETHER = {"cpu": 2, "cuda": 64}
-"""Tiles whose codes go through an operation together: a processor's cache holds few, a GPU wants many."""
-
-CHUNK = 4096
-"""Patches that go through the linear half of a step together: their codes stay in a processor's cache."""
+TILES_IN_CACHE, TILES_TOGETHER = 2, 64
+"""Tiles whose codes go through an operation together: on a processor, and where no cache limits them."""
 
 
 @torch.no_grad()
@@ -66,7 +63,7 @@ def restore_whole(
     window = None
     if config.penalty != "l1":
         if together is None:
-            together = TILES_TOGETHER[image.device.type]
+            together = TILES_IN_CACHE if image.device.type == "cpu" else TILES_TOGETHER
         window = SlidingWindow(
             rows, columns, config.window, products, tile=tile, together=together, device=image.device
         )
@@ -97,7 +94,7 @@ class _Coding:
         self.model, self.window, self.begun, self.E = model, window, False, torch.empty_like(Y)
         D, C = model.D.to(products), model.C.to(products)
         masked = model.penalty.first_step_masked
-        self.parts = [slice(start, start + CHUNK) for start in range(0, Y.shape[1], CHUNK)]
+        self.parts = chunks(Y.shape[1])
         self.linear = [
             LinearStep(*(x if x is None else x[:, part].to(products) for x in (Y, M)), D, C, first_masked=masked)
             for part in self.parts

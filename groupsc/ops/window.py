@@ -17,14 +17,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from groupsc.ops.workers import chunks
+
 TILE = 16
 """Side of a tile in patches: wide enough for efficient products, narrow enough to have few pairs outside the window."""
 
 ALIGNED = 8
 """Entries that rows of bfloat16 are padded to a multiple of, below which matrix units are slow."""
-
-CHUNK = 4096
-"""Patches whose factors are computed together."""
 
 
 @dataclass
@@ -136,8 +135,7 @@ class SlidingWindow:
         factors = [x.new_empty(len(F), x.shape[1]) for x in distance_factors(F[:1], self.products)]
         left, right = (x.unflatten(0, (self.rows, self.columns)) for x in factors)
 
-        def factorise(start: int) -> None:
-            part = slice(start, start + CHUNK)
+        def factorise(part: slice) -> None:
             for factor, found in zip(factors, distance_factors(F[part], self.products), strict=True):
                 factor[part] = found
 
@@ -154,7 +152,7 @@ class SlidingWindow:
                     tiles.Sigma.copy_(tiles.Sigma.clone().lerp_(fresh, nu))
                 tiles.mass = tiles.Sigma.sum(2, keepdim=True).to(F.dtype)
 
-        each(factorise, range(0, len(F), CHUNK))
+        each(factorise, chunks(len(F)))
         each(refresh, self.strips)
 
 
@@ -177,7 +175,7 @@ def distance_factors(F: Tensor, products: torch.dtype) -> tuple[Tensor, Tensor]:
 
 def _multiplied(x: Tensor, y: Tensor) -> Tensor:
     """x y for x (b, n, k) and y (b, k, l), whose matrices may share memory."""
-    if x.is_cuda:
+    if x.device.type != "cpu":
         return torch.bmm(x, y)
     # On a processor bmm would first copy matrices that overlap.
     found = x.new_empty(x.shape[0], x.shape[1], y.shape[2])

@@ -8,6 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+CHUNK = 4096
+"""Rows that go through pointwise operations together: they stay in a processor's cache."""
+
+
+def chunks(rows: int) -> list[slice]:
+    """Slices of at most `CHUNK` that cover so many rows."""
+    return [slice(start, start + CHUNK) for start in range(0, rows, CHUNK)]
+
 
 @contextlib.contextmanager
 def workers(device: torch.device) -> Iterator[Callable[[Callable, Iterable], list]]:
