@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from groupsc.device import fast_products, keep_freed_memory
+from groupsc.device import fast_products
 from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import counts
@@ -89,8 +89,6 @@ def restore(
     if memory is not None and not (isinstance(memory, Real) and memory > 0):
         raise GroupSCError(f"memory is {memory!r}; give a number of bytes above 0")
     mask = None if mask is None else mask.to(image).expand_as(image)
-    if image.device.type == "cpu":
-        keep_freed_memory()
     with torch.no_grad():
         if mode == "whole":
             allowed = free_memory(image.device) / 2 if memory is None else memory

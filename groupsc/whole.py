@@ -17,7 +17,7 @@ from groupsc.ops.unrolled import LinearStep
 from groupsc.ops.window import TILE, SlidingWindow, Strip
 from groupsc.ops.workers import chunks, workers
 
-TILES_IN_CACHE, TILES_TOGETHER = 2, 64
+TILES_IN_CACHE, TILES_TOGETHER = 4, 64
 """Tiles whose codes go through an operation together: on a processor, and where no cache limits them."""
 
 
@@ -53,86 +53,109 @@ def restore_whole(
     Tensor (1, c, H, W)
         For an image no larger than one block, what the coder itself returns.
     """
-    config = model.config
-    height, width = image.shape[-2:]
-    rows, columns = height - config.patch + 1, width - config.patch + 1
-    Y = extract(image, config.patch)
-    mu = Y.mean(-1, keepdim=True)
-    Y = Y - mu
-    M = None if mask is None else extract(mask, config.patch)
-    window = None
-    if config.penalty != "l1":
-        if together is None:
-            together = TILES_IN_CACHE if image.device.type == "cpu" else TILES_TOGETHER
-        window = SlidingWindow(
-            rows, columns, config.window, products, tile=tile, together=together, device=image.device
-        )
-    coding = _Coding(model, Y, M, window, products)
-    refreshes = (0, *config.refreshes)
+    coding = _Coding(model, image, mask, products, tile, together)
+    refreshes = (0, *model.config.refreshes)
     with workers(image.device) as each:
         for step, lam in enumerate(model.thresholds_at(level)):
-            if window is not None and step in refreshes:
-                number = refreshes.index(step)
-                E = Y if step == 0 else model.estimate(coding.decoded(each), mu, height, width)
-                features = model.features(E, number, mosaic=mask is not None)[0]
-                nu = model.blend(number)
-                window.refresh(features, nu if nu is None else nu.item(), each)
+            if coding.window is not None and step in refreshes:
+                coding.refresh(refreshes.index(step), each)
             coding.step(lam, each)
             if advance is not None:
                 advance()
-        return average(coding.decoded(each) + mu, height, width, config.patch)
+        return coding.image(each)
 
 
 class _Coding:
-    """Codes A (N, p) of all patches, which each step changes in place.
+    """Codes A (N, p) of all patches of an image, which each step changes in place.
 
     Beside them stands `shared` (N, p), what a shrinkage sums over similar patches: the squares of B = A + Cᵀ(Y − D A),
     or for CSR the codes before the step. Both stay where they are in memory, which costs less than to ask for it anew.
     """
 
-    def __init__(self, model: SparseCoder, Y: Tensor, M: Tensor | None, window: SlidingWindow | None, products):
-        self.model, self.window, self.begun, self.E = model, window, False, torch.empty_like(Y)
+    def __init__(self, model: SparseCoder, image: Tensor, mask: Tensor | None, products, tile, together):
+        config = model.config
+        self.model, self.size, self.mosaic, self.begun = model, image.shape[-2:], mask is not None, False
+        self.grid = tuple(length - config.patch + 1 for length in self.size)
+        Y = extract(image, config.patch)[0]
+        self.mu = Y.mean(-1, keepdim=True)
+        self.Y = Y - self.mu
+        M = None if mask is None else extract(mask, config.patch)[0]
         D, C = model.D.to(products), model.C.to(products)
         masked = model.penalty.first_step_masked
-        self.parts = chunks(Y.shape[1])
+        self.parts = chunks(len(Y))
         self.linear = [
-            LinearStep(*(x if x is None else x[:, part].to(products) for x in (Y, M)), D, C, first_masked=masked)
+            LinearStep(
+                *(x if x is None else x[None, part].to(products) for x in (self.Y, M)), D, C, first_masked=masked
+            )
             for part in self.parts
         ]
-        self.A = torch.zeros(Y.shape[1], model.config.atoms, dtype=products, device=Y.device)
-        self.shared = None if window is None else torch.zeros_like(self.A)
+        self.A = torch.zeros(len(Y), config.atoms, dtype=products, device=image.device)
+        self.window = self.shared = None
+        if config.penalty != "l1":
+            if together is None:
+                together = TILES_IN_CACHE if image.device.type == "cpu" else TILES_TOGETHER
+            self.window = SlidingWindow(
+                *self.grid, config.window, products, tile=tile, together=together, device=image.device
+            )
+            self.shared = torch.zeros_like(self.A)
+
+    def refresh(self, number: int, each) -> None:
+        """Blend similarity `number` into Σ; `each` as `groupsc.ops.workers` gives it."""
+        estimate, nu = self._estimate(each), self.model.blend(number)
+
+        def features(rows: slice) -> Tensor:
+            return self.model.features(estimate(rows), number, mosaic=self.mosaic)
+
+        self.window.refresh(features, nu if nu is None else nu.item(), each)
+
+    def _estimate(self, each):
+        """A function that gives the centred patches (n, m) of some rows of the estimate, which at first is the image
+        itself."""
+
+        def some(x: Tensor, rows: slice) -> Tensor:
+            return x.unflatten(0, self.grid)[rows].flatten(0, 1)
+
+        if not self.begun:
+            return lambda rows: some(self.Y, rows)
+        if not self.model.config.average_refresh:
+            return lambda rows: some(self.A, rows).to(self.Y.dtype) @ self.model.W.T
+        image, patch = self.image(each), self.model.config.patch
+        return lambda rows: extract(image[:, :, rows.start : rows.stop + patch - 1], patch)[0] - some(self.mu, rows)
+
+    def image(self, each) -> Tensor:
+        """The estimate, the mean of all patches A Wᵀ + μ that hold a pixel (1, c, H, W)."""
+        # Transposed, as the sum over overlapping patches reads them.
+        E = self.mu.new_empty(1, self.model.config.dimension, len(self.A))
+
+        def decode(part: slice) -> None:
+            torch.addmm(self.mu[part].T, self.model.W, self.A[part].to(self.mu.dtype).T, out=E[0, :, part])
+
+        each(decode, self.parts)
+        return average(E.transpose(1, 2), *self.size, self.model.config.patch)
 
     def step(self, lam: Tensor, each) -> None:
-        """One step of Algorithm 1; `each` as `groupsc.ops.workers` gives it."""
+        """One step of Algorithm 1."""
 
         def multiply(number: int) -> None:
             part = self.parts[number]
             A = self.A[part]
-            B = self.linear[number](A[None] if self.begun else None)[0]
+            if self.model.config.penalty == "csr":
+                self.shared[part] = A
+            self.linear[number].advance(A, begun=self.begun)
             if self.window is None:
-                B = pointwise.soft(B, lam)
-            else:
-                self.shared[part] = B.square() if self.model.config.penalty == "group" else A
-            self.A[part] = B
+                A.copy_(pointwise.soft(A, lam))
+            elif self.model.config.penalty == "group":
+                torch.square(A, out=self.shared[part])
 
         each(multiply, range(len(self.parts)))
         self.begun = True
         if self.window is not None:
             each(lambda strip: self._shrink(strip, lam), self.window.strips)
 
-    def decoded(self, each) -> Tensor:
-        """The patches A Wᵀ (1, N, m)."""
-
-        def decode(part: slice) -> None:
-            self.E[0, part] = self.A[part].to(self.E.dtype) @ self.model.W.T
-
-        each(decode, self.parts)
-        return self.E
-
     def _shrink(self, strip: Strip, lam: Tensor) -> None:
         """Shrink the codes of a strip in place."""
-        grid = self.window.rows, self.window.columns
-        A, sources = self.A.unflatten(0, grid), strip.sources(self.shared.unflatten(0, grid))
+        A, shared = (x.unflatten(0, self.grid) for x in (self.A, self.shared))
+        sources = strip.sources(shared, self.window.scratch)
         for tiles in strip.tiles:
             own, summed = tiles.own(A, strip.columns), tiles.sum(sources)
             # Copying brings codes into the cache several times faster than arithmetic on them would.

@@ -183,9 +183,10 @@ class LinearStep:
         R = _add_product(self.Y, A, self.D.T, alpha=-1)
         return R if self.M is None else R * self.M
 
-    def __call__(self, A: Tensor | None) -> Tensor:
-        """B."""
-        return pointwise.plus(A, self.change(A)[0])
+    def advance(self, A: Tensor, *, begun: bool) -> None:
+        """A ← B in place, for A (N, p); codes that have not begun are zero and are not read."""
+        R = self.residual(A[None] if begun else None)[0]
+        torch.addmm(A, R, self.C, beta=1 if begun else 0, out=A)
 
     def change(self, A: Tensor | None) -> tuple[Tensor, Tensor]:
         """Q = B − A and the residual R that it came from."""

@@ -15,51 +15,50 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from groupsc.ops.workers import chunks
+from groupsc.ops.workers import Scratch, chunks
 
 TILE = 16
 """Side of a tile in patches: wide enough for efficient products, narrow enough to have few pairs outside the window."""
 
-ALIGNED = 8
-"""Entries that rows of bfloat16 are padded to a multiple of, below which matrix units are slow."""
+ALIGNED = 32
+"""Terms that a matrix product sums over come in multiples of this, the depth of a processor's matrix units."""
 
 
 @dataclass
 class Tiles:
-    """b squares of targets of one strip, one below the other, and the rows of sources that they see.
+    """b squares of targets of one strip, one below the other, and the sources that they see.
 
-    `first` is the row of the first target, `above` that of its first source; each square is `height` rows high and sees
-    `reach` rows. `bound` (targets, sources), the largest exponent of a similarity, is 0 within the window and −∞
-    outside; `mass` is Σ_s Σ[s, t] (b, targets, 1).
+    `first` is the row of the first target and `height` that of a square, `start` the position of its first source in
+    the strip's and `step` how many further down the next square begins. `bound` (targets, sources), the largest
+    exponent of a similarity, is 0 within the window and −∞ outside; `mass` is Σ_s Σ[s, t] (b, targets, 1).
     """
 
     first: int
-    above: int
     height: int
-    reach: int
+    start: int
+    step: int
     bound: Tensor
     number: int = 1
-    Sigma: Tensor | None = None
-    mass: Tensor | None = None
+    Sigma: Tensor = field(init=False)
+    mass: Tensor = field(init=False)
 
     def continues(self, other: Tiles) -> bool:
         """Whether `other` is the next square below that sees its sources alike."""
-        return other.bound is self.bound and other.above == self.above + self.number * self.height
+        return other.bound is self.bound and other.start == self.start + self.number * self.step
 
     def seen(self, x: Tensor) -> Tensor:
-        """The sources of each square, (b, sources, k), a view of those of the strip x (R, columns, k)."""
-        row = x.stride(0)
-        size = (self.number, self.reach * x.shape[1], x.shape[2])
-        return x.as_strided(size, (self.height * row, x.shape[2], 1), x.storage_offset() + self.above * row)
+        """The sources of each square, (b, sources, k), a view of those of the strip x (positions, k)."""
+        length = x.shape[1]
+        size = (self.number, self.bound.shape[1], length)
+        return x.as_strided(size, (self.step * length, length, 1), x.storage_offset() + self.start * length)
 
     def own(self, x: Tensor, columns: slice) -> Tensor:
         """The targets of each square, (b, height, width, k), a view of those of the grid x (R, C, k)."""
         return x[self.first : self.first + self.number * self.height, columns].unflatten(0, (self.number, self.height))
 
     def sum(self, x: Tensor) -> Tensor:
-        """Σᵀ x over the sources x (R, columns, p) of the strip, (b, targets, p)."""
+        """Σᵀ x over the sources x (positions, p) of the strip, (b, targets, p)."""
         return _multiplied(self.Sigma, self.seen(x))
 
 
@@ -71,9 +70,10 @@ class Strip:
     near: slice
     tiles: list[Tiles] = field(default_factory=list)
 
-    def sources(self, x: Tensor) -> Tensor:
-        """What the strip sees of a grid x (R, C, k), as one piece of memory."""
-        return x[:, self.near].contiguous()
+    def sources(self, x: Tensor, scratch: Scratch) -> Tensor:
+        """What the strip sees of a grid x (R, C, k), row by row, (positions, k), in the memory of the thread."""
+        seen = x[:, self.near]
+        return scratch.empty("sources", seen.shape, x).copy_(seen).flatten(0, 1)
 
 
 class SlidingWindow:
@@ -104,55 +104,87 @@ class SlidingWindow:
         together: int = 1,
         device=None,
     ):
-        self.rows, self.columns, self.products = rows, columns, products
-        down = [_Reach.of(start, tile, rows, window) for start in range(0, rows, tile)]
-        across = [_Reach.of(start, tile, columns, window, ALIGNED) for start in range(0, columns, tile)]
-        bounds = {}
+        self.rows, self.columns, self.window, self.products = rows, columns, window, products
+        self.scratch, self.factors, self.parts = Scratch(), [], chunks(rows, columns)
         self.strips = []
-        for wide in across:
-            strip = Strip(wide.targets, wide.sources)
-            for high in down:
+        bounds = {}
+        for across in range(0, columns, tile):
+            targets, near = _reach(across, tile, columns, window)
+            strip, width = Strip(targets, near), near.stop - near.start
+            for down in range(0, rows, tile):
+                high, sources = _reach(down, tile, rows, window)
+                start, number = sources.start * width, (sources.stop - sources.start) * width
+                # Where the strip has more sources, those past the window are taken along, at similarity 0.
+                number = min(number + -number % ALIGNED, rows * width)
+                start = min(start, rows * width - number)
                 # Away from the borders all tiles see their sources alike and share one bound.
-                key = high.key, wide.key
+                height = high.stop - high.start
+                key = height, start - down * width, number, targets.stop - across, near.start - across, width
                 if key not in bounds:
-                    inside = high.inside[:, None, :, None] & wide.inside[None, :, None, :]
-                    inside = inside.flatten(2).flatten(0, 1)
-                    bounds[key] = torch.zeros(inside.shape, dtype=products).masked_fill_(~inside, -math.inf).to(device)
-                height, reach = high.inside.shape
-                tiles = Tiles(high.targets.start, high.sources.start, height, reach, bounds[key])
+                    bounds[key] = self._bound(*key).to(device)
+                tiles = Tiles(down, height, start, tile * width, bounds[key])
                 if strip.tiles and strip.tiles[-1].continues(tiles) and strip.tiles[-1].number < together:
                     strip.tiles[-1].number += 1
                 else:
                     strip.tiles.append(tiles)
             self.strips.append(strip)
+        self._allocate(device)
 
-    def refresh(self, F: Tensor, nu: float | None, each) -> None:
+    def _bound(self, height: int, start: int, number: int, across: int, left: int, width: int) -> Tensor:
+        """`bound` of a tile of `height` × `across` targets for sources from position `start` on, in rows of `width`
+        that begin `left` of the tile."""
+        below, above = self.window // 2, self.window - 1 - self.window // 2
+        position = torch.arange(start, start + number)
+        down = position.div(width, rounding_mode="floor") - torch.arange(height)[:, None]
+        along = position.remainder(width) + left - torch.arange(across)[:, None]
+        inside_down, inside_along = ((x >= -below) & (x <= above) for x in (down, along))
+        inside = (inside_down[:, None] & inside_along).flatten(0, 1)
+        return torch.zeros(inside.shape, dtype=self.products).masked_fill_(~inside, -math.inf)
+
+    def _allocate(self, device) -> None:
+        """Memory for Σ of all tiles, as one piece."""
+        every = [tiles for strip in self.strips for tiles in strip.tiles]
+        sizes = [(tiles.number, *tiles.bound.shape) for tiles in every]
+        entries = [math.prod(size) for size in sizes]
+        memory = torch.empty(sum(entries), dtype=self.products, device=device)
+        wide = torch.promote_types(self.products, torch.float32)
+        for tiles, size, part in zip(every, sizes, memory.split(entries), strict=True):
+            tiles.Sigma, tiles.mass = part.view(size), memory.new_empty((*size[:2], 1), dtype=wide)
+
+    def refresh(self, features, nu: float | None, each) -> None:
         """Σ ← (1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)); with ν = None the exponential alone.
 
-        `each(function, items)` applies a function to all items (`groupsc.ops.workers`).
+        `features(part)` gives F of some rows of patches, (n, m); `each(function, items)` applies a function to all
+        items (`groupsc.ops.workers`).
         """
-        F = F.flatten(0, -2)
-        factors = [x.new_empty(len(F), x.shape[1]) for x in distance_factors(F[:1], self.products)]
-        left, right = (x.unflatten(0, (self.rows, self.columns)) for x in factors)
+        lengths = [x.shape[1:] for x in distance_factors(features(slice(0, 1)), self.products)]
+        if [x.shape[2:] for x in self.factors] != lengths:
+            grid, memory = (self.rows, self.columns), self.strips[0].tiles[0].Sigma
+            self.factors = [memory.new_empty(*grid, *length) for length in lengths]
+        left, right = self.factors
 
         def factorise(part: slice) -> None:
-            for factor, found in zip(factors, distance_factors(F[part], self.products), strict=True):
-                factor[part] = found
+            for factor, found in zip(self.factors, distance_factors(features(part), self.products), strict=True):
+                factor[part] = found.view(-1, *factor.shape[1:])
 
         def refresh(strip: Strip) -> None:
-            sources = strip.sources(right)
+            sources = strip.sources(right, self.scratch)
             for tiles in strip.tiles:
                 targets = tiles.own(left, strip.columns).flatten(1, 2)
-                fresh = _multiplied(targets, tiles.seen(sources).transpose(1, 2))
-                torch.minimum(fresh, tiles.bound, out=fresh).exp_()
-                if nu is None:
-                    tiles.Sigma = fresh
-                else:
-                    # Copies from memory and back are several times faster than arithmetic on what is not in the cache.
-                    tiles.Sigma.copy_(tiles.Sigma.clone().lerp_(fresh, nu))
-                tiles.mass = tiles.Sigma.sum(2, keepdim=True).to(F.dtype)
+                seen = tiles.seen(sources).transpose(1, 2)
+                for one in _separately(tiles):
+                    Sigma = tiles.Sigma[one]
+                    fresh = _multiplied(targets[one], seen[one], out=self.scratch.empty("fresh", Sigma.shape, Sigma))
+                    torch.minimum(fresh, tiles.bound, out=fresh).exp_()
+                    if nu is not None:
+                        # Copies from memory and back are several times faster than arithmetic on what is not in the
+                        # cache.
+                        kept = self.scratch.empty("kept", Sigma.shape, Sigma).copy_(Sigma)
+                        fresh = kept.lerp_(fresh, nu)
+                    Sigma.copy_(fresh)
+                    tiles.mass[one] = fresh.sum(2, keepdim=True)
 
-        each(factorise, chunks(len(F)))
+        each(factorise, self.parts)
         each(refresh, self.strips)
 
 
@@ -169,19 +201,27 @@ def distance_factors(F: Tensor, products: torch.dtype) -> tuple[Tensor, Tensor]:
     high, low = _split(F, 2)
     norms = torch.cat(_split(-norms, 3), 1)
     ones = torch.ones_like(norms)
-    factors = torch.cat([2 * high, 2 * high, 2 * low, norms, ones], 1), torch.cat([high, low, high, ones, norms], 1)
-    return tuple(functional.pad(factor, (0, -factor.shape[1] % ALIGNED)) for factor in factors)
+    left, right = [2 * high, 2 * high, 2 * low, norms, ones], [high, low, high, ones, norms]
+    zeros = norms.new_zeros(len(F), -sum(x.shape[1] for x in left) % ALIGNED)
+    return torch.cat([*left, zeros], 1), torch.cat([*right, zeros], 1)
 
 
-def _multiplied(x: Tensor, y: Tensor) -> Tensor:
+def _separately(tiles: Tiles) -> list[slice]:
+    """The squares one by one where a cache is to hold each, else all at once."""
+    if tiles.Sigma.device.type != "cpu":
+        return [slice(None)]
+    return [slice(number, number + 1) for number in range(tiles.number)]
+
+
+def _multiplied(x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
     """x y for x (b, n, k) and y (b, k, l), whose matrices may share memory."""
+    out = x.new_empty(x.shape[0], x.shape[1], y.shape[2]) if out is None else out
     if x.device.type != "cpu":
-        return torch.bmm(x, y)
+        return torch.bmm(x, y, out=out)
     # On a processor bmm would first copy matrices that overlap.
-    found = x.new_empty(x.shape[0], x.shape[1], y.shape[2])
-    for left, right, product in zip(x, y, found, strict=True):
+    for left, right, product in zip(x, y, out, strict=True):
         torch.mm(left, right, out=product)
-    return found
+    return out
 
 
 def _split(x: Tensor, number: int) -> list[Tensor]:
@@ -193,26 +233,7 @@ def _split(x: Tensor, number: int) -> list[Tensor]:
     return parts
 
 
-@dataclass(frozen=True)
-class _Reach:
-    """Targets of a tile on one axis, the sources they reach, and who reaches whom, bool (targets, sources)."""
-
-    targets: slice
-    sources: slice
-    inside: Tensor
-
-    @classmethod
-    def of(cls, start: int, tile: int, length: int, window: int, aligned: int = 1) -> _Reach:
-        """The tile from `start`; the number of its sources is a multiple of `aligned` where the axis is long enough."""
-        stop = min(start + tile, length)
-        first, last = max(0, start - window // 2), min(length, stop + window - 1 - window // 2)
-        number = last - first + -(last - first) % aligned
-        last = min(length, first + number)
-        first = max(0, last - number)
-        offset = torch.arange(first, last) - torch.arange(start, stop)[:, None]
-        inside = (offset >= -(window // 2)) & (offset <= window - 1 - window // 2)
-        return cls(slice(start, stop), slice(first, last), inside)
-
-    @property
-    def key(self) -> tuple:
-        return self.inside.shape, self.inside.numpy().tobytes()
+def _reach(start: int, tile: int, length: int, window: int) -> tuple[slice, slice]:
+    """On one axis, the targets of the tile from `start` and the sources that they reach."""
+    stop = min(start + tile, length)
+    return slice(start, stop), slice(max(0, start - window // 2), min(length, stop + window - 1 - window // 2))

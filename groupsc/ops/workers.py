@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+from torch import Tensor
 
 CHUNK = 4096
 """Rows that go through pointwise operations together: they stay in a processor's cache."""
 
 
-def chunks(rows: int) -> list[slice]:
-    """Slices of at most `CHUNK` that cover so many rows."""
-    return [slice(start, start + CHUNK) for start in range(0, rows, CHUNK)]
+def chunks(number: int, each: int = 1) -> list[slice]:
+    """Slices of so many things of `each` rows that cover them all, at most `CHUNK` rows or one thing a slice."""
+    step = max(1, CHUNK // each)
+    return [slice(start, min(start + step, number)) for start in range(0, number, step)]
 
 
 @contextlib.contextmanager
@@ -38,9 +42,26 @@ def workers(device: torch.device) -> Iterator[Callable[[Callable, Iterable], lis
 
         return call
 
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(number, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield lambda function, items: list(pool.map(without_gradients(function), items))
-    finally:
-        torch.set_num_threads(number)
+    def each(function, items):
+        torch.set_num_threads(1)
+        try:
+            return list(pool.map(without_gradients(function), items))
+        finally:
+            torch.set_num_threads(number)
+
+    with ThreadPoolExecutor(number, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield each
+
+
+class Scratch(threading.local):
+    """Memory that each thread writes to again and again, since new memory costs more than what is done in it."""
+
+    def __init__(self):
+        self.kept: dict[str, Tensor] = {}
+
+    def empty(self, name: str, shape, like: Tensor) -> Tensor:
+        """An uninitialised tensor of the type of `like`; the next call of the same name may give the same memory."""
+        size = math.prod(shape)
+        if name not in self.kept or self.kept[name].numel() < size:
+            self.kept[name] = like.new_empty(size)
+        return self.kept[name][:size].view(shape)
