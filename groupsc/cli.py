@@ -197,6 +197,9 @@ def evaluate(
     device: Device = "auto",
     pictures: Annotated[Path | None, Option(help="Also write clean, degraded and restored PNG files here.")] = None,
     names: Annotated[list[str] | None, Option("--name", help="Image to make pictures of; all when left out.")] = None,
+    measured: Annotated[
+        Path | None, Option(help="CSV file of earlier rows; those of the same weights and settings are taken over.")
+    ] = None,
 ) -> None:
     """Degrade and restore a data set, and measure PSNR and SSIM of every image."""
     from groupsc.evaluation import evaluate_to_csv
@@ -216,6 +219,7 @@ def evaluate(
         device=device,
         pictures=pictures,
         names=names or None,
+        measured=measured,
     )
     print(f"{dataset}: {rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images")
 

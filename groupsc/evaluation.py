@@ -41,6 +41,9 @@ SETTINGS = [
 ]  # fmt: skip
 """Columns that say under which conditions a row was made; a file holds rows of one such setting."""
 
+MEASURE = [name for name in SETTINGS if name not in ("device", "code_version")]
+"""The part of them that says what is measured, not by whom."""
+
 COLUMNS = [
     "experiment", "task", "method", "level", "dataset", "image", "repetition", "mode", "stride",
     "psnr", "psnr_channels", "ssim", "seconds", "device", "peak_memory_mb",
@@ -76,21 +79,41 @@ def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
     return _table(Evaluation(weights, dataset, **options).rows())
 
 
-def evaluate_to_csv(path, weights, dataset: str, **options) -> pd.DataFrame:
+def evaluate_to_csv(path, weights, dataset: str, *, measured=None, **options) -> pd.DataFrame:
     """`evaluate` into a CSV file, image by image, so that a run that was cut short goes on where it stopped.
 
     Finished rows wait in `<path>.partial` and become `path` when all are there. Rows found in either file are taken
     over when all `SETTINGS` agree, the digest of the weights and the code version among them; others are measured anew.
+
+    Parameters
+    ----------
+    path : path
+    weights, dataset, **options
+        As for `Evaluation`.
+    measured : path, optional
+        Rows of an earlier evaluation, elsewhere or by other code: those of the same weights, measured in the same way,
+        are taken over with the device and the code version that they name, images beyond the first `images` included.
+
+    Raises
+    ------
+    GroupSCError
+        As `evaluate`; when `measured` is no file of rows.
     """
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
     evaluation = Evaluation(weights, dataset, **options)
-    finished = _finished([path, partial], evaluation.settings())
+    settings = evaluation.settings()
+    earlier = {} if measured is None else _agreeing(read_rows([measured]), settings, MEASURE)
+    finished = earlier | _finished([path, partial], settings)
     rows = []
     for row in evaluation.rows(finished):
         rows.append(row)
         if (row["image"], row["repetition"]) not in finished:
             _write_csv(partial, _table(rows))
+    images = {row["image"] for row in rows}
+    for (image, repetition), row in earlier.items():
+        if image not in images and repetition < evaluation.repetitions:
+            rows.append(row)
     _write_csv(path, _table(rows))
     partial.unlink(missing_ok=True)
     return read_rows([path])
@@ -327,10 +350,17 @@ def _finished(paths: list[Path], settings: dict) -> dict:
             rows = read_rows([path])
         except GroupSCError:
             continue
-        for row in rows.to_dict("records"):
-            if all(_same(row[key], settings[key]) for key in SETTINGS):
-                found[row["image"], row["repetition"]] = row
+        found |= _agreeing(rows, settings, SETTINGS)
     return found
+
+
+def _agreeing(rows: pd.DataFrame, settings: dict, columns: list[str]) -> dict:
+    """Rows that agree with the settings in some columns, by (image, repetition)."""
+    return {
+        (row["image"], row["repetition"]): row
+        for row in rows.to_dict("records")
+        if all(_same(row[key], settings[key]) for key in columns)
+    }
 
 
 def _same(one, other) -> bool:

@@ -58,6 +58,13 @@ def images_of(config: dict, dataset: str) -> int | None:
     return images.get(dataset) if isinstance(images, dict) else images
 
 
+def measured_before(config: dict, name: str, place: str) -> Path | None:
+    """The file of rows of an earlier evaluation of `name` on a data set, where there is one."""
+    folder = config.get("measured")
+    rows = Path(folder or "", name, f"{place}.csv")
+    return rows if folder and rows.is_file() else None
+
+
 def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) -> int | None:
     """The most that any use of a data set asks for; None for all."""
     trainings = [e.training for e in found.values()] if config["weights"] == "trained" else []

@@ -202,6 +202,8 @@ def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
         if e.name not in missing and (output / "rows" / name / f"{place}.csv").is_file():
             continue
         images = _images(config, dataset)
+        if e.name not in missing:
+            images = max(0, images - _rows_before(config, name, place))
         work_of_one = work.image_operations(e.model, _pixels(dataset), stride)
         yield (
             Job(f"{name}/{place}", e.model.penalty, images * work_of_one, e.name if e.name in missing else None),
@@ -216,13 +218,21 @@ def _others(config: dict, output: Path):
             if name != "input" and baselines.method(name).unsuited(task, level):
                 continue
             for dataset in given["datasets"]:
-                if not (output / "rows" / experiment_name(task, name, level) / f"{dataset}.csv").is_file():
-                    yield OTHERS.get(name, 0) * _images(config, dataset) * _pixels(dataset) / 1e6
+                experiment = experiment_name(task, name, level)
+                if not (output / "rows" / experiment / f"{dataset}.csv").is_file():
+                    images = max(0, _images(config, dataset) - _rows_before(config, experiment, dataset))
+                    yield OTHERS.get(name, 0) * images * _pixels(dataset) / 1e6
 
 
 def _images(config: dict, dataset: str) -> int:
     """Images of a test set that are restored, repetitions counted."""
     return (grid.images_of(config, dataset) or len(_files(dataset)) or 10) * config.get("repetitions", 1)
+
+
+def _rows_before(config: dict, name: str, place: str) -> int:
+    """Rows of an earlier evaluation that are taken over."""
+    rows = grid.measured_before(config, name, place)
+    return 0 if rows is None else rows.read_bytes().count(b"\n") - 1
 
 
 def _pixels(dataset: str) -> int:

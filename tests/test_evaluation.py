@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,9 +12,10 @@ import torch
 from groupsc import evaluation, metrics
 from groupsc.checkpoint import save_weights
 from groupsc.config import ModelConfig
+from groupsc.data import registry
 from groupsc.degradations import add_noise, noise_generator
 from groupsc.errors import GroupSCError
-from groupsc.evaluation import COLUMNS, SETTINGS, evaluate, evaluate_to_csv, read_rows
+from groupsc.evaluation import COLUMNS, MEASURE, SETTINGS, evaluate, evaluate_to_csv, read_rows
 from groupsc.images import read_image, write_image
 from groupsc.models.coder import SparseCoder
 from groupsc.restore import restore
@@ -145,6 +148,48 @@ def test_rows_of_other_settings_are_measured_anew(dataset, weights, tmp_path, mo
     assert len(rows) == 3
     assert rows[SETTINGS].drop_duplicates().shape[0] == 1
     assert (rows["psnr"] == first["psnr"]).all() == (change == "damage")
+
+
+def test_rows_measured_before_are_taken_over_from_any_code_and_beyond_the_first_images(dataset, weights, tmp_path):
+    options = {"device": "cpu", "progress": False, "repetitions": 2}
+    earlier, path = tmp_path / "earlier.csv", tmp_path / "rows.csv"
+    evaluate_to_csv(earlier, weights, dataset, **options)
+    rows = pd.read_csv(earlier, dtype=str)
+    rows["code_version"], rows["device"], rows["psnr"] = "older", "another", "12.34"
+    rows[rows["image"] != "02"].to_csv(earlier, index=False)
+
+    found = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)
+    assert found["image"].tolist() == ["01", "01", "02", "02", "03", "03"]
+    assert ((found["psnr"] == 12.34) == (found["image"] != "02")).all()
+    assert ((found["code_version"] == "older") == (found["image"] != "02")).all()
+    options["repetitions"] = 1
+    assert evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)["image"].tolist() == [
+        "01", "02", "03",
+    ]  # fmt: skip
+
+    blocks = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, mode="block", stride=3, **options)
+    make_weights(weights, threshold=0.05)
+    others = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)
+    for anew in (blocks, others):
+        assert anew["image"].tolist() == ["01", "02"]
+        assert (anew["psnr"] != 12.34).all()
+
+    earlier.write_text("half a fi")
+    with pytest.raises(GroupSCError, match="groupsc evaluate"):
+        evaluate_to_csv(path, weights, dataset, measured=earlier, **options)
+
+
+def test_rows_that_the_repository_holds_are_of_whole_files_and_of_images_of_their_sets():
+    images = registry().groupby("dataset")["file"].agg(lambda paths: {Path(path).stem for path in paths})
+    files = sorted((Path(__file__).parents[1] / "data/measured").glob("*/*.csv"))
+    assert files
+    for file in files:
+        rows = read_rows([file])
+        assert set(rows["experiment"]) == {file.parent.name}
+        assert set(rows["dataset"]) == {file.stem}
+        assert set(rows["image"]) <= images[file.stem]
+        assert not rows.duplicated(["image", "repetition"]).any()
+        assert rows[MEASURE].drop_duplicates().shape[0] == 1
 
 
 def test_pictures_of_chosen_images(dataset, weights, tmp_path):

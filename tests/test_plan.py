@@ -113,6 +113,21 @@ def test_what_is_there_is_not_counted(tmp_path):
     assert after.disk < before.disk
 
 
+def test_rows_measured_before_cost_nothing_unless_their_model_is_yet_to_be_trained(tmp_path):
+    rows = tmp_path / "earlier/gray-sc-sigma25/Bundled.csv"
+    rows.parent.mkdir(parents=True)
+    rows.write_text("experiment,image\nany,astronaut\n")
+    config, places = toy(), {"raw": tmp_path / "raw", "output": tmp_path}
+    before = plan(config, **places)
+    assert plan({**config, "measured": str(tmp_path / "earlier")}, **places) == before
+    folder = tmp_path / "training/gray-sc-sigma25"
+    folder.mkdir(parents=True)
+    (folder / "weights.safetensors").write_bytes(b"whatever")
+    trained, taken = (plan({**config, **given}, **places) for given in ({}, {"measured": str(tmp_path / "earlier")}))
+    assert taken.images == trained.images - 1
+    assert len(taken.evaluations) == len(trained.evaluations)
+
+
 def test_a_training_that_was_stopped_counts_by_what_is_left(tmp_path):
     config = toy()
     name, experiment = next(iter(experiments(config).items()))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -139,6 +140,23 @@ def test_edited_library_reruns_what_uses_it(checkout):
     assert not {"fetch", "experiment", "dictionary"} & set(jobs)
 
 
+def test_rows_measured_before_reach_the_tables(checkout):
+    shutil.copytree(checkout / "results/ci/rows", checkout / "earlier")
+    file = checkout / "earlier/gray-sc-sigma25/Bundled.csv"
+    rows = pd.read_csv(file)
+    rows["psnr"], rows["code_version"] = 12.34, "older"
+    rows.to_csv(file, index=False)
+    shutil.rmtree(checkout / "earlier/gray-groupsc-sigma25")
+    change(checkout / "config/ci.yaml", measured="earlier")
+    assert "name=gray-groupsc-sigma25, dataset=Bundled" not in planned(cwd=checkout)["evaluate"]
+    snakemake(cwd=checkout)
+    found = pd.read_csv(checkout / "results/ci/rows/gray-sc-sigma25/Bundled.csv").set_index("image")["psnr"]
+    assert found["brick"] == 12.34
+    assert found["astronaut"] > 20, "an image that a figure shows is restored again"
+    assert f"{found.mean():.2f}" in (checkout / "results/ci/tables/table4.md").read_text()
+    assert planned(cwd=checkout) == {}
+
+
 def test_interrupted_training_goes_on(checkout):
     weights = "results/ci/training/gray-sc-sigma25/weights.safetensors"
     (checkout / weights).unlink()
@@ -168,6 +186,7 @@ def test_interrupted_training_goes_on(checkout):
         ("budget", "endless", ["endless", "paper"]),
         ("model__atomms", 16, ["atomms", "atoms"]),
         ("weights", "stolen", ["weights", "released"]),
+        ("measured", "results/ci/rows", ["measured", "another output"]),
         ("training__start", "csr", ["starts from gray-csr-sigma25", "tasks.gray.methods"]),
     ],
 )

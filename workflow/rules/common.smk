@@ -113,6 +113,8 @@ def code(module):
 config = checked(config)
 EXPERIMENTS = grid(config)
 OUT = config["output"]
+if config["measured"] and Path(config["measured"]).resolve() == Path(OUT, "rows").resolve():
+    raise WorkflowError(f"In measured: {config['measured']} is where this run writes its rows; choose another output.")
 TRAINED = config["weights"] == "trained"
 # Not an option of the command: its address may hold a token, and commands are shown in logs and reports.
 if config["mirror"]:
@@ -165,10 +167,16 @@ def training_options(wildcards, input):
     return options(raw=config["raw"], device=config["device"], **first)
 
 
+def measured_before(wildcards):
+    """The file of rows of an earlier evaluation, where there is one."""
+    rows = shared_grid.measured_before(config, wildcards.name, wildcards.dataset)
+    return {"measured": str(rows)} if rows else {}
+
+
 def evaluation_input(wildcards):
-    """The images and the weights, those of a baseline as a data set."""
+    """The images, rows measured before, and the weights, those of a baseline as a data set."""
     dataset, _ = dataset_and_stride(wildcards.dataset)
-    images = {"images": f"{OUT}/data/{dataset}.json"}
+    images = {"images": f"{OUT}/data/{dataset}.json", **measured_before(wildcards)}
     if wildcards.name not in BASELINES:
         return {**images, "weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
     method, task, _ = BASELINES[wildcards.name]
@@ -208,7 +216,8 @@ def evaluation_options(wildcards):
     place = (wildcards.name, wildcards.dataset)
     shown = sorted({image for *where, image in all_pictures() if (*where,) == place})
     pictures = {"pictures": f"{OUT}/pictures/{wildcards.name}/{wildcards.dataset}", "name": shown} if shown else {}
-    return options(task=task, level=level, images=shared_grid.images_of(config, dataset), **keys, **pictures)
+    images = shared_grid.images_of(config, dataset)
+    return options(task=task, level=level, images=images, **keys, **pictures, **measured_before(wildcards))
 
 
 def evaluated():
