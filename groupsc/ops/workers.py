@@ -25,8 +25,8 @@ def chunks(number: int, each: int = 1) -> list[slice]:
 def workers(device: torch.device) -> Iterator[Callable[[Callable, Iterable], list]]:
     """A function `each(function, items)` that gives the list of results, computed by as many threads as torch has.
 
-    Within the context an operation of torch uses one thread. On a GPU, or with one thread, items are simply taken one
-    after the other.
+    Within such a function an operation of torch uses one thread. On a GPU, or with one thread, items are simply taken
+    one after the other.
     """
     number = torch.get_num_threads()
     if device.type != "cpu" or number == 1:
