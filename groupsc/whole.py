@@ -14,11 +14,11 @@ from groupsc.ops import pointwise
 from groupsc.ops.patches import average, extract
 from groupsc.ops.prox import WEIGHT_EPSILON
 from groupsc.ops.unrolled import LinearStep
-from groupsc.ops.window import TILE, SlidingWindow, Strip
+from groupsc.ops.window import TILE, SlidingWindow
 from groupsc.ops.workers import chunks, workers
 
 TILES_IN_CACHE, TILES_TOGETHER = 4, 64
-"""Tiles whose codes go through an operation together: on a processor, and where no cache limits them."""
+"""Tiles that go through an operation together: on a processor, and where no cache limits them."""
 
 
 @torch.no_grad()
@@ -44,7 +44,7 @@ def restore_whole(
     products : torch.dtype
         Type of the codes and of the matrix products.
     tile, together : int
-        Side of a tile of targets, and tiles whose codes go through an operation together; see `groupsc.ops.window`.
+        Side of a tile of targets, and tiles that go through an operation together; see `groupsc.ops.window`.
     advance : callable, optional
         Called once a step.
 
@@ -68,8 +68,9 @@ def restore_whole(
 class _Coding:
     """Codes A (N, p) of all patches of an image, which each step changes in place.
 
-    Beside them stands `shared` (N, p), what a shrinkage sums over similar patches: the squares of B = A + Cᵀ(Y − D A),
-    or for CSR the codes before the step. Both stay where they are in memory, which costs less than to ask for it anew.
+    Beside them stand `shared` (N, p), what a shrinkage sums over similar patches, which are the squares of
+    B = A + Cᵀ(Y − D A) or for CSR the codes before the step, and the sums, `summed`. All stay where they are in memory,
+    which costs less than to ask for it anew.
     """
 
     def __init__(self, model: SparseCoder, image: Tensor, mask: Tensor | None, products, tile, together):
@@ -82,7 +83,7 @@ class _Coding:
         M = None if mask is None else extract(mask, config.patch)[0]
         D, C = model.D.to(products), model.C.to(products)
         masked = model.penalty.first_step_masked
-        self.parts = chunks(len(Y))
+        self.parts = chunks(len(Y), image.device)
         self.linear = [
             LinearStep(
                 *(x if x is None else x[None, part].to(products) for x in (self.Y, M)), D, C, first_masked=masked
@@ -97,7 +98,7 @@ class _Coding:
             self.window = SlidingWindow(
                 *self.grid, config.window, products, tile=tile, together=together, device=image.device
             )
-            self.shared = torch.zeros_like(self.A)
+            self.shared, self.summed = torch.zeros_like(self.A), torch.empty_like(self.A)
 
     def refresh(self, number: int, each) -> None:
         """Blend similarity `number` into Σ; `each` as `groupsc.ops.workers` gives it."""
@@ -136,7 +137,7 @@ class _Coding:
     def step(self, lam: Tensor, each) -> None:
         """One step of Algorithm 1."""
 
-        def multiply(number: int) -> None:
+        def advance(number: int) -> None:
             part = self.parts[number]
             A = self.A[part]
             if self.model.config.penalty == "csr":
@@ -147,21 +148,16 @@ class _Coding:
             elif self.model.config.penalty == "group":
                 torch.square(A, out=self.shared[part])
 
-        each(multiply, range(len(self.parts)))
+        def shrink(part: slice) -> None:
+            A, summed, mass = self.A[part], self.summed[part], self.window.mass.flatten(0, 1)[part]
+            if self.model.config.penalty == "group":
+                A.mul_(pointwise.group_scale(summed, lam * torch.sqrt(mass + WEIGHT_EPSILON)))
+            else:
+                A.copy_(pointwise.csr(A, summed, mass.squeeze(-1), lam, self.model.penalty.gamma))
+
+        each(advance, range(len(self.parts)))
         self.begun = True
         if self.window is not None:
-            each(lambda strip: self._shrink(strip, lam), self.window.strips)
-
-    def _shrink(self, strip: Strip, lam: Tensor) -> None:
-        """Shrink the codes of a strip in place."""
-        A, shared = (x.unflatten(0, self.grid) for x in (self.A, self.shared))
-        sources = strip.sources(shared, self.window.scratch)
-        for tiles in strip.tiles:
-            own, summed = tiles.own(A, strip.columns), tiles.sum(sources)
-            # Copying brings codes into the cache several times faster than arithmetic on them would.
-            codes = own.flatten(1, 2)
-            if self.model.config.penalty == "group":
-                codes.mul_(pointwise.group_scale(summed, lam * torch.sqrt(tiles.mass + WEIGHT_EPSILON)))
-            else:
-                codes = pointwise.csr(codes, summed, tiles.mass.squeeze(-1), lam, self.model.penalty.gamma)
-            own.copy_(codes.view(own.shape))
+            shared, summed = (x.unflatten(0, self.grid) for x in (self.shared, self.summed))
+            each(lambda strip: self.window.sum(strip, shared, summed), self.window.strips)
+            each(shrink, self.parts)

@@ -4,8 +4,9 @@ The grid of patches is cut into vertical strips, and a strip into square tiles o
 columns that its windows reach, are copied out once; those of a tile are then some rows of the copy, one piece of
 memory. So a weighted sum over similar patches is one matrix product with nothing gathered, and Σ is small and dense.
 
-Symbols: F features (R, C, m), already weighted by κ; Sigma Σᵀ of b tiles (b, targets, sources), which products read
-along its rows; n side of the window. A source s reaches a target t when −⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n/2⌋ on both axes.
+Symbols: F features of patches (n, m), already weighted by κ; Sigma Σᵀ of b tiles (b, targets, sources), which products
+read along its rows; mass = Σ_s Σ[s, t] (R, C, 1); n side of the window. A source s reaches a target t when
+−⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n/2⌋ on both axes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Tiles:
 
     `first` is the row of the first target and `height` that of a square, `start` the position of its first source in
     the strip's and `step` how many further down the next square begins. `bound` (targets, sources), the largest
-    exponent of a similarity, is 0 within the window and −∞ outside; `mass` is Σ_s Σ[s, t] (b, targets, 1).
+    exponent of a similarity, is 0 within the window and −∞ outside.
     """
 
     first: int
@@ -41,7 +42,6 @@ class Tiles:
     bound: Tensor
     number: int = 1
     Sigma: Tensor = field(init=False)
-    mass: Tensor = field(init=False)
 
     def continues(self, other: Tiles) -> bool:
         """Whether `other` is the next square below that sees its sources alike."""
@@ -56,10 +56,6 @@ class Tiles:
     def own(self, x: Tensor, columns: slice) -> Tensor:
         """The targets of each square, (b, height, width, k), a view of those of the grid x (R, C, k)."""
         return x[self.first : self.first + self.number * self.height, columns].unflatten(0, (self.number, self.height))
-
-    def sum(self, x: Tensor) -> Tensor:
-        """Σᵀ x over the sources x (positions, p) of the strip, (b, targets, p)."""
-        return _multiplied(self.Sigma, self.seen(x))
 
 
 @dataclass
@@ -77,7 +73,7 @@ class Strip:
 
 
 class SlidingWindow:
-    """Σ of a grid of patches, kept tile by tile in the type of the matrix products.
+    """Σ of a grid of patches, kept tile by tile in the type of the matrix products, and its `mass`.
 
     Parameters
     ----------
@@ -91,6 +87,7 @@ class SlidingWindow:
         Side of a tile.
     together : int
         Tiles of a strip that go through an operation together where they are alike.
+    device : torch.device
     """
 
     def __init__(
@@ -102,33 +99,36 @@ class SlidingWindow:
         *,
         tile: int = TILE,
         together: int = 1,
-        device=None,
+        device: torch.device,
     ):
         self.rows, self.columns, self.window, self.products = rows, columns, window, products
-        self.scratch, self.factors, self.parts = Scratch(), [], chunks(rows, columns)
-        self.strips = []
+        self.device, self.scratch = device, Scratch()
+        self.factors, self.parts = [], chunks(rows, device, columns)
         bounds = {}
-        for across in range(0, columns, tile):
-            targets, near = _reach(across, tile, columns, window)
-            strip, width = Strip(targets, near), near.stop - near.start
-            for down in range(0, rows, tile):
-                high, sources = _reach(down, tile, rows, window)
-                start, number = sources.start * width, (sources.stop - sources.start) * width
-                # Where the strip has more sources, those past the window are taken along, at similarity 0.
-                number = min(number + -number % ALIGNED, rows * width)
-                start = min(start, rows * width - number)
-                # Away from the borders all tiles see their sources alike and share one bound.
-                height = high.stop - high.start
-                key = height, start - down * width, number, targets.stop - across, near.start - across, width
-                if key not in bounds:
-                    bounds[key] = self._bound(*key).to(device)
-                tiles = Tiles(down, height, start, tile * width, bounds[key])
-                if strip.tiles and strip.tiles[-1].continues(tiles) and strip.tiles[-1].number < together:
-                    strip.tiles[-1].number += 1
-                else:
-                    strip.tiles.append(tiles)
-            self.strips.append(strip)
-        self._allocate(device)
+        self.strips = [self._strip(across, tile, together, bounds) for across in range(0, columns, tile)]
+        self._allocate()
+
+    def _strip(self, across: int, tile: int, together: int, bounds: dict) -> Strip:
+        """The strip of targets from column `across`; away from the borders all tiles see their sources alike and share
+        one of the `bounds`."""
+        targets, near = _reach(across, tile, self.columns, self.window)
+        strip, width = Strip(targets, near), near.stop - near.start
+        for down in range(0, self.rows, tile):
+            high, sources = _reach(down, tile, self.rows, self.window)
+            start, number = sources.start * width, (sources.stop - sources.start) * width
+            # Where the strip has more sources, those past the window are taken along, at similarity 0.
+            number = min(number + -number % ALIGNED, self.rows * width)
+            start = min(start, self.rows * width - number)
+            height = high.stop - high.start
+            key = height, start - down * width, number, targets.stop - across, near.start - across, width
+            if key not in bounds:
+                bounds[key] = self._bound(*key).to(self.device)
+            tiles = Tiles(down, height, start, tile * width, bounds[key])
+            if strip.tiles and strip.tiles[-1].continues(tiles) and strip.tiles[-1].number < together:
+                strip.tiles[-1].number += 1
+            else:
+                strip.tiles.append(tiles)
+        return strip
 
     def _bound(self, height: int, start: int, number: int, across: int, left: int, width: int) -> Tensor:
         """`bound` of a tile of `height` × `across` targets for sources from position `start` on, in rows of `width`
@@ -141,15 +141,16 @@ class SlidingWindow:
         inside = (inside_down[:, None] & inside_along).flatten(0, 1)
         return torch.zeros(inside.shape, dtype=self.products).masked_fill_(~inside, -math.inf)
 
-    def _allocate(self, device) -> None:
-        """Memory for Σ of all tiles, as one piece."""
+    def _allocate(self) -> None:
+        """Memory for Σ of all tiles, as one piece, and for its mass."""
         every = [tiles for strip in self.strips for tiles in strip.tiles]
         sizes = [(tiles.number, *tiles.bound.shape) for tiles in every]
         entries = [math.prod(size) for size in sizes]
-        memory = torch.empty(sum(entries), dtype=self.products, device=device)
-        wide = torch.promote_types(self.products, torch.float32)
+        memory = torch.empty(sum(entries), dtype=self.products, device=self.device)
         for tiles, size, part in zip(every, sizes, memory.split(entries), strict=True):
-            tiles.Sigma, tiles.mass = part.view(size), memory.new_empty((*size[:2], 1), dtype=wide)
+            tiles.Sigma = part.view(size)
+        wide = torch.promote_types(self.products, torch.float32)
+        self.mass = memory.new_empty((self.rows, self.columns, 1), dtype=wide)
 
     def refresh(self, features, nu: float | None, each) -> None:
         """Σ ← (1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)); with ν = None the exponential alone.
@@ -159,8 +160,10 @@ class SlidingWindow:
         """
         lengths = [x.shape[1:] for x in distance_factors(features(slice(0, 1)), self.products)]
         if [x.shape[2:] for x in self.factors] != lengths:
-            grid, memory = (self.rows, self.columns), self.strips[0].tiles[0].Sigma
-            self.factors = [memory.new_empty(*grid, *length) for length in lengths]
+            self.factors = [
+                torch.empty(self.rows, self.columns, *length, dtype=self.products, device=self.device)
+                for length in lengths
+            ]
         left, right = self.factors
 
         def factorise(part: slice) -> None:
@@ -172,7 +175,7 @@ class SlidingWindow:
             for tiles in strip.tiles:
                 targets = tiles.own(left, strip.columns).flatten(1, 2)
                 seen = tiles.seen(sources).transpose(1, 2)
-                for one in _separately(tiles):
+                for one in self._separately(tiles):
                     Sigma = tiles.Sigma[one]
                     fresh = _multiplied(targets[one], seen[one], out=self.scratch.empty("fresh", Sigma.shape, Sigma))
                     torch.minimum(fresh, tiles.bound, out=fresh).exp_()
@@ -182,10 +185,24 @@ class SlidingWindow:
                         kept = self.scratch.empty("kept", Sigma.shape, Sigma).copy_(Sigma)
                         fresh = kept.lerp_(fresh, nu)
                     Sigma.copy_(fresh)
-                    tiles.mass[one] = fresh.sum(2, keepdim=True)
+                    mass = tiles.own(self.mass, strip.columns)[one]
+                    mass.copy_(fresh.sum(2, keepdim=True).view(mass.shape))
 
         each(factorise, self.parts)
         each(refresh, self.strips)
+
+    def _separately(self, tiles: Tiles) -> list[slice]:
+        """The squares one by one where a cache is to hold each, else all at once."""
+        if self.device.type != "cpu":
+            return [slice(None)]
+        return [slice(number, number + 1) for number in range(tiles.number)]
+
+    def sum(self, strip: Strip, x: Tensor, out: Tensor) -> None:
+        """Σᵀ x (R, C, p) at the targets of a strip, into the same places of `out`."""
+        sources = strip.sources(x, self.scratch)
+        for tiles in strip.tiles:
+            own = tiles.own(out, strip.columns)
+            own.copy_(_multiplied(tiles.Sigma, tiles.seen(sources)).view(own.shape))
 
 
 def distance_factors(F: Tensor, products: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -204,13 +221,6 @@ def distance_factors(F: Tensor, products: torch.dtype) -> tuple[Tensor, Tensor]:
     left, right = [2 * high, 2 * high, 2 * low, norms, ones], [high, low, high, ones, norms]
     zeros = norms.new_zeros(len(F), -sum(x.shape[1] for x in left) % ALIGNED)
     return torch.cat([*left, zeros], 1), torch.cat([*right, zeros], 1)
-
-
-def _separately(tiles: Tiles) -> list[slice]:
-    """The squares one by one where a cache is to hold each, else all at once."""
-    if tiles.Sigma.device.type != "cpu":
-        return [slice(None)]
-    return [slice(number, number + 1) for number in range(tiles.number)]
 
 
 def _multiplied(x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:

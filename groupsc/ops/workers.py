@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-CHUNK = 4096
-"""Rows that go through pointwise operations together: they stay in a processor's cache."""
+CHUNK = 2048
+"""Rows that go through an operation together on a processor, whose cache holds them."""
 
 
-def chunks(number: int, each: int = 1) -> list[slice]:
-    """Slices of so many things of `each` rows that cover them all, at most `CHUNK` rows or one thing a slice."""
-    step = max(1, CHUNK // each)
+def chunks(number: int, device: torch.device, each: int = 1) -> list[slice]:
+    """Slices of so many things of `each` rows that cover them all: one slice, or on a processor slices of `CHUNK` rows
+    or one thing."""
+    step = max(1, CHUNK // each) if device.type == "cpu" else number
     return [slice(start, min(start + step, number)) for start in range(0, number, step)]
 
 
