@@ -21,7 +21,7 @@ import torch
 from groupsc import load
 from groupsc.data import image_paths
 from groupsc.degradations import degrade, noise_generator
-from groupsc.device import PeakMemory, device_name, pick_device
+from groupsc.device import PeakMemory, device_name, keep_freed_memory, pick_device
 from groupsc.images import read_image
 from groupsc.metrics import psnr
 from groupsc.models.coder import SparseCoder
@@ -64,6 +64,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("results/bench/inference.json"))
     options = parser.parse_args()
     device = pick_device(options.device)
+    if device.type == "cpu":
+        keep_freed_memory()  # Plain blocks allocate the same tensors again and again; whole images don't mind.
     restorer = load(options.weights, device=options.device)
     card = restorer.card
     # Blocks and window of the paper, whatever the crops of the training were.
@@ -92,7 +94,7 @@ def main() -> None:
         return seconds
 
     trained = restorer.coder.requires_grad_(False)
-    restore(model, noisy[..., :64, :64], mask if mask is None else mask[..., :64, :64], **told)  # memory, threads
+    restore(model, noisy[..., :64, :64], mask if mask is None else mask[..., :64, :64], **told)  # starts threads
     whole = measure(f"whole image, window {model.config.window}", lambda: restore(model, noisy, mask, **told))
     if trained.config.window != model.config.window:
         whole = measure(f"whole image, window {trained.config.window}", lambda: restore(trained, noisy, mask, **told))

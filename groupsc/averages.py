@@ -97,6 +97,11 @@ def mode_name(mode: str | None, stride: float | None) -> str:
     return "whole image" if mode == "whole" else "blocks" + (f" at stride {stride:g}" if stride is not None else "")
 
 
+def distinct(joined) -> list[str]:
+    """Each device or version once, from values that `average` joined."""
+    return sorted({one for value in joined.dropna() for one in value.split("; ")})
+
+
 def plain(value):
     """None for what pandas holds as missing."""
     return None if pd.isna(value) else value

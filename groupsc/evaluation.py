@@ -39,10 +39,10 @@ SETTINGS = [
     "experiment", "task", "method", "level", "dataset", "mode", "stride", "device",
     "parameters", "weights_sha256", "code_version",
 ]  # fmt: skip
-"""Columns that say under which conditions a row was made; a file holds rows of one such setting."""
+"""Columns that say under which conditions a row was made."""
 
-MEASURE = [name for name in SETTINGS if name not in ("device", "code_version")]
-"""The part of them that says what is measured, not by whom."""
+MEASURED_BY = ("device", "code_version")
+"""Those that may differ within a file, where rows were taken over from an earlier evaluation."""
 
 COLUMNS = [
     "experiment", "task", "method", "level", "dataset", "image", "repetition", "mode", "stride",
@@ -93,6 +93,7 @@ def evaluate_to_csv(path, weights, dataset: str, *, measured=None, **options) ->
     measured : path, optional
         Rows of an earlier evaluation, elsewhere or by other code: those of the same weights, measured in the same way,
         are taken over with the device and the code version that they name, images beyond the first `images` included.
+        An image counts as measured when all repetitions of it are there.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def evaluate_to_csv(path, weights, dataset: str, *, measured=None, **options) ->
     partial = path.with_name(path.name + ".partial")
     evaluation = Evaluation(weights, dataset, **options)
     settings = evaluation.settings()
-    earlier = {} if measured is None else _agreeing(read_rows([measured]), settings, MEASURE)
+    earlier = {} if measured is None else _earlier(measured, settings, range(evaluation.repetitions))
     finished = earlier | _finished([path, partial], settings)
     rows = []
     for row in evaluation.rows(finished):
@@ -111,9 +112,7 @@ def evaluate_to_csv(path, weights, dataset: str, *, measured=None, **options) ->
         if (row["image"], row["repetition"]) not in finished:
             _write_csv(partial, _table(rows))
     images = {row["image"] for row in rows}
-    for (image, repetition), row in earlier.items():
-        if image not in images and repetition < evaluation.repetitions:
-            rows.append(row)
+    rows += [row for (image, _), row in earlier.items() if image not in images]
     _write_csv(path, _table(rows))
     partial.unlink(missing_ok=True)
     return read_rows([path])
@@ -242,7 +241,7 @@ class Evaluation:
         self.baseline.prepare(self.task, self.level)
 
     def settings(self) -> dict:
-        """Values of the columns `SETTINGS`, the same in all rows."""
+        """Values of the columns `SETTINGS`, the same in all rows that are measured now."""
         restored, peer = self.model is not None, self.baseline is not None
         return {
             "experiment": experiment_name(self.task, self.method, self.level),
@@ -339,6 +338,16 @@ def _figures(restored: np.ndarray, clean: np.ndarray) -> dict:
         "psnr": round(metrics.psnr(restored, clean), 4),
         "psnr_channels": round(metrics.psnr_channels(restored, clean), 4),
         "ssim": round(metrics.ssim(restored, clean), 6),
+    }
+
+
+def _earlier(path, settings: dict, repetitions: range) -> dict:
+    """Rows of an earlier evaluation of the same, by (image, repetition), of images with all repetitions."""
+    found = _agreeing(read_rows([path]), settings, [name for name in SETTINGS if name not in MEASURED_BY])
+    return {
+        (image, repetition): row
+        for (image, repetition), row in found.items()
+        if repetition in repetitions and all((image, other) in found for other in repetitions)
     }
 
 

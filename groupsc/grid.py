@@ -59,10 +59,20 @@ def images_of(config: dict, dataset: str) -> int | None:
 
 
 def measured_before(config: dict, name: str, place: str) -> Path | None:
-    """The file of rows of an earlier evaluation of `name` on a data set, where there is one."""
+    """The file of rows of an earlier evaluation of `name` on a data set, where there is one.
+
+    Raises
+    ------
+    GroupSCError
+        When the folder of such files is none.
+    """
     folder = config.get("measured")
-    rows = Path(folder or "", name, f"{place}.csv")
-    return rows if folder and rows.is_file() else None
+    if folder is None:
+        return None
+    if not Path(folder).is_dir():
+        raise GroupSCError(f"measured is {folder!r}, which is no folder; leave it out to measure everything here")
+    rows = Path(folder, name, f"{place}.csv")
+    return rows if rows.is_file() else None
 
 
 def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) -> int | None:

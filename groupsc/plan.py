@@ -21,6 +21,7 @@ from groupsc.config import Experiment, ModelConfig, experiment_name, experiments
 from groupsc.data import BUNDLED, registry
 from groupsc.device import device_name, fast_products, has_matrix_tiles, pick_device
 from groupsc.errors import GroupSCError
+from groupsc.evaluation import read_rows
 from groupsc.models.coder import SparseCoder
 from groupsc.released import releases
 
@@ -203,7 +204,7 @@ def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
             continue
         images = _images(config, dataset)
         if e.name not in missing:
-            images = max(0, images - _rows_before(config, name, place))
+            images -= _taken_over(config, name, dataset, place)
         work_of_one = work.image_operations(e.model, _pixels(dataset), stride)
         yield (
             Job(f"{name}/{place}", e.model.penalty, images * work_of_one, e.name if e.name in missing else None),
@@ -220,7 +221,7 @@ def _others(config: dict, output: Path):
             for dataset in given["datasets"]:
                 experiment = experiment_name(task, name, level)
                 if not (output / "rows" / experiment / f"{dataset}.csv").is_file():
-                    images = max(0, _images(config, dataset) - _rows_before(config, experiment, dataset))
+                    images = _images(config, dataset) - _taken_over(config, experiment, dataset, dataset)
                     yield OTHERS.get(name, 0) * images * _pixels(dataset) / 1e6
 
 
@@ -229,10 +230,16 @@ def _images(config: dict, dataset: str) -> int:
     return (grid.images_of(config, dataset) or len(_files(dataset)) or 10) * config.get("repetitions", 1)
 
 
-def _rows_before(config: dict, name: str, place: str) -> int:
-    """Rows of an earlier evaluation that are taken over."""
-    rows = grid.measured_before(config, name, place)
-    return 0 if rows is None else rows.read_bytes().count(b"\n") - 1
+def _taken_over(config: dict, name: str, dataset: str, place: str) -> int:
+    """How many of the images that `_images` counts have rows of an earlier evaluation, whatever weights it had."""
+    path = grid.measured_before(config, name, place)
+    if path is None:
+        return 0
+    rows = read_rows([path])
+    wanted = {Path(file).stem for file, _ in _files(dataset)[: grid.images_of(config, dataset)]}
+    repetitions = config.get("repetitions", 1)
+    found = rows[rows["image"].isin(wanted) & (rows["repetition"] < repetitions)].groupby("image").size()
+    return int((found == repetitions).sum()) * repetitions
 
 
 def _pixels(dataset: str) -> int:

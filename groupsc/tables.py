@@ -15,7 +15,7 @@ import pandas as pd
 from groupsc import baselines, typesetting
 from groupsc.ablations import with_variants_as_methods
 from groupsc.atomic import write_text
-from groupsc.averages import DECIMALS, average, mode_name, plain, share
+from groupsc.averages import DECIMALS, average, distinct, mode_name, plain, share
 from groupsc.data import data_digest
 from groupsc.errors import GroupSCError
 from groupsc.layouts import TABLES, Layout
@@ -336,8 +336,8 @@ class _Builder:
         restored = self.runs[self.runs["mode"].notna()]
         if len(restored):
             modes = sorted({mode_name(*run) for *_, run in self.ours if run[0]})
-            sentences.append(f"Mode: {', '.join(modes)}. Device: {'; '.join(restored['device'].unique())}.")
-        sentences.append(f"Code {', '.join(self.runs['code_version'].unique())}.")
+            sentences.append(f"Mode: {', '.join(modes)}. Device: {'; '.join(distinct(restored['device']))}.")
+        sentences.append(f"Code {', '.join(distinct(self.runs['code_version']))}.")
         digests = {dataset: data_digest(dataset) for dataset in self.runs["dataset"].unique()}
         known = [f"{dataset} {digest[:8]}" for dataset, digest in digests.items() if digest]
         return " ".join(filter(None, [*sentences, f"Digests of the data: {', '.join(known)}." if known else ""]))

@@ -13,7 +13,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from groupsc import baselines
-from groupsc.averages import average, share
+from groupsc.averages import average, distinct, share
 from groupsc.comparison import METHODS
 from groupsc.errors import GroupSCError
 from groupsc.layouts import TABLES
@@ -68,7 +68,7 @@ def tradeoff(
         for ax, measure in zip(axes, ("parameters", "seconds"), strict=True):
             _scatter(ax, points[points[measure].notna()], measure)
         axes[0].set(ylabel="PSNR (dB)", xlabel="Trained parameters")
-        devices = "; ".join([*ran["device"].dropna().unique(), *([DEVICE] if quoted["seconds"].notna().any() else [])])
+        devices = "; ".join([*distinct(ran["device"]), *([DEVICE] if quoted["seconds"].notna().any() else [])])
         axes[1].set_xlabel(f"Seconds an image ({devices})" if devices else "Seconds an image")
         handles = {handle.get_label(): handle for ax in axes for handle in ax.collections}
         figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3, handletextpad=0.2)

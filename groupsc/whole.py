@@ -18,7 +18,7 @@ from groupsc.ops.window import TILE, SlidingWindow
 from groupsc.ops.workers import chunks, workers
 
 TILES_IN_CACHE, TILES_TOGETHER = 4, 64
-"""Tiles that go through an operation together: on a processor, and where no cache limits them."""
+"""Tiles of which one operation takes the sums: on a processor, where it saves calls, and on other devices."""
 
 
 @torch.no_grad()
@@ -44,7 +44,7 @@ def restore_whole(
     products : torch.dtype
         Type of the codes and of the matrix products.
     tile, together : int
-        Side of a tile of targets, and tiles that go through an operation together; see `groupsc.ops.window`.
+        Side of a tile of targets, and tiles of which one operation takes the sums; see `groupsc.ops.window`.
     advance : callable, optional
         Called once a step.
 
@@ -91,7 +91,7 @@ class _Coding:
             for part in self.parts
         ]
         self.A = torch.zeros(len(Y), config.atoms, dtype=products, device=image.device)
-        self.window = self.shared = None
+        self.window = self.shared = self.summed = None
         if config.penalty != "l1":
             if together is None:
                 together = TILES_IN_CACHE if image.device.type == "cpu" else TILES_TOGETHER

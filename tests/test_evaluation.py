@@ -15,7 +15,7 @@ from groupsc.config import ModelConfig
 from groupsc.data import registry
 from groupsc.degradations import add_noise, noise_generator
 from groupsc.errors import GroupSCError
-from groupsc.evaluation import COLUMNS, MEASURE, SETTINGS, evaluate, evaluate_to_csv, read_rows
+from groupsc.evaluation import COLUMNS, MEASURED_BY, SETTINGS, evaluate, evaluate_to_csv, read_rows
 from groupsc.images import read_image, write_image
 from groupsc.models.coder import SparseCoder
 from groupsc.restore import restore
@@ -167,6 +167,10 @@ def test_rows_measured_before_are_taken_over_from_any_code_and_beyond_the_first_
         "01", "02", "03",
     ]  # fmt: skip
 
+    options["repetitions"] = 3
+    found = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)
+    assert found["image"].tolist() == ["01", "01", "01", "02", "02", "02"], "03 was not measured three times"
+    options["repetitions"] = 1
     blocks = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, mode="block", stride=3, **options)
     make_weights(weights, threshold=0.05)
     others = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)
@@ -189,7 +193,7 @@ def test_rows_that_the_repository_holds_are_of_whole_files_and_of_images_of_thei
         assert set(rows["dataset"]) == {file.stem}
         assert set(rows["image"]) <= images[file.stem]
         assert not rows.duplicated(["image", "repetition"]).any()
-        assert rows[MEASURE].drop_duplicates().shape[0] == 1
+        assert rows[[name for name in SETTINGS if name not in MEASURED_BY]].drop_duplicates().shape[0] == 1
 
 
 def test_pictures_of_chosen_images(dataset, weights, tmp_path):

@@ -114,18 +114,19 @@ def test_what_is_there_is_not_counted(tmp_path):
 
 
 def test_rows_measured_before_cost_nothing_unless_their_model_is_yet_to_be_trained(tmp_path):
-    rows = tmp_path / "earlier/gray-sc-sigma25/Bundled.csv"
-    rows.parent.mkdir(parents=True)
-    rows.write_text("experiment,image\nany,astronaut\n")
     config, places = toy(), {"raw": tmp_path / "raw", "output": tmp_path}
+    config["tasks"]["gray"]["datasets"] = ["Set12"]
+    measured = {**config, "measured": str(ROOT / "data/measured")}
     before = plan(config, **places)
-    assert plan({**config, "measured": str(tmp_path / "earlier")}, **places) == before
+    assert plan(measured, **places) == before
     folder = tmp_path / "training/gray-sc-sigma25"
     folder.mkdir(parents=True)
     (folder / "weights.safetensors").write_bytes(b"whatever")
-    trained, taken = (plan({**config, **given}, **places) for given in ({}, {"measured": str(tmp_path / "earlier")}))
-    assert taken.images == trained.images - 1
+    trained, taken = (plan(given, **places) for given in (config, measured))
+    assert taken.images == trained.images - config["images"]
     assert len(taken.evaluations) == len(trained.evaluations)
+    twice = [plan({**given, "repetitions": 2}, **places).images for given in (config, measured)]
+    assert twice[0] == twice[1] == 2 * trained.images
 
 
 def test_a_training_that_was_stopped_counts_by_what_is_left(tmp_path):

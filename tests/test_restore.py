@@ -139,14 +139,17 @@ def test_the_image_of_a_single_patch_stays_as_it_was(penalty):
 
 @pytest.mark.parametrize("window", [4, 5])
 @pytest.mark.parametrize("penalty", ["csr", "group"])
-def test_whole_image_mode_on_images_larger_than_the_window(penalty, window):
+@pytest.mark.parametrize(("channels", "masked"), [(1, False), (3, True)], ids=["gray", "mosaic"])
+@pytest.mark.parametrize("rows", [7, 2048])
+def test_whole_image_mode_on_images_larger_than_the_window(penalty, window, channels, masked, rows, monkeypatch):
     """Against the coder with its dense N×N window mask, which knows no tiles and is tested against loops."""
-    model = perturbed_coder(penalty=penalty, window=window)
-    image, _ = some_image(1, 17, 29)
+    monkeypatch.setattr("groupsc.ops.workers.CHUNK", rows)
+    model = perturbed_coder(penalty=penalty, window=window, channels=channels)
+    image, mask = some_image(channels, 17, 29, masked=masked)
     with torch.no_grad():
-        expected = model(image)
+        expected = model(image, mask)
         for tile, together in ((1, 1), (3, 1), (3, 2), (8, 1), (2, 100), (40, 1)):
-            found = restore_whole(model, image, products=torch.float64, tile=tile, together=together)
+            found = restore_whole(model, image, mask, products=torch.float64, tile=tile, together=together)
             torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 

@@ -249,3 +249,11 @@ def test_a_baseline_that_the_paper_does_not_quote_has_lines_of_its_own(name, lev
 def test_ablations_take_no_baselines():
     table = build("table1", make_rows("nlm", 15.0, psnr=(27.0,) * 4), sizes=SIZES)
     assert "nlm" not in set(table.cells["method"])
+
+
+def test_a_caption_names_each_code_version_and_device_once():
+    mixed = make_rows(psnr=(29.0, 30.0))
+    mixed.loc[1, ["code_version", "device"]] = ["0.1.0+bb", "Another"]
+    caption = build("table4", pd.concat([mixed, make_rows(level=50.0)]), sizes=SIZES).to_markdown().splitlines()[0]
+    assert "Device: A processor; Another." in caption
+    assert "Code 0.1.0+aa, 0.1.0+bb." in caption

@@ -187,6 +187,7 @@ def test_interrupted_training_goes_on(checkout):
         ("model__atomms", 16, ["atomms", "atoms"]),
         ("weights", "stolen", ["weights", "released"]),
         ("measured", "results/ci/rows", ["measured", "another output"]),
+        ("measured", "results/ci/row", ["measured", "no folder", "leave it out"]),
         ("training__start", "csr", ["starts from gray-csr-sigma25", "tasks.gray.methods"]),
     ],
 )

@@ -63,7 +63,7 @@ def shrink(B, G, lam, weight):
 
 
 def group_scale(G, weight):
-    """What `shrink` multiplies B by, without derivatives: few passes over memory. `weight` is λ √mass (b, N, p)."""
+    """What `shrink` multiplies B by, without derivatives: few passes over memory. `weight` is λ √mass; both (N, p)."""
     inverse = G.to(weight.dtype, copy=True).add_(NORM_EPSILON).rsqrt_()
     return inverse.mul_(weight).neg_().add_(1).relu_()
 

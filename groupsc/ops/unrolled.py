@@ -184,7 +184,7 @@ class LinearStep:
         return R if self.M is None else R * self.M
 
     def advance(self, A: Tensor, *, begun: bool) -> None:
-        """A ← B in place, for A (N, p); codes that have not begun are zero and are not read."""
+        """A ← B in place, for A (N, p) and Y of one image; codes that have not begun are zero and are not read."""
         R = self.residual(A[None] if begun else None)[0]
         torch.addmm(A, R, self.C, beta=1 if begun else 0, out=A)
 

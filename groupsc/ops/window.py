@@ -86,7 +86,7 @@ class SlidingWindow:
     tile : int
         Side of a tile.
     together : int
-        Tiles of a strip that go through an operation together where they are alike.
+        Tiles of a strip of which one operation takes the sums where they are alike.
     device : torch.device
     """
 

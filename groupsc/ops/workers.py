@@ -14,11 +14,14 @@ from torch import Tensor
 CHUNK = 2048
 """Rows that go through an operation together on a processor, whose cache holds them."""
 
+LARGE_CHUNK = 2**15
+"""The same on other devices, where temporary memory is the limit."""
 
-def chunks(number: int, device: torch.device, each: int = 1) -> list[slice]:
-    """Slices of so many things of `each` rows that cover them all: one slice, or on a processor slices of `CHUNK` rows
-    or one thing."""
-    step = max(1, CHUNK // each) if device.type == "cpu" else number
+
+def chunks(number: int, device: torch.device, rows: int = 1) -> list[slice]:
+    """Slices that cover so many things of some rows, each of as many as go through an operation together, at least
+    one."""
+    step = max(1, (CHUNK if device.type == "cpu" else LARGE_CHUNK) // rows)
     return [slice(start, min(start + step, number)) for start in range(0, number, step)]
 
 
@@ -44,25 +47,30 @@ def workers(device: torch.device) -> Iterator[Callable[[Callable, Iterable], lis
         return call
 
     def each(function, items):
+        # A thread of the pool takes the caller's number at its first operation, whatever it was set to before.
         torch.set_num_threads(1)
         try:
             return list(pool.map(without_gradients(function), items))
         finally:
             torch.set_num_threads(number)
 
-    with ThreadPoolExecutor(number, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield each
+    try:
+        with ThreadPoolExecutor(number, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield each
+    finally:
+        torch.set_num_threads(number)
 
 
 class Scratch(threading.local):
     """Memory that each thread writes to again and again, since new memory costs more than what is done in it."""
 
     def __init__(self):
-        self.kept: dict[str, Tensor] = {}
+        self.kept: dict[tuple[str, torch.dtype], Tensor] = {}
 
     def empty(self, name: str, shape, like: Tensor) -> Tensor:
-        """An uninitialised tensor of the type of `like`; the next call of the same name may give the same memory."""
-        size = math.prod(shape)
-        if name not in self.kept or self.kept[name].numel() < size:
-            self.kept[name] = like.new_empty(size)
-        return self.kept[name][:size].view(shape)
+        """An uninitialised tensor of that shape, and of the type and the device of `like`; the next call of the same
+        name may give the same memory."""
+        size, key = math.prod(shape), (name, like.dtype)
+        if key not in self.kept or self.kept[key].numel() < size:
+            self.kept[key] = like.new_empty(size)
+        return self.kept[key][:size].view(shape)

@@ -113,6 +113,8 @@ def code(module):
 config = checked(config)
 EXPERIMENTS = grid(config)
 OUT = config["output"]
+if config["measured"] and not Path(config["measured"]).is_dir():
+    raise WorkflowError(f"In measured: {config['measured']} is no folder; leave it out to measure everything here.")
 if config["measured"] and Path(config["measured"]).resolve() == Path(OUT, "rows").resolve():
     raise WorkflowError(f"In measured: {config['measured']} is where this run writes its rows; choose another output.")
 TRAINED = config["weights"] == "trained"
@@ -176,12 +178,12 @@ def measured_before(wildcards):
 def evaluation_input(wildcards):
     """The images, rows measured before, and the weights, those of a baseline as a data set."""
     dataset, _ = dataset_and_stride(wildcards.dataset)
-    images = {"images": f"{OUT}/data/{dataset}.json", **measured_before(wildcards)}
+    files = {"images": f"{OUT}/data/{dataset}.json", **measured_before(wildcards)}
     if wildcards.name not in BASELINES:
-        return {**images, "weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
+        return {**files, "weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
     method, task, _ = BASELINES[wildcards.name]
-    files = None if method == "input" else baselines.method(method).dataset.get(task)
-    return {**images, "peer": f"{OUT}/data/{files}.json"} if files else images
+    peer = None if method == "input" else baselines.method(method).dataset.get(task)
+    return {**files, "peer": f"{OUT}/data/{peer}.json"} if peer else files
 
 
 def evaluated_method(wildcards, input):
