@@ -6,19 +6,19 @@ Symbols as in `groupsc.models.coder`; N patches of an image as rows, (N, m) and 
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
 from groupsc.models.coder import SparseCoder
 from groupsc.ops import pointwise
+from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.patches import average, extract
 from groupsc.ops.prox import WEIGHT_EPSILON
 from groupsc.ops.unrolled import LinearStep
-from groupsc.ops.window import TILE, SlidingWindow
+from groupsc.ops.window import SlidingWindow
 from groupsc.ops.workers import chunks, workers
-
-TILES_IN_CACHE, TILES_TOGETHER = 4, 64
-"""Tiles of which one operation takes the sums: on a processor, where it saves calls, and on other devices."""
 
 
 @torch.no_grad()
@@ -29,8 +29,7 @@ def restore_whole(
     *,
     level: float | None = None,
     products: torch.dtype,
-    tile: int = TILE,
-    together: int | None = None,
+    window=None,
     advance=None,
 ) -> Tensor:
     """Restore a whole image; every patch sees the full window around it.
@@ -43,8 +42,8 @@ def restore_whole(
         Noise σ in gray levels of 255, for blind models.
     products : torch.dtype
         Type of the codes and of the matrix products.
-    tile, together : int
-        Side of a tile of targets, and tiles of which one operation takes the sums; see `groupsc.ops.window`.
+    window : callable, optional
+        What makes Σ, of the arguments of `SlidingWindow`; left out, what suits the device.
     advance : callable, optional
         Called once a step.
 
@@ -53,7 +52,7 @@ def restore_whole(
     Tensor (1, c, H, W)
         For an image no larger than one block, what the coder itself returns.
     """
-    coding = _Coding(model, image, mask, products, tile, together)
+    coding = _Coding(model, image, mask, products, window)
     refreshes = (0, *model.config.refreshes)
     with workers(image.device) as each:
         for step, lam in enumerate(model.thresholds_at(level)):
@@ -73,7 +72,7 @@ class _Coding:
     which costs less than to ask for it anew.
     """
 
-    def __init__(self, model: SparseCoder, image: Tensor, mask: Tensor | None, products, tile, together):
+    def __init__(self, model: SparseCoder, image: Tensor, mask: Tensor | None, products, window):
         config = model.config
         self.model, self.size, self.mosaic, self.begun = model, image.shape[-2:], mask is not None, False
         self.grid = tuple(length - config.patch + 1 for length in self.size)
@@ -93,11 +92,11 @@ class _Coding:
         self.A = torch.zeros(len(Y), config.atoms, dtype=products, device=image.device)
         self.window = self.shared = self.summed = None
         if config.penalty != "l1":
-            if together is None:
-                together = TILES_IN_CACHE if image.device.type == "cpu" else TILES_TOGETHER
-            self.window = SlidingWindow(
-                *self.grid, config.window, products, tile=tile, together=together, device=image.device
-            )
+            if window is None:
+                window = SlidingWindow
+                if image.device.type != "cpu":
+                    window = functools.partial(GatheredWindow, device=image.device)
+            self.window = window(*self.grid, config.window, products)
             self.shared, self.summed = torch.zeros_like(self.A), torch.empty_like(self.A)
 
     def refresh(self, number: int, each) -> None:
@@ -149,7 +148,7 @@ class _Coding:
                 torch.square(A, out=self.shared[part])
 
         def shrink(part: slice) -> None:
-            A, summed, mass = self.A[part], self.summed[part], self.window.mass.flatten(0, 1)[part]
+            A, summed, mass = self.A[part], self.summed[part], self.window.mass[part]
             if self.model.config.penalty == "group":
                 A.mul_(pointwise.group_scale(summed, lam * torch.sqrt(mass + WEIGHT_EPSILON)))
             else:
@@ -158,6 +157,5 @@ class _Coding:
         each(advance, range(len(self.parts)))
         self.begun = True
         if self.window is not None:
-            shared, summed = (x.unflatten(0, self.grid) for x in (self.shared, self.summed))
-            each(lambda strip: self.window.sum(strip, shared, summed), self.window.strips)
+            self.window.sum(self.shared, self.summed, each)
             each(shrink, self.parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
@@ -13,8 +14,9 @@ from groupsc.config import ModelConfig
 from groupsc.degradations import bayer_mask
 from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
+from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.patches import counts
-from groupsc.ops.window import distance_factors
+from groupsc.ops.window import SlidingWindow, distance_factors
 from groupsc.restore import blockwise, halo, regionwise, restore
 from groupsc.whole import restore_whole
 
@@ -148,8 +150,12 @@ def test_whole_image_mode_on_images_larger_than_the_window(penalty, window, chan
     image, mask = some_image(channels, 17, 29, masked=masked)
     with torch.no_grad():
         expected = model(image, mask)
-        for tile, together in ((1, 1), (3, 1), (3, 2), (8, 1), (2, 100), (40, 1)):
-            found = restore_whole(model, image, mask, products=torch.float64, tile=tile, together=together)
+        sliding = [functools.partial(SlidingWindow, tile=tile) for tile in (1, 2, 3, 8, 40)]
+        sizes = [(1, 1), (2, 100), (3, 2), (8, 1), (40, 1)]
+        device = torch.device("cpu")
+        gathered = [functools.partial(GatheredWindow, tile=a, together=b, device=device) for a, b in sizes]
+        for window_of in (*sliding, *gathered):
+            found = restore_whole(model, image, mask, products=torch.float64, window=window_of)
             torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
@@ -196,15 +202,15 @@ def test_threads_change_nothing_but_the_time():
     """Tiles are restored by one thread or several, with and without inference mode, and torch's setting comes back."""
     model = perturbed_coder(penalty="group").float()
     image = torch.rand(1, 1, 40, 45, generator=torch.Generator().manual_seed(0))
-    number = torch.get_num_threads()
+    number, window = torch.get_num_threads(), functools.partial(SlidingWindow, tile=7)
     try:
         torch.set_num_threads(1)
         with torch.no_grad():
-            expected = restore_whole(model, image, products=torch.float32, tile=7)
+            expected = restore_whole(model, image, products=torch.float32, window=window)
         torch.set_num_threads(3)
         for mode in (torch.no_grad, torch.inference_mode):
             with mode():
-                found = restore_whole(model, image, products=torch.float32, tile=7)
+                found = restore_whole(model, image, products=torch.float32, window=window)
             torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
             assert torch.get_num_threads() == 3
     finally:
@@ -217,7 +223,7 @@ def test_a_refresh_whose_weight_rounds_to_zero_changes_nothing():
     with torch.no_grad():
         model.nu_logit.fill_(-200.0)
         expected = model(image)
-        found = restore_whole(model, image, products=torch.float32, tile=4)
+        found = restore_whole(model, image, products=torch.float32, window=functools.partial(SlidingWindow, tile=4))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 

@@ -1,11 +1,12 @@
-"""Similarities in a sliding window, for images of any size: every patch sees the full window around it.
+"""Similarities in a sliding window, for images of any size: every patch sees the full window around it. For processors;
+`groupsc.ops.gathered` is the same for other devices.
 
 The grid of patches is cut into vertical strips, and a strip into square tiles of targets. The sources of a strip, the
 columns that its windows reach, are copied out once; those of a tile are then some rows of the copy, one piece of
 memory. So a weighted sum over similar patches is one matrix product with nothing gathered, and Σ is small and dense.
 
-Symbols: F features of patches (n, m), already weighted by κ; Sigma Σᵀ of b tiles (b, targets, sources), which products
-read along its rows; mass = Σ_s Σ[s, t] (R, C, 1); n side of the window. A source s reaches a target t when
+Symbols: F features of patches (n, m), already weighted by κ; Sigma Σᵀ of a tile (targets, sources), which products read
+along its rows; mass = Σ_s Σ[s, t] (N, 1); n side of the window. A source s reaches a target t when
 −⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n/2⌋ on both axes.
 """
 
@@ -27,44 +28,29 @@ ALIGNED = 32
 
 
 @dataclass
-class Tiles:
-    """b squares of targets of one strip, one below the other, and the sources that they see.
+class Tile:
+    """A square of targets, some rows of a strip, and its sources, in the strip's from position `start`.
 
-    `first` is the row of the first target and `height` that of a square, `start` the position of its first source in
-    the strip's and `step` how many further down the next square begins. `bound` (targets, sources), the largest
-    exponent of a similarity, is 0 within the window and −∞ outside.
+    `bound` (targets, sources), the largest exponent of a similarity, is 0 within the window and −∞ outside.
     """
 
-    first: int
-    height: int
+    rows: slice
     start: int
-    step: int
     bound: Tensor
-    number: int = 1
-    Sigma: Tensor = field(init=False)
-
-    def continues(self, other: Tiles) -> bool:
-        """Whether `other` is the next square below that sees its sources alike."""
-        return other.bound is self.bound and other.start == self.start + self.number * self.step
+    Sigma: Tensor
 
     def seen(self, x: Tensor) -> Tensor:
-        """The sources of each square, (b, sources, k), a view of those of the strip x (positions, k)."""
-        length = x.shape[1]
-        size = (self.number, self.bound.shape[1], length)
-        return x.as_strided(size, (self.step * length, length, 1), x.storage_offset() + self.start * length)
-
-    def own(self, x: Tensor, columns: slice) -> Tensor:
-        """The targets of each square, (b, height, width, k), a view of those of the grid x (R, C, k)."""
-        return x[self.first : self.first + self.number * self.height, columns].unflatten(0, (self.number, self.height))
+        """The sources of the tile (sources, k) among those of the strip, x (positions, k)."""
+        return x[self.start : self.start + self.bound.shape[1]]
 
 
 @dataclass
 class Strip:
-    """Columns of targets, the columns of sources that they see, and the tiles, from the top down."""
+    """Columns of targets, the columns of sources that they see, and the tiles."""
 
     columns: slice
     near: slice
-    tiles: list[Tiles] = field(default_factory=list)
+    tiles: list[Tile] = field(default_factory=list)
 
     def sources(self, x: Tensor, scratch: Scratch) -> Tensor:
         """What the strip sees of a grid x (R, C, k), row by row, (positions, k), in the memory of the thread."""
@@ -85,30 +71,21 @@ class SlidingWindow:
         Type of the matrix products with Σ.
     tile : int
         Side of a tile.
-    together : int
-        Tiles of a strip of which one operation takes the sums where they are alike.
-    device : torch.device
     """
 
-    def __init__(
-        self,
-        rows: int,
-        columns: int,
-        window: int,
-        products: torch.dtype,
-        *,
-        tile: int = TILE,
-        together: int = 1,
-        device: torch.device,
-    ):
+    def __init__(self, rows: int, columns: int, window: int, products: torch.dtype, *, tile: int = TILE):
         self.rows, self.columns, self.window, self.products = rows, columns, window, products
-        self.device, self.scratch = device, Scratch()
-        self.factors, self.parts = [], chunks(rows, device, columns)
+        self.scratch, self.factors, self.parts = Scratch(), [], chunks(rows, torch.device("cpu"), columns)
         bounds = {}
-        self.strips = [self._strip(across, tile, together, bounds) for across in range(0, columns, tile)]
-        self._allocate()
+        self.strips = [self._strip(across, tile, bounds) for across in range(0, columns, tile)]
+        tiles = [one for strip in self.strips for one in strip.tiles]
+        # One piece of memory; small ones would be asked for again and again.
+        memory = torch.empty(sum(one.bound.numel() for one in tiles), dtype=products)
+        for one, part in zip(tiles, memory.split([one.bound.numel() for one in tiles]), strict=True):
+            one.Sigma = part.view(one.bound.shape)
+        self.mass = torch.empty(rows * columns, 1, dtype=torch.promote_types(products, torch.float32))
 
-    def _strip(self, across: int, tile: int, together: int, bounds: dict) -> Strip:
+    def _strip(self, across: int, tile: int, bounds: dict) -> Strip:
         """The strip of targets from column `across`; away from the borders all tiles see their sources alike and share
         one of the `bounds`."""
         targets, near = _reach(across, tile, self.columns, self.window)
@@ -119,38 +96,19 @@ class SlidingWindow:
             # Where the strip has more sources, those past the window are taken along, at similarity 0.
             number = min(number + -number % ALIGNED, self.rows * width)
             start = min(start, self.rows * width - number)
-            height = high.stop - high.start
-            key = height, start - down * width, number, targets.stop - across, near.start - across, width
+            key = high.stop - down, start - down * width, number, targets.stop - across, near.start - across, width
             if key not in bounds:
-                bounds[key] = self._bound(*key).to(self.device)
-            tiles = Tiles(down, height, start, tile * width, bounds[key])
-            if strip.tiles and strip.tiles[-1].continues(tiles) and strip.tiles[-1].number < together:
-                strip.tiles[-1].number += 1
-            else:
-                strip.tiles.append(tiles)
+                bounds[key] = self._bound(*key)
+            strip.tiles.append(Tile(high, start, bounds[key], bounds[key]))
         return strip
 
     def _bound(self, height: int, start: int, number: int, across: int, left: int, width: int) -> Tensor:
         """`bound` of a tile of `height` × `across` targets for sources from position `start` on, in rows of `width`
         that begin `left` of the tile."""
-        below, above = self.window // 2, self.window - 1 - self.window // 2
         position = torch.arange(start, start + number)
         down = position.div(width, rounding_mode="floor") - torch.arange(height)[:, None]
         along = position.remainder(width) + left - torch.arange(across)[:, None]
-        inside_down, inside_along = ((x >= -below) & (x <= above) for x in (down, along))
-        inside = (inside_down[:, None] & inside_along).flatten(0, 1)
-        return torch.zeros(inside.shape, dtype=self.products).masked_fill_(~inside, -math.inf)
-
-    def _allocate(self) -> None:
-        """Memory for Σ of all tiles, as one piece, and for its mass."""
-        every = [tiles for strip in self.strips for tiles in strip.tiles]
-        sizes = [(tiles.number, *tiles.bound.shape) for tiles in every]
-        entries = [math.prod(size) for size in sizes]
-        memory = torch.empty(sum(entries), dtype=self.products, device=self.device)
-        for tiles, size, part in zip(every, sizes, memory.split(entries), strict=True):
-            tiles.Sigma = part.view(size)
-        wide = torch.promote_types(self.products, torch.float32)
-        self.mass = memory.new_empty((self.rows, self.columns, 1), dtype=wide)
+        return bound_of(within(down, self.window)[:, None] & within(along, self.window), self.products).flatten(0, 1)
 
     def refresh(self, features, nu: float | None, each) -> None:
         """Σ ← (1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)); with ν = None the exponential alone.
@@ -160,11 +118,9 @@ class SlidingWindow:
         """
         lengths = [x.shape[1:] for x in distance_factors(features(slice(0, 1)), self.products)]
         if [x.shape[2:] for x in self.factors] != lengths:
-            self.factors = [
-                torch.empty(self.rows, self.columns, *length, dtype=self.products, device=self.device)
-                for length in lengths
-            ]
+            self.factors = [torch.empty(self.rows, self.columns, *length, dtype=self.products) for length in lengths]
         left, right = self.factors
+        all_mass = self.mass.view(self.rows, self.columns)
 
         def factorise(part: slice) -> None:
             for factor, found in zip(self.factors, distance_factors(features(part), self.products), strict=True):
@@ -172,37 +128,43 @@ class SlidingWindow:
 
         def refresh(strip: Strip) -> None:
             sources = strip.sources(right, self.scratch)
-            for tiles in strip.tiles:
-                targets = tiles.own(left, strip.columns).flatten(1, 2)
-                seen = tiles.seen(sources).transpose(1, 2)
-                for one in self._separately(tiles):
-                    Sigma = tiles.Sigma[one]
-                    fresh = _multiplied(targets[one], seen[one], out=self.scratch.empty("fresh", Sigma.shape, Sigma))
-                    torch.minimum(fresh, tiles.bound, out=fresh).exp_()
-                    if nu is not None:
-                        # Copies from memory and back are several times faster than arithmetic on what is not in the
-                        # cache.
-                        kept = self.scratch.empty("kept", Sigma.shape, Sigma).copy_(Sigma)
-                        fresh = kept.lerp_(fresh, nu)
-                    Sigma.copy_(fresh)
-                    mass = tiles.own(self.mass, strip.columns)[one]
-                    mass.copy_(fresh.sum(2, keepdim=True).view(mass.shape))
+            for tile in strip.tiles:
+                targets, Sigma = left[tile.rows, strip.columns].flatten(0, 1), tile.Sigma
+                fresh = self.scratch.empty("fresh", Sigma.shape, Sigma)
+                torch.mm(targets, tile.seen(sources).T, out=fresh)
+                torch.minimum(fresh, tile.bound, out=fresh).exp_()
+                if nu is not None:
+                    # Copies from memory and back are several times faster than arithmetic on what is not in the cache.
+                    kept = self.scratch.empty("kept", Sigma.shape, Sigma).copy_(Sigma)
+                    fresh = kept.lerp_(fresh, nu)
+                Sigma.copy_(fresh)
+                mass = all_mass[tile.rows, strip.columns]
+                mass.copy_(fresh.sum(1).view(mass.shape))
 
         each(factorise, self.parts)
         each(refresh, self.strips)
 
-    def _separately(self, tiles: Tiles) -> list[slice]:
-        """The squares one by one where a cache is to hold each, else all at once."""
-        if self.device.type != "cpu":
-            return [slice(None)]
-        return [slice(number, number + 1) for number in range(tiles.number)]
+    def sum(self, x: Tensor, out: Tensor, each) -> None:
+        """Σᵀ x for x (N, p), into `out` (N, p)."""
+        x, out = (one.unflatten(0, (self.rows, self.columns)) for one in (x, out))
 
-    def sum(self, strip: Strip, x: Tensor, out: Tensor) -> None:
-        """Σᵀ x (R, C, p) at the targets of a strip, into the same places of `out`."""
-        sources = strip.sources(x, self.scratch)
-        for tiles in strip.tiles:
-            own = tiles.own(out, strip.columns)
-            own.copy_(_multiplied(tiles.Sigma, tiles.seen(sources)).view(own.shape))
+        def add(strip: Strip) -> None:
+            sources = strip.sources(x, self.scratch)
+            for tile in strip.tiles:
+                own = out[tile.rows, strip.columns]
+                own.copy_(torch.mm(tile.Sigma, tile.seen(sources)).view(own.shape))
+
+        each(add, self.strips)
+
+
+def within(offset: Tensor, window: int) -> Tensor:
+    """Whether a source so far after a target on one axis reaches it."""
+    return (offset >= -(window // 2)) & (offset <= window - 1 - window // 2)
+
+
+def bound_of(inside: Tensor, products: torch.dtype) -> Tensor:
+    """The largest exponent of a similarity, 0 for pairs inside the window and −∞ for others."""
+    return torch.zeros(inside.shape, dtype=products, device=inside.device).masked_fill_(~inside, -math.inf)
 
 
 def distance_factors(F: Tensor, products: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -221,17 +183,6 @@ def distance_factors(F: Tensor, products: torch.dtype) -> tuple[Tensor, Tensor]:
     left, right = [2 * high, 2 * high, 2 * low, norms, ones], [high, low, high, ones, norms]
     zeros = norms.new_zeros(len(F), -sum(x.shape[1] for x in left) % ALIGNED)
     return torch.cat([*left, zeros], 1), torch.cat([*right, zeros], 1)
-
-
-def _multiplied(x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
-    """x y for x (b, n, k) and y (b, k, l), whose matrices may share memory."""
-    out = x.new_empty(x.shape[0], x.shape[1], y.shape[2]) if out is None else out
-    if x.device.type != "cpu":
-        return torch.bmm(x, y, out=out)
-    # On a processor bmm would first copy matrices that overlap.
-    for left, right, product in zip(x, y, out, strict=True):
-        torch.mm(left, right, out=product)
-    return out
 
 
 def _split(x: Tensor, number: int) -> list[Tensor]:
