@@ -37,8 +37,9 @@ def tradeoff(
 ) -> Figure:
     """PSNR against the number of parameters, and against the seconds of an image.
 
-    The paper's figures, over whole test sets, are crosses; what was run here are dots, with the number of images in the
-    legend. Methods without trained parameters stand on the right alone, those whose time is not known on the left.
+    The paper's figures, over whole test sets, are crosses; what was run here are dots, over the images that all of it
+    was run on, with their number in the legend. Methods without trained parameters stand on the right alone, those
+    whose time is not known on the left.
 
     Parameters
     ----------
@@ -105,12 +106,15 @@ def _name(line) -> str:
 
 
 def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFrame:
-    """What was measured here, in the same columns."""
+    """What was measured here, over the images that all methods restored, in the same columns."""
     same = rows[(rows["task"] == task) & (rows["dataset"] == dataset) & (rows["mode"].notna())]
     same = same[same["level"] == level] if level is not None else same
     names = [*METHODS, *baselines.methods()]
+    same = same[same["method"].isin(names)]
+    runs_of = same.groupby("image")["experiment"].nunique()
+    shared = runs_of.index[runs_of == same["experiment"].nunique()]
     found = []
-    for ran in average(same[same["method"].isin(names)], sizes).itertuples(index=False):
+    for ran in average(same[same["image"].isin(shared)], sizes).itertuples(index=False):
         own = ran.method.split("-")[0] in OWN
         found.append({
             "name": METHODS.get(ran.method, ran.method), "psnr": ran.psnr, "parameters": ran.parameters or np.nan,

@@ -137,7 +137,8 @@ def test_the_trade_off_shows_all_methods_and_its_labels_do_not_collide():
         values |= {"psnr_channels": psnr, "ssim": 0.8, "seconds": seconds, "parameters": parameters, "device": "A chip"}
         return values | {"code_version": "1"}
 
-    rows = pd.DataFrame([row("sc", 68_000, 6.0, 28.7), row("groupsc", 68_300, 60.0, 28.71), row("bm3d", 0, 5.9, 28.69)])
+    rows = [row("sc", 68_000, 6.0, 28.7), row("groupsc", 68_300, 60.0, 28.71), row("bm3d", 0, 5.9, 28.69)]
+    rows = pd.DataFrame([*rows, {**row("sc", 68_000, 6.0, 10.0), "image": "of one method alone"}])
     figure = tradeoff(rows=rows, sizes={"BSD68": 4})
     found = texts(figure)
     names = [text.get_text() for text in found]
@@ -148,5 +149,6 @@ def test_the_trade_off_shows_all_methods_and_its_labels_do_not_collide():
     assert "A chip" in figure.axes[1].get_xlabel()
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "this library, 1 of 4 images" in legend
+    assert min(y for ax in figure.axes for dots in ax.collections for _, y in dots.get_offsets()) > 28
     with pytest.raises(GroupSCError, match="no figures"):
         tradeoff(rows=rows, level=7.0, sizes={})
