@@ -58,21 +58,29 @@ def images_of(config: dict, dataset: str) -> int | None:
     return images.get(dataset) if isinstance(images, dict) else images
 
 
-def measured_before(config: dict, name: str, place: str) -> Path | None:
-    """The file of rows of an earlier evaluation of `name` on a data set, where there is one.
+def measured_folder(config: dict) -> Path | None:
+    """The folder of rows of earlier evaluations; None where all is measured anew.
 
     Raises
     ------
     GroupSCError
-        When the folder of such files is none.
+        When it is no folder, or the one that this run writes to.
     """
     folder = config.get("measured")
     if folder is None:
         return None
     if not Path(folder).is_dir():
         raise GroupSCError(f"measured is {folder!r}, which is no folder; leave it out to measure everything here")
-    rows = Path(folder, name, f"{place}.csv")
-    return rows if rows.is_file() else None
+    if Path(folder).resolve() == Path(config.get("output", "results"), "rows").resolve():
+        raise GroupSCError(f"measured is {folder!r}, where this run writes its rows; choose another output")
+    return Path(folder)
+
+
+def measured_before(config: dict, name: str, place: str) -> Path | None:
+    """The file of rows of an earlier evaluation of `name` on a data set, where there is one."""
+    folder = measured_folder(config)
+    rows = None if folder is None else folder / name / f"{place}.csv"
+    return rows if rows and rows.is_file() else None
 
 
 def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) -> int | None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from groupsc.ops.pointwise import wide
 from groupsc.ops.window import ALIGNED, TILE, bound_of, distance_factors, within
 from groupsc.ops.workers import chunks
 
@@ -40,9 +42,9 @@ class GatheredWindow:
         reached = within(near - own[:, None], window)  # (tile, side)
         inside = (reached[:, None, :, None] & reached[None, :, None, :]).flatten(2).flatten(0, 1)
         missing = -side * side % ALIGNED
-        self.sources = torch.nn.functional.pad(self.sources, (0, missing))
-        self.bound = bound_of(torch.nn.functional.pad(inside, (0, missing)), products)  # (t, s)
-        self.border = bound_of(torch.nn.functional.pad(there, (0, missing)), products)[:, None]  # (T, 1, s)
+        self.sources = pad(self.sources, (0, missing))
+        self.bound = bound_of(pad(inside, (0, missing)), products)  # (t, s)
+        self.border = bound_of(pad(there, (0, missing)), products)[:, None]  # (T, 1, s)
         # Where each patch stands among the targets of all tiles.
         row, column = torch.arange(rows, device=device)[:, None], torch.arange(columns, device=device)
         number = row // tile * len(corners[1]) + column // tile
@@ -74,7 +76,7 @@ class GatheredWindow:
                 self.Sigma[batch] = fresh
             else:
                 self.Sigma[batch].lerp_(fresh, nu)
-            mass.append(self.Sigma[batch].sum(2, dtype=torch.promote_types(self.products, torch.float32)))
+            mass.append(self.Sigma[batch].sum(2, dtype=wide(self.Sigma)))
         self.mass = torch.cat(mass).view(-1, 1)[self.places]
 
     def sum(self, x: Tensor, out: Tensor, each) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from groupsc.ops.pointwise import wide
 from groupsc.ops.workers import Scratch, chunks
 
 TILE = 16
@@ -37,7 +38,7 @@ class Tile:
     rows: slice
     start: int
     bound: Tensor
-    Sigma: Tensor
+    Sigma: Tensor = field(init=False)
 
     def seen(self, x: Tensor) -> Tensor:
         """The sources of the tile (sources, k) among those of the strip, x (positions, k)."""
@@ -83,7 +84,7 @@ class SlidingWindow:
         memory = torch.empty(sum(one.bound.numel() for one in tiles), dtype=products)
         for one, part in zip(tiles, memory.split([one.bound.numel() for one in tiles]), strict=True):
             one.Sigma = part.view(one.bound.shape)
-        self.mass = torch.empty(rows * columns, 1, dtype=torch.promote_types(products, torch.float32))
+        self.mass = torch.empty(rows * columns, 1, dtype=wide(memory))
 
     def _strip(self, across: int, tile: int, bounds: dict) -> Strip:
         """The strip of targets from column `across`; away from the borders all tiles see their sources alike and share
@@ -99,7 +100,7 @@ class SlidingWindow:
             key = high.stop - down, start - down * width, number, targets.stop - across, near.start - across, width
             if key not in bounds:
                 bounds[key] = self._bound(*key)
-            strip.tiles.append(Tile(high, start, bounds[key], bounds[key]))
+            strip.tiles.append(Tile(high, start, bounds[key]))
         return strip
 
     def _bound(self, height: int, start: int, number: int, across: int, left: int, width: int) -> Tensor:

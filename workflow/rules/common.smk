@@ -48,6 +48,7 @@ def grid(config):
     """The experiments of the configuration, by name."""
     try:
         found = experiments(config)
+        shared_grid.measured_folder(config)
     except GroupSCError as error:
         raise WorkflowError(f"{error}. config/README.md explains every key.") from None
     for experiment in found.values():
@@ -113,10 +114,6 @@ def code(module):
 config = checked(config)
 EXPERIMENTS = grid(config)
 OUT = config["output"]
-if config["measured"] and not Path(config["measured"]).is_dir():
-    raise WorkflowError(f"In measured: {config['measured']} is no folder; leave it out to measure everything here.")
-if config["measured"] and Path(config["measured"]).resolve() == Path(OUT, "rows").resolve():
-    raise WorkflowError(f"In measured: {config['measured']} is where this run writes its rows; choose another output.")
 TRAINED = config["weights"] == "trained"
 # Not an option of the command: its address may hold a token, and commands are shown in logs and reports.
 if config["mirror"]:
@@ -169,16 +166,12 @@ def training_options(wildcards, input):
     return options(raw=config["raw"], device=config["device"], **first)
 
 
-def measured_before(wildcards):
-    """The file of rows of an earlier evaluation, where there is one."""
-    rows = shared_grid.measured_before(config, wildcards.name, wildcards.dataset)
-    return {"measured": str(rows)} if rows else {}
-
-
 def evaluation_input(wildcards):
     """The images, rows measured before, and the weights, those of a baseline as a data set."""
     dataset, _ = dataset_and_stride(wildcards.dataset)
-    files = {"images": f"{OUT}/data/{dataset}.json", **measured_before(wildcards)}
+    files = {"images": f"{OUT}/data/{dataset}.json"}
+    if rows := shared_grid.measured_before(config, wildcards.name, wildcards.dataset):
+        files["measured"] = str(rows)
     if wildcards.name not in BASELINES:
         return {**files, "weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
     method, task, _ = BASELINES[wildcards.name]
@@ -208,7 +201,7 @@ def weights_of(name):
     return trained_weights(name) if TRAINED else f"{OUT}/weights/{name}.safetensors"
 
 
-def evaluation_options(wildcards):
+def evaluation_options(wildcards, input):
     """How to degrade and restore, and which images to keep for figures."""
     *_, task, level = EVALUATIONS.get(wildcards.name) or BASELINES[wildcards.name]
     dataset, stride = dataset_and_stride(wildcards.dataset)
@@ -218,8 +211,8 @@ def evaluation_options(wildcards):
     place = (wildcards.name, wildcards.dataset)
     shown = sorted({image for *where, image in all_pictures() if (*where,) == place})
     pictures = {"pictures": f"{OUT}/pictures/{wildcards.name}/{wildcards.dataset}", "name": shown} if shown else {}
-    images = shared_grid.images_of(config, dataset)
-    return options(task=task, level=level, images=images, **keys, **pictures, **measured_before(wildcards))
+    images, measured = shared_grid.images_of(config, dataset), input.get("measured")
+    return options(task=task, level=level, images=images, **keys, **pictures, measured=measured)
 
 
 def evaluated():
