@@ -18,6 +18,7 @@ container: "groupsc.sif"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/shown.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/dictionary.smk"
 include: "workflow/rules/train.smk"

@@ -1,0 +1,132 @@
+# What the figures show: their models and images, and the files that they are made from.
+
+
+def shown_models(given):
+    """The evaluations that a figure of restored images shows: of each prior the paper's model, else a blind one."""
+    found = {
+        name: experiment
+        for name, (experiment, task, level) in evaluations().items()
+        if given.get("task", task) == task and given.get("level", level) == level
+    }
+    plain = {name: e.method for name, e in found.items() if e.variant is None}
+    blind = {name: e.method for name, e in found.items() if e.variant and e.method not in plain.values()}
+    others = [
+        name
+        for name, (method, task, level) in BASELINES.items()
+        if method in given.get("baselines", []) and (task, level) == (given.get("task"), given.get("level"))
+    ]
+    return others + [name for name in found if name in plain or name in blind]
+
+
+def pairs(given):
+    """The panels that have a model of SC and one of GroupSC, with the two."""
+    found = [(panel, shown_models({"level": None, **panel})) for panel in given.get("panels", [])]
+    pair = {"sc", "groupsc"}
+    return [
+        (panel, models)
+        for panel, models in found
+        if {EVALUATIONS[name][0].method for name in models if name in EVALUATIONS} >= pair
+    ]
+
+
+def shown_pictures(given):
+    """(evaluation, data set, image) of every restored image in a figure."""
+    found = [(name, panel["dataset"], panel["image"]) for panel, models in pairs(given) for name in models]
+    if given["figure"] == "denoising":
+        found += [(name, given["dataset"], image) for name in shown_models(given) for image in given.get("images", [])]
+    return found
+
+
+def all_pictures():
+    """(evaluation, data set, image) of every restored image that is kept."""
+    return [shown for given in FIGURES.values() for shown in shown_pictures(given)]
+
+
+def shown_weights(given):
+    """The experiments whose weights a figure shows, without those that are neither trained nor released."""
+    known = [e.name for e in evaluated()]
+    return [name for name in given.get("experiments", [given.get("experiment")]) if name in known]
+
+
+def possible(given):
+    """Whether the models that a figure shows are trained or released."""
+    if given["figure"] == "training":
+        return TRAINED
+    if given["figure"] == "progress":
+        return bool(curves())
+    if "panels" in given or given["figure"] == "denoising":
+        return bool(shown_pictures(given))
+    if "experiment" in given or "experiments" in given:
+        # A comparison of codes needs all its models, a row of dictionaries takes what there is.
+        missing = len(given.get("experiments", [None])) - len(shown_weights(given))
+        return bool(shown_weights(given)) and not (missing and "at" in given)
+    return True
+
+
+FIGURES = {name: {"figure": name, **(given or {})} for name, given in config["figures"].items()}
+
+
+def curves():
+    """The validation PSNR of every training; of released models that of the repository, which no rule makes."""
+    if TRAINED:
+        return [f"{OUT}/curves/{name}.csv" for name in EXPERIMENTS]
+    return [path for name in RELEASED if os.path.exists(path := f"results/curves/{name}.csv")]
+
+
+def figure_input(given):
+    """The files that a figure is made from."""
+    if given["figure"] == "progress":
+        # The curves of released models are no input: Snakemake would train anew to make them.
+        return {"curves": curves()} if TRAINED else {"pointers": list(RELEASED.values())}
+    if given["figure"] == "training":
+        return {"weights": [trained_weights(name) for name in EXPERIMENTS]}
+    if given["figure"] == "tradeoff":
+        return {"rows": [path for path in rows() if Path(path).stem == given["dataset"]]}
+    if "experiment" in given or "experiments" in given:
+        images = {"images": f"{OUT}/data/{given['dataset']}.json"} if "dataset" in given else {}
+        return {"weights": [weights_of(name) for name in shown_weights(given)], **images}
+    places = sorted({f"{name}/{dataset}" for name, dataset, _ in shown_pictures(given)})
+    return {
+        "rows": [f"{OUT}/rows/{place}.csv" for place in places],
+        "pictures": [f"{OUT}/pictures/{place}" for place in places],
+    }
+
+
+def figure_sources(given):
+    """What the command reads of them."""
+    if given["figure"] == "training":
+        return [f"{OUT}/training/{name}/log.csv" for name in EXPERIMENTS]
+    if given["figure"] == "progress":
+        return curves()
+    files = figure_input(given)
+    return files.get("weights", files.get("rows"))
+
+
+def figure_options(given):
+    """What of it is shown."""
+    keys = ("task", "level", "dataset")
+    panels = [",".join(str(panel.get(key, "")) for key in (*keys, "image")) for panel, _ in pairs(given)]
+    at = ",".join(map(str, given["at"])) if "at" in given else None
+    return options(
+        pictures=f"{OUT}/pictures" if shown_pictures(given) else None,
+        **{key: given.get(key) for key in keys},
+        image=given.get("images"),
+        at=at,
+        raw=config["raw"] if at else None,
+        panel=panels,
+    )
+
+
+def caption(figure, given):
+    """The caption of a figure of the paper, else of its kind."""
+    names = [name for name in (figure, given["figure"]) if (ROOT / f"workflow/report/{name}.rst").exists()]
+    return f"../report/{names[0]}.rst"
+
+
+# {file name: what it shows} of the figures whose models are trained or released.
+FIGURES = {name: given for name, given in FIGURES.items() if possible(given)}
+# {file name: its caption} of every figure on the page.
+CAPTIONS = {name: ROOT / "workflow/rules" / caption(name, given) for name, given in FIGURES.items()}
+CAPTIONS = {name: os.path.relpath(path) for name, path in CAPTIONS.items()}
+CAPTIONS["reproducibility"] = os.path.relpath(ROOT / "workflow/report/reproducibility.rst")
+FIGURE_FILES = [f"{OUT}/figures/{name}.png" for name in FIGURES]
