@@ -109,7 +109,9 @@ def test_no_home_no_cache_and_no_temporary_folder(made, groupsc, tmp_path):
     for command in ("train", "evaluate", "table"):
         ended = groupsc(*COMMANDS[command], cwd=folder, unprivileged=True, **places)
         assert ended.returncode == 0, ended
-    assert whole(folder / "rows/rows.csv") == whole(made / "rows/rows.csv")
+    # The file of weights, and so its digest, holds the minutes of the training.
+    there, here = ({**whole(place / "rows/rows.csv"), "weights_sha256": None} for place in (folder, made))
+    assert there == here
     assert not list(home.iterdir())
 
 

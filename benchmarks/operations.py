@@ -1,0 +1,62 @@
+"""How many operations a device starts for one whole image, with the tiles of processors and with those of GPUs.
+
+    python benchmarks/operations.py [--weights gray-groupsc-sigma25] [--size 481x321]
+
+Counted on the processor, whose chunks of rows are made as long as a GPU's for this; views start nothing, so they don't
+count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from collections import Counter
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from groupsc import load
+from groupsc.ops import workers
+from groupsc.ops.gathered import GatheredWindow
+from groupsc.ops.window import SlidingWindow
+from groupsc.whole import restore_whole
+
+UNCOUNTED = {"empty", "empty_strided", "new_empty", "empty_like", "_local_scalar_dense", "_unsafe_view"}
+
+
+class Counting(TorchDispatchMode):
+    """Counts what is computed within it, by name."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = Counter()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if not operation.is_view and operation.overloadpacket.__name__ not in UNCOUNTED:
+            self.counts[operation.overloadpacket.__name__] += 1
+        return operation(*args, **(kwargs or {}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", default="gray-groupsc-sigma25")
+    parser.add_argument("--size", default="481x321", help="WIDTHxHEIGHT")
+    options = parser.parse_args()
+    width, height = map(int, options.size.split("x"))
+    model = load(options.weights, device="cpu").coder.requires_grad_(False)
+    image = torch.rand(1, model.config.channels, height, width, generator=torch.Generator().manual_seed(0))
+    torch.set_num_threads(1)  # A mode counts in its own thread alone.
+    workers.CHUNK = workers.LARGE_CHUNK
+    windows = {
+        "tiles of processors": SlidingWindow,
+        "tiles of GPUs": functools.partial(GatheredWindow, device=image.device),
+    }
+    for name, window in windows.items():
+        with Counting() as counting:
+            restore_whole(model, image, products=torch.bfloat16, window=window)
+        most = ", ".join(f"{operation} {count:,}" for operation, count in counting.counts.most_common(5))
+        print(f"{name}: {counting.counts.total():,} operations, of them {most}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
