@@ -54,7 +54,7 @@ def test_every_name_in_a_shell_command_is_quoted(path):
 
 def test_options_of_commands_are_quoted():
     """`{params.options}` holds options with their values, made by one function."""
-    text = (ROOT / "workflow/rules/common.smk").read_text(encoding="utf-8")
+    text = "\n\n\n".join(rules.read_text(encoding="utf-8") for rules in RULES)
     assert "shlex.quote(str(value))" in re.search(r"\ndef options\(.*?\n\n\n", text, re.S)[0]
     for rules in RULES:
         for given in re.findall(r"^ +options=(.*)$", rules.read_text(encoding="utf-8"), re.M):
