@@ -112,6 +112,8 @@ def test_no_home_no_cache_and_no_temporary_folder(made, groupsc, tmp_path):
     # The file of weights, and so its digest, holds the minutes of the training.
     there, here = ({**whole(place / "rows/rows.csv"), "weights_sha256": None} for place in (folder, made))
     assert there == here
+    weights = "run/weights.safetensors"
+    assert whole(folder / weights) == whole(made / weights)
     assert not list(home.iterdir())
 
 

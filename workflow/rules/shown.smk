@@ -63,9 +63,6 @@ def possible(given):
     return True
 
 
-FIGURES = {name: {"figure": name, **(given or {})} for name, given in config["figures"].items()}
-
-
 def curves():
     """The validation PSNR of every training; of released models that of the repository, which no rule makes."""
     if TRAINED:
@@ -124,6 +121,7 @@ def caption(figure, given):
 
 
 # {file name: what it shows} of the figures whose models are trained or released.
+FIGURES = {name: {"figure": name, **(given or {})} for name, given in config["figures"].items()}
 FIGURES = {name: given for name, given in FIGURES.items() if possible(given)}
 # {file name: its caption} of every figure on the page.
 CAPTIONS = {name: ROOT / "workflow/rules" / caption(name, given) for name, given in FIGURES.items()}
