@@ -39,7 +39,7 @@ def blocks(length: int, side: int, stride: int) -> int:
 def plain_blocks(model, image, mask=None, *, level=None, stride: int):
     """The paper's block mode by the plain coder in float32."""
     patch = model.config.patch
-    side = model.config.window + patch - 1
+    side = model.config.block(stride)
     together = BLOCKS_TOGETHER[image.device.type]
     return blockwise(
         lambda x, M: model(x, M, level=level),
@@ -99,7 +99,7 @@ def main() -> None:
     if trained.config.window != model.config.window:
         whole = measure(f"whole image, window {trained.config.window}", lambda: restore(trained, noisy, mask, **told))
     strides = (48, 12) if options.patient else (48,)
-    side = model.config.window + model.config.patch - 1
+    side = model.config.block()
     number = {s: blocks(noisy.shape[-2], side, s) * blocks(noisy.shape[-1], side, s) for s in (48, 12)}
     modes = {
         "fast blocks": lambda stride: restore(model, noisy, mask, **told, mode="block", stride=stride),

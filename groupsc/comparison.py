@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from groupsc.config import TITLES
 from groupsc.errors import GroupSCError
 from groupsc.images import read_image
 from groupsc.metrics import psnr
@@ -26,11 +27,8 @@ METHODS = {
     "dncnn": "DnCNN",
     "cdncnn": "CDnCNN",
     "dncnn-3": "DnCNN-3",
-    "sc": "SC",
-    "csr": "CSR",
-    "groupsc": "GroupSC",
-    "sc-blind": "SC, blind",
-    "groupsc-blind": "GroupSC, blind",
+    **TITLES,
+    **{f"{method}-blind": f"{title}, blind" for method, title in TITLES.items()},
 }
 """Methods that pictures are shown of, from left to right."""
 DEGRADED = {"gray": "Noisy", "color": "Noisy", "mosaic": "Mosaic", "jpeg": "JPEG"}

@@ -16,10 +16,13 @@ from pathlib import Path
 import yaml
 
 from groupsc.atomic import write_text
+from groupsc.checks import is_number, require, require_counts, require_keys, require_numbers
 from groupsc.errors import GroupSCError
 
 TASKS = ("gray", "color", "mosaic", "jpeg")
-METHODS = ("sc", "csr", "groupsc")
+TITLES = {"sc": "SC", "csr": "CSR", "groupsc": "GroupSC"}
+"""What methods are called where people read."""
+METHODS = tuple(TITLES)
 PENALTIES = {"sc": "l1", "csr": "csr", "groupsc": "group"}
 LEVEL_NAMES = {"gray": "sigma", "color": "sigma", "jpeg": "quality", "mosaic": None}
 
@@ -54,19 +57,20 @@ class ModelConfig:
 
     def __post_init__(self):
         if self.levels is not None:
-            _require(not isinstance(self.levels, str), f"levels is {self.levels!r}; give a list of numbers, or null")
+            require(not isinstance(self.levels, str), f"levels is {self.levels!r}; give a list of numbers, or null")
             object.__setattr__(self, "levels", tuple(float(level) for level in self.levels))
             ascending = all(low < high for low, high in itertools.pairwise(self.levels))
-            _require(
+            require(
                 len(self.levels) >= 2 and ascending and self.levels[0] >= 0,
                 f"levels is {self.levels}; give two or more noise levels in ascending order, or null",
             )
         if self.window is None:
             object.__setattr__(self, "window", BLOCK + 1 - self.patch)
-        _require(self.channels in (1, 3), f"channels is {self.channels}; choose 1 (gray) or 3 (color)")
-        _require(self.penalty in PENALTIES.values(), f"penalty is {self.penalty!r}; choose one of l1, csr, group")
-        _require_counts(self, "patch", "atoms", "steps", "window")
-        _require(
+        require(self.channels in (1, 3), f"channels is {self.channels}; choose 1 (gray) or 3 (color)")
+        known = ", ".join(PENALTIES.values())
+        require(self.penalty in PENALTIES.values(), f"penalty is {self.penalty!r}; choose one of {known}")
+        require_counts(self, "patch", "atoms", "steps", "window")
+        require(
             self.refresh is None or self.refresh >= 1,
             "refresh is below 1; choose null for no refresh of the similarity",
         )
@@ -82,6 +86,11 @@ class ModelConfig:
         if self.refresh is None or self.penalty == "l1":
             return ()
         return tuple(i for i in range(2, self.steps) if (i - 1) % self.refresh == 0)
+
+    def block(self, stride: int | None = None) -> int:
+        """Side in pixels of the blocks of block mode: all patches of a block are in each other's window, unless the
+        stride asks for larger blocks, up to the paper's."""
+        return max(self.window + self.patch - 1, min(stride or 0, BLOCK))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,17 +131,23 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self):
-        _require(self.schedule in ("steps", "one-cycle"), f"schedule is {self.schedule!r}; choose steps or one-cycle")
-        _require(
+        require(self.schedule in ("steps", "one-cycle"), f"schedule is {self.schedule!r}; choose steps or one-cycle")
+        require(
             self.precision in ("auto", "float32", "bfloat16"),
             f"precision is {self.precision!r}; choose auto, float32 or bfloat16",
         )
-        known = self.start is None or self.start in (*METHODS, "blind") or self.start.split("-")[0] in TASKS
-        _require(
+        start = str(self.start)
+        known = self.start is None or start in (*METHODS, "blind") or start.partition("-")[0] in TASKS
+        require(
             known, f"start is {self.start!r}; choose null, one of {', '.join(METHODS)}, blind, or an experiment's name"
         )
-        _require_counts(self, "steps", "batch", "crop", "validate_every", "validation_images")
-        _require(self.rate > 0, f"rate is {self.rate}; choose a positive learning rate")
+        require_counts(self, "steps", "batch", "crop", "validate_every", "validation_images", "decay_every")
+        require_numbers(self, "rate", "decay", "warmup", "epsilon", "average", "drop", "slowdown")
+        require(self.rate > 0, f"rate is {self.rate}; choose a positive learning rate")
+        if self.clip is not None:
+            require_numbers(self, "clip")
+        if self.micro_batch is not None:
+            require_counts(self, "micro_batch")
 
 
 _ONE_CYCLE = {"schedule": "one-cycle", "rate": 2e-3, "epsilon": 1e-8}
@@ -173,6 +188,18 @@ BLIND = {
 ends of the range."""
 
 TASK_TRAINING_SETS = {"gray": "BSD400", "color": "CBSD400", "mosaic": "CBSD400", "jpeg": "CBSD400"}
+
+
+_CELL_KEYS = {"methods": list, "levels": list, "datasets": list, "model": dict, "training": dict}
+TASK_KEYS = {**_CELL_KEYS, "baselines": list, "variants": dict, "blind": dict}
+VARIANT_KEYS = _CELL_KEYS
+BLIND_KEYS = {"methods": list, "levels": list, "kinds": list}
+GRID_KEYS = {
+    "tasks": dict, "budget": None, "weights": None, "tables": list, "figures": dict, "blocks": dict, "index": None,
+    "images": None, "measured": None, "repetitions": None, "mode": None, "stride": None, "model": dict,
+    "training": dict, "device": None, "threads": dict, "output": None, "raw": None, "mirror": None,
+}  # fmt: skip
+"""Keys of a grid and of its parts, with the kind of those that hold others; config/README.md explains them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,14 +255,40 @@ def experiments(config: dict) -> dict[str, Experiment]:
     GroupSCError
         For an unknown task, method, budget or key, naming the ones that exist.
     """
+    _check_grid(config)
     budget = config.get("budget", "fast")
-    _require(budget in BUDGETS, f"there is no training budget {budget!r}; choose one of {', '.join(BUDGETS)}")
+    require(budget in BUDGETS, f"there is no training budget {budget!r}; choose one of {', '.join(BUDGETS)}")
     found = {}
     for task, grid in config["tasks"].items():
-        _require(task in TASKS, f"there is no task {task!r}; choose one of {', '.join(TASKS)}")
         for cell in (grid, *_variants(task, grid)):
             found |= {e.name: e for e in _cell(config, budget, task, grid, cell)}
     return {name: _with_plain_start(e, found) for name, e in found.items()}
+
+
+def _check_grid(config: dict) -> None:
+    """Raise an error where the grid has a key that none has, or lacks one, or a value of another kind."""
+    require_keys("the configuration", config, GRID_KEYS, "tasks")
+    for task, grid in config["tasks"].items():
+        where = f"tasks.{task}"
+        require(task in TASKS, f"there is no task {task!r}; choose one of {', '.join(TASKS)}")
+        require_keys(where, grid, TASK_KEYS)
+        _check_levels(where, task, grid)
+        for name, variant in (grid.get("variants") or {}).items():
+            require_keys(f"{where}.variants.{name}", variant, VARIANT_KEYS, "methods")
+            _check_levels(f"{where}.variants.{name}", task, variant)
+        if grid.get("blind"):
+            require(LEVEL_NAMES[task] == "sigma", f"blind models know noise alone; remove `blind` from the task {task}")
+            require_keys(f"{where}.blind", grid["blind"], BLIND_KEYS, "methods")
+
+
+def _check_levels(where: str, task: str, cell: dict) -> None:
+    kind, levels = LEVEL_NAMES[task], cell.get("levels")
+    if kind is None:
+        require(not levels, f"{where} has no levels, since mosaics know none; remove them")
+        return
+    require(levels or not cell.get("methods"), f"{where} lacks levels ({kind}); give a list such as [15, 25]")
+    wrong = [level for level in levels or () if not (is_number(level) and level > 0)]
+    require(not wrong, f"{where}.levels has {wrong and wrong[0]!r}; give numbers above 0")
 
 
 def _with_plain_start(experiment: Experiment, found: dict) -> Experiment:
@@ -254,9 +307,8 @@ def _variants(task: str, grid: dict):
     yield from ({"variant": name, **variant} for name, variant in (grid.get("variants") or {}).items())
     if not grid.get("blind"):
         return
-    _require(LEVEL_NAMES[task] == "sigma", f"blind models know noise alone; remove `blind` from the task {task}")
-    for kind in grid["blind"].get("kinds", [DEFAULT_BLIND]):
-        _require(kind in BLIND, f"there is no kind {kind!r} of blind model; choose one of {', '.join(BLIND)}")
+    for kind in grid["blind"].get("kinds") or [DEFAULT_BLIND]:
+        require(kind in BLIND, f"there is no kind {kind!r} of blind model; choose one of {', '.join(BLIND)}")
         name = "blind" if kind == DEFAULT_BLIND else f"blind-{kind}"
         yield {"variant": name, "methods": grid["blind"]["methods"], "levels": [None], "model": BLIND[kind]}
 
@@ -264,25 +316,25 @@ def _variants(task: str, grid: dict):
 def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
     """The experiments of a task's grid, or of one of its variants."""
     variant = cell.get("variant")
-    _require(
+    require(
         variant is None or re.fullmatch("[a-z0-9]+(-[a-z0-9]+)?", variant),
         f"there is a variant {variant!r}, which names files; call it by small letters and digits",
     )
-    for method in cell["methods"]:
-        _require(method in METHODS, f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+    for method in cell.get("methods") or ():
+        require(method in METHODS, f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
         model = {
             **TASK_MODELS[task],
-            **config.get("model", {}),
-            **grid.get("model", {}),
-            **cell.get("model", {}),
+            **(config.get("model") or {}),
+            **(grid.get("model") or {}),
+            **(cell.get("model") or {}),
             "penalty": PENALTIES[method],
         }
         training = {
             "dataset": TASK_TRAINING_SETS[task],
             **BUDGETS[budget][method],
-            **config.get("training", {}),
-            **grid.get("training", {}),
-            **cell.get("training", {}),
+            **(config.get("training") or {}),
+            **(grid.get("training") or {}),
+            **(cell.get("training") or {}),
         }
         # Whole images then show a patch as many others as the crops of its training did.
         recipe, coder = _strict(TrainingConfig, training), _strict(ModelConfig, model)
@@ -327,7 +379,7 @@ def read_experiment(path) -> Experiment:
         raise GroupSCError(
             f"{path} can't be read as an experiment ({error}); make it with `groupsc experiment`"
         ) from error
-    _require(isinstance(values, dict), f"{path} holds no experiment; make one with `groupsc experiment`")
+    require(isinstance(values, dict), f"{path} holds no experiment; make one with `groupsc experiment`")
     return experiment_from_dict(values)
 
 
@@ -339,19 +391,8 @@ def write_experiment(path, experiment: Experiment) -> None:
 def _strict(kind, values: dict):
     known = {f.name for f in dataclasses.fields(kind)}
     unknown = sorted(set(values) - known)
-    _require(not unknown, f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    require(not unknown, f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
     try:
         return kind(**values)
     except TypeError as error:
         raise GroupSCError(f"{kind.__name__} is incomplete or mistyped: {error}") from error
-
-
-def _require_counts(settings, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        _require(isinstance(value, int) and value >= 1, f"{name} is {value!r}; choose a whole number of at least 1")
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise GroupSCError(sentence)

@@ -203,6 +203,8 @@ class Evaluation:
         self.level = None if self.level is None else float(self.level)
         if self.noise not in NOISES:
             raise GroupSCError(f"there is no noise {self.noise!r}; choose one of {', '.join(NOISES)}")
+        if self.stride is not None and self.mode == "whole":
+            raise GroupSCError(f"the stride {self.stride} is one between blocks; choose mode 'block', or leave it out")
         if self.task is not None and self.task not in TASKS:
             raise GroupSCError(f"there is no task {self.task!r}; choose one of {', '.join(TASKS)}")
         if str(self.weights) != INPUT and self.baseline is None:
@@ -216,7 +218,7 @@ class Evaluation:
             raise GroupSCError(f"the task {self.task!r} needs a level ({kind}); give one, such as 25")
         if self.baseline is not None:
             self._prepare()
-        if self.task not in ("gray", "color"):
+        if kind != "sigma":
             self.repetitions = 1
 
     def _load(self) -> None:

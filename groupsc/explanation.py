@@ -84,7 +84,7 @@ def explain(
         )
     if not (0 <= x < width and 0 <= y < height):
         raise GroupSCError(f"the pixel {x},{y} lies outside of the image, which is {width} wide and {height} high")
-    side = config.window + config.patch - 1
+    side = config.block()
     rows, top = _around(y, height, side, config.patch)
     columns, left = _around(x, width, side, config.patch)
     recorder = Recorder(config)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from groupsc.config import Experiment
+from groupsc.config import LEVEL_NAMES, Experiment
+from groupsc.data import BUNDLED, BUNDLED_FILES, registry
 from groupsc.errors import GroupSCError
 
 STRIDES = (56, 48, 24, 12)
@@ -49,13 +50,34 @@ def evaluations(config: dict, found: dict[str, Experiment]) -> dict[str, tuple[E
 def sets_of(config: dict, task: str, variant: str | None = None) -> list[str]:
     """The test sets of a variant where it has its own, else of its task."""
     grid = config["tasks"][task]
-    return (grid.get("variants") or {}).get(variant, {}).get("datasets", grid["datasets"])
+    own = (grid.get("variants") or {}).get(variant) or {}
+    return own.get("datasets") or grid.get("datasets") or []
+
+
+def test_sets(config: dict) -> set[str]:
+    """All test sets, those of variants and of blocks too."""
+    found = {dataset for _, dataset, _ in block_places(config)}
+    for task, grid in config["tasks"].items():
+        for variant in (None, *(grid.get("variants") or {})):
+            found |= set(sets_of(config, task, variant))
+    return found
 
 
 def images_of(config: dict, dataset: str) -> int | None:
     """How many images of a test set are used; None for all."""
     images = config.get("images")
     return images.get(dataset) if isinstance(images, dict) else images
+
+
+def image_names(config: dict, dataset: str) -> list[str]:
+    """The images of a test set that are used; all data sets are taken in the order of their files."""
+    files = BUNDLED_FILES if dataset == BUNDLED else sorted(registry().query("dataset == @dataset")["file"])
+    return [Path(file).stem for file in files[: images_of(config, dataset)]]
+
+
+def repetitions(config: dict, task: str) -> int:
+    """How often an image is measured: once where there is no noise."""
+    return config.get("repetitions", 1) if LEVEL_NAMES[task] == "sigma" else 1
 
 
 def measured_folder(config: dict) -> Path | None:
@@ -83,12 +105,26 @@ def measured_before(config: dict, name: str, place: str) -> Path | None:
     return rows if rows and rows.is_file() else None
 
 
+def stride_between_blocks(config: dict) -> int | None:
+    """The stride of block mode; None for the side of the window.
+
+    Raises
+    ------
+    GroupSCError
+        When a stride is given and whole images are restored.
+    """
+    stride = config.get("stride")
+    if stride is not None and config.get("mode", "whole") == "whole":
+        raise GroupSCError(f"stride is {stride!r}, a step between blocks; set mode to block, or leave stride out")
+    return stride
+
+
 def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) -> int | None:
     """The most that any use of a data set asks for; None for all."""
     trainings = [e.training for e in found.values()] if config["weights"] == "trained" else []
     uses = [None for training in trainings if training.dataset == dataset]
     uses += [training.validation_images for training in trainings if training.validation == dataset]
-    uses += [images_of(config, dataset) for task in config["tasks"].values() if dataset in task["datasets"]]
+    uses += [images_of(config, dataset)] if dataset in test_sets(config) else []
     return None if None in uses or not uses else max(uses)
 
 

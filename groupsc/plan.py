@@ -18,7 +18,7 @@ import torch
 from groupsc import baselines, grid, work
 from groupsc.checkpoint import load_state
 from groupsc.config import Experiment, ModelConfig, experiment_name, experiments
-from groupsc.data import BUNDLED, registry
+from groupsc.data import BUNDLED, datasets, registry
 from groupsc.device import device_name, fast_products, has_matrix_tiles, pick_device
 from groupsc.errors import GroupSCError
 from groupsc.evaluation import read_rows
@@ -100,7 +100,8 @@ class Plan:
     def seconds(self, rates: dict[str, float], workers: int = 1, start: float = START) -> tuple[float, float]:
         """Seconds of all jobs one after the other, and until the last ends where `workers` each do one at a time; each
         takes `start` seconds before it computes."""
-        lengths = {job.name: start + job.operations / rates[job.penalty] for job in self.jobs}
+        slowest = min(rates.values())  # What a prior counts as that was never timed.
+        lengths = {job.name: start + job.operations / rates.get(job.penalty, slowest) for job in self.jobs}
         return sum(lengths.values()), _makespan(self.jobs, lengths, workers)
 
 
@@ -119,7 +120,7 @@ def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
     Raises
     ------
     GroupSCError
-        For what no grid has, and for a state that can't be read.
+        For what no grid has, a data set that doesn't exist, and a state that can't be read.
     """
     if times < 1:
         raise GroupSCError(f"the training set is to be {times} times as large; give 1 or more")
@@ -188,9 +189,9 @@ def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
 
 def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
     """(job, images) of each file of rows that isn't there; one of a model yet to be trained is made anew."""
-    whole = config.get("stride") if config.get("mode") == "block" else None
+    blocks = config.get("mode") == "block"
     wanted = [
-        (name, e, dataset, dataset, whole)
+        (name, e, dataset, dataset, (config.get("stride") or e.model.window) if blocks else None)
         for name, (e, task, _) in grid.evaluations(config, found).items()
         for dataset in grid.sets_of(config, task, e.variant)
     ]
@@ -202,9 +203,9 @@ def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
     for name, e, dataset, place, stride in wanted:
         if e.name not in missing and (output / "rows" / name / f"{place}.csv").is_file():
             continue
-        images = _images(config, dataset)
+        images = _images(config, e.task, dataset)
         if e.name not in missing:
-            images -= _taken_over(config, name, dataset, place)
+            images -= _taken_over(config, e.task, name, dataset, place)
         work_of_one = work.image_operations(e.model, _pixels(dataset), stride)
         yield (
             Job(f"{name}/{place}", e.model.penalty, images * work_of_one, e.name if e.name in missing else None),
@@ -218,27 +219,33 @@ def _others(config: dict, output: Path):
         for name, level in itertools.product(given.get("baselines", ()), given.get("levels") or [None]):
             if name != "input" and baselines.method(name).unsuited(task, level):
                 continue
-            for dataset in given["datasets"]:
+            for dataset in grid.sets_of(config, task):
                 experiment = experiment_name(task, name, level)
                 if not (output / "rows" / experiment / f"{dataset}.csv").is_file():
-                    images = _images(config, dataset) - _taken_over(config, experiment, dataset, dataset)
+                    images = _images(config, task, dataset) - _taken_over(config, task, experiment, dataset, dataset)
                     yield OTHERS.get(name, 0) * images * _pixels(dataset) / 1e6
 
 
-def _images(config: dict, dataset: str) -> int:
+def _images(config: dict, task: str, dataset: str) -> int:
     """Images of a test set that are restored, repetitions counted."""
-    return (grid.images_of(config, dataset) or len(_files(dataset)) or 10) * config.get("repetitions", 1)
+    images = len(grid.image_names(config, dataset))
+    if not images:
+        raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(datasets())}")
+    return images * grid.repetitions(config, task)
 
 
-def _taken_over(config: dict, name: str, dataset: str, place: str) -> int:
+def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) -> int:
     """How many of the images that `_images` counts have rows of an earlier evaluation, whatever weights it had."""
     path = grid.measured_before(config, name, place)
     if path is None:
         return 0
     rows = read_rows([path])
-    wanted = {Path(file).stem for file, _ in _files(dataset)[: grid.images_of(config, dataset)]}
-    repetitions = config.get("repetitions", 1)
-    found = rows[rows["image"].isin(wanted) & (rows["repetition"] < repetitions)].groupby("image").size()
+    repetitions = grid.repetitions(config, task)
+    found = (
+        rows[rows["image"].isin(grid.image_names(config, dataset)) & (rows["repetition"] < repetitions)]
+        .groupby("image")
+        .size()
+    )
     return int((found == repetitions).sum()) * repetitions
 
 
@@ -249,9 +256,7 @@ def _pixels(dataset: str) -> int:
 def _absent(config: dict, found: dict, raw: Path, times: int) -> dict[str, int]:
     """Bytes of each data set that aren't there in their full size; none of a set that is many times as large are."""
     trained_on = {e.training.dataset for e in found.values()}
-    used = trained_on | {e.training.validation for e in found.values()} | set(_peers(config))
-    used |= {dataset for task in config["tasks"].values() for dataset in task["datasets"]}
-    used |= {dataset for _, dataset, _ in grid.block_places(config)}
+    used = trained_on | {e.training.validation for e in found.values()} | set(_peers(config)) | grid.test_sets(config)
     sizes = {}
     for dataset in sorted(used):
         files = _files(dataset)[: grid.images_to_fetch(config, found, dataset)]

@@ -10,13 +10,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from groupsc.config import METHODS, TITLES
 from groupsc.errors import GroupSCError
 from groupsc.plotting import COLORS, STYLE, WIDTH
 
-METHODS = {"sc": "SC", "csr": "CSR", "groupsc": "GroupSC"}
-TASKS = {"gray": "Gray", "color": "Color", "mosaic": "Demosaicking", "jpeg": "JPEG"}
+TASK_TITLES = {"gray": "Gray", "color": "Color", "mosaic": "Demosaicking", "jpeg": "JPEG"}
 LEVELS = {"sigma": "σ = ", "quality": "quality "}
-NAME = re.compile(r"(gray|color|mosaic|jpeg)-(sc|csr|groupsc)(?:-(.+))?")
+NAME = re.compile(rf"({'|'.join(TASK_TITLES)})-({'|'.join(METHODS)})(?:-(.+))?")
 COLUMNS = 5
 SHOWN = 1.0
 """dB below the best that a panel shows; first steps far below are cut."""
@@ -46,7 +46,7 @@ def progress(*, logs) -> Figure:
         drawn = {}
         for ax, (title, curves) in zip(axes, panels.items(), strict=False):
             for method, curve in curves.items():
-                color = COLORS[list(METHODS).index(method)]
+                color = COLORS[METHODS.index(method)]
                 (drawn[method],) = ax.plot(curve["minutes"], curve["validation_psnr"], color=color)
             best = max(curve["validation_psnr"].max() for curve in curves.values())
             low = min(curve["validation_psnr"].min() for curve in curves.values())
@@ -62,7 +62,7 @@ def progress(*, logs) -> Figure:
         shown = [method for method in METHODS if method in drawn]
         figure.legend(
             [drawn[method] for method in shown],
-            [METHODS[method] for method in shown],
+            [TITLES[method] for method in shown],
             loc="outside upper right",
             ncols=len(shown),
         )
@@ -78,10 +78,11 @@ def _panels(logs) -> dict[str, dict[str, pd.DataFrame]]:
         if parts is None:
             raise GroupSCError(f"{path} has no name of an experiment; call it as in gray-sc-sigma25.csv")
         task, method, rest = parts.groups()
-        found.setdefault((list(TASKS).index(task), _order(rest), rest), {})[method] = read_log(path)[
+        found.setdefault((list(TASK_TITLES).index(task), _order(rest), rest), {})[method] = read_log(path)[
             ["minutes", "validation_psnr"]
         ].dropna()
-    return {_title(list(TASKS)[task], rest): curves for (task, _, rest), curves in sorted(found.items(), key=_first)}
+    tasks = list(TASK_TITLES)
+    return {_title(tasks[task], rest): curves for (task, _, rest), curves in sorted(found.items(), key=_first)}
 
 
 def _first(item):
@@ -96,7 +97,7 @@ def _order(rest: str | None) -> float:
 
 def _title(task: str, rest: str | None) -> str:
     words = re.sub(r"(sigma|quality)(?=[\d.]+$)", lambda kind: LEVELS[kind[1]], rest or "").replace("-", ", ")
-    return f"{TASKS[task]}{f', {words}' if words else ''}"
+    return f"{TASK_TITLES[task]}{f', {words}' if words else ''}"
 
 
 def read_log(path) -> pd.DataFrame:

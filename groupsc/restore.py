@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from groupsc.device import fast_products
 from groupsc.errors import GroupSCError
-from groupsc.models.coder import SparseCoder
+from groupsc.models.coder import FAST_STEPS, SparseCoder
 from groupsc.ops.patches import counts
 from groupsc.ops.window import TILE
 from groupsc.whole import restore_whole
@@ -56,7 +56,9 @@ def restore(
         Noise σ in gray levels of 255, for blind models; see `groupsc.noise_level.estimate_noise`.
     mode : {"whole", "block"}
     stride : int, optional
-        For block mode, the step between blocks in pixels; left out, 48 for the paper's blocks of 56.
+        For block mode alone, the step between blocks in pixels; left out, the side of the window, which is 48 for the
+        paper's blocks of 56. Blocks are as large as those of the training, and where the stride is larger as the
+        stride, up to 56.
     memory : float, optional
         Bytes that whole-image mode may use; an image that needs more is restored in overlapping regions. Left out, half
         of what is free.
@@ -71,12 +73,15 @@ def restore(
     Raises
     ------
     GroupSCError
-        For an image of other channels than the model's, or smaller than a patch, or an unknown mode.
+        For an image of other channels than the model's, or smaller than a patch; an unknown mode; a stride without
+        blocks or wider than them; too little memory; a prior that whole images don't know.
     """
     channels, height, width = image.shape[-3:]
     patch = model.config.patch
     if mode not in MODES:
         raise GroupSCError(f"there is no mode {mode!r}; choose one of {', '.join(MODES)}")
+    if stride is not None and mode == "whole":
+        raise GroupSCError(f"the stride {stride!r} is one between blocks; choose mode 'block', or leave it out")
     if image.ndim != 4 or image.shape[0] != 1 or channels != model.config.channels:
         raise GroupSCError(f"the model wants an image (1, {model.config.channels}, H, W), not {tuple(image.shape)}")
     if min(height, width) < patch:
@@ -95,13 +100,13 @@ def restore(
             side = region_side(model, products, allowed, height, width)
             return regionwise(model, image, mask, level=level, products=products, side=side, progress=progress)
         # On a processor similar patches are summed faster tile by tile, for a block as well; a GPU wants many blocks.
-        tiled = image.device.type == "cpu" and model.config.penalty != "l1"
+        tiled = image.device.type == "cpu" and model.kind.nonlocal_ and model.config.penalty in FAST_STEPS
         each = functools.partial(restore_whole, model) if tiled else model
         return blockwise(
             functools.partial(each, level=level, products=products),
             image,
             mask,
-            side=model.config.window + patch - 1,
+            side=model.config.block(stride),
             stride=model.config.window if stride is None else stride,
             patch=patch,
             together=BLOCKS_TOGETHER[image.device.type],
@@ -139,15 +144,15 @@ def regionwise(
 
 
 def halo(model: SparseCoder) -> int:
-    """Pixels around a region that its restoration depends on; patches of SC are coded each on its own."""
-    if model.config.penalty == "l1":
+    """Pixels around a region that its restoration depends on; a patch that knows no other is coded on its own."""
+    if not model.kind.nonlocal_:
         return model.config.patch - 1
     return HALO_WINDOWS * model.config.window
 
 
 def region_side(model: SparseCoder, products: torch.dtype, memory: float, height: int, width: int) -> int:
     """Side in pixels of the largest region that whole-image mode restores within `memory` bytes: the whole of an image
-    that fits, else a square.
+    that fits, else a square, or of a narrow image a piece of its length.
 
     Raises
     ------
@@ -156,16 +161,18 @@ def region_side(model: SparseCoder, products: torch.dtype, memory: float, height
     """
     config = model.config
     entry = products.itemsize
-    similarities = 0 if config.penalty == "l1" else (TILE + config.window - 1) ** 2 * entry
+    similarities = 0 if not model.kind.nonlocal_ else (TILE + config.window - 1) ** 2 * entry
     per_patch = similarities + config.atoms * (3 * entry + 8) + 12 * config.dimension * 4
     if per_patch * height * width <= memory:
         return max(height, width)
-    side = int((memory / per_patch) ** 0.5)
-    least = 2 * halo(model) + 2 * config.patch
+    pixels, least = memory / per_patch, 2 * halo(model) + 2 * config.patch
+    # Of an image that is narrower than a region, regions are as narrow.
+    side = int(pixels / min(height, width, pixels**0.5))
     if side < least:
+        needed = per_patch * min(least, height) * min(least, width)
         raise GroupSCError(
-            f"{memory / 1e6:.0f} MB are too little; this model restores regions of {least} pixels, so allow at least "
-            f"{per_patch * min(least, height) * min(least, width) / 1e6:.0f} MB"
+            f"{memory / 1e6:.4g} MB are too little; this model restores regions of {least} pixels, so allow at least "
+            f"{int(needed / 1e6) + 1} MB"
         )
     return side
 
@@ -209,6 +216,11 @@ def blockwise(
 
     The image is padded by reflection, side − 1 on all sides and then below and to the right until the stride divides
     it; reflection about a pixel keeps the parity of rows and columns, so a Bayer mask padded alike stays a Bayer mask.
+
+    Raises
+    ------
+    GroupSCError
+        When the stride is no whole number from 1 to `side`.
     """
     if not isinstance(stride, Integral) or not 1 <= stride <= side:
         raise GroupSCError(

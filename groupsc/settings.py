@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from groupsc.config import METHODS, TITLES
 from groupsc.tables import CELL_COLUMNS, Table, read_published
 from groupsc.typesetting import Cell, Part
 
 EPOCH = 400
 """Steps in an epoch of the authors' code."""
-METHODS = {"groupsc": "GroupSC", "csr": "CSR", "sc": "SC"}
 TITLE = "Hyper-parameters chosen for every task."
 LEGEND = (
     "The paper's settings are set upright; those of the weights at hand, read from the files themselves, stand apart, "
@@ -34,7 +34,7 @@ def build_settings(cards: dict[str, dict], published: pd.DataFrame | None = None
     chosen = {task: _chosen(cards, task) for task in columns}
     header = ["Experiment"]
     for task, column in columns.items():
-        methods = {METHODS[card["method"]] for card in chosen[task].values()}
+        methods = {TITLES[card["method"]] for card in chosen[task].values()}
         header += [column, f"{column}: this run{''.join(f', {method}' for method in methods)}"]
     grid, records = [], []
     for setting, lines in printed.groupby("row", sort=False):
@@ -56,7 +56,7 @@ _NOT_RUN = Cell("missing", (Part("not run"),))
 def _chosen(cards: dict[str, dict], task: str) -> dict[str, dict]:
     """The cards of the paper's models of a task, of the method nearest to GroupSC; blind ones where there are no
     others."""
-    for method in METHODS:
+    for method in reversed(METHODS):
         own = {name: card for name, card in cards.items() if (card["task"], card["method"]) == (task, method)}
         for variants in ({None}, {"blind"}):
             found = {name: card for name, card in own.items() if card.get("variant") in variants}

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from groupsc.config import PENALTIES, TITLES
 from groupsc.errors import GroupSCError
 from groupsc.explanation import Recorder
 from groupsc.models.coder import SparseCoder
@@ -19,7 +20,8 @@ from groupsc.scenes import degraded_image
 
 PATCHES = 24
 """Patches in the group, the given one among them."""
-NAMES = {"l1": "SC", "csr": "CSR", "group": "GroupSC"}
+NAMES = {PENALTIES[method]: title for method, title in TITLES.items()}
+"""What models are called, by penalty."""
 HEIGHT = 3.0
 """Inches of the figure."""
 
@@ -59,13 +61,13 @@ def similar_patches(models: list[SparseCoder], image: Tensor, x: int, y: int, *,
         When the last model compares no patches, the sizes of patches differ, or the pixel lies outside.
     """
     config = models[-1].config
-    if config.penalty == "l1" or len({model.config.patch for model in models}) > 1:
+    if not models[-1].kind.nonlocal_ or len({model.config.patch for model in models}) > 1:
         raise GroupSCError("the last model chooses the patches for all; let it be CSR or GroupSC, of their patch size")
     _, height, width = image.shape
     if not (0 <= x < width and 0 <= y < height):
         raise GroupSCError(f"the pixel {x},{y} lies outside of the image, {width} wide and {height} high")
     patch = config.patch
-    side = config.window + patch - 1
+    side = config.block()
     top, left = (min(max(0, place - side // 2), max(0, length - side)) for place, length in ((y, height), (x, width)))
     around = image[None, :, top : top + side, left : left + side]
     rows, columns = (length - patch + 1 for length in around.shape[-2:])

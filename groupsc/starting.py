@@ -92,7 +92,7 @@ def adapt_to_spread(model: SparseCoder, ratio: float) -> None:
     """
     with torch.no_grad():
         model.thresholds *= ratio
-        if model.config.penalty != "l1":
+        if model.kind.nonlocal_:
             model.kappa /= ratio
 
 

@@ -11,7 +11,8 @@ import functools
 import torch
 from torch import Tensor
 
-from groupsc.models.coder import SparseCoder
+from groupsc.errors import GroupSCError
+from groupsc.models.coder import FAST_STEPS, SparseCoder
 from groupsc.ops import pointwise
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.patches import average, extract
@@ -51,7 +52,17 @@ def restore_whole(
     -------
     Tensor (1, c, H, W)
         For an image no larger than one block, what the coder itself returns.
+
+    Raises
+    ------
+    GroupSCError
+        For a prior that looks at similar patches in a way that `_Coding` doesn't know.
     """
+    if model.kind.nonlocal_ and model.config.penalty not in FAST_STEPS:
+        raise GroupSCError(
+            f"whole images are restored with {', '.join(FAST_STEPS)}, not yet with {model.config.penalty!r}; use "
+            f"mode='block', or write its step in groupsc/whole.py"
+        )
     coding = _Coding(model, image, mask, products, window)
     refreshes = (0, *model.config.refreshes)
     with workers(image.device) as each:
@@ -81,7 +92,7 @@ class _Coding:
         self.Y = Y - self.mu
         M = None if mask is None else extract(mask, config.patch)[0]
         D, C = model.D.to(products), model.C.to(products)
-        masked = model.penalty.first_step_masked
+        masked = model.kind.first_step_masked
         self.parts = chunks(len(Y), image.device)
         self.linear = [
             LinearStep(
@@ -91,7 +102,7 @@ class _Coding:
         ]
         self.A = torch.zeros(len(Y), config.atoms, dtype=products, device=image.device)
         self.window = self.shared = self.summed = None
-        if config.penalty != "l1":
+        if model.kind.nonlocal_:
             if window is None:
                 window = SlidingWindow
                 if image.device.type != "cpu":
@@ -143,7 +154,7 @@ class _Coding:
                 self.shared[part] = A
             self.linear[number].advance(A, begun=self.begun)
             if self.window is None:
-                A.copy_(pointwise.soft(A, lam))
+                A.copy_(self.model.penalty.prox(A, None, lam, None))
             elif self.model.config.penalty == "group":
                 torch.square(A, out=self.shared[part])
 

@@ -32,15 +32,19 @@ def image_operations(config: ModelConfig, pixels: float, stride: int | None = No
     """
     if stride is None:
         return _operations(config, pixels, config.window**2)
-    side = config.window + config.patch - 1
+    side = config.block(stride)
     blocks = math.ceil((math.sqrt(pixels) + side - 1) / stride) ** 2
     return blocks * block_operations(config, side)
 
 
 def _operations(config: ModelConfig, patches: float, others: float) -> float:
-    m, p, K = config.dimension, config.atoms, config.steps
-    products = {"group": K, "csr": K - 1, "l1": 0}[config.penalty] * 2 * patches * others * p
-    similarities = 0 if config.penalty == "l1" else (1 + len(config.refreshes)) * 2 * patches * others * m
+    from groupsc.models.penalties import Centralised, kind_of
+
+    kind, m, p, K = kind_of(config.penalty), config.dimension, config.atoms, config.steps
+    # The first step of CSR sees no codes of other patches, since there are none yet.
+    sums = (K - 1 if kind is Centralised else K) if kind.nonlocal_ else 0
+    products = sums * 2 * patches * others * p
+    similarities = (1 + len(config.refreshes)) * 2 * patches * others * m if kind.nonlocal_ else 0
     return (2 * K - 1) * 2 * patches * m * p + products + similarities
 
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
+import yaml
 
 from groupsc.config import (
+    BLIND_KEYS,
     BUDGETS,
+    GRID_KEYS,
+    LEVEL_NAMES,
     METHODS,
+    TASK_KEYS,
     TASKS,
+    VARIANT_KEYS,
     ModelConfig,
     TrainingConfig,
     experiment_name,
@@ -19,6 +26,7 @@ from groupsc.config import (
 )  # fmt: skip
 from groupsc.errors import GroupSCError
 
+ROOT = Path(__file__).resolve().parents[1]
 GRID = {
     "budget": "fast",
     "tasks": {"gray": {"methods": ["sc", "groupsc"], "levels": [15, 25]}, "mosaic": {"methods": ["sc"]}},
@@ -76,7 +84,7 @@ def test_refreshes_of_the_paper():
 
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_every_budget_suits_every_task(budget):
-    grid = {task: {"methods": list(METHODS), "levels": [25]} for task in TASKS}
+    grid = {task: {"methods": list(METHODS), "levels": [25] if LEVEL_NAMES[task] else []} for task in TASKS}
     found = experiments({"budget": budget, "tasks": grid})
     assert len(found) == 12
     assert all(experiment.start in (None, *found) for experiment in found.values())
@@ -93,17 +101,49 @@ def test_an_experiment_survives_its_file(tmp_path):
     [
         ({"budget": "huge"}, "no training budget 'huge'; choose one of paper, fast, cpu"),
         ({"tasks": {"grey": {"methods": ["sc"]}}}, "no task 'grey'; choose one of gray, color, mosaic, jpeg"),
-        ({"tasks": {"gray": {"methods": ["bm3d"]}}}, "no method 'bm3d'; choose one of sc, csr, groupsc"),
+        (
+            {"tasks": {"gray": {"methods": ["bm3d"], "levels": [25]}}},
+            "no method 'bm3d'; choose one of sc, csr, groupsc",
+        ),
         ({"training": {"learning_rate": 1}}, "TrainingConfig has no learning_rate; it has .*rate"),
         ({"model": {"layers": 3}}, "ModelConfig has no layers"),
         ({"model": {"channels": 2}}, r"channels is 2; choose 1 \(gray\) or 3 \(color\)"),
         ({"training": {"start": "bm3d"}}, "start is 'bm3d'; choose null"),
         ({"training": {"rate": 0}}, "rate is 0; choose a positive"),
+        ({"training": {"epsilon": "1e-8"}}, r"epsilon is '1e-8'; give a number; to YAML 1e-8 is text, write 1\.0e-8"),
+        ({"training": {"decay": True}}, "decay is True; give a number"),
+        ({"training": {"clip": "no"}}, "clip is 'no'; give a number"),
+        ({"training": {"start": 3}}, "start is 3; choose null"),
+        ({"training": [1]}, r"the configuration.training is \[1\]; give a mapping"),
+        ({"bugdet": "cpu"}, "the configuration has no bugdet; it has tasks, budget"),
+        ({"tasks": {"gray": None}}, "tasks.gray is None; give a mapping with methods"),
+        ({"tasks": {"gray": {"methods": ["sc"], "level": [25]}}}, "tasks.gray has no level; it has methods, levels"),
+        ({"tasks": {"gray": {"methods": ["sc"]}}}, r"tasks.gray lacks levels \(sigma\); give a list such as"),
+        ({"tasks": {"gray": {"methods": "sc", "levels": [25]}}}, "tasks.gray.methods is 'sc'; give a list"),
+        (
+            {"tasks": {"gray": {"methods": ["sc"], "levels": ["25"]}}},
+            "tasks.gray.levels has '25'; give numbers above 0",
+        ),
+        ({"tasks": {"gray": {"methods": ["sc"], "levels": [-5]}}}, "tasks.gray.levels has -5; give numbers above 0"),
+        ({"tasks": {"mosaic": {"methods": ["sc"], "levels": [25]}}}, "tasks.mosaic has no levels, since mosaics"),
+        ({"tasks": {"gray": {"variants": {"x": {"levels": [25]}}}}}, "tasks.gray.variants.x lacks methods"),
+        ({"tasks": {"gray": {"variants": {"x": {"methods": ["sc"]}}}}}, "tasks.gray.variants.x lacks levels"),
+        ({"tasks": {"gray": {"blind": {"methods": ["sc"], "kind": ["bank"]}}}}, "tasks.gray.blind has no kind; it has"),
     ],
 )
 def test_mistakes_are_one_sentence(change, sentence):
     with pytest.raises(GroupSCError, match=sentence):
         experiments({**GRID, **change})
+
+
+def test_the_schema_of_the_workflow_has_the_same_keys():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    leveled, task = (schema["$defs"][name]["properties"] for name in ("leveled", "task"))
+    assert set(schema["properties"]) == set(GRID_KEYS)
+    assert set(leveled) == set(TASK_KEYS)
+    assert set(task) == set(TASK_KEYS) - {"levels", "blind"}
+    assert set(task["variants"]["additionalProperties"]["properties"]) == set(VARIANT_KEYS)
+    assert set(leveled["blind"]["properties"]) == set(BLIND_KEYS)
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "name: x\n", ""])

@@ -28,7 +28,7 @@ CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
 STREET = [
     "errors version",
-    "atomic lock",
+    "atomic lock checks",
     "config",
     "resources",
     "released",

@@ -129,6 +129,40 @@ def test_rows_measured_before_cost_nothing_unless_their_model_is_yet_to_be_train
     assert twice[0] == twice[1] == 2 * trained.images
 
 
+def test_images_are_counted_as_they_are_measured(tmp_path):
+    """JPEG images once, whatever the repetitions; no more than a set has; block mode in blocks, at any stride."""
+    tasks = {
+        "gray": {"methods": ["sc"], "levels": [25], "datasets": ["Set12"]},
+        "jpeg": {"methods": ["sc"], "levels": [10], "datasets": ["Classic5"], "baselines": ["bm3d", "dncnn-3"]},
+    }
+    config = {"budget": "cpu", "weights": "trained", "repetitions": 3, "images": 9, "tasks": tasks}
+    found = plan(config, raw=tmp_path, output=tmp_path)
+    assert found.images == 3 * 9 + 5
+    assert plan({**config, "images": None}, raw=tmp_path, output=tmp_path).images == 3 * 12 + 5
+    whole, default, paper = (
+        plan({**config, **change}, raw=tmp_path, output=tmp_path).evaluations[0].operations
+        for change in ({}, {"mode": "block"}, {"mode": "block", "stride": 32})
+    )
+    assert whole < default == paper
+
+
+def test_sets_of_variants_alone_are_fetched(tmp_path):
+    variant = {"methods": ["sc"], "levels": [25], "datasets": ["Kodak24"]}
+    config = {"budget": "cpu", "weights": "trained", "images": 2}
+    config["tasks"] = {"gray": {"methods": ["sc"], "levels": [25], "datasets": ["Set12"]}}
+    without = plan(config, raw=tmp_path, output=tmp_path).download
+    config["tasks"]["gray"]["variants"] = {"light": variant}
+    files = registry().query("dataset == 'Kodak24'").sort_values("file")
+    assert plan(config, raw=tmp_path, output=tmp_path).download - without == files["bytes"][:2].sum()
+    assert grid.images_to_fetch(config, {}, "Kodak24") == 2
+
+
+def test_an_unknown_data_set_is_told(tmp_path):
+    config = {"tasks": {"gray": {"methods": ["sc"], "levels": [25], "datasets": ["BSD86"]}}, "weights": "trained"}
+    with pytest.raises(GroupSCError, match=r"no data set 'BSD86'; choose one of .*BSD68"):
+        plan(config, raw=tmp_path, output=tmp_path)
+
+
 def test_a_training_that_was_stopped_counts_by_what_is_left(tmp_path):
     config = toy()
     name, experiment = next(iter(experiments(config).items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from groupsc.models.coder import SparseCoder
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.patches import counts
 from groupsc.ops.window import SlidingWindow, distance_factors
-from groupsc.restore import blockwise, halo, regionwise, restore
+from groupsc.restore import blockwise, halo, region_side, regionwise, restore
 from groupsc.whole import restore_whole
 
 
@@ -106,14 +107,27 @@ def test_block_size_in_one_call_does_not_matter_and_small_images_work(penalty):
     torch.testing.assert_close(found, alone.detach())
 
 
+@pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
+def test_blocks_are_as_large_as_the_stride_where_the_window_is_smaller(penalty):
+    """Patches of a block then see the part of their window that lies in it, as in the coder's own window mask."""
+    model = perturbed_coder(penalty=penalty, window=4)
+    image, _ = some_image(1, 21, 26)
+    found = restore(model, image, mode="block", stride=9)
+    with torch.no_grad():
+        alone = blockwise(lambda b, m: model(b), image, None, side=9, stride=9, patch=3, together=100)
+    torch.testing.assert_close(found, alone)
+
+
 def test_errors_say_what_to_do():
     model = SparseCoder(ModelConfig(patch=5, atoms=8, steps=2, window=6))
     with pytest.raises(GroupSCError, match="smaller than a 5×5 patch"):
         restore(model, torch.zeros(1, 1, 4, 30))
     with pytest.raises(GroupSCError, match=r"wants an image \(1, 1, H, W\)"):
         restore(model, torch.zeros(1, 3, 30, 30))
-    with pytest.raises(GroupSCError, match="choose 1 to 10 whole pixels"):
-        restore(model, torch.zeros(1, 1, 30, 30), mode="block", stride=11)
+    with pytest.raises(GroupSCError, match="choose 1 to 56 whole pixels"):
+        restore(model, torch.zeros(1, 1, 30, 30), mode="block", stride=57)
+    with pytest.raises(GroupSCError, match="the stride 4 is one between blocks; choose mode 'block', or leave it out"):
+        restore(model, torch.zeros(1, 1, 30, 30), stride=4)
     with pytest.raises(GroupSCError, match="choose one of whole, block"):
         restore(model, torch.zeros(1, 1, 30, 30), mode="magic")
 
@@ -188,8 +202,22 @@ def test_regions_cover_the_image_and_agree(penalty):
 
 def test_too_little_memory_says_how_much_is_needed():
     model = SparseCoder(ModelConfig())
-    with pytest.raises(GroupSCError, match=r"1 MB are too little; .* allow at least \d+ MB"):
+    with pytest.raises(GroupSCError, match=r"^1 MB are too little; .* allow at least \d+ MB"):
         restore(model, torch.zeros(1, 1, 500, 500), memory=1e6)
+
+
+@pytest.mark.parametrize("shape", [(500, 500), (20, 4000), (4000, 33), (210, 211), (209, 4000)])
+@pytest.mark.parametrize("penalty", ["l1", "group"])
+def test_the_memory_that_the_error_names_is_enough(penalty, shape):
+    """And a region within it takes no more: a square, or of a narrow image a piece of its length."""
+    model = SparseCoder(ModelConfig(penalty=penalty))
+    with pytest.raises(GroupSCError) as error:
+        region_side(model, torch.float32, 1000, *shape)
+    needed = float(re.search(r"at least (\d+) MB", str(error.value))[1]) * 1e6
+    side = region_side(model, torch.float32, needed, *shape)
+    assert 2 * halo(model) + model.config.patch < side
+    with pytest.raises(GroupSCError):
+        region_side(model, torch.float32, needed - 1e6, *shape)
 
 
 def test_small_images_need_memory_for_themselves_alone():

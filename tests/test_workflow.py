@@ -188,7 +188,11 @@ def test_interrupted_training_goes_on(checkout):
         ("weights", "stolen", ["weights", "released"]),
         ("measured", "results/ci/rows", ["measured", "another output"]),
         ("measured", "results/ci/row", ["measured", "no folder", "leave it out"]),
-        ("training__start", "csr", ["starts from gray-csr-sigma25", "tasks.gray.methods"]),
+        ("training__start", "csr", ["starts from gray-csr-sigma25", "add that experiment to tasks.gray"]),
+        ("training__start", "blind", ["starts from gray-groupsc-blind", "add that experiment to tasks.gray"]),
+        ("training__start", "color-sc-sigma5", ["starts from color-sc-sigma5", "add that experiment to tasks.color"]),
+        ("stride", 24, ["stride is 24", "set mode to block"]),
+        ("figures__figure8", {"figure": "denoising", "dataset": "Set12", "images": ["1"]}, ["'1' of Set12", "01, 02"]),
     ],
 )
 def test_wrong_key_ends_in_a_sentence_with_the_cure(key, value, words, finished, tmp_path):
@@ -255,6 +259,14 @@ def test_subset_fetches_only_what_it_uses(finished):
     fetched = {name: rest for name, rest in re.findall(r"groupsc fetch (\S+) (.*?) --manifest", commands)}
     assert "--images 2" in fetched["Set12"]
     assert "--images" not in fetched["BSD400"]
+    # Figures show what is restored: of Figure 8 the first image of three, of Figure 7 and of Figure 2 none.
+    drawn = {
+        Path(output).stem: rest for rest, output in re.findall(r"groupsc figure (.*?) --output (\S+\.png)", commands)
+    }
+    assert "--image test001" in drawn["figure8"]
+    assert "test003" not in drawn["figure8"]
+    assert {"figure5", "figure6"} <= set(drawn)
+    assert not {"figure2", "figure7"} & set(drawn)
 
 
 def test_quick_neither_trains_nor_downloads(finished):

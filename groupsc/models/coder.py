@@ -21,7 +21,7 @@ from torch.nn import functional
 from groupsc.config import ModelConfig
 from groupsc.errors import GroupSCError
 from groupsc.models.levels import shares
-from groupsc.models.penalties import L1, Centralised, GroupLasso
+from groupsc.models.penalties import Centralised, Penalty, kind_of
 from groupsc.models.similarity import similarity, window_mask
 from groupsc.ops import unrolled
 from groupsc.ops.patches import average, extract
@@ -29,6 +29,9 @@ from groupsc.ops.patches import average, extract
 FIRST_THRESHOLD, FIRST_THRESHOLD_LEVEL = 0.02, 25.0
 FIRST_NU_LOGIT = 1.0
 FIRST_GAMMA = 0.1
+
+FAST_STEPS = {"l1": unrolled.soft_steps, "csr": unrolled.csr_steps, "group": unrolled.group_steps}
+"""Steps with hand-written derivatives, by penalty; any other takes the plain path."""
 
 
 class SparseCoder(nn.Module):
@@ -43,7 +46,7 @@ class SparseCoder(nn.Module):
 
     def __init__(self, config: ModelConfig, *, dictionary: Tensor | None = None):
         super().__init__()
-        self.config = config
+        self.config, self.kind = config, kind_of(config.penalty)
         m, p = config.dimension, config.atoms
         if dictionary is None:
             dictionary = torch.randn(m, p, generator=torch.Generator().manual_seed(0))
@@ -59,11 +62,11 @@ class SparseCoder(nn.Module):
             size = (1, 1) if config.scalar_thresholds else (config.steps, p)
             share = self.levels.view(-1, 1, 1) / FIRST_THRESHOLD_LEVEL
             self.thresholds = nn.Parameter((FIRST_THRESHOLD * share).repeat(1, *size))
-        if config.penalty != "l1":
+        if self.kind.nonlocal_:
             refreshes = len(config.refreshes)
             self.kappa = nn.Parameter(torch.ones(1 if config.shared_similarity else refreshes + 1, m))
             self.nu_logit = nn.Parameter(torch.full((1 if config.shared_similarity else refreshes,), FIRST_NU_LOGIT))
-        if config.penalty == "csr":
+        if self.kind is Centralised:
             self.gamma = nn.Parameter(torch.tensor([FIRST_GAMMA]).expm1().log())
 
     @property
@@ -71,10 +74,8 @@ class SparseCoder(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property
-    def penalty(self) -> L1 | Centralised | GroupLasso:
-        if self.config.penalty == "csr":
-            return Centralised(functional.softplus(self.gamma))
-        return GroupLasso() if self.config.penalty == "group" else L1()
+    def penalty(self) -> Penalty:
+        return self.kind(functional.softplus(self.gamma)) if self.kind is Centralised else self.kind()
 
     def thresholds_at(self, level: Tensor | float | None = None) -> Tensor:
         """Λ for noise of standard deviation `level`: of the nearest level of a blind model, or between its neighbours.
@@ -125,8 +126,8 @@ class SparseCoder(nn.Module):
         level : float or Tensor (b,), optional
             Noise σ in gray levels of 255, for blind models; see `thresholds_at`.
         products : torch.dtype, optional
-            Compute by the fast path, with matrix products in this type; left out, by plain operations in the image's
-            type.
+            Compute by the fast path, where the penalty has one, with matrix products in this type; left out, by plain
+            operations in the image's type.
 
         Returns
         -------
@@ -134,6 +135,7 @@ class SparseCoder(nn.Module):
             Neither clipped nor with the measured values put back.
         """
         config = self.config
+        products = products if config.penalty in FAST_STEPS else None
         height, width = image.shape[-2:]
         patches = extract(image, config.patch)
         mu = patches.mean(-1, keepdim=True)
@@ -143,7 +145,7 @@ class SparseCoder(nn.Module):
         A, similarities = None, None
         starts = (0, *config.refreshes)
         for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.steps), strict=True)):
-            if config.penalty != "l1":
+            if self.kind.nonlocal_:
                 E = Y if A is None else self.estimate(A.to(Y.dtype) @ self.W.T, mu, height, width)
                 F = self.features(E, number, mosaic=mask is not None)
                 similarities = self._refresh(similarities, F, self.blend(number), height, width, products)
@@ -190,8 +192,5 @@ class SparseCoder(nn.Module):
             return A
         Y, D, C = (x.to(products) for x in (Y, self.D, self.C))
         M = None if M is None else M.to(products)
-        if isinstance(penalty, L1):
-            return unrolled.soft_steps(A, Y, M, D, C, thresholds)
-        if isinstance(penalty, GroupLasso):
-            return unrolled.group_steps(A, Y, M, D, C, thresholds, *similarities)
-        return unrolled.csr_steps(A, Y, M, D, C, thresholds, *similarities, penalty.gamma)
+        gamma = (penalty.gamma,) if self.kind is Centralised else ()
+        return FAST_STEPS[self.config.penalty](A, Y, M, D, C, thresholds, *(similarities or ()), *gamma)

@@ -49,13 +49,14 @@ def grid(config):
     try:
         found = experiments(config)
         shared_grid.measured_folder(config)
+        shared_grid.stride_between_blocks(config)
     except GroupSCError as error:
         raise WorkflowError(f"{error}. config/README.md explains every key.") from None
     for experiment in found.values():
         if config["weights"] == "trained" and experiment.start and experiment.start not in found:
             raise WorkflowError(
-                f"{experiment.name} starts from {experiment.start}, which the grid lacks; add "
-                f"{experiment.training.start} to tasks.{experiment.task}.methods, or set training.start to null."
+                f"{experiment.name} starts from {experiment.start}, which the grid lacks; add that experiment to "
+                f"tasks.{experiment.start.partition('-')[0]}, or set training.start to null."
             )
     return found
 
@@ -141,9 +142,19 @@ def images_to_fetch(dataset):
     return shared_grid.images_to_fetch(config, EXPERIMENTS, dataset)
 
 
+def learns(wildcards):
+    """An experiment that starts from an initial dictionary."""
+    return next(e for e in EXPERIMENTS.values() if e.dictionary == wildcards.dictionary)
+
+
+def learned_from(wildcards):
+    """The data set that an initial dictionary is learned from."""
+    return learns(wildcards).training.dataset
+
+
 def dictionary_options(wildcards):
     """Size of an initial dictionary."""
-    model = next(e.model for e in EXPERIMENTS.values() if e.dictionary == wildcards.dictionary)
+    model = learns(wildcards).model
     return options(channels=model.channels, patch=model.patch, atoms=model.atoms, raw=config["raw"])
 
 

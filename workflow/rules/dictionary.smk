@@ -3,7 +3,7 @@
 
 rule dictionary:
     input:
-        manifest=lambda wildcards: f"{OUT}/data/{wildcards.dictionary.partition('-')[0]}.json",
+        manifest=lambda wildcards: f"{OUT}/data/{learned_from(wildcards)}.json",
     output:
         weights=f"{OUT}/dictionaries/{{dictionary}}.safetensors",
     log:
@@ -14,7 +14,7 @@ rule dictionary:
         ENVIRONMENT
     threads: config["threads"]["train"]
     params:
-        dataset=lambda wildcards: wildcards.dictionary.partition("-")[0],
+        dataset=learned_from,
         options=dictionary_options,
         code=code("dictionary"),
     shell:

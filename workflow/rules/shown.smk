@@ -19,8 +19,9 @@ def shown_models(given):
 
 
 def pairs(given):
-    """The panels that have a model of SC and one of GroupSC, with the two."""
-    found = [(panel, shown_models({"level": None, **panel})) for panel in given.get("panels", [])]
+    """The panels that have a model of SC and one of GroupSC, with the two, of images that are restored."""
+    panels = [panel for panel in given.get("panels", []) if panel["image"] in used_images(panel["dataset"])]
+    found = [(panel, shown_models({"level": None, **panel})) for panel in panels]
     pair = {"sc", "groupsc"}
     return [
         (panel, models)
@@ -33,8 +34,19 @@ def shown_pictures(given):
     """(evaluation, data set, image) of every restored image in a figure."""
     found = [(name, panel["dataset"], panel["image"]) for panel, models in pairs(given) for name in models]
     if given["figure"] == "denoising":
-        found += [(name, given["dataset"], image) for name in shown_models(given) for image in given.get("images", [])]
+        found += [(name, given["dataset"], image) for name in shown_models(given) for image in shown_images(given)]
     return found
+
+
+def shown_images(given):
+    """The images of a figure that are among those in use."""
+    return [image for image in given.get("images", []) if image in used_images(given["dataset"])]
+
+
+@cache
+def used_images(dataset):
+    """The names of the images that the key `images` leaves of a data set."""
+    return frozenset(shared_grid.image_names(config, dataset))
 
 
 def all_pictures():
@@ -59,7 +71,7 @@ def possible(given):
     if "experiment" in given or "experiments" in given:
         # A comparison of codes needs all its models, a row of dictionaries takes what there is.
         missing = len(given.get("experiments", [None])) - len(shown_weights(given))
-        return bool(shown_weights(given)) and not (missing and "at" in given)
+        return bool(shown_weights(given)) and not ("at" in given and (missing or not shown_images(given)))
     return True
 
 
@@ -107,7 +119,7 @@ def figure_options(given):
     return options(
         pictures=f"{OUT}/pictures" if shown_pictures(given) else None,
         **{key: given.get(key) for key in keys},
-        image=given.get("images"),
+        image=shown_images(given) or None,
         at=at,
         raw=config["raw"] if at else None,
         panel=panels,
@@ -120,8 +132,21 @@ def caption(figure, given):
     return f"../report/{names[0]}.rst"
 
 
+def check_images(given):
+    """Raise an error when a figure names an image that its data set lacks."""
+    places = [(given["dataset"], image) for image in given.get("images", [])]
+    places += [(panel["dataset"], panel["image"]) for panel in given.get("panels", [])]
+    for dataset, image in places:
+        names = shared_grid.image_names({}, dataset)
+        known = f"it has {', '.join(names[:3])} and others" if names else "data/registry.csv has no such data set"
+        if image not in names:
+            raise WorkflowError(f"In figures: there is no image {image!r} of {dataset}; {known}.")
+
+
 # {file name: what it shows} of the figures whose models are trained or released.
 FIGURES = {name: {"figure": name, **(given or {})} for name, given in config["figures"].items()}
+for shown in FIGURES.values():
+    check_images(shown)
 FIGURES = {name: given for name, given in FIGURES.items() if possible(given)}
 # {file name: its caption} of every figure on the page.
 CAPTIONS = {name: ROOT / "workflow/rules" / caption(name, given) for name, given in FIGURES.items()}

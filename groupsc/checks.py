@@ -1,0 +1,50 @@
+"""Values that don't fit, told in one sentence with the cure."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+
+from groupsc.errors import GroupSCError
+
+
+def require(condition, sentence: str) -> None:
+    """Raise `GroupSCError` with the sentence unless the condition holds."""
+    if not condition:
+        raise GroupSCError(sentence)
+
+
+def require_counts(settings, *names: str) -> None:
+    """Raise an error unless the attributes of these names are whole numbers from 1 on."""
+    for name in names:
+        value = getattr(settings, name)
+        require(isinstance(value, int) and value >= 1, f"{name} is {value!r}; choose a whole number of at least 1")
+
+
+def require_numbers(settings, *names: str) -> None:
+    """Raise an error unless the attributes of these names are finite numbers."""
+    for name in names:
+        value = getattr(settings, name)
+        hint = "; to YAML 1e-8 is text, write 1.0e-8" if isinstance(value, str) and "e" in value else ""
+        require(is_number(value), f"{name} is {value!r}; give a number{hint}")
+
+
+def is_number(value) -> bool:
+    """Whether a value is a finite number, and not text or a truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def require_keys(where: str, values, known: dict, *required: str) -> None:
+    """Raise an error unless `values` is a mapping of some `known` keys, the `required` ones among them.
+
+    `known` gives for each key whether its value is a `list`, a `dict`, or anything (None).
+    """
+    require(isinstance(values, dict), f"{where} is {values!r}; give a mapping with {', '.join(known)}")
+    unknown = sorted(str(key) for key in values if key not in known)
+    require(not unknown, f"{where} has no {', '.join(unknown)}; it has {', '.join(known)}")
+    missing = [key for key in required if not values.get(key)]
+    require(not missing, f"{where} lacks {', '.join(missing)}; it has {', '.join(known)}")
+    for key, value in values.items():
+        kind, name = (dict, "mapping") if known[key] is dict else ((list, tuple), "list")
+        fits = known[key] is None or value is None or isinstance(value, kind)
+        require(fits, f"{where}.{key} is {value!r}; give a {name}")

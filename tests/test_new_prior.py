@@ -1,0 +1,93 @@
+"""A prior that is added as CONTRIBUTING.md says is what trains and restores, and never another one in its place."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_models import perturbed_coder, some_image
+
+from groupsc import config
+from groupsc.errors import GroupSCError
+from groupsc.models import penalties
+from groupsc.ops.prox import group_shrink
+from groupsc.restore import restore
+from groupsc.work import block_operations
+
+
+class Firm(penalties.Penalty):
+    """Firm shrinkage: a code stays as it is above 2 λ."""
+
+    nonlocal_ = False
+    first_step_masked = True
+
+    def prox(self, B, A, lam, Sigma):
+        return torch.where(B.abs() > 2 * lam, B, 2 * torch.sign(B) * torch.relu(B.abs() - lam))
+
+
+class HalfGroup(penalties.Penalty):
+    """GroupSC at half the thresholds."""
+
+    nonlocal_ = True
+    first_step_masked = False
+
+    def prox(self, B, A, lam, Sigma):
+        return group_shrink(B, lam / 2, Sigma)
+
+
+@pytest.fixture(params=[Firm, HalfGroup])
+def prior(request, monkeypatch):
+    monkeypatch.setitem(config.PENALTIES, "mine", "mine")
+    monkeypatch.setitem(penalties.KINDS, "mine", request.param)
+    return request.param
+
+
+def alike(prior, **options):
+    """Coders of the new prior and of the known one it is next to, of the same parameters."""
+    known = perturbed_coder(penalty="group" if prior.nonlocal_ else "l1", **options)
+    new = perturbed_coder(penalty="mine", **options)
+    new.load_state_dict(known.state_dict())
+    return new, known
+
+
+def test_it_has_the_parameters_it_needs(prior):
+    new, known = alike(prior)
+    assert {name for name, _ in new.named_parameters()} == {name for name, _ in known.named_parameters()}
+    assert isinstance(new.penalty, prior)
+
+
+def test_training_takes_its_own_prox_and_restoration_in_blocks_too(prior):
+    new, known = alike(prior, window=4)
+    image, _ = some_image(1, 6, 6)
+    with torch.no_grad():
+        restored = new(image)
+        assert (restored - known(image)).abs().max() > 1e-3
+        torch.testing.assert_close(new(image, products=torch.float64), restored)
+        if prior is HalfGroup:
+            known.thresholds /= 2
+            torch.testing.assert_close(restored, known(image))
+    blocks = [
+        restore(model, image, mode="block", stride=3) for model in ((new, known) if prior is HalfGroup else (new,))
+    ]
+    assert all(torch.allclose(found, blocks[0]) for found in blocks)
+
+
+def test_whole_images_know_priors_of_single_patches_and_refuse_others(prior):
+    new, _ = alike(prior)
+    image, _ = some_image(1, 14, 17)
+    if prior.nonlocal_:
+        with pytest.raises(GroupSCError, match=r"not yet with 'mine'; use mode='block', or write its step"):
+            restore(new, image)
+    else:
+        with torch.no_grad():
+            torch.testing.assert_close(restore(new, image), new(image))
+
+
+def test_its_operations_are_counted_as_those_of_the_known_one(prior):
+    new, known = alike(prior)
+    assert block_operations(new.config) == block_operations(known.config)
+
+
+def test_a_penalty_without_a_class_is_an_error_that_says_where_it_goes(monkeypatch):
+    monkeypatch.setitem(config.PENALTIES, "mine", "mine")
+    with pytest.raises(GroupSCError, match=r"the penalty 'mine' has no proximal operator; .* in KINDS beside l1, csr"):
+        perturbed_coder(penalty="mine")
