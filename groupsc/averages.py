@@ -59,7 +59,13 @@ def _average(group: pd.DataFrame) -> dict:
 
 
 def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict:
-    """Means for `dvc metrics`: `{experiment: {data set: {mode: {psnr, ssim, seconds, images, …}}}}`."""
+    """Means for `dvc metrics`: `{experiment: {data set: {mode: {psnr, ssim, seconds, images, …}}}}`.
+
+    Raises
+    ------
+    GroupSCError
+        As `average`.
+    """
     found = {}
     for ran in average(rows, sizes).itertuples(index=False):
         figures = {metric: round(float(getattr(ran, metric)), digits) for metric, digits in DECIMALS.items()}
@@ -74,7 +80,13 @@ def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict:
 
 
 def summary(rows: pd.DataFrame, tables=(), figures=(), sizes: dict | None = None, remarks=()) -> str:
-    """Where tables and figures are, how many images stand behind each number, and `remarks`, as lines of text."""
+    """Where tables and figures are, how many images stand behind each number, and `remarks`, as lines of text.
+
+    Raises
+    ------
+    GroupSCError
+        As `average`.
+    """
     lines = [f"Tables:  {path}" for path in tables] + [f"Figures: {path}" for path in figures]
     lines.append("Average PSNR, and what stands behind it:")
     for ran in average(rows, sizes).itertuples(index=False):

@@ -9,9 +9,13 @@ from groupsc.config import LEVEL_NAMES, METHODS, experiment_name
 from groupsc.errors import GroupSCError
 from groupsc.released import releases
 
+NEAR = 1.6
+"""Ratio of two noise levels up to which a trained model, on a scaled image, is preferred to a blind one: it is ahead at
+every level of BSDval32 (`benchmarks/between_levels.py`). Estimated levels never meet a trained one exactly."""
+
 
 def choose(task: str, method: str, level: float | None, known=None) -> str:
-    """Name of the model for a task, method and level: trained there, or blind, or the nearest.
+    """Name of the model for a task, method and level: trained near it, or blind, or the nearest.
 
     Parameters
     ----------
@@ -33,8 +37,9 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     candidates = METHODS[::-1] if method == "best" else (method,)
     kinds = [[experiment_name(task, candidate, level) for candidate in candidates]]
     if level is not None:
-        kinds.append([f"{task}-{candidate}-blind" for candidate in candidates])
-        kinds.append(_nearest(task, candidates, level, known))
+        names, ratio = nearest(task, candidates, level, known)
+        blind = [f"{task}-{candidate}-blind" for candidate in candidates]
+        kinds += [names, blind] if ratio <= NEAR else [blind, names]
     found = next((kind for names in kinds if (kind := [name for name in names if name in known])), None)
     if found is not None:
         return found[0] if len(found) == 1 else max(found, key=validated)
@@ -44,14 +49,16 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     )
 
 
-def _nearest(task: str, methods, level: float, known) -> list[str]:
-    """The models of the trained level that is nearest in the logarithm."""
-    levels = {}
+def nearest(task: str, methods, level: float, known) -> tuple[list[str], float]:
+    """The models among `known` of the trained level that is nearest in the logarithm, and the ratio to it, at least
+    1."""
+    ratios = {}
     for method in methods:
         start = f"{task}-{method}-{LEVEL_NAMES[task]}"
-        levels |= {name: float(name.removeprefix(start)) for name in known if name.startswith(start)}
-    distances = {name: abs(math.log(trained / level)) for name, trained in levels.items()}
-    return [name for name, distance in distances.items() if distance == min(distances.values())]
+        trained = {name: float(name.removeprefix(start)) for name in known if name.startswith(start)}
+        ratios |= {name: max(level, at) / min(level, at) for name, at in trained.items()}
+    least = min(ratios.values(), default=math.inf)
+    return [name for name, ratio in ratios.items() if math.isclose(ratio, least)], least
 
 
 def _validation_psnr(name: str) -> float:

@@ -73,8 +73,8 @@ def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
     Raises
     ------
     GroupSCError
-        For an unknown task or level, weights trained for another, a data set that was not fetched, or a baseline that
-        can't run.
+        For an unknown task or level, weights trained for another, or that give no numbers, a data set that was not
+        fetched, a baseline that can't run, or a stride without blocks.
     """
     return _table(Evaluation(weights, dataset, **options).rows())
 

@@ -65,8 +65,8 @@ def denoise(
     sigma : float, optional
         Standard deviation of the noise in gray levels of 255; estimated from the image when left out.
     method : {"best", "groupsc", "csr", "sc"}
-        "best" takes a model trained for the level, else a blind one, else the nearest, and of several the one that did
-        best on the validation images.
+        "best" takes a model trained for the level or near it, else a blind one, else the nearest, and of several the
+        one that did best on the validation images; `groupsc.choice.NEAR` says how near.
     weights : str or path, optional
         A release or a file, instead of the one that fits method and level.
     channel_axis : int, optional
@@ -88,8 +88,8 @@ def denoise(
 
     Notes
     -----
-    A model is trained for one σ. Between the trained ones the image is scaled so that its noise is that of the nearest
-    one (in the logarithm), or a blind model is used where one is released; see README.
+    A model is trained for one σ. For noise near it the image is scaled so that its noise is that of the training;
+    farther away a blind model is used, where one is released.
     """
     pixels, back = unpack(image, channel_axis)
     if sigma is not None:
@@ -123,6 +123,11 @@ def demosaick(
     -------
     array (H, W, 3)
         Of the mosaic's type.
+
+    Raises
+    ------
+    GroupSCError
+        For a mosaic, pattern, method or weights that can't be used; the sentence says what to do.
     """
     pixels, back = unpack(mosaic, None)
     mask = bayer_mask(*pixels.shape[-2:], pattern).numpy()
@@ -153,6 +158,11 @@ def deblock(
     -------
     array
         Of the image's shape and type.
+
+    Raises
+    ------
+    GroupSCError
+        For an image, quality, method or weights that can't be used; the sentence says what to do.
     """
     if not isinstance(quality, Real) or not 1 <= quality <= 100:
         raise GroupSCError(f"quality is {quality}; give the JPEG quality factor of the image, 1 to 100")

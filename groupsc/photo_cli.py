@@ -119,6 +119,7 @@ def explain(
     sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
     method: Method = "groupsc",
     weights: Weights = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Show which patches the model looks at for a pixel, and which atoms it uses."""
     import torch
@@ -129,6 +130,7 @@ def explain(
     from groupsc.photographs import read_photograph
     from groupsc.plotting import save
 
+    _refuse_existing(output or [], overwrite=overwrite)
     x, y = pixel(at)
     pixels = read_photograph(image).pixels
     given = None if sigma == "auto" else _number(sigma, "--sigma")
@@ -226,9 +228,7 @@ def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json
     if len(paths) < 2:
         raise GroupSCError("give the images to restore and then where the result goes: IN... OUT")
     pairs = targets(photographs(paths[:-1]), paths[-1])
-    existing = [str(target) for _, target in pairs if target.exists()]
-    if existing and not overwrite:
-        raise GroupSCError(f"{existing[0]} exists; choose another name, or replace it with --overwrite")
+    _refuse_existing([target for _, target in pairs], overwrite=overwrite)
     done = []
     for source, target in pairs:
         start = time.perf_counter()
@@ -247,6 +247,12 @@ def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json
             )
     if as_json:
         print(json.dumps(done, indent=1))
+
+
+def _refuse_existing(targets: list[Path], *, overwrite: bool) -> None:
+    existing = [str(target) for target in targets if target.exists()]
+    if existing and not overwrite:
+        raise GroupSCError(f"{existing[0]} exists; choose another name, or replace it with --overwrite")
 
 
 def _level_and_weights(pixels, given: float | None, method: str, weights: str | None, where=None) -> tuple[float, str]:

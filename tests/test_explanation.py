@@ -92,6 +92,12 @@ def test_the_command_explains_a_photograph(tmp_path):
     assert len(facts["similar_patches"]) == 4
     assert 0 < facts["atoms_in_use"] <= 256
     assert (tmp_path / "why.pdf").stat().st_size > 1000
+    over = ["--at", "50,40", "--output", str(tmp_path / "photo.png")]
+    photo = (tmp_path / "photo.png").read_bytes()
+    result = subprocess.run([*command, *over], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "photo.png exists; choose another name" in result.stderr
+    assert (tmp_path / "photo.png").read_bytes() == photo
     result = subprocess.run([*command, "--at", "middle"], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 2
     assert "120,80" in result.stderr

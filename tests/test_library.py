@@ -153,7 +153,7 @@ def test_what_cannot_be_restored_is_said_with_the_cure(weights, call, cure):
         call(weights, noisy_camera()[0][:20, :20])
 
 
-def test_the_model_is_trained_for_the_level_or_blind_or_the_nearest():
+def test_the_model_is_trained_near_the_level_or_blind_or_the_nearest():
     known = dict.fromkeys(
         ["gray-sc-sigma15", "gray-sc-sigma50", "gray-groupsc-sigma25", "jpeg-sc-quality10", "jpeg-sc-quality40"], 25.0
     )
@@ -166,7 +166,9 @@ def test_the_model_is_trained_for_the_level_or_blind_or_the_nearest():
     assert choose("jpeg", "sc", 30, known) == "jpeg-sc-quality40"
     assert choose("gray", "best", 15, known) == "gray-sc-sigma15"
     assert choose("gray", "best", 20, known) == "gray-groupsc-sigma25"
-    assert choose("gray", "best", 20, blind) == "gray-sc-blind"
+    assert choose("gray", "best", 20, blind) == "gray-groupsc-sigma25"
+    assert choose("gray", "best", 15.3, blind) == "gray-sc-sigma15"
+    assert choose("gray", "best", 3, blind) == "gray-sc-blind"
     for level in (0, -5, float("inf"), float("nan")):
         with pytest.raises(GroupSCError, match="above 0"):
             choose("gray", "best", level, known)
@@ -180,7 +182,8 @@ def test_the_model_is_trained_for_the_level_or_blind_or_the_nearest():
 def test_the_best_of_several_models_did_best_in_validation():
     known = {"color-sc-blind": 30.1, "color-groupsc-blind": 30.0, "color-sc-sigma25": 30.2, "color-csr-sigma25": 30.3}
     assert choose("color", "best", 25, known) == "color-csr-sigma25"
-    assert choose("color", "best", 20, known) == "color-sc-blind"
+    assert choose("color", "best", 20, known) == "color-csr-sigma25"
+    assert choose("color", "best", 50, known) == "color-sc-blind"
     assert choose("color", "groupsc", 20, known) == "color-groupsc-blind"
 
 

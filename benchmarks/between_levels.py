@@ -1,0 +1,69 @@
+"""What restores noise between the trained levels better: the nearest trained model on a scaled image, or the blind one.
+
+    python benchmarks/between_levels.py [--tasks gray color] [--methods sc groupsc] [--images 8] [--side 160]
+
+Prints the PSNR of both on central pieces of BSDval32, by which `groupsc.choice.NEAR` was chosen. Neither is told more
+than the true level.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+
+from groupsc import load
+from groupsc.choice import nearest
+from groupsc.data import load_images
+from groupsc.degradations import degrade, noise_generator
+from groupsc.device import pick_device
+from groupsc.metrics import psnr
+from groupsc.released import releases
+
+LEVELS = (5.5, 6.25, 7.5, 9, 11, 13, 14, 16, 17.5, 20, 22.5, 24, 26, 28, 32, 36, 40, 45, 55)
+
+
+def pieces(task: str, images: int, side: int) -> dict[str, torch.Tensor]:
+    """The middles of the first images, (1, c, side, side)."""
+    loaded = load_images("BSDval32", "data/raw", channels=1 if task == "gray" else 3, images=images)
+    found = {}
+    for name, image in loaded.items():
+        top, left = ((length - side) // 2 for length in image.shape[-2:])
+        found[name] = torch.from_numpy(image)[None, :, top : top + side, left : left + side]
+    return found
+
+
+def mean_psnr(model, clean: dict, task: str, level: float) -> float:
+    """Over the pieces, restored as images of their own."""
+    figures = []
+    for name, image in clean.items():
+        noisy, _ = degrade(image, task, level, noise_generator("BSDval32", name, level, 0))
+        figures.append(psnr(model.restore(noisy[0].numpy(), level=level).clip(0, 1), image[0].numpy()))
+    return sum(figures) / len(figures)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", nargs="+", default=["gray", "color"])
+    parser.add_argument("--methods", nargs="+", default=["sc", "groupsc"])
+    parser.add_argument("--levels", nargs="+", type=float, default=LEVELS)
+    parser.add_argument("--images", type=int, default=8)
+    parser.add_argument("--side", type=int, default=160)
+    options = parser.parse_args()
+    device = pick_device("auto")
+    for task in options.tasks:
+        clean = pieces(task, options.images, options.side)
+        for method in options.methods:
+            for level in options.levels:
+                (name, *_), ratio = nearest(task, [method], level, releases())
+                near, blind = (load(x, device=device) for x in (name, f"{task}-{method}-blind"))
+                found = [mean_psnr(model, clean, task, level) for model in (near, blind)]
+                print(
+                    f"{name:24} σ {level:<5g} ratio {ratio:.3f}  scaled {found[0]:.3f}  blind {found[1]:.3f}  "
+                    f"{found[0] - found[1]:+.3f} dB",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
