@@ -19,10 +19,11 @@ import torch
 from groupsc.batches import Batches, training_images
 from groupsc.campaign import make_dictionary
 from groupsc.checkpoint import save_weights
-from groupsc.config import Experiment, experiments
+from groupsc.config import Experiment
 from groupsc.data import load_images
 from groupsc.degradations import degrade, noise_generator
 from groupsc.device import pick_device
+from groupsc.experiments import experiments
 from groupsc.metrics import psnr
 from groupsc.restore import restore
 from groupsc.run import Run

@@ -27,13 +27,7 @@ from groupsc.metrics import psnr
 from groupsc.models.coder import SparseCoder
 from groupsc.restore import BLOCKS_TOGETHER, blockwise, restore
 from groupsc.version import code_version
-
-
-def blocks(length: int, side: int, stride: int) -> int:
-    """Blocks along an axis, as `groupsc.restore.blockwise` pads it."""
-    padded = length + 2 * (side - 1)
-    padded += stride - (padded - side) % stride
-    return (padded - side) // stride + 1
+from groupsc.work import blocks
 
 
 def plain_blocks(model, image, mask=None, *, level=None, stride: int):

@@ -17,7 +17,8 @@ import pandas as pd
 
 from groupsc.campaign import make_dictionary
 from groupsc.checkpoint import load_weights
-from groupsc.config import Experiment, experiments
+from groupsc.config import Experiment
+from groupsc.experiments import experiments
 from groupsc.training import train
 
 SHORT = {"schedule": "one-cycle", "epsilon": 1e-3, "steps": 1200, "validate_every": 300}

@@ -12,10 +12,11 @@ from pathlib import Path
 import yaml
 
 from groupsc.checkpoint import write_tensors
-from groupsc.config import Experiment, experiments
+from groupsc.config import Experiment
 from groupsc.data import load_images
 from groupsc.dictionary import learn_dictionary
 from groupsc.errors import GroupSCError
+from groupsc.experiments import experiments
 from groupsc.training import train
 
 

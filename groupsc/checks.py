@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 
 from groupsc.errors import GroupSCError
 
@@ -14,24 +14,47 @@ def require(condition, sentence: str) -> None:
         raise GroupSCError(sentence)
 
 
+def require_count(name: str, value) -> None:
+    """Raise an error unless a value is a whole number from 1 on."""
+    require(is_count(value), f"{name} is {value!r}; choose a whole number of at least 1")
+
+
 def require_counts(settings, *names: str) -> None:
     """Raise an error unless the attributes of these names are whole numbers from 1 on."""
     for name in names:
-        value = getattr(settings, name)
-        require(isinstance(value, int) and value >= 1, f"{name} is {value!r}; choose a whole number of at least 1")
+        require_count(name, getattr(settings, name))
 
 
 def require_numbers(settings, *names: str) -> None:
     """Raise an error unless the attributes of these names are finite numbers."""
     for name in names:
         value = getattr(settings, name)
-        hint = "; to YAML 1e-8 is text, write 1.0e-8" if isinstance(value, str) and "e" in value else ""
+        hint = f"; to YAML {value} is text, write 1.0e-8 for 1e-8" if _reads_as_number(value) else ""
         require(is_number(value), f"{name} is {value!r}; give a number{hint}")
+
+
+def require_texts(settings, *names: str) -> None:
+    """Raise an error unless the attributes of these names are texts."""
+    for name in names:
+        value = getattr(settings, name)
+        require(isinstance(value, str), f"{name} is {value!r}; give a name")
+
+
+def is_count(value) -> bool:
+    """Whether a value is a whole number from 1 on."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
 
 
 def is_number(value) -> bool:
     """Whether a value is a finite number, and not text or a truth value."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _reads_as_number(value) -> bool:
+    try:
+        return isinstance(value, str) and math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def require_keys(where: str, values, known: dict, *required: str) -> None:
@@ -46,5 +69,5 @@ def require_keys(where: str, values, known: dict, *required: str) -> None:
     require(not missing, f"{where} lacks {', '.join(missing)}; it has {', '.join(known)}")
     for key, value in values.items():
         kind, name = (dict, "mapping") if known[key] is dict else ((list, tuple), "list")
-        fits = known[key] is None or value is None or isinstance(value, kind)
+        fits = known[key] is None or isinstance(value, kind)
         require(fits, f"{where}.{key} is {value!r}; give a {name}")

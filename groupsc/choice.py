@@ -50,15 +50,15 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
 
 
 def nearest(task: str, methods, level: float, known) -> tuple[list[str], float]:
-    """The models among `known` of the trained level that is nearest in the logarithm, and the ratio to it, at least
-    1."""
-    ratios = {}
+    """The models among `known` of the trained level that is nearest in the logarithm, of two the higher, and the ratio
+    to it, at least 1."""
+    trained = {}
     for method in methods:
         start = f"{task}-{method}-{LEVEL_NAMES[task]}"
-        trained = {name: float(name.removeprefix(start)) for name in known if name.startswith(start)}
-        ratios |= {name: max(level, at) / min(level, at) for name, at in trained.items()}
-    least = min(ratios.values(), default=math.inf)
-    return [name for name, ratio in ratios.items() if math.isclose(ratio, least)], least
+        trained |= {name: float(name.removeprefix(start)) for name in known if name.startswith(start)}
+    ratios = {at: max(level, at) / min(level, at) for at in sorted(trained.values(), reverse=True)}
+    found = min(ratios, key=ratios.get, default=None)
+    return [name for name, at in trained.items() if at == found], ratios.get(found, math.inf)
 
 
 def _validation_psnr(name: str) -> float:

@@ -112,7 +112,8 @@ def experiment(
     everything: Annotated[bool, Option("--all", help="Write every experiment of the grid.")] = False,
 ) -> None:
     """Write an experiment of a grid, every setting spelled out, to a file of its own; without a name, list the grid."""
-    from groupsc.config import experiments, write_experiment
+    from groupsc.config import write_experiment
+    from groupsc.experiments import experiments
     from groupsc.grid import read_grid
 
     grid = experiments(read_grid(config))

@@ -1,7 +1,7 @@
-"""What an experiment is: frozen dataclasses with every default of the project, and the grid that expands into them.
+"""What an experiment is: frozen dataclasses with every default of the project.
 
 An experiment is a model, a training and a degradation: `gray-groupsc-sigma25`. The YAML files of `config/` describe a
-grid of experiments; `experiments` expands it, `write_experiment` and `read_experiment` keep one experiment in a file of
+grid of experiments, which `groupsc.experiments` expands; `write_experiment` and `read_experiment` keep one in a file of
 its own.
 """
 
@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
 from groupsc.atomic import write_text
-from groupsc.checks import is_number, require, require_counts, require_keys, require_numbers
+from groupsc.checks import is_number, require, require_counts, require_numbers, require_texts
 from groupsc.errors import GroupSCError
 
 TASKS = ("gray", "color", "mosaic", "jpeg")
@@ -57,7 +56,8 @@ class ModelConfig:
 
     def __post_init__(self):
         if self.levels is not None:
-            require(not isinstance(self.levels, str), f"levels is {self.levels!r}; give a list of numbers, or null")
+            numbers = isinstance(self.levels, list | tuple) and all(map(is_number, self.levels))
+            require(numbers, f"levels is {self.levels!r}; give a list of numbers, or null")
             object.__setattr__(self, "levels", tuple(float(level) for level in self.levels))
             ascending = all(low < high for low, high in itertools.pairwise(self.levels))
             require(
@@ -88,8 +88,8 @@ class ModelConfig:
         return tuple(i for i in range(2, self.steps) if (i - 1) % self.refresh == 0)
 
     def block(self, stride: int | None = None) -> int:
-        """Side in pixels of the blocks of block mode: all patches of a block are in each other's window, unless the
-        stride asks for larger blocks, up to the paper's."""
+        """Side in pixels of the blocks of block mode: as many patches as the window has, as in the crops of a training,
+        or as wide as the stride where that is wider, up to the paper's 56."""
         return max(self.window + self.patch - 1, min(stride or 0, BLOCK))
 
 
@@ -136,6 +136,7 @@ class TrainingConfig:
             self.precision in ("auto", "float32", "bfloat16"),
             f"precision is {self.precision!r}; choose auto, float32 or bfloat16",
         )
+        require_texts(self, "dataset", "validation")
         start = str(self.start)
         known = self.start is None or start in (*METHODS, "blind") or start.partition("-")[0] in TASKS
         require(
@@ -190,18 +191,6 @@ ends of the range."""
 TASK_TRAINING_SETS = {"gray": "BSD400", "color": "CBSD400", "mosaic": "CBSD400", "jpeg": "CBSD400"}
 
 
-_CELL_KEYS = {"methods": list, "levels": list, "datasets": list, "model": dict, "training": dict}
-TASK_KEYS = {**_CELL_KEYS, "baselines": list, "variants": dict, "blind": dict}
-VARIANT_KEYS = _CELL_KEYS
-BLIND_KEYS = {"methods": list, "levels": list, "kinds": list}
-GRID_KEYS = {
-    "tasks": dict, "budget": None, "weights": None, "tables": list, "figures": dict, "blocks": dict, "index": None,
-    "images": None, "measured": None, "repetitions": None, "mode": None, "stride": None, "model": dict,
-    "training": dict, "device": None, "threads": dict, "output": None, "raw": None, "mirror": None,
-}  # fmt: skip
-"""Keys of a grid and of its parts, with the kind of those that hold others; config/README.md explains them."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """One model to train: a task at one level by one method.
@@ -243,126 +232,17 @@ def method_name(method: str, variant: str | None) -> str:
     return f"{method}-{variant}" if variant else method
 
 
-def experiments(config: dict) -> dict[str, Experiment]:
-    """Expand the grid of a configuration (see config/README.md) into its experiments, by name.
-
-    `config["tasks"][task]` gives `methods`, `levels`, optional `model` and `training` overrides, the `methods` and
-    `kinds` of `blind` models, and `variants` by name, each with such keys of its own; `config["budget"]` names one of
-    `BUDGETS`; `config["model"]` and `config["training"]` override all tasks.
-
-    Raises
-    ------
-    GroupSCError
-        For an unknown task, method, budget or key, naming the ones that exist.
-    """
-    _check_grid(config)
-    budget = config.get("budget", "fast")
-    require(budget in BUDGETS, f"there is no training budget {budget!r}; choose one of {', '.join(BUDGETS)}")
-    found = {}
-    for task, grid in config["tasks"].items():
-        for cell in (grid, *_variants(task, grid)):
-            found |= {e.name: e for e in _cell(config, budget, task, grid, cell)}
-    return {name: _with_plain_start(e, found) for name, e in found.items()}
-
-
-def _check_grid(config: dict) -> None:
-    """Raise an error where the grid has a key that none has, or lacks one, or a value of another kind."""
-    require_keys("the configuration", config, GRID_KEYS, "tasks")
-    for task, grid in config["tasks"].items():
-        where = f"tasks.{task}"
-        require(task in TASKS, f"there is no task {task!r}; choose one of {', '.join(TASKS)}")
-        require_keys(where, grid, TASK_KEYS)
-        _check_levels(where, task, grid)
-        for name, variant in (grid.get("variants") or {}).items():
-            require_keys(f"{where}.variants.{name}", variant, VARIANT_KEYS, "methods")
-            _check_levels(f"{where}.variants.{name}", task, variant)
-        if grid.get("blind"):
-            require(LEVEL_NAMES[task] == "sigma", f"blind models know noise alone; remove `blind` from the task {task}")
-            require_keys(f"{where}.blind", grid["blind"], BLIND_KEYS, "methods")
-
-
-def _check_levels(where: str, task: str, cell: dict) -> None:
-    kind, levels = LEVEL_NAMES[task], cell.get("levels")
-    if kind is None:
-        require(not levels, f"{where} has no levels, since mosaics know none; remove them")
-        return
-    require(levels or not cell.get("methods"), f"{where} lacks levels ({kind}); give a list such as [15, 25]")
-    wrong = [level for level in levels or () if not (is_number(level) and level > 0)]
-    require(not wrong, f"{where}.levels has {wrong and wrong[0]!r}; give numbers above 0")
-
-
-def _with_plain_start(experiment: Experiment, found: dict) -> Experiment:
-    """A variant starts from its own kind where the grid has it, else from the paper's model."""
-    start = experiment.training.start
-    if experiment.variant is None or start not in METHODS or experiment.start in found:
-        return experiment
-    plain = experiment_name(experiment.task, start, experiment.level)
-    if plain not in found:
-        return experiment
-    return dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, start=plain))
-
-
-def _variants(task: str, grid: dict):
-    """The parts of a task's grid that differ from the paper's model: declared variants, and kinds of blind models."""
-    yield from ({"variant": name, **variant} for name, variant in (grid.get("variants") or {}).items())
-    if not grid.get("blind"):
-        return
-    for kind in grid["blind"].get("kinds") or [DEFAULT_BLIND]:
-        require(kind in BLIND, f"there is no kind {kind!r} of blind model; choose one of {', '.join(BLIND)}")
-        name = "blind" if kind == DEFAULT_BLIND else f"blind-{kind}"
-        yield {"variant": name, "methods": grid["blind"]["methods"], "levels": [None], "model": BLIND[kind]}
-
-
-def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
-    """The experiments of a task's grid, or of one of its variants."""
-    variant = cell.get("variant")
-    require(
-        variant is None or re.fullmatch("[a-z0-9]+(-[a-z0-9]+)?", variant),
-        f"there is a variant {variant!r}, which names files; call it by small letters and digits",
-    )
-    for method in cell.get("methods") or ():
-        require(method in METHODS, f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-        model = {
-            **TASK_MODELS[task],
-            **(config.get("model") or {}),
-            **(grid.get("model") or {}),
-            **(cell.get("model") or {}),
-            "penalty": PENALTIES[method],
-        }
-        training = {
-            "dataset": TASK_TRAINING_SETS[task],
-            **BUDGETS[budget][method],
-            **(config.get("training") or {}),
-            **(grid.get("training") or {}),
-            **(cell.get("training") or {}),
-        }
-        # Whole images then show a patch as many others as the crops of its training did.
-        recipe, coder = _strict(TrainingConfig, training), _strict(ModelConfig, model)
-        if "window" not in model:
-            coder = dataclasses.replace(coder, window=min(BLOCK, recipe.crop) + 1 - coder.patch)
-        for level in cell.get("levels") or [None]:
-            yield Experiment(
-                name=experiment_name(task, method_name(method, variant), level),
-                task=task,
-                method=method,
-                variant=variant,
-                level=level,
-                model=coder,
-                training=recipe,
-            )
-
-
 def model_from_dict(values: dict) -> ModelConfig:
     """A model configuration from a mapping; an unknown key is an error."""
-    return _strict(ModelConfig, values)
+    return strict(ModelConfig, values)
 
 
 def experiment_from_dict(values: dict) -> Experiment:
     """Inverse of `dataclasses.asdict`; an unknown key is an error."""
     values = dict(values)
-    values["model"] = _strict(ModelConfig, values.get("model") or {})
-    values["training"] = _strict(TrainingConfig, values.get("training") or {})
-    return _strict(Experiment, values)
+    values["model"] = strict(ModelConfig, values.get("model") or {})
+    values["training"] = strict(TrainingConfig, values.get("training") or {})
+    return strict(Experiment, values)
 
 
 def read_experiment(path) -> Experiment:
@@ -388,11 +268,20 @@ def write_experiment(path, experiment: Experiment) -> None:
     write_text(path, yaml.safe_dump(dataclasses.asdict(experiment), sort_keys=False))
 
 
-def _strict(kind, values: dict):
+def strict(kind, values: dict):
+    """One of the dataclasses from a mapping.
+
+    Raises
+    ------
+    GroupSCError
+        For an unknown key, a missing one, or a value that it can't have.
+    """
     known = {f.name for f in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - known)
+    unknown = sorted(str(key) for key in values if key not in known)
     require(not unknown, f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
     try:
         return kind(**values)
-    except TypeError as error:
+    except GroupSCError:
+        raise
+    except (TypeError, ValueError) as error:
         raise GroupSCError(f"{kind.__name__} is incomplete or mistyped: {error}") from error

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from groupsc.config import LEVEL_NAMES, Experiment
+from groupsc.checks import is_count, require, require_count, require_keys
+from groupsc.config import BLOCK, LEVEL_NAMES, Experiment
 from groupsc.data import BUNDLED, BUNDLED_FILES, registry
 from groupsc.errors import GroupSCError
 
@@ -34,6 +35,38 @@ def read_grid(path) -> dict:
     return values
 
 
+def check(config: dict, found: dict[str, Experiment]) -> None:
+    """Raise an error where a key beside the tasks has a value that nothing can be done with.
+
+    Raises
+    ------
+    GroupSCError
+        The sentence names the key and what it may be.
+    """
+    mode, stride, images = config.get("mode", "whole"), config.get("stride"), config.get("images")
+    require(mode in ("whole", "block"), f"mode is {mode!r}; choose whole or block")
+    weights = config.get("weights", "released")
+    require(weights in ("released", "trained"), f"weights is {weights!r}; choose released or trained")
+    require_count("repetitions", config.get("repetitions", 1))
+    for name, count in (images if isinstance(images, dict) else {"every set": images}).items():
+        require(count is None or is_count(count), f"images of {name} is {count!r}; choose a whole number of at least 1")
+    require(
+        stride is None or mode == "block",
+        f"stride is {stride!r}, a step between blocks; set mode to block, or leave stride out",
+    )
+    require_keys("blocks", config.get("blocks", {}), {"experiments": list, "strides": list, "datasets": list})
+    require_keys("threads", config.get("threads", {}), {"train": None, "evaluate": None})
+    places = [(name, stride) for name, _, stride in block_places(config)]
+    places += [] if stride is None else [(name, stride) for name in found]
+    for name, step in places:
+        require_count("the stride between blocks", step)
+        side = found[name].model.block(step) if name in found else BLOCK
+        require(
+            step <= side, f"{name} is restored in blocks of {side} pixels; choose no stride above that, as {step} is"
+        )
+    measured_folder(config)
+
+
 def evaluations(config: dict, found: dict[str, Experiment]) -> dict[str, tuple[Experiment, str, float | None]]:
     """{name: (experiment, task, level)} of what is evaluated; a blind model at several levels."""
     return {
@@ -50,15 +83,15 @@ def evaluations(config: dict, found: dict[str, Experiment]) -> dict[str, tuple[E
 def sets_of(config: dict, task: str, variant: str | None = None) -> list[str]:
     """The test sets of a variant where it has its own, else of its task."""
     grid = config["tasks"][task]
-    own = (grid.get("variants") or {}).get(variant) or {}
-    return own.get("datasets") or grid.get("datasets") or []
+    own = grid.get("variants", {}).get(variant, {})
+    return own.get("datasets", grid.get("datasets", []))
 
 
 def test_sets(config: dict) -> set[str]:
     """All test sets, those of variants and of blocks too."""
     found = {dataset for _, dataset, _ in block_places(config)}
     for task, grid in config["tasks"].items():
-        for variant in (None, *(grid.get("variants") or {})):
+        for variant in (None, *grid.get("variants", {})):
             found |= set(sets_of(config, task, variant))
     return found
 
@@ -105,20 +138,6 @@ def measured_before(config: dict, name: str, place: str) -> Path | None:
     return rows if rows and rows.is_file() else None
 
 
-def stride_between_blocks(config: dict) -> int | None:
-    """The stride of block mode; None for the side of the window.
-
-    Raises
-    ------
-    GroupSCError
-        When a stride is given and whole images are restored.
-    """
-    stride = config.get("stride")
-    if stride is not None and config.get("mode", "whole") == "whole":
-        raise GroupSCError(f"stride is {stride!r}, a step between blocks; set mode to block, or leave stride out")
-    return stride
-
-
 def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) -> int | None:
     """The most that any use of a data set asks for; None for all."""
     trainings = [e.training for e in found.values()] if config["weights"] == "trained" else []
@@ -130,7 +149,7 @@ def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) ->
 
 def block_places(config: dict) -> list[tuple[str, str, int]]:
     """(experiment, data set, stride) of what is also evaluated block by block."""
-    given = config.get("blocks") or {}
+    given = config.get("blocks", {})
     return [
         (name, dataset, stride)
         for name in given.get("experiments", ())

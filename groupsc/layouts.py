@@ -60,7 +60,7 @@ _STRIDES = {
     "across": "dataset",
     "columns": ("s = 56", "s = 48", "s = 24", "s = 12"),
     "metrics": ("seconds", "psnr"),
-    "remark": "Blocks of 56 pixels at stride s; this run's seconds are those of the device named here.",
+    "remark": "Blocks at stride s, the paper's of 56 pixels; this run's seconds are those of the device named here.",
 }
 
 TABLES = {

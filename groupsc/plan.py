@@ -17,11 +17,12 @@ import torch
 
 from groupsc import baselines, grid, work
 from groupsc.checkpoint import load_state
-from groupsc.config import Experiment, ModelConfig, experiment_name, experiments
+from groupsc.config import Experiment, ModelConfig, experiment_name
 from groupsc.data import BUNDLED, datasets, registry
 from groupsc.device import device_name, fast_products, has_matrix_tiles, pick_device
 from groupsc.errors import GroupSCError
 from groupsc.evaluation import read_rows
+from groupsc.experiments import experiments
 from groupsc.models.coder import SparseCoder
 from groupsc.released import releases
 
@@ -126,6 +127,7 @@ def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
         raise GroupSCError(f"the training set is to be {times} times as large; give 1 or more")
     raw, output = Path(raw or config.get("raw", "data/raw")), Path(output or config.get("output", "results"))
     found, trained = experiments(config), config.get("weights") == "trained"
+    grid.check(config, found)
     config = {**config, "weights": "trained" if trained else "released"}
     if trained:
         missing = [e for e in found.values() if not _weights(output, e.name).is_file()]
@@ -216,7 +218,7 @@ def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
 def _others(config: dict, output: Path):
     """Processor seconds of each file of rows of other people's methods that isn't there."""
     for task, given in config["tasks"].items():
-        for name, level in itertools.product(given.get("baselines", ()), given.get("levels") or [None]):
+        for name, level in itertools.product(given.get("baselines", ()), given.get("levels", [None])):
             if name != "input" and baselines.method(name).unsuited(task, level):
                 continue
             for dataset in grid.sets_of(config, task):
@@ -229,7 +231,7 @@ def _others(config: dict, output: Path):
 def _images(config: dict, task: str, dataset: str) -> int:
     """Images of a test set that are restored, repetitions counted."""
     images = len(grid.image_names(config, dataset))
-    if not images:
+    if dataset not in datasets():
         raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(datasets())}")
     return images * grid.repetitions(config, task)
 
@@ -270,7 +272,7 @@ def _peers(config: dict):
     for task, given in config["tasks"].items():
         for name in given.get("baselines", ()):
             method = None if name == "input" else baselines.method(name)
-            if method and any(method.unsuited(task, level) is None for level in given.get("levels") or [None]):
+            if method and any(method.unsuited(task, level) is None for level in given.get("levels", [None])):
                 yield from filter(None, [method.dataset.get(task)])
 
 

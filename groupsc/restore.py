@@ -1,8 +1,8 @@
 """Restoration of images of any size with a trained coder.
 
 Whole-image mode gives every patch the full window around it: no blocks, no seams. Block mode is the paper's: blocks of
-the side that the coder was trained on, so that all patches of a block see each other; blocks overlap, and each pixel is
-the mean of its estimates, weighted by the number of patches behind each (section 3.6, "Block processing").
+the side that the coder was trained on, whose patches see no others; blocks overlap, and each pixel is the mean of its
+estimates, weighted by the number of patches behind each (section 3.6, "Block processing").
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from groupsc.checks import is_count
 from groupsc.device import fast_products
 from groupsc.errors import GroupSCError
-from groupsc.models.coder import FAST_STEPS, SparseCoder
+from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import counts
 from groupsc.ops.window import TILE
-from groupsc.whole import restore_whole
+from groupsc.whole import SUMMED, restore_whole
 
 MODES = ("whole", "block")
 BLOCKS_TOGETHER = {"cpu": 1, "cuda": 24}
@@ -82,6 +83,8 @@ def restore(
         raise GroupSCError(f"there is no mode {mode!r}; choose one of {', '.join(MODES)}")
     if stride is not None and mode == "whole":
         raise GroupSCError(f"the stride {stride!r} is one between blocks; choose mode 'block', or leave it out")
+    if stride is not None and not is_count(stride):
+        raise GroupSCError(f"the stride between blocks is {stride!r}; choose whole pixels, at least 1")
     if image.ndim != 4 or image.shape[0] != 1 or channels != model.config.channels:
         raise GroupSCError(f"the model wants an image (1, {model.config.channels}, H, W), not {tuple(image.shape)}")
     if min(height, width) < patch:
@@ -100,7 +103,7 @@ def restore(
             side = region_side(model, products, allowed, height, width)
             return regionwise(model, image, mask, level=level, products=products, side=side, progress=progress)
         # On a processor similar patches are summed faster tile by tile, for a block as well; a GPU wants many blocks.
-        tiled = image.device.type == "cpu" and model.kind.nonlocal_ and model.config.penalty in FAST_STEPS
+        tiled = image.device.type == "cpu" and model.config.penalty in SUMMED
         each = functools.partial(restore_whole, model) if tiled else model
         return blockwise(
             functools.partial(each, level=level, products=products),
@@ -171,7 +174,7 @@ def region_side(model: SparseCoder, products: torch.dtype, memory: float, height
     if side < least:
         needed = per_patch * min(least, height) * min(least, width)
         raise GroupSCError(
-            f"{memory / 1e6:.4g} MB are too little; this model restores regions of {least} pixels, so allow at least "
+            f"{memory / 1e6:,.6g} MB are too little; this model restores regions of {least} pixels, so allow at least "
             f"{int(needed / 1e6) + 1} MB"
         )
     return side

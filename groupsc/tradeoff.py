@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from groupsc import baselines
+from groupsc import baselines, config
 from groupsc.averages import average, distinct, share
 from groupsc.comparison import METHODS
 from groupsc.errors import GroupSCError
@@ -21,7 +21,6 @@ from groupsc.plotting import COLORS, STYLE, WIDTH
 from groupsc.tables import read_published
 
 QUOTED, OURS, PEERS = "#777777", COLORS[1], COLORS[0]
-OWN = ("sc", "csr", "groupsc")
 DEVICE = "Titan RTX"
 """What the paper's seconds were measured on."""
 
@@ -115,7 +114,7 @@ def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFr
     shared = runs_of.index[runs_of == same["experiment"].nunique()]
     found = []
     for ran in average(same[same["image"].isin(shared)], sizes).itertuples(index=False):
-        own = ran.method.split("-")[0] in OWN
+        own = ran.method.split("-")[0] in config.METHODS
         found.append({
             "name": METHODS.get(ran.method, ran.method), "psnr": ran.psnr, "parameters": ran.parameters or np.nan,
             "seconds": ran.seconds, "kind": f"{'this library' if own else 'other methods, run here'}, {share(ran)}",

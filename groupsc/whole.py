@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from groupsc.errors import GroupSCError
-from groupsc.models.coder import FAST_STEPS, SparseCoder
+from groupsc.models.coder import SparseCoder
 from groupsc.ops import pointwise
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.patches import average, extract
@@ -20,6 +20,9 @@ from groupsc.ops.prox import WEIGHT_EPSILON
 from groupsc.ops.unrolled import LinearStep
 from groupsc.ops.window import SlidingWindow
 from groupsc.ops.workers import chunks, workers
+
+SUMMED = ("csr", "group")
+"""Penalties that look at similar patches in a way that `_Coding.step` knows."""
 
 
 @torch.no_grad()
@@ -56,12 +59,12 @@ def restore_whole(
     Raises
     ------
     GroupSCError
-        For a prior that looks at similar patches in a way that `_Coding` doesn't know.
+        For a prior that looks at similar patches in a way that is not written here.
     """
-    if model.kind.nonlocal_ and model.config.penalty not in FAST_STEPS:
+    if model.kind.nonlocal_ and model.config.penalty not in SUMMED:
         raise GroupSCError(
-            f"whole images are restored with {', '.join(FAST_STEPS)}, not yet with {model.config.penalty!r}; use "
-            f"mode='block', or write its step in groupsc/whole.py"
+            f"whole images are restored with {', '.join(SUMMED)} or a prior of single patches, not yet with "
+            f"{model.config.penalty!r}; use mode='block', or write its step in groupsc/whole.py"
         )
     coding = _Coding(model, image, mask, products, window)
     refreshes = (0, *model.config.refreshes)

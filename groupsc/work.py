@@ -33,8 +33,12 @@ def image_operations(config: ModelConfig, pixels: float, stride: int | None = No
     if stride is None:
         return _operations(config, pixels, config.window**2)
     side = config.block(stride)
-    blocks = math.ceil((math.sqrt(pixels) + side - 1) / stride) ** 2
-    return blocks * block_operations(config, side)
+    return blocks(math.sqrt(pixels), side, stride) ** 2 * block_operations(config, side)
+
+
+def blocks(length: float, side: int, stride: int) -> int:
+    """Blocks of `side` pixels along an axis, as `groupsc.restore.blockwise` pads it."""
+    return math.floor((length + side - 2) / stride) + 2
 
 
 def _operations(config: ModelConfig, patches: float, others: float) -> float:

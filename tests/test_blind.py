@@ -12,9 +12,10 @@ from test_training import tiny_experiment
 
 from groupsc.batches import Batches, validation_blocks
 from groupsc.checkpoint import load_weights, parameters_digest, save_weights
-from groupsc.config import BLIND, ModelConfig, experiments
+from groupsc.config import BLIND, ModelConfig
 from groupsc.errors import GroupSCError
 from groupsc.evaluation import evaluate
+from groupsc.experiments import experiments
 from groupsc.models.coder import SparseCoder
 from groupsc.restore import restore
 from groupsc.starting import first_model
@@ -162,7 +163,7 @@ def test_grids_hold_blind_models_and_variants():
     with pytest.raises(GroupSCError, match="noise alone"):
         experiments({"tasks": {"mosaic": {"methods": ["sc"], "blind": grid["blind"]}}})
     with pytest.raises(GroupSCError, match="affine, bank, scalar"):
-        experiments({"tasks": {"gray": {"methods": [], "blind": {"methods": ["sc"], "kinds": ["x"]}}}})
+        experiments({"tasks": {"gray": {"methods": [], "blind": {"methods": ["sc"], "levels": [5], "kinds": ["x"]}}}})
 
 
 def test_evaluation_tells_a_blind_model_the_estimated_or_the_known_level(tmp_path):

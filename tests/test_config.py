@@ -9,22 +9,19 @@ import pytest
 import yaml
 
 from groupsc.config import (
-    BLIND_KEYS,
     BUDGETS,
-    GRID_KEYS,
     LEVEL_NAMES,
     METHODS,
-    TASK_KEYS,
     TASKS,
-    VARIANT_KEYS,
     ModelConfig,
     TrainingConfig,
     experiment_name,
-    experiments,
     read_experiment,
     write_experiment,
 )  # fmt: skip
 from groupsc.errors import GroupSCError
+from groupsc.experiments import BLIND_KEYS, GRID_KEYS, TASK_KEYS, VARIANT_KEYS, experiments
+from groupsc.grid import check
 
 ROOT = Path(__file__).resolve().parents[1]
 GRID = {
@@ -129,6 +126,19 @@ def test_an_experiment_survives_its_file(tmp_path):
         ({"tasks": {"gray": {"variants": {"x": {"levels": [25]}}}}}, "tasks.gray.variants.x lacks methods"),
         ({"tasks": {"gray": {"variants": {"x": {"methods": ["sc"]}}}}}, "tasks.gray.variants.x lacks levels"),
         ({"tasks": {"gray": {"blind": {"methods": ["sc"], "kind": ["bank"]}}}}, "tasks.gray.blind has no kind; it has"),
+        ({"tasks": {"gray": {"blind": {"methods": ["sc"]}}}}, "tasks.gray.blind lacks levels"),
+        ({"tasks": {"gray": {"blind": {"methods": ["sc"], "levels": ["a"]}}}}, "tasks.gray.blind.levels has 'a'"),
+        ({"tasks": {"gray": {"baselines": None}}}, "tasks.gray.baselines is None; give a list"),
+        (
+            {"tasks": {"gray": {"variants": {8: {"methods": ["sc"], "levels": [5], "model": {1: 2}}}}}},
+            "has no 1; it has",
+        ),
+        ({"model": {"levels": [0, 55]}}, "model.levels makes blind models; ask for them by `blind`"),
+        ({"budget": ["fast"]}, r"no training budget \['fast'\]"),
+        ({"training": {"decay": "one"}}, "decay is 'one'; give a number$"),
+        ({"training": {"steps": True}}, "steps is True; choose a whole number"),
+        ({"training": {"crop": 5}}, "crop is 5; choose more than the patch, 9"),
+        ({"training": {"validation": None}}, "validation is None; give a name"),
     ],
 )
 def test_mistakes_are_one_sentence(change, sentence):
@@ -144,6 +154,28 @@ def test_the_schema_of_the_workflow_has_the_same_keys():
     assert set(task) == set(TASK_KEYS) - {"levels", "blind"}
     assert set(task["variants"]["additionalProperties"]["properties"]) == set(VARIANT_KEYS)
     assert set(leveled["blind"]["properties"]) == set(BLIND_KEYS)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"mode": "blok"}, "mode is 'blok'; choose whole or block"),
+        ({"stride": 24}, "stride is 24, a step between blocks; set mode to block"),
+        ({"mode": "block", "stride": 57}, "is restored in blocks of 56 pixels; choose no stride above that, as 57 is"),
+        ({"blocks": {"experiments": ["gray-sc-sigma15"], "strides": [100]}}, "choose no stride above that, as 100 is"),
+        ({"blocks": {"experiment": []}}, "blocks has no experiment; it has experiments"),
+        ({"weights": "stolen"}, "weights is 'stolen'; choose released or trained"),
+        ({"images": 0}, "images of every set is 0; choose a whole number"),
+        ({"images": {"Set12": "2"}}, "images of Set12 is '2'; choose a whole number"),
+        ({"repetitions": "3"}, "repetitions is '3'; choose a whole number"),
+        ({"threads": {"trains": 2}}, "threads has no trains; it has train, evaluate"),
+        ({"measured": "/nowhere"}, "measured is '/nowhere', which is no folder"),
+    ],
+)
+def test_values_that_nothing_can_be_done_with(change, sentence):
+    check(GRID, experiments(GRID))
+    with pytest.raises(GroupSCError, match=sentence):
+        check({**GRID, **change}, experiments(GRID))
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "name: x\n", ""])

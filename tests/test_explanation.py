@@ -98,6 +98,10 @@ def test_the_command_explains_a_photograph(tmp_path):
     assert result.returncode == 2
     assert "photo.png exists; choose another name" in result.stderr
     assert (tmp_path / "photo.png").read_bytes() == photo
+    over[-1] = str(tmp_path / "why.pdf")
+    (tmp_path / "why.pdf").write_bytes(b"before")
+    assert subprocess.run([*command, *over, "--overwrite"], cwd=ROOT, capture_output=True).returncode == 0
+    assert (tmp_path / "why.pdf").stat().st_size > 1000
     result = subprocess.run([*command, "--at", "middle"], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 2
     assert "120,80" in result.stderr

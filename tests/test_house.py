@@ -16,7 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from groupsc.config import experiments
+from groupsc.experiments import experiments
 from groupsc.grid import read_grid
 from groupsc.version import __version__
 

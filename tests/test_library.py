@@ -144,6 +144,8 @@ def test_deblocking_leaves_the_chroma_alone(weights):
         (lambda w, x: groupsc.denoise(x, 25, memory=0), "number of bytes"),
         (lambda w, x: groupsc.denoise(x, 25, mode="block", stride=12.0), "whole pixels"),
         (lambda w, x: groupsc.denoise(x, 25, mode="block", stride=0), "whole pixels"),
+        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride="24"), "whole pixels"),
+        (lambda w, x: groupsc.denoise(x, 25, stride=24), "choose mode 'block'"),
         (lambda w, x: groupsc.load(w["gray"])(torch.zeros(1, 3, 9, 9)), r"\(b, 1, H, W\)"),
         (lambda w, x: groupsc.load(w["gray"])(torch.zeros(3, 1, 9, 9), torch.ones(2)), "one an image"),
     ],
@@ -168,6 +170,7 @@ def test_the_model_is_trained_near_the_level_or_blind_or_the_nearest():
     assert choose("gray", "best", 20, known) == "gray-groupsc-sigma25"
     assert choose("gray", "best", 20, blind) == "gray-groupsc-sigma25"
     assert choose("gray", "best", 15.3, blind) == "gray-sc-sigma15"
+    assert choose("gray", "sc", 20, {"gray-sc-sigma10": 30.0, "gray-sc-sigma40": 20.0}) == "gray-sc-sigma40"
     assert choose("gray", "best", 3, blind) == "gray-sc-blind"
     for level in (0, -5, float("inf"), float("nan")):
         with pytest.raises(GroupSCError, match="above 0"):

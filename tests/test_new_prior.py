@@ -9,6 +9,8 @@ from small_models import perturbed_coder, some_image
 from groupsc import config
 from groupsc.errors import GroupSCError
 from groupsc.models import penalties
+from groupsc.models.coder import FAST_STEPS
+from groupsc.ops import unrolled
 from groupsc.ops.prox import group_shrink
 from groupsc.restore import restore
 from groupsc.work import block_operations
@@ -39,6 +41,11 @@ def prior(request, monkeypatch):
     monkeypatch.setitem(config.PENALTIES, "mine", "mine")
     monkeypatch.setitem(penalties.KINDS, "mine", request.param)
     return request.param
+
+
+def half_steps(A, Y, M, D, C, lam, Sigma, mass):
+    """The fast path of `HalfGroup`."""
+    return unrolled.group_steps(A, Y, M, D, C, lam / 2, Sigma, mass)
 
 
 def alike(prior, **options):
@@ -80,6 +87,19 @@ def test_whole_images_know_priors_of_single_patches_and_refuse_others(prior):
     else:
         with torch.no_grad():
             torch.testing.assert_close(restore(new, image), new(image))
+
+
+def test_a_fast_path_for_training_changes_nothing_of_that(monkeypatch):
+    monkeypatch.setitem(config.PENALTIES, "mine", "mine")
+    monkeypatch.setitem(penalties.KINDS, "mine", HalfGroup)
+    new, _ = alike(HalfGroup, window=4)
+    image, _ = some_image(1, 14, 17)
+    plain = [new(image[..., :6, :6]).detach(), restore(new, image, mode="block", stride=3)]
+    monkeypatch.setitem(FAST_STEPS, "mine", half_steps)
+    fast = [new(image[..., :6, :6], products=torch.float64).detach(), restore(new, image, mode="block", stride=3)]
+    torch.testing.assert_close(fast, plain)
+    with pytest.raises(GroupSCError, match="not yet with 'mine'"):
+        restore(new, image)
 
 
 def test_its_operations_are_counted_as_those_of_the_known_one(prior):

@@ -14,9 +14,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from groupsc import grid, work
 from groupsc.checkpoint import write_tensors
-from groupsc.config import ModelConfig, experiments
+from groupsc.config import ModelConfig
 from groupsc.data import registry
 from groupsc.errors import GroupSCError
+from groupsc.experiments import experiments
 from groupsc.grid import read_grid
 from groupsc.models.coder import SparseCoder
 from groupsc.plan import Job, Plan, plan, step_rate

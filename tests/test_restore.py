@@ -216,6 +216,7 @@ def test_the_memory_that_the_error_names_is_enough(penalty, shape):
     needed = float(re.search(r"at least (\d+) MB", str(error.value))[1]) * 1e6
     side = region_side(model, torch.float32, needed, *shape)
     assert 2 * halo(model) + model.config.patch < side
+    assert region_side(model, torch.float32, needed, side, min(side, *shape)) == side
     with pytest.raises(GroupSCError):
         region_side(model, torch.float32, needed - 1e6, *shape)
 

@@ -188,7 +188,7 @@ class SparseCoder(nn.Module):
                 if M is not None and (A is not None or penalty.first_step_masked):
                     R = M * R
                 B = R @ self.C if A is None else A + R @ self.C
-                A = penalty.prox(B, A, lam, similarities)
+                A = penalty.prox(B, A if penalty.nonlocal_ else None, lam, similarities)
             return A
         Y, D, C = (x.to(products) for x in (Y, self.D, self.C))
         M = None if M is None else M.to(products)

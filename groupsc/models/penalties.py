@@ -26,7 +26,7 @@ class Penalty:
     first_step_masked: ClassVar[bool]
 
     def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor | None) -> Tensor:
-        """The codes after the shrinkage; A is None at the first step."""
+        """The codes after the shrinkage; A is None at the first step, and for a penalty that is not `nonlocal_`."""
         raise NotImplementedError
 
 

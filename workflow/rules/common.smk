@@ -22,12 +22,13 @@ os.environ.setdefault("TQDM_MININTERVAL", "10")
 
 from groupsc import baselines
 from groupsc import grid as shared_grid
-from groupsc.config import experiment_name, experiments
+from groupsc.config import experiment_name
 from groupsc.errors import GroupSCError
+from groupsc.experiments import experiments
 
 # Modules outside the digests of code: what they do reaches the rules as settings of experiments and manifests of data sets.
 # The list of baselines is one of them too: an edited baseline changes its own rows alone (`evaluation_code`).
-UNCOUNTED = {f"groupsc.{name}" for name in ("baselines", "config", "downloads", "errors", "resources", "version")}
+UNCOUNTED = {f"groupsc.{name}" for name in ("baselines", "checks", "config", "downloads", "errors", "resources", "version")}
 UNCOUNTED |= {"groupsc"}
 
 
@@ -48,17 +49,29 @@ def grid(config):
     """The experiments of the configuration, by name."""
     try:
         found = experiments(config)
-        shared_grid.measured_folder(config)
-        shared_grid.stride_between_blocks(config)
+        shared_grid.check(config, found)
     except GroupSCError as error:
         raise WorkflowError(f"{error}. config/README.md explains every key.") from None
-    for experiment in found.values():
-        if config["weights"] == "trained" and experiment.start and experiment.start not in found:
-            raise WorkflowError(
-                f"{experiment.name} starts from {experiment.start}, which the grid lacks; add that experiment to "
-                f"tasks.{experiment.start.partition('-')[0]}, or set training.start to null."
-            )
+    if config["weights"] == "trained":
+        for experiment in found.values():
+            check_start(experiment, found)
     return found
+
+
+def check_start(experiment, found):
+    """Raise an error when an experiment starts from one that is not in the grid, from itself, or from one of another size."""
+    if experiment.start is None:
+        return
+    told = f"{experiment.name} starts from {experiment.start}"
+    cure = "or set training.start to null."
+    if experiment.start not in found:
+        task = experiment.start.partition("-")[0]
+        raise WorkflowError(f"{told}, which the grid lacks; add that experiment to tasks.{task}, {cure}")
+    if experiment.start == experiment.name:
+        raise WorkflowError(f"{told}, itself; choose another start, {cure}")
+    sizes = [(model.dimension, model.atoms) for model in (experiment.model, found[experiment.start].model)]
+    if sizes[0] != sizes[1]:
+        raise WorkflowError(f"{told}, whose dictionary has another size; choose a start of its size, {cure}")
 
 
 def wanted_baselines(config):

@@ -133,7 +133,9 @@ def caption(figure, given):
 
 
 def check_images(given):
-    """Raise an error when a figure names an image that its data set lacks."""
+    """Raise an error when a figure names an image that its data set lacks, or a pixel of none."""
+    if ("images" in given and "dataset" not in given) or ("at" in given and "images" not in given):
+        raise WorkflowError(f"In figures: {given} lacks images, or the dataset that they are of.")
     places = [(given["dataset"], image) for image in given.get("images", [])]
     places += [(panel["dataset"], panel["image"]) for panel in given.get("panels", [])]
     for dataset, image in places:
