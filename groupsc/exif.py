@@ -46,7 +46,8 @@ def upright(samples: np.ndarray, exif: Image.Exif, stored: bytes | None = None) 
 
 
 def descriptive(exif: Image.Exif) -> Image.Exif:
-    """What `DESCRIPTIVE` names, the settings of the camera and the place, as can be put into another TIFF."""
+    """What `DESCRIPTIVE` names, the settings of the camera and the place, as can be put into another TIFF; errors of
+    any kind where it is damaged."""
     kept = Image.Exif()
     kept.endian = "<"
     for tag in DESCRIPTIVE:
@@ -56,6 +57,7 @@ def descriptive(exif: Image.Exif) -> Image.Exif:
         if values := exif.get_ifd(part):
             kept.get_ifd(part).update(values)
             kept[part] = values  # Pillow writes to a TIFF what has a tag, and takes it from `get_ifd`.
+    kept.tobytes()  # Raises now, not when a photograph is written, where Pillow read what it can't write.
     return kept
 
 

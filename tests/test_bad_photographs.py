@@ -308,5 +308,15 @@ def test_many_damaged_files(tmp_path):
     assert {file.name for file in tmp_path.iterdir()} <= {"damaged", "again.tif", "again.png"}
 
 
+def test_an_orientation_that_is_text_is_left_out_of_a_tiff(tmp_path):
+    """Pillow reads such a tag, of type ASCII and empty, and fails where it writes it."""
+    entry = struct.pack("<HHII", 274, 2, 1, 0)
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + entry + b"\0\0\0\0"
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "a.jpg", exif=exif)
+    found = read_photograph(tmp_path / "a.jpg")
+    write_photograph(tmp_path / "a.tif", found)
+    np.testing.assert_array_equal(read_photograph(tmp_path / "a.tif").pixels, found.pixels)
+
+
 def test_pypng_agrees_that_the_checksums_are_right():
     assert [kind for kind, _ in png.Reader(bytes=with_right_checksums(FILES["png8"])).chunks()][-1] == b"IEND"

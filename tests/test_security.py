@@ -97,7 +97,9 @@ def test_no_configuration_names_files_so(valid, name):
 def test_experiments_of_such_a_grid_are_not_written(groupsc, tmp_path, name):
     folder = tmp_path / "deep" / "work"
     folder.mkdir(parents=True)
-    grid = {"tasks": {"gray": {"methods": ["sc"], "levels": [25], "variants": {name: {"methods": ["sc"]}}}}}
+    grid = {
+        "tasks": {"gray": {"methods": ["sc"], "levels": [25], "variants": {name: {"methods": ["sc"], "levels": [25]}}}}
+    }
     (folder / "grid.yaml").write_text(yaml.safe_dump(grid))
     said = groupsc("experiment", "--all", "--config", "grid.yaml", "--output", "all", cwd=folder).complaint
     assert "call it by small letters and digits" in said

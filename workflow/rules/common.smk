@@ -28,7 +28,9 @@ from groupsc.experiments import experiments
 
 # Modules outside the digests of code: what they do reaches the rules as settings of experiments and manifests of data sets.
 # The list of baselines is one of them too: an edited baseline changes its own rows alone (`evaluation_code`).
-UNCOUNTED = {f"groupsc.{name}" for name in ("baselines", "checks", "config", "downloads", "errors", "resources", "version")}
+UNCOUNTED = {
+    f"groupsc.{name}" for name in ("baselines", "checks", "config", "downloads", "errors", "resources", "version")
+}
 UNCOUNTED |= {"groupsc"}
 
 
