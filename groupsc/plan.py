@@ -230,10 +230,9 @@ def _others(config: dict, output: Path):
 
 def _images(config: dict, task: str, dataset: str) -> int:
     """Images of a test set that are restored, repetitions counted."""
-    images = len(grid.image_names(config, dataset))
     if dataset not in datasets():
         raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(datasets())}")
-    return images * grid.repetitions(config, task)
+    return len(grid.image_names(config, dataset)) * grid.repetitions(config, task)
 
 
 def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) -> int:
@@ -242,12 +241,8 @@ def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) ->
     if path is None:
         return 0
     rows = read_rows([path])
-    repetitions = grid.repetitions(config, task)
-    found = (
-        rows[rows["image"].isin(grid.image_names(config, dataset)) & (rows["repetition"] < repetitions)]
-        .groupby("image")
-        .size()
-    )
+    names, repetitions = grid.image_names(config, dataset), grid.repetitions(config, task)
+    found = rows[rows["image"].isin(names) & (rows["repetition"] < repetitions)].groupby("image").size()
     return int((found == repetitions).sum()) * repetitions
 
 

@@ -30,6 +30,7 @@ STREET = [
     "errors version",
     "atomic lock checks",
     "config",
+    "experiments",
     "resources",
     "released",
     "device images exif",
