@@ -20,7 +20,7 @@ from groupsc.device import pick_device
 from groupsc.metrics import psnr
 from groupsc.released import releases
 
-LEVELS = (5.5, 6.25, 7.5, 9, 11, 13, 14, 16, 17.5, 20, 22.5, 24, 26, 28, 32, 36, 40, 45, 55)
+LEVELS = (3.2, 4, 5.5, 6.25, 7.5, 9, 11, 13, 14, 16, 17.5, 20, 22.5, 24, 26, 28, 32, 36, 40, 45, 55, 80)
 
 
 def pieces(task: str, images: int, side: int) -> dict[str, torch.Tensor]:
