@@ -265,7 +265,8 @@ class Evaluation:
         return 0 if self.model is None else self.model.number_of_parameters
 
     def rows(self, finished: dict | None = None) -> Iterator[dict]:
-        """Measure image by image; rows `finished` earlier, by (image, repetition), are passed on as they are."""
+        """Measure image by image; rows `finished` earlier, by (image, repetition), are passed on as they are, and what
+        is missing of their pictures is made."""
         finished = finished or {}
         settings = self.settings()
         paths = data.image_paths(self.dataset, self.raw, images=self.images)
@@ -292,9 +293,11 @@ class Evaluation:
                     )
                 for picture, image in zip(pictures, (clean, degraded, restored), strict=False):
                     write_image(picture, image[0].clip(0, 1).numpy())
-                figures = _figures(restored[0].numpy(), clean[0].numpy())
-                shape = {"height": clean.shape[-2], "width": clean.shape[-1]}
-                yield {**settings, "image": path.stem, "repetition": repetition, **figures, **cost, **shape}
+                if row is None:
+                    figures = _figures(restored[0].numpy(), clean[0].numpy())
+                    shape = {"height": clean.shape[-2], "width": clean.shape[-1]}
+                    row = {**settings, "image": path.stem, "repetition": repetition, **figures, **cost, **shape}
+                yield row
 
     def _pictures(self, image: str) -> list[Path]:
         if self.pictures is None or (self.names is not None and image not in self.names):

@@ -205,8 +205,10 @@ def test_pictures_of_chosen_images(dataset, weights, tmp_path):
         read_image(folder / "02-clean.png"), read_image(tmp_path / "images" / "02.png", channels=1)
     )
     (folder / "02-restored.png").unlink()
+    before = (tmp_path / "rows.csv").read_bytes()
     evaluate_to_csv(tmp_path / "rows.csv", weights, dataset, **options)
     assert (folder / "02-restored.png").exists()
+    assert (tmp_path / "rows.csv").read_bytes() == before, "a picture is no new measurement"
 
 
 def test_wrong_requests_name_the_cure(dataset, weights, tmp_path):
