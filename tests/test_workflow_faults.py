@@ -103,8 +103,10 @@ def test_killed_and_started_twice_it_ends_as_if_undisturbed(fresh, finished):
             assert first.poll() is None
             assert time.monotonic() < limit
             time.sleep(0.02)
+        # Held where it is, so that it can't end before the second is refused.
+        os.killpg(first.pid, signal.SIGSTOP)
         second = run(TABLE, cwd=fresh)
-        assert first.poll() is None, "the first run ended before the second was refused"
+        assert first.poll() is None
         os.killpg(first.pid, signal.SIGKILL)
     for refused in (second, run(TABLE, cwd=fresh)):
         assert refused.returncode != 0
