@@ -57,6 +57,14 @@ def _reads_as_number(value) -> bool:
         return False
 
 
+def require_blocks(mode: str, stride) -> None:
+    """Raise an error when a stride between blocks is given for whole images."""
+    require(
+        stride is None or mode != "whole",
+        f"the stride {stride!r} is one between blocks; choose mode 'block', or leave it out",
+    )
+
+
 def require_keys(where: str, values, known: dict, *required: str) -> None:
     """Raise an error unless `values` is a mapping of some `known` keys, the `required` ones among them.
 

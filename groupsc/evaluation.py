@@ -21,6 +21,7 @@ from tqdm import tqdm
 from groupsc import baselines, data, metrics
 from groupsc.atomic import replacing
 from groupsc.checkpoint import file_digest, load_weights, purpose
+from groupsc.checks import require_blocks
 from groupsc.config import LEVEL_NAMES, TASKS, experiment_name, method_name
 from groupsc.degradations import degrade, noise_generator
 from groupsc.device import PeakMemory, device_name, pick_device
@@ -203,8 +204,7 @@ class Evaluation:
         self.level = None if self.level is None else float(self.level)
         if self.noise not in NOISES:
             raise GroupSCError(f"there is no noise {self.noise!r}; choose one of {', '.join(NOISES)}")
-        if self.stride is not None and self.mode == "whole":
-            raise GroupSCError(f"the stride {self.stride} is one between blocks; choose mode 'block', or leave it out")
+        require_blocks(self.mode, self.stride)
         if self.task is not None and self.task not in TASKS:
             raise GroupSCError(f"there is no task {self.task!r}; choose one of {', '.join(TASKS)}")
         if str(self.weights) != INPUT and self.baseline is None:

@@ -139,14 +139,9 @@ def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
             **grid.get("training", {}),
             **cell.get("training", {}),
         }
-        recipe = strict(TrainingConfig, training)
-        patch = model.get("patch")
-        require(
-            not isinstance(patch, int) or recipe.crop > patch,
-            f"crop is {recipe.crop}; choose more than the patch, {patch}",
-        )
+        recipe, coder = strict(TrainingConfig, training), strict(ModelConfig, model)
+        require(recipe.crop > coder.patch, f"crop is {recipe.crop}; choose more than the patch, {coder.patch}")
         # Whole images then show a patch as many others as the crops of its training did.
-        coder = strict(ModelConfig, model)
         if "window" not in model:
             coder = dataclasses.replace(coder, window=min(BLOCK, recipe.crop) + 1 - coder.patch)
         for level in cell.get("levels") or [None]:

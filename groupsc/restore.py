@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from groupsc.checks import is_count
+from groupsc.checks import is_count, require_blocks
 from groupsc.device import fast_products
 from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
@@ -81,8 +81,7 @@ def restore(
     patch = model.config.patch
     if mode not in MODES:
         raise GroupSCError(f"there is no mode {mode!r}; choose one of {', '.join(MODES)}")
-    if stride is not None and mode == "whole":
-        raise GroupSCError(f"the stride {stride!r} is one between blocks; choose mode 'block', or leave it out")
+    require_blocks(mode, stride)
     if stride is not None and not is_count(stride):
         raise GroupSCError(f"the stride between blocks is {stride!r}; choose whole pixels, at least 1")
     if image.ndim != 4 or image.shape[0] != 1 or channels != model.config.channels:

@@ -6,6 +6,7 @@ Sigma Σ, (b, N, N) [source, target], None for a penalty that is not `nonlocal_`
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from groupsc.errors import GroupSCError
 from groupsc.ops.prox import csr_prox, group_shrink, soft_threshold
 
 
-class Penalty:
+class Penalty(ABC):
     """A prior on the codes.
 
     `nonlocal_` says whether the prox looks at similar patches, and so whether the model has similarities;
@@ -25,9 +26,9 @@ class Penalty:
     nonlocal_: ClassVar[bool]
     first_step_masked: ClassVar[bool]
 
+    @abstractmethod
     def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor | None) -> Tensor:
         """The codes after the shrinkage; A is None at the first step, and for a penalty that is not `nonlocal_`."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
