@@ -227,6 +227,11 @@ def experiment_name(task: str, method: str, level: float | None) -> str:
     return f"{task}-{method}" if level is None else f"{task}-{method}-{LEVEL_NAMES[task]}{level:g}"
 
 
+def repetitions(task: str, wanted: int) -> int:
+    """How often an image is measured: once where there is no noise to draw anew."""
+    return wanted if LEVEL_NAMES[task] == "sigma" else 1
+
+
 def method_name(method: str, variant: str | None) -> str:
     """The method as names and rows spell it: `groupsc`, `groupsc-blind`, `groupsc-refresh12`."""
     return f"{method}-{variant}" if variant else method

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from groupsc import baselines, data, metrics
 from groupsc.atomic import replacing
 from groupsc.checkpoint import file_digest, load_weights, purpose
 from groupsc.checks import require_blocks
-from groupsc.config import LEVEL_NAMES, TASKS, experiment_name, method_name
+from groupsc.config import LEVEL_NAMES, TASKS, experiment_name, method_name, repetitions
 from groupsc.degradations import degrade, noise_generator
 from groupsc.device import PeakMemory, device_name, pick_device
 from groupsc.errors import GroupSCError
@@ -105,7 +105,7 @@ def evaluate_to_csv(path, weights, dataset: str, *, measured=None, **options) ->
     partial = path.with_name(path.name + ".partial")
     evaluation = Evaluation(weights, dataset, **options)
     settings = evaluation.settings()
-    earlier = {} if measured is None else _earlier(measured, settings, range(evaluation.repetitions))
+    earlier = {} if measured is None else _earlier(measured, settings, evaluation.repetitions)
     finished = earlier | _finished([path, partial], settings)
     rows = []
     for row in evaluation.rows(finished):
@@ -218,8 +218,7 @@ class Evaluation:
             raise GroupSCError(f"the task {self.task!r} needs a level ({kind}); give one, such as 25")
         if self.baseline is not None:
             self._prepare()
-        if kind != "sigma":
-            self.repetitions = 1
+        self.repetitions = repetitions(self.task, self.repetitions)
 
     def _load(self) -> None:
         self.model, metadata = load_weights(self.weights, device=self.where)
@@ -346,14 +345,17 @@ def _figures(restored: np.ndarray, clean: np.ndarray) -> dict:
     }
 
 
-def _earlier(path, settings: dict, repetitions: range) -> dict:
+def complete(measured: Iterable[tuple[str, int]], times: int) -> set[str]:
+    """The images of which all of `times` repetitions are among those measured, given as (image, repetition)."""
+    measured = set(measured)
+    return {image for image, _ in measured if all((image, number) in measured for number in range(times))}
+
+
+def _earlier(path, settings: dict, times: int) -> dict:
     """Rows of an earlier evaluation of the same, by (image, repetition), of images with all repetitions."""
     found = _agreeing(read_rows([path]), settings, [name for name in SETTINGS if name not in MEASURED_BY])
-    return {
-        (image, repetition): row
-        for (image, repetition), row in found.items()
-        if repetition in repetitions and all((image, other) in found for other in repetitions)
-    }
+    images = complete(found, times)
+    return {(image, number): row for (image, number), row in found.items() if image in images and number < times}
 
 
 def _finished(paths: list[Path], settings: dict) -> dict:

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from groupsc.checks import is_count, require, require_count, require_keys
-from groupsc.config import BLOCK, LEVEL_NAMES, Experiment
+from groupsc.config import BLOCK, Experiment
 from groupsc.data import BUNDLED, BUNDLED_FILES, registry
 from groupsc.errors import GroupSCError
 
@@ -106,11 +106,6 @@ def image_names(config: dict, dataset: str) -> list[str]:
     """The images of a test set that are used; all data sets are taken in the order of their files."""
     files = BUNDLED_FILES if dataset == BUNDLED else sorted(registry().query("dataset == @dataset")["file"])
     return [Path(file).stem for file in files[: images_of(config, dataset)]]
-
-
-def repetitions(config: dict, task: str) -> int:
-    """How often an image is measured: once where there is no noise."""
-    return config.get("repetitions", 1) if LEVEL_NAMES[task] == "sigma" else 1
 
 
 def measured_folder(config: dict) -> Path | None:

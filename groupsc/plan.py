@@ -17,11 +17,11 @@ import torch
 
 from groupsc import baselines, grid, work
 from groupsc.checkpoint import load_state
-from groupsc.config import Experiment, ModelConfig, experiment_name
+from groupsc.config import Experiment, ModelConfig, experiment_name, repetitions
 from groupsc.data import BUNDLED, datasets, registry
 from groupsc.device import device_name, fast_products, has_matrix_tiles, pick_device
 from groupsc.errors import GroupSCError
-from groupsc.evaluation import read_rows
+from groupsc.evaluation import complete, read_rows
 from groupsc.experiments import experiments
 from groupsc.models.coder import SparseCoder
 from groupsc.released import releases
@@ -232,7 +232,11 @@ def _images(config: dict, task: str, dataset: str) -> int:
     """Images of a test set that are restored, repetitions counted."""
     if dataset not in datasets():
         raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(datasets())}")
-    return len(grid.image_names(config, dataset)) * grid.repetitions(config, task)
+    return len(grid.image_names(config, dataset)) * _repetitions(config, task)
+
+
+def _repetitions(config: dict, task: str) -> int:
+    return repetitions(task, config.get("repetitions", 1))
 
 
 def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) -> int:
@@ -240,10 +244,9 @@ def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) ->
     path = grid.measured_before(config, name, place)
     if path is None:
         return 0
-    rows = read_rows([path])
-    names, repetitions = grid.image_names(config, dataset), grid.repetitions(config, task)
-    found = rows[rows["image"].isin(names) & (rows["repetition"] < repetitions)].groupby("image").size()
-    return int((found == repetitions).sum()) * repetitions
+    rows, times = read_rows([path]), _repetitions(config, task)
+    found = complete(zip(rows["image"], rows["repetition"], strict=True), times)
+    return len(found & set(grid.image_names(config, dataset))) * times
 
 
 def _pixels(dataset: str) -> int:
