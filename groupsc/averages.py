@@ -88,7 +88,7 @@ def summary(rows: pd.DataFrame, tables=(), figures=(), sizes: dict | None = None
         As `average`.
     """
     lines = [f"Tables:  {path}" for path in tables] + [f"Figures: {path}" for path in figures]
-    lines.append("Average PSNR, and what stands behind it:")
+    lines.append("Average PSNR over all pixels and channels, and what stands behind it:")
     for ran in average(rows, sizes).itertuples(index=False):
         noise = f", {ran.repetitions} noise realisations" if ran.repetitions > 1 else ""
         mode = f", {mode_name(ran.mode, ran.stride)}" if ran.mode else ""

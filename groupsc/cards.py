@@ -45,7 +45,8 @@ def index(models: dict[str, tuple[dict, int]], rows: pd.DataFrame, published: pd
             f"| {training['seed']} | {_data(card)} | {card['validation_psnr']:.2f} "
             f"| {'; '.join(_tests(card, runs, published)) or 'not run'} |\n"
         )
-    return INTRODUCTION + "\n" + HEAD + "".join(lines)
+    notes = [f"- `{name}`: {card['note']}.\n" for name, (card, _) in models.items() if card.get("note")]
+    return INTRODUCTION + "\n" + HEAD + "".join(lines) + ("\n" + "".join(notes) if notes else "")
 
 
 def _data(card: dict) -> str:

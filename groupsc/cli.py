@@ -83,7 +83,7 @@ def dictionary(
     channels: Annotated[int, Option(help="1 for gray, 3 for color.")] = 1,
     patch: Annotated[int, Option(min=1, help="Side of the patches.")] = 9,
     atoms: Annotated[int, Option(min=1, help="Number of atoms.")] = 256,
-    seed: int = 0,
+    seed: Annotated[int, Option(help="Seed of the patches drawn and of the first atoms.")] = 0,
     raw: Raw = Path("data/raw"),
     images: Images = None,
     picture: Annotated[Path | None, Option(help="Also draw the atoms to this PNG file.")] = None,

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import os
 import platform
+import tempfile
 from pathlib import Path
 
 import torch
 
 from groupsc.errors import GroupSCError
+from groupsc.lock import alone
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 """Parameters of mallopt(3), from malloc.h."""
+
+_HELD = contextlib.ExitStack()
+"""Locks that this process keeps to its end."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -31,6 +38,35 @@ def pick_device(name: str = "auto") -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise GroupSCError(f"this machine has no device {name!r}; choose auto or cpu") from error
     return device
+
+
+def pick_own_device(name: str = "auto") -> torch.device:
+    """As `pick_device`; on a machine with several GPUs, one that no other process took by this function.
+
+    Processes that torchrun started take the GPU of their rank. When all are taken, the first is shared.
+    """
+    if name in ("auto", "cuda") and torch.cuda.is_available() and torch.cuda.device_count() > 1:
+        rank = os.environ.get("LOCAL_RANK")
+        number = _own_gpu() if rank is None else int(rank) % torch.cuda.device_count()
+        torch.cuda.set_device(number)  # Graphs and kernels are launched where the current device is.
+        name = f"cuda:{number}"
+    return pick_device(name)
+
+
+@functools.cache
+def _own_gpu() -> int:
+    names = [str(torch.cuda.get_device_properties(number).uuid) for number in range(torch.cuda.device_count())]
+    return claim(names) or 0
+
+
+def claim(names: list[str]) -> int | None:
+    """The number of the first of `names` that no other process of this user claimed; None when all are claimed."""
+    folder = Path(tempfile.gettempdir()) / (f"groupsc-{os.getuid()}" if hasattr(os, "getuid") else "groupsc")
+    for number, name in enumerate(names):
+        with contextlib.suppress(GroupSCError):
+            _HELD.enter_context(alone(folder / name))
+            return number
+    return None
 
 
 def fast_products(device: torch.device, precision: str = "auto") -> torch.dtype:

@@ -24,7 +24,7 @@ from groupsc.checkpoint import file_digest, load_weights, purpose
 from groupsc.checks import require_blocks
 from groupsc.config import LEVEL_NAMES, TASKS, experiment_name, method_name, repetitions
 from groupsc.degradations import degrade, noise_generator
-from groupsc.device import PeakMemory, device_name, pick_device
+from groupsc.device import PeakMemory, device_name, pick_own_device
 from groupsc.errors import GroupSCError
 from groupsc.images import read_image, write_image
 from groupsc.noise_level import estimate_noise
@@ -199,7 +199,7 @@ class Evaluation:
 
     def __post_init__(self):
         self.baseline = _baseline(self.weights, self.raw)
-        self.where = pick_device(self.device if self.baseline is None else "cpu")
+        self.where = pick_own_device(self.device if self.baseline is None else "cpu")
         self.model, self.digest, self.method, self.blind = None, None, INPUT, False
         self.level = None if self.level is None else float(self.level)
         if self.noise not in NOISES:

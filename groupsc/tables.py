@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from groupsc import baselines, typesetting
-from groupsc.ablations import with_variants_as_methods
+from groupsc.ablations import STRIDES, with_variants_as_methods
 from groupsc.atomic import write_text
 from groupsc.averages import DECIMALS, average, distinct, mode_name, plain, share
 from groupsc.data import data_digest
@@ -28,10 +28,8 @@ CELL_COLUMNS = [
     "images", "images_of", "repetitions", "spread", "mode", "stride",
     "experiment", "parameters", "device", "weights_sha256", "code_version",
 ]  # fmt: skip
-LEGEND = (
-    "The paper's figures have its best in bold and its second underlined; figures of this run stand apart, "
-    "with the difference to the paper's where the same images were restored."
-)
+RANKS = "The paper's figures have its best in bold and its second underlined."
+LEGEND = "Figures of this run stand apart, with the difference to the paper's where the same images were restored."
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,8 @@ class _Builder:
 
     def table(self) -> Table:
         header, grid = self._methods_as_rows() if self.layout.methods == "rows" else self._methods_as_columns()
-        caption = f"{self.layout.title} {LEGEND} {self._conditions()}"
+        ranks = [RANKS] if self.figures["rank"].any() else []
+        caption = " ".join([self.layout.title, *ranks, LEGEND, self._conditions()])
         cells = pd.DataFrame(self.records, columns=CELL_COLUMNS)
         return Table(self.name, f"Table {self.layout.number}", caption, header, grid, cells)
 
@@ -335,8 +334,9 @@ class _Builder:
             sentences.append(f"{noise}; ± is the standard deviation of their means." if high > 1 else f"{noise}.")
         restored = self.runs[self.runs["mode"].notna()]
         if len(restored):
-            modes = sorted({mode_name(*run) for *_, run in self.ours if run[0]})
-            sentences.append(f"Mode: {', '.join(modes)}. Device: {'; '.join(distinct(restored['device']))}.")
+            if self.layout.number not in STRIDES:  # There the columns name it.
+                sentences.append(f"Mode: {', '.join(sorted({mode_name(*run) for *_, run in self.ours if run[0]}))}.")
+            sentences.append(f"Device: {'; '.join(distinct(restored['device']))}.")
         sentences.append(f"Code {', '.join(distinct(self.runs['code_version']))}.")
         digests = {dataset: data_digest(dataset) for dataset in self.runs["dataset"].unique()}
         known = [f"{dataset} {digest[:8]}" for dataset, digest in digests.items() if digest]

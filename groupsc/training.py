@@ -18,7 +18,7 @@ from tqdm import tqdm
 from groupsc.batches import Batches, training_images, validation_blocks
 from groupsc.checkpoint import load_weights, save_weights
 from groupsc.config import BLOCK, Experiment, TrainingConfig
-from groupsc.device import pick_device
+from groupsc.device import pick_own_device
 from groupsc.errors import GroupSCError
 from groupsc.lock import alone
 from groupsc.run import Run
@@ -70,7 +70,7 @@ def train(
     rank, processes = _process_group()
     batches = Batches(training_images(experiment, raw), experiment)
     model = first_model(experiment, dictionary, init, spread=batches.spread())
-    run = Run(experiment, model, pick_device(device), output)
+    run = Run(experiment, model, pick_own_device(device), output)
     with alone(output) if rank == 0 else contextlib.nullcontext():
         resumed = run.resume()
         if resumed and run.step == config.steps and _readable(weights):

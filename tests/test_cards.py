@@ -34,7 +34,7 @@ def line_of(page: str, name: str) -> str:
 @pytest.fixture(scope="module")
 def page() -> str:
     models = {
-        "gray-groupsc-sigma25": (card("gray", "groupsc", 25), 68434),
+        "gray-groupsc-sigma25": (card("gray", "groupsc", 25) | {"note": "chosen later"}, 68434),
         "gray-sc-sigma15": (card("gray", "sc", 15), 68352),
         "color-sc-blind": (card("color", "sc", None, "blind"), 125184),
         "mosaic-sc": (card("mosaic", "sc", None), 119040),
@@ -49,6 +49,10 @@ def page() -> str:
         ignore_index=True,
     )
     return index(models, measured, read_published())
+
+
+def test_a_remark_on_how_a_model_was_made_stands_below_the_table(page):
+    assert page.endswith("\n\n- `gray-groupsc-sigma25`: chosen later.\n")
 
 
 def test_figures_stand_beside_the_paper_s_with_the_images_behind_them(page):

@@ -251,6 +251,15 @@ def test_ablations_take_no_baselines():
     assert "nlm" not in set(table.cells["method"])
 
 
+def test_a_caption_says_what_its_table_shows():
+    by_level = build("table4", make_rows("groupsc", 25.0), sizes=SIZES).caption
+    assert "best in bold" in by_level
+    assert "Mode: whole image." in by_level
+    by_stride = build("table1", make_rows("groupsc", 15.0), sizes=SIZES).caption
+    assert "bold" not in by_stride, "the paper ranks nothing there"
+    assert "Mode" not in by_stride, "the columns name it"
+
+
 def test_a_caption_names_each_code_version_and_device_once():
     mixed = make_rows(psnr=(29.0, 30.0))
     mixed.loc[1, ["code_version", "device"]] = ["0.1.0+bb", "Another"]
