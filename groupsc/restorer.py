@@ -37,8 +37,8 @@ class Restorer(nn.Module):
     def forward(self, x: Tensor, sigma: Tensor | float | None = None, mask: Tensor | None = None, **_) -> Tensor:
         """Restore a batch, as deepinv's denoisers do.
 
-        Images of any size are restored in whole-image mode. Where gradients are wanted, and in an export, the plain
-        coder runs on the image as one block, whose memory grows with the square of its pixels.
+        Images of any size are restored in whole-image mode. Where gradients are wanted, of images or parameters, and in
+        an export, the plain coder runs on the image as one block, whose memory grows with the square of its pixels.
 
         Parameters
         ----------
@@ -46,34 +46,46 @@ class Restorer(nn.Module):
             In [0, 1].
         sigma : float or Tensor (b,), optional
             Noise level in the range of the image (0.1, not 25). Left out, that of the training; blind models need it.
-        mask : Tensor (b or 1, c, H, W), optional
-            1 where a mosaic was measured.
+        mask : Tensor (c, H, W) or (b or 1, c, H, W), optional
+            1 where a mosaic was measured; models of mosaics need it.
 
         Returns
         -------
         Tensor (b, c, H, W)
-            Not clipped to [0, 1].
+            Of the type of x, not clipped to [0, 1].
 
         Raises
         ------
         GroupSCError
-            For images of other channels, or another number of noise levels than of images.
+            For images of other channels, another number of noise levels than of images, a mask of another shape, or
+            none for mosaics.
         """
-        channels = self.coder.config.channels
-        if x.ndim != 4 or x.shape[1] != channels:
-            raise GroupSCError(f"the images are {tuple(x.shape)}; this model restores batches (b, {channels}, H, W)")
+        self._check(x, mask)
+        dtype, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))
+        mask = mask[None] if mask is not None and mask.ndim == 3 else mask
         level = None
         if sigma is not None:
             level = 255 * torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
             if len(level) not in (1, len(x)):
                 raise GroupSCError(f"{len(level)} noise levels came with {len(x)} images; give one, or one an image")
             level = level.expand(len(x))
-        if torch.compiler.is_exporting() or (torch.is_grad_enabled() and x.requires_grad):
-            return self._scaled(self.coder, x, mask, level)
+        learning = x.requires_grad or any(parameter.requires_grad for parameter in self.coder.parameters())
+        if torch.compiler.is_exporting() or (torch.is_grad_enabled() and learning):
+            x, mask, level = (a if a is None else a.to(self.coder.D.dtype) for a in (x, mask, level))
+            return self._scaled(self.coder, x, mask, level).to(dtype)
         levels = [None] * len(x) if level is None else level.tolist()
         masks = [mask] * len(x) if mask is None or len(mask) == 1 else mask.split(1)
         images = zip(x.split(1), masks, levels, strict=True)
-        return torch.cat([self._scaled(functools.partial(restore, self.coder), *image) for image in images])
+        return torch.cat([self._scaled(functools.partial(restore, self.coder), *image) for image in images]).to(dtype)
+
+    def _check(self, x: Tensor, mask: Tensor | None) -> None:
+        channels = self.coder.config.channels
+        if x.ndim != 4 or x.shape[1] != channels:
+            raise GroupSCError(f"the images are {tuple(x.shape)}; this model restores batches (b, {channels}, H, W)")
+        if mask is None and self.card["task"] == "mosaic":
+            raise GroupSCError("this model restores mosaics; give the mask of what was measured")
+        if mask is not None and mask.shape not in (x.shape, (1, *x.shape[1:]), x.shape[1:]):
+            raise GroupSCError(f"the mask is {tuple(mask.shape)} and the images {tuple(x.shape)}; give it their shape")
 
     def _scaled(self, function, x: Tensor, mask: Tensor | None, level: Tensor | float | None) -> Tensor:
         """`function(x, mask, level=…)` of images scaled by their gain, scaled back."""
@@ -92,11 +104,11 @@ class Restorer(nn.Module):
     def gain(self, level):
         """What an image is multiplied by so that its noise has the level of the training, or a blind model's last."""
         trained, levels = self.card.get("level"), self.coder.config.levels
-        if level is not None and levels is not None:
-            return torch.clamp(levels[-1] / torch.clamp(torch.as_tensor(level), min=1e-6), max=1.0)
-        if level is None or trained is None or self.card["task"] == "jpeg":
+        if level is None or (levels is None and (trained is None or self.card["task"] == "jpeg")):
             return 1.0
-        return torch.clamp(trained / torch.clamp(torch.as_tensor(level), min=1e-6), max=HIGHEST_GAIN)
+        goal, highest = (trained, HIGHEST_GAIN) if levels is None else (levels[-1], 1.0)
+        level = torch.as_tensor(level, device=self.coder.D.device)
+        return torch.clamp(goal / torch.clamp(level, min=1e-6), max=highest)
 
     def restore(self, image: np.ndarray, *, mask: np.ndarray | None = None, level: float | None = None, **options):
         """Restore one array (c, H, W); `options` as for `groupsc.restore.restore`."""
