@@ -21,8 +21,9 @@ import torch
 from groupsc import load
 from groupsc.data import image_paths
 from groupsc.degradations import degrade, noise_generator
-from groupsc.device import PeakMemory, device_name, keep_freed_memory, pick_device
+from groupsc.device import device_name, pick_device
 from groupsc.images import read_image
+from groupsc.memory import PeakMemory, keep_freed_memory
 from groupsc.metrics import psnr
 from groupsc.models.coder import SparseCoder
 from groupsc.restore import BLOCKS_TOGETHER, blockwise, restore

@@ -35,7 +35,7 @@ def replacing(path, *errors: type[Exception]) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path)
         yield partial
-        with open(partial, "rb") as written:
+        with open(partial, "r+b") as written:
             os.fsync(written.fileno())
         os.replace(partial, path)
     except (OSError, *errors) as error:

@@ -117,6 +117,7 @@ def _exif_of(image: Image.Image) -> Image.Exif:
 
 def _pixels(image: Image.Image) -> tuple[np.ndarray, bytes | None]:
     """Samples of what Pillow keeps whole, and the colour profile that fits them."""
+    _widen_transparent(image)
     image.load()
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I;16"):
@@ -127,6 +128,13 @@ def _pixels(image: Image.Image) -> tuple[np.ndarray, bytes | None]:
     alpha = image.has_transparency_data
     samples = np.asarray(image.convert(("LA" if alpha else "L") if gray else ("RGBA" if alpha else "RGB")))
     return samples if samples.ndim == 3 else samples[..., None], profile
+
+
+def _widen_transparent(image: Image.Image) -> None:
+    """Pillow spreads gray values of 2 and 4 bits over 0 to 255, but not the one that a PNG calls transparent."""
+    highest = {"L;2": 3, "L;4": 15}.get(str(image.tile[0][3])) if image.tile else None
+    if highest and isinstance(image.info.get("transparency"), int):
+        image.info["transparency"] *= 255 // highest
 
 
 def _from_inks(image: Image.Image, profile: bytes | None) -> tuple[np.ndarray, bytes | None]:
@@ -224,6 +232,8 @@ def _only_page(tiff):
 
 def _shallow_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None, bool]:
     """A TIFF of at most 8 bits: samples, colour profile, and True, since Pillow turns a TIFF itself."""
+    if page.planarconfig.name == "SEPARATE" and page.samplesperpixel == 2:  # Of which Pillow reads gray alone.
+        raise GroupSCError("stores gray and alpha one after the other; save it with both of a pixel together")
     with _opened(file) as image:
         image.seek(page.index)
         return *_pixels(image), True

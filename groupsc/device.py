@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import os
 import platform
@@ -14,9 +13,6 @@ import torch
 
 from groupsc.errors import GroupSCError
 from groupsc.lock import alone
-
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
-"""Parameters of mallopt(3), from malloc.h."""
 
 _HELD = contextlib.ExitStack()
 """Locks that this process keeps to its end."""
@@ -87,20 +83,6 @@ def device_name(device: torch.device) -> str:
 
 
 @functools.cache
-def keep_freed_memory() -> None:
-    """Let this process keep memory that it frees for what it allocates next; no effect where the C library isn't glibc.
-
-    A training step on a processor allocates the same tensors again and again. By default glibc gives large ones back to
-    the system at once, which then has to fault every page in anew.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if platform.libc_ver()[0] == "glibc" else None
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 2**25)  # Older versions take no more.
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(M_TOP_PAD, 2**28)
-
-
-@functools.cache
 def _processor_has_bfloat16() -> bool:
     return bool(_capabilities().get("avx512_bf16") or has_matrix_tiles())
 
@@ -124,26 +106,3 @@ def _processor_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-class PeakMemory:
-    """Peak memory from its making on: what torch allocated on a GPU, the whole process on Linux processors."""
-
-    def __init__(self, where: torch.device):
-        self.where, self.known = where, True
-        if where.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(where)
-            return
-        try:
-            Path("/proc/self/clear_refs").write_text("5")
-        except OSError:
-            self.known = False
-
-    def peak(self) -> float:
-        """Mebibytes; NaN where the system does not tell."""
-        if self.where.type == "cuda":
-            return round(torch.cuda.max_memory_allocated(self.where) / 2**20, 1)
-        if not self.known:
-            return float("nan")
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024, 1)

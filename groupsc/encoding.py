@@ -127,7 +127,7 @@ def _encode_deep_png(samples: np.ndarray, profile: bytes | None, exif: bytes | N
     if profile:
         chunks.insert(1, (b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
     if exif:
-        chunks.insert(-1, (b"eXIf", exif.removeprefix(b"Exif\0\0")))
+        chunks.insert(-1, (b"eXIf", exif.removeprefix(exif_data.HEAD)))
     stream = io.BytesIO()
     png.write_chunks(stream, chunks)
     return stream.getvalue()

@@ -24,9 +24,10 @@ from groupsc.checkpoint import file_digest, load_weights, purpose
 from groupsc.checks import require_blocks
 from groupsc.config import LEVEL_NAMES, TASKS, experiment_name, method_name, repetitions
 from groupsc.degradations import degrade, noise_generator
-from groupsc.device import PeakMemory, device_name, pick_own_device
+from groupsc.device import device_name, pick_own_device
 from groupsc.errors import GroupSCError
 from groupsc.images import read_image, write_image
+from groupsc.memory import PeakMemory
 from groupsc.noise_level import estimate_noise
 from groupsc.restore import restore
 from groupsc.version import code_version

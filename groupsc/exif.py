@@ -11,6 +11,9 @@ from PIL import ExifTags, Image
 ORIENTATION = ExifTags.Base.Orientation
 DESCRIPTION = ExifTags.Base.ImageDescription
 
+HEAD = b"Exif\0\0"
+"""What stands before EXIF data in a JPEG, and in the bytes that this program hands on."""
+
 DESCRIPTIVE = (
     DESCRIPTION, ExifTags.Base.Make, ExifTags.Base.Model, ORIENTATION, ExifTags.Base.XResolution,
     ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit, ExifTags.Base.Software, ExifTags.Base.DateTime,
@@ -33,7 +36,8 @@ def upright(samples: np.ndarray, exif: Image.Exif, stored: bytes | None = None) 
     try:
         turns, mirrored = TURNS.get(exif.get(ORIENTATION, 1), TURNS[1])
         if (turns, mirrored) == TURNS[1]:
-            return samples, stored or (exif.tobytes() if len(exif) else None)
+            stored = stored or (exif.tobytes() if len(exif) else None)
+            return samples, stored and HEAD + stored.removeprefix(HEAD)  # Pillow gives that of a WebP without.
         exif[ORIENTATION] = 1
         details = exif.get_ifd(ExifTags.IFD.Exif)
         sides = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)

@@ -23,7 +23,7 @@ CONFIDENCE = 1 - 1e-6
 """Share of the noise's own texture that a flat patch stays below."""
 
 FEWEST, LEAST_SHARE = 2 * PATCH**2, 0.1
-"""Patches that must remain for an estimate, and the share of them that must when others are left out."""
+"""Patches that must remain for an estimate, and which share of all that count when clipped ones are left out."""
 
 STRIP = 2**15
 """Patches that are looked at together."""
@@ -82,8 +82,8 @@ def _variance(channel: np.ndarray, counted: np.ndarray) -> float:
     clipped = (channel <= 0) | (channel >= 1) if channel.min() >= 0 and channel.max() <= 1 else np.zeros_like(counted)
     candidates = (counted & ~clipped, counted, np.ones_like(counted))
     totals = [_whole_patches(pixels).sum() for pixels in candidates]
-    enough = max(FEWEST, LEAST_SHARE * totals[-1])
-    pixels = next(pixels for pixels, total in zip(candidates, totals, strict=True) if total >= enough)
+    enough = (max(FEWEST, LEAST_SHARE * totals[1]), FEWEST, 0)
+    pixels = next(some for some, total, least in zip(candidates, totals, enough, strict=True) if total >= least)
     limit = _flat_texture()
     moments, count = _second_moments(channel, pixels, np.inf)
     variance = _smallest_eigenvalue(moments, count)

@@ -21,7 +21,7 @@ Weights = Annotated[str | None, Option(help="A release's name or a file, instead
 Device = Annotated[str, Option(help="auto, cpu or cuda.")]
 Mode = Annotated[str, Option(help="whole image, or block as in the paper.")]
 Stride = Annotated[int | None, Option(min=1, help="Stride of the blocks, in pixels.")]
-Memory = Annotated[str | None, Option(help="Such as 4GB; half of what is free when left out.")]
+Memory = Annotated[str | None, Option(help="Such as 4GB; at most half of what is free when left out.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace files that exist.")]
 AsJson = Annotated[bool, Option("--json", help="Say what was done as JSON.")]
 
@@ -48,8 +48,7 @@ def denoise(
     given = None if sigma == "auto" else _number(sigma, "--sigma")
 
     def restore(photo, options):
-        where = None if photo.alpha is None else photo.alpha > 0
-        level, chosen = _level_and_weights(photo.pixels, given, method, weights, where)
+        level, chosen = _level_and_weights(photo, given, method, weights)
         pixels = library.denoise(photo.pixels, level, weights=chosen, **options)
         return pixels, {"sigma": round(level, 2), "weights": chosen}
 
@@ -132,11 +131,11 @@ def explain(
 
     _refuse_existing(output or [], overwrite=overwrite)
     x, y = pixel(at)
-    pixels = read_photograph(image).pixels
+    photo = read_photograph(image)
     given = None if sigma == "auto" else _number(sigma, "--sigma")
-    level, chosen = _level_and_weights(pixels, given, method, weights)
+    level, chosen = _level_and_weights(photo, given, method, weights)
     model = load(chosen, device="cpu")
-    pixels = noisy_channels(model, pixels)
+    pixels = noisy_channels(model, photo.pixels)
     found = explain_pixel(model.coder, torch.from_numpy(pixels), x, y, level=level, gain=float(model.gain(level)))
     print(json.dumps({"weights": chosen, "sigma": round(level, 2), **found.summary()}, indent=1))
     if output:
@@ -255,7 +254,7 @@ def _refuse_existing(targets: list[Path], *, overwrite: bool) -> None:
         raise GroupSCError(f"{existing[0]} exists; choose another name, or replace it with --overwrite")
 
 
-def _level_and_weights(pixels, given: float | None, method: str, weights: str | None, where=None) -> tuple[float, str]:
+def _level_and_weights(photo, given: float | None, method: str, weights: str | None) -> tuple[float, str]:
     """The noise level of a photograph as given, else as estimated, and the weights as given, else those that fit."""
     from groupsc.arrays import one_if_equal
     from groupsc.choice import choose
@@ -263,8 +262,9 @@ def _level_and_weights(pixels, given: float | None, method: str, weights: str | 
 
     if given is not None:
         check_sigma(given)
-    pixels = one_if_equal(pixels)
-    level = noise_of(pixels, where) if given is None else given
+    pixels = one_if_equal(photo.pixels)
+    visible = None if photo.alpha is None else photo.alpha > 0
+    level = noise_of(pixels, visible) if given is None else given
     return level, weights or choose(noise_task(pixels), method, level)
 
 

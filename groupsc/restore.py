@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import os
 from numbers import Integral, Real
 
 import torch
@@ -19,6 +18,7 @@ from tqdm import tqdm
 from groupsc.checks import is_count, require_blocks
 from groupsc.device import fast_products
 from groupsc.errors import GroupSCError
+from groupsc.memory import free_memory, memory_share
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import counts
 from groupsc.ops.window import TILE
@@ -61,8 +61,8 @@ def restore(
         paper's blocks of 56. Blocks are as large as those of the training, and where the stride is larger as the
         stride, up to 56.
     memory : float, optional
-        Bytes that whole-image mode may use; an image that needs more is restored in overlapping regions. Left out, half
-        of what is free.
+        Bytes that whole-image mode may use; an image that needs more is restored in overlapping regions. Left out, the
+        part that falls to this process (`groupsc.memory.memory_share`).
     progress : bool
         Show a bar when it takes more than two seconds.
 
@@ -98,8 +98,10 @@ def restore(
     mask = None if mask is None else mask.to(image).expand_as(image)
     with torch.no_grad():
         if mode == "whole":
-            allowed = free_memory(image.device) / 2 if memory is None else memory
-            side = region_side(model, products, allowed, height, width)
+            if memory is None:
+                least = least_memory(model, products, height, width)
+                memory = max(memory_share(image.device), min(least, free_memory(image.device) / 2))
+            side = region_side(model, products, memory, height, width)
             return regionwise(model, image, mask, level=level, products=products, side=side, progress=progress)
         # On a processor similar patches are summed faster tile by tile, for a block as well; a GPU wants many blocks.
         tiled = image.device.type == "cpu" and model.config.penalty in SUMMED
@@ -161,33 +163,34 @@ def region_side(model: SparseCoder, products: torch.dtype, memory: float, height
     GroupSCError
         When neither the image fits nor the surroundings of a region do.
     """
-    config = model.config
-    entry = products.itemsize
-    similarities = 0 if not model.kind.nonlocal_ else (TILE + config.window - 1) ** 2 * entry
-    per_patch = similarities + config.atoms * (3 * entry + 8) + 12 * config.dimension * 4
-    if per_patch * height * width <= memory:
+    pixels = memory / _bytes_a_patch(model, products)
+    if height * width <= pixels:
         return max(height, width)
-    pixels, least = memory / per_patch, 2 * halo(model) + 2 * config.patch
     # Of an image that is narrower than a region, regions are as narrow.
     side = int(pixels / min(height, width, pixels**0.5))
-    if side < least:
-        needed = per_patch * min(least, height) * min(least, width)
+    if side < _least_side(model):
         raise GroupSCError(
-            f"{memory / 1e6:,.6g} MB are too little; this model restores regions of {least} pixels, so allow at least "
-            f"{int(needed / 1e6) + 1} MB"
+            f"{memory / 1e6:,.6g} MB are too little; this model restores regions of {_least_side(model)} pixels, so "
+            f"allow at least {least_memory(model, products, height, width) / 1e6:.0f} MB"
         )
     return side
 
 
-def free_memory(device: torch.device) -> float:
-    """Bytes that are free on the device."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    try:
-        with open("/proc/meminfo") as lines:
-            return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) * 1024
-    except (OSError, StopIteration):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+def least_memory(model: SparseCoder, products: torch.dtype, height: int, width: int) -> float:
+    """Bytes without which `region_side` finds no region, in whole megabytes."""
+    least = _least_side(model)
+    needed = _bytes_a_patch(model, products) * min(least, height) * min(least, width)
+    return 1e6 * (int(needed / 1e6) + 1)
+
+
+def _least_side(model: SparseCoder) -> int:
+    return 2 * halo(model) + 2 * model.config.patch
+
+
+def _bytes_a_patch(model: SparseCoder, products: torch.dtype) -> float:
+    config, entry = model.config, products.itemsize
+    similarities = 0 if not model.kind.nonlocal_ else (TILE + config.window - 1) ** 2 * entry
+    return similarities + config.atoms * (3 * entry + 8) + 12 * config.dimension * 4
 
 
 def _regions(length: int, side: int, around: int, patch: int) -> list[tuple[slice, slice, slice]]:

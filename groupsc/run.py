@@ -17,9 +17,10 @@ from groupsc.atomic import write_text
 from groupsc.checkpoint import load_state, save_state
 from groupsc.config import Experiment
 from groupsc.data import data_digest
-from groupsc.device import device_name, fast_products, keep_freed_memory
+from groupsc.device import device_name, fast_products
 from groupsc.errors import GroupSCError
 from groupsc.gradients import LossGradient, micro_batches
+from groupsc.memory import keep_freed_memory
 from groupsc.models.coder import SparseCoder
 from groupsc.version import code_version
 

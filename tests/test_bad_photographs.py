@@ -138,6 +138,13 @@ BAD = {
     "floats, compressed as tifffile can't": (
         patched(tiff_file(RGBF), Compression=5), "compressed by LZW, which is not read with float32 samples",
     ),
+    "planes of gray and alpha": (
+        tiff_file(
+            samples("uint8", "LA").transpose(2, 0, 1), photometric="minisblack", planarconfig="separate",
+            extrasamples=["unassalpha"], compression="zlib",
+        ),
+        "stores gray and alpha one after the other",
+    ),
     "previews alone": (tiff_file(RGB8, subfiletype=1), "holds nothing but previews"),
 }  # fmt: skip
 

@@ -33,7 +33,7 @@ STREET = [
     "experiments",
     "resources",
     "released",
-    "device images exif",
+    "device memory images exif",
     "decoding encoding",
     "photographs",
     "data",

@@ -100,6 +100,17 @@ def test_pixels_that_do_not_count_are_ignored():
     assert estimate_noise(image, where) == pytest.approx(half, rel=1e-9)
 
 
+@pytest.mark.parametrize("fill", [0.0, 0.5, 1.0])
+def test_little_of_a_large_canvas_is_enough(fill):
+    """Two pictures in the corners of a transparent canvas, of which they take a twenty-fifth."""
+    image = np.full((1, 640, 640), fill)
+    where = np.zeros(image.shape[1:], bool)
+    for corner in (slice(0, 90), slice(550, 640)):
+        where[corner, corner] = True
+        part = image[:, corner, corner] = noisy(skimage.data.camera()[None, :90, :90] / 255, 15)
+    assert estimate_noise(image, where) == pytest.approx(estimate_noise(part), rel=0.02)
+
+
 @pytest.mark.parametrize("shade", [0.3, 1.0])
 def test_drawings_have_no_noise(shade):
     image = np.full((1, 120, 150), shade)

@@ -155,6 +155,15 @@ def test_pictures_stand_upright_once(tmp_path, kind, orientation):
             assert noted(tags) == noted(camera(1))
 
 
+@pytest.mark.parametrize("target", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_what_the_camera_noted_goes_from_any_format_to_any_other(tmp_path, source, target):
+    (tmp_path / "a").write_bytes(pillow_file(RGB8, source, exif=camera()))
+    write_photograph(tmp_path / f"b.{target}", read_photograph(tmp_path / "a"))
+    with Image.open(tmp_path / f"b.{target}") as image:
+        assert noted(image.getexif()) == noted(camera())
+
+
 def test_dimensions_in_exif_turn_with_the_picture(tmp_path):
     exif = Image.Exif()
     exif.load(camera(6))
@@ -228,6 +237,17 @@ def test_transparent_colors_become_alpha(tmp_path):
     shallow[expected == 1] |= 128
     (tmp_path / "shallow.png").write_bytes(png_file(shallow, transparent=(1, 2, 3)))
     np.testing.assert_array_equal(read_photograph(tmp_path / "shallow.png").alpha, expected)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_transparent_grays_of_all_depths_become_alpha(tmp_path, bits):
+    stored = np.arange(7 * 9).reshape(7, 9, 1) % 2**bits
+    transparent = min(2, 2**bits - 1)
+    content = png_file(stored.astype(np.uint16), bitdepth=bits, alpha=False, transparent=transparent)
+    (tmp_path / "a.png").write_bytes(content)
+    found = read_photograph(tmp_path / "a.png")
+    np.testing.assert_allclose(found.pixels, stored.transpose(2, 0, 1) / (2**bits - 1), rtol=1e-6)
+    np.testing.assert_array_equal(found.alpha, stored[..., 0] != transparent)
 
 
 def test_colors_that_were_multiplied_with_alpha_are_divided_by_it(tmp_path):
