@@ -28,8 +28,9 @@ paper: $(INSTALLED)
 	snakemake --cores $(CORES) --configfile config/paper.yaml
 	@cat results/summary.txt
 
+train: OUTPUT = $(or $(shell sed -n 's/^output: *//p' $(CONFIG)),results)
 train: $(INSTALLED)
-	snakemake --cores $(CORES) --configfile $(CONFIG) -- $(or $(EXPERIMENT:%=results/training/%/weights.safetensors),train_all)
+	snakemake --cores $(CORES) --configfile $(CONFIG) -- $(or $(EXPERIMENT:%=$(OUTPUT)/training/%/weights.safetensors),train_all)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 pytest --numprocesses logical --dist loadgroup

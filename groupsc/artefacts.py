@@ -14,6 +14,7 @@ from groupsc.comparison import FRAME, METHODS, picture
 from groupsc.config import LEVEL_NAMES
 from groupsc.errors import GroupSCError
 from groupsc.images import read_image
+from groupsc.metrics import measure_of
 from groupsc.plotting import STYLE, WIDTH, show_picture
 
 TASKS = {"gray": "Denoising", "color": "Color denoising", "mosaic": "Demosaicking", "jpeg": "JPEG deblocking"}
@@ -79,14 +80,15 @@ def artefacts(*, rows: pd.DataFrame, pictures, panels: list[Panel]) -> Figure:
             clean = read_image(picture(pictures, pair[0], "clean"))
             shown = [read_image(picture(pictures, row, "restored")) for row in pair]
             box = worst_detail(clean, *shown)
-            best = max(row.psnr for row in pair)
-            for line, (row, image) in enumerate(zip(pair, shown, strict=True)):
+            figures = [getattr(row, measure_of(panel.task)) for row in pair]
+            for line, (row, image, psnr) in enumerate(zip(pair, shown, figures, strict=True)):
                 top = TOP + line * (side + CAPTION)
                 place = ((LEFT + column * (side + GAP)) / width, 1 - (top + side) / height, side / width, side / height)
                 ax = figure.add_axes(place)
                 _with_detail(ax, image, box)
                 blind = ", blind" if "-blind" in row.method else ""
-                ax.set_xlabel(f"{row.psnr:.2f} dB{blind}", labelpad=2, weight="bold" if row.psnr == best else "normal")
+                weight = "bold" if psnr == max(figures) else "normal"
+                ax.set_xlabel(f"{psnr:.2f} dB{blind}", labelpad=2, weight=weight)
                 if line == 0:
                     ax.set_title(panel.title, pad=3)
                 if column == 0:

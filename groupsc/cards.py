@@ -7,6 +7,7 @@ import pandas as pd
 from groupsc.averages import average, share
 from groupsc.config import method_name
 from groupsc.data import data_digest
+from groupsc.metrics import measure_of
 
 INTRODUCTION = """# Released weights
 
@@ -69,7 +70,7 @@ def _tests(card: dict, runs: pd.DataFrame, published: pd.DataFrame) -> list[str]
     quoted = quoted[quoted["variant"] == ""].drop_duplicates(["dataset", "level"])
     entries = []
     for run in ours.itertuples(index=False):
-        value = run.psnr_channels if card["task"] == "mosaic" else run.psnr
+        value = getattr(run, measure_of(card["task"]))
         level = quoted["level"].isna() if run.level is None else quoted["level"] == run.level
         paper = quoted[level & (quoted["dataset"] == run.dataset)]["value"]
         remarks = [f"paper {paper.iloc[0]:.2f}"] if len(paper) else []

@@ -55,6 +55,11 @@ def load_weights(path, *, device="cpu") -> tuple[SparseCoder, dict]:
     return model.to(device).requires_grad_(False).eval(), metadata
 
 
+def name_of(path, card: dict) -> str:
+    """What a model is called: by its card, for a training's file is `weights.safetensors`, else by its file."""
+    return card.get("name") or Path(path).stem
+
+
 def purpose(path, metadata: dict) -> tuple[str, str, float | None]:
     """Task, method and level that the weights at `path` were trained for.
 

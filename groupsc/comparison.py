@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from groupsc import metrics
 from groupsc.config import TITLES
 from groupsc.errors import GroupSCError
 from groupsc.images import read_image
-from groupsc.metrics import psnr
 from groupsc.plotting import STYLE, WIDTH, show_picture
 
 METHODS = {
@@ -110,8 +110,9 @@ def _read(folder, rows: pd.DataFrame, box) -> Panels:
     rows = sorted(rows.drop_duplicates("method").itertuples(), key=lambda row: order.index(row.method))
     clean, degraded = (read_image(picture(folder, rows[0], kind)) for kind in ("clean", "degraded"))
     restored = {METHODS[row.method]: read_image(picture(folder, row, "restored")) for row in rows}
-    title = DEGRADED[rows[0].task]
-    figures = {title: psnr(degraded, clean), **{METHODS[row.method]: row.psnr for row in rows}, "Clean": None}
+    title, measure = DEGRADED[rows[0].task], metrics.measure_of(rows[0].task)
+    figures = {title: getattr(metrics, measure)(degraded, clean), "Clean": None}
+    figures |= {METHODS[row.method]: getattr(row, measure) for row in rows}
     if box is None:
         box = telling_detail(clean, *restored.values())
     else:

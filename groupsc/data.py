@@ -126,6 +126,26 @@ def image_paths(dataset: str, root="data/raw", *, images: int | None = None) -> 
     return paths
 
 
+def image_path(dataset: str, image: str, root="data/raw") -> Path:
+    """The file of one image of a data set, named by its stem; the other files need not be there.
+
+    Raises
+    ------
+    GroupSCError
+        For an unknown data set or image, or one that is not there yet.
+    """
+    if dataset == BUNDLED:
+        paths = _bundled_paths(None)
+    else:
+        paths = [Path(root) / dataset / name for name in _rows(dataset, None)["file"]]
+    found = {path.stem: path for path in paths}
+    if image not in found:
+        raise GroupSCError(f"{dataset} has no image {image!r}; it has {', '.join(list(found)[:12])}")
+    if not found[image].is_file():
+        raise GroupSCError(f"{found[image]} is missing; run `groupsc fetch {dataset} --root {root}`")
+    return found[image]
+
+
 def load_images(dataset: str, root="data/raw", *, channels: int, images: int | None = None) -> dict[str, np.ndarray]:
     """The images of a data set by file stem, float32 (channels, H, W) in [0, 1]."""
     return {path.stem: read_image(path, channels=channels) for path in image_paths(dataset, root, images=images)}

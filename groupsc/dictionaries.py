@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from groupsc.checkpoint import load_weights
+from groupsc.checkpoint import load_weights, name_of
 from groupsc.plotting import STYLE, WIDTH, save
 
 COLUMNS = 4
@@ -55,7 +55,7 @@ def dictionaries(*, weights, shown: int = SHOWN) -> Figure:
     Parameters
     ----------
     weights : list of paths
-        The file name of each is its title.
+        The name on the card of each is its title.
     shown : int
         Atoms of each dictionary; all when it has fewer.
     """
@@ -67,7 +67,7 @@ def dictionaries(*, weights, shown: int = SHOWN) -> Figure:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height))
         for number, path in enumerate(weights):
-            model, _ = load_weights(path)
+            model, card = load_weights(path)
             config = model.config
             tiles = _tiles(model.D, config.channels, config.patch)
             tiles = tiles[np.linspace(0, len(tiles) - 1, min(shown, len(tiles))).round().astype(int)]
@@ -77,7 +77,9 @@ def dictionaries(*, weights, shown: int = SHOWN) -> Figure:
             ax = figure.add_axes((left / WIDTH, 1 - (top + side) / height, side / WIDTH, side / height))
             ax.imshow(_canvas(tiles, int(np.ceil(np.sqrt(len(tiles))))), interpolation="nearest", vmin=0, vmax=1)
             ax.set_axis_off()
-            ax.set_title(f"{Path(path).stem}\n{config.patch}×{config.patch}, {config.atoms} atoms", fontsize=7.5, pad=3)
+            ax.set_title(
+                f"{name_of(path, card)}\n{config.patch}×{config.patch}, {config.atoms} atoms", fontsize=7.5, pad=3
+            )
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ def draw(name: str, outputs, **sources) -> list[Path]:
     Raises
     ------
     GroupSCError
-        For an unknown figure, or one whose source is missing.
+        For an unknown figure, one whose source is missing, or an option that it does not take.
     """
     if name not in FIGURES:
         raise GroupSCError(f"there is no figure {name!r}; choose one of {', '.join(FIGURES)}")
@@ -59,6 +60,10 @@ def draw(name: str, outputs, **sources) -> list[Path]:
     if missing:
         raise GroupSCError(f"the figure {name!r} is made from {' and '.join(missing)}; give them")
     given = {source: value for source, value in sources.items() if value is not None}
+    known = inspect.signature(recipe.draw).parameters
+    if others := [source for source in given if source not in known]:
+        takes = ", ".join(known) or "nothing"
+        raise GroupSCError(f"the figure {name!r} takes no {' and no '.join(others)}; it takes {takes}")
     return save(recipe.draw(**given), outputs)
 
 
@@ -98,7 +103,9 @@ def training_curves(*, logs) -> Figure:
     tables = {Path(log).parent.name: read_log(log) for log in ([logs] if isinstance(logs, (str, Path)) else logs)}
     measures = {"validation_psnr": "Validation PSNR (dB)", "loss": "Loss", "rate": "Learning rate"}
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 2.3), layout="constrained")
+        columns = min(3, len(tables))
+        legend = 0.16 * -(-len(tables) // columns)
+        figure = Figure(figsize=(WIDTH, 2.1 + legend), layout="constrained")
         axes = figure.subplots(1, 3)
         for color, (name, table) in zip(COLORS * len(tables), tables.items(), strict=False):
             label = f"{name} ({_duration(table['minutes'].max())})"
@@ -114,7 +121,7 @@ def training_curves(*, logs) -> Figure:
         for formatter in (axes[1].yaxis.set_major_formatter, axes[1].yaxis.set_minor_formatter):
             formatter(LogFormatter(minor_thresholds=(2, 0.4)))
         axes[2].ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(3, len(tables)))
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns)
     return figure
 
 

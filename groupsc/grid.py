@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 
 from groupsc.checks import is_count, require, require_count, require_keys
-from groupsc.config import BLOCK, Experiment
-from groupsc.data import BUNDLED, BUNDLED_FILES, registry
+from groupsc.config import Experiment
+from groupsc.data import BUNDLED, BUNDLED_FILES, datasets, registry
 from groupsc.errors import GroupSCError
 
 STRIDES = (56, 48, 24, 12)
@@ -56,15 +56,26 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
     )
     require_keys("blocks", config.get("blocks", {}), {"experiments": list, "strides": list, "datasets": list})
     require_keys("threads", config.get("threads", {}), {"train": None, "evaluate": None})
+    check_names(config, found)
     places = [(name, stride) for name, _, stride in block_places(config)]
     places += [] if stride is None else [(name, stride) for name in found]
     for name, step in places:
         require_count("the stride between blocks", step)
-        side = found[name].model.block(step) if name in found else BLOCK
+        side = found[name].model.block(step)
         require(
             step <= side, f"{name} is restored in blocks of {side} pixels; choose no stride above that, as {step} is"
         )
     measured_folder(config)
+
+
+def check_names(config: dict, found: dict[str, Experiment]) -> None:
+    """Raise an error where `images` or `blocks` name a data set or an experiment that there isn't."""
+    images, given = config.get("images"), config.get("blocks", {})
+    for key, sets in (("images", images if isinstance(images, dict) else ()), ("blocks", given.get("datasets", ()))):
+        for name in sets:
+            require(name in datasets(), f"{key} names the data set {name!r}; choose one of {', '.join(datasets())}")
+    for name in given.get("experiments", ()):
+        require(name in found, f"blocks names the experiment {name!r}, which the grid lacks; it has {', '.join(found)}")
 
 
 def evaluations(config: dict, found: dict[str, Experiment]) -> dict[str, tuple[Experiment, str, float | None]]:
@@ -142,12 +153,19 @@ def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) ->
     return None if None in uses or not uses else max(uses)
 
 
-def block_places(config: dict) -> list[tuple[str, str, int]]:
-    """(experiment, data set, stride) of what is also evaluated block by block."""
+def block_places(config: dict, found: dict[str, Experiment] | None = None) -> list[tuple[str, str, int]]:
+    """(experiment, data set, stride) of what is also evaluated block by block; where the experiments `found` are given,
+    without what is evaluated at that stride anyway."""
     given = config.get("blocks", {})
     return [
         (name, dataset, stride)
         for name in given.get("experiments", ())
         for dataset in given.get("datasets", BLOCK_SETS)
         for stride in given.get("strides", STRIDES)
+        if found is None or stride != own_stride(config, found[name])
     ]
+
+
+def own_stride(config: dict, experiment: Experiment) -> int | None:
+    """The step between the blocks in which all of an experiment's images are restored; None for whole images."""
+    return (config.get("stride") or experiment.model.window) if config.get("mode") == "block" else None

@@ -191,16 +191,14 @@ def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
 
 def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
     """(job, images) of each file of rows that isn't there; one of a model yet to be trained is made anew."""
-    blocks = config.get("mode") == "block"
     wanted = [
-        (name, e, dataset, dataset, (config.get("stride") or e.model.window) if blocks else None)
+        (name, e, dataset, dataset, grid.own_stride(config, e))
         for name, (e, task, _) in grid.evaluations(config, found).items()
         for dataset in grid.sets_of(config, task, e.variant)
     ]
     wanted += [
         (name, found[name], dataset, f"{dataset}-stride{stride}", stride)
-        for name, dataset, stride in grid.block_places(config)
-        if name in found
+        for name, dataset, stride in grid.block_places(config, found)
     ]
     for name, e, dataset, place, stride in wanted:
         if e.name not in missing and (output / "rows" / name / f"{place}.csv").is_file():

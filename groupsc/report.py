@@ -19,16 +19,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from groupsc import metrics
 from groupsc.artefacts import TASKS
 from groupsc.atomic import write_text
 from groupsc.averages import DECIMALS, plain
-from groupsc.checkpoint import file_digest, load_weights
+from groupsc.checkpoint import file_digest, load_weights, name_of
 from groupsc.comparison import DEGRADED, METHODS, picture
 from groupsc.config import LEVEL_NAMES
 from groupsc.data import data_digest
 from groupsc.errors import GroupSCError
 from groupsc.images import read_image
-from groupsc.metrics import psnr
 from groupsc.reproducibility import read_cells
 
 WIDTH, QUALITY = 1400, 82
@@ -170,7 +170,9 @@ def _files(path: Path, output: Path, endings) -> dict[str, str]:
 
 def _comparisons(rows: pd.DataFrame, pictures, shown: int) -> list[Comparison]:
     """Images in turn from every task, so that a short list has all of them."""
-    rows = rows[(rows["repetition"] == 0) & rows["method"].isin(METHODS) & (rows["mode"] != "block")]
+    rows = rows[(rows["repetition"] == 0) & rows["method"].isin(METHODS)]
+    whole = rows["mode"] != "block"
+    rows = rows[whole] if whole.any() else rows
     drawn = [picture(pictures, row, "restored").is_file() for row in rows.itertuples()]
     rows = rows[np.array(drawn, dtype=bool)]
     turns = []
@@ -186,12 +188,13 @@ def _comparison(pictures, rows: pd.DataFrame) -> Comparison:
     lines = sorted(rows.drop_duplicates("method").itertuples(), key=lambda row: order.index(row.method))
     first = lines[0]
     clean, degraded = (read_image(picture(pictures, first, kind)) for kind in ("clean", "degraded"))
-    level = plain(first.level)
+    level, measure = plain(first.level), metrics.measure_of(first.task)
     kind = LEVEL_NAMES[first.task]
     words = "" if level is None else f", {'σ' if kind == 'sigma' else kind} = {level:g}"
-    views = [(f"{DEGRADED[first.task]}, {psnr(degraded, clean):.2f} dB", degraded)]
+    views = [(f"{DEGRADED[first.task]}, {getattr(metrics, measure)(degraded, clean):.2f} dB", degraded)]
     for row in lines:
-        views.append((f"{METHODS[row.method]}, {row.psnr:.2f} dB", read_image(picture(pictures, row, "restored"))))
+        title = f"{METHODS[row.method]}, {getattr(row, measure):.2f} dB"
+        views.append((title, read_image(picture(pictures, row, "restored"))))
     views.append(("Clean", clean))
     sources = [(name, _webp(_pil(image))) for name, image in views]
     size = (clean.shape[2], clean.shape[1])
@@ -251,7 +254,7 @@ def _models(weights) -> list[dict]:
     for path in map(Path, weights):
         model, card = load_weights(path)
         found.append({
-            "name": path.stem, "digest": file_digest(path), "parameters": model.number_of_parameters,
+            "name": name_of(path, card), "digest": file_digest(path), "parameters": model.number_of_parameters,
             "steps": card.get("steps"), "minutes": card.get("minutes"), "device": card.get("device"),
             "dataset": card.get("training", {}).get("dataset"), "code": card.get("code_version"),
         })  # fmt: skip

@@ -20,13 +20,13 @@ def table(
     rows: Rows = None,
 ) -> None:
     """Make a table of the paper: its figures, the measured ones, and the difference; table7 from files of weights."""
-    from groupsc.checkpoint import load_weights
+    from groupsc.checkpoint import load_weights, name_of
     from groupsc.evaluation import read_rows
     from groupsc.settings import build_settings
     from groupsc.tables import build
 
     if name == "table7":
-        made = build_settings({path.stem: load_weights(path)[1] for path in rows or []})
+        made = build_settings({name_of(path, card): card for path in rows or [] for _, card in [load_weights(path)]})
     else:
         made = build(name, read_rows(rows or []))
     for path in made.write(output):

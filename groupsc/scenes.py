@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
@@ -32,10 +30,8 @@ def degraded_image(
     level = card["level"] if level is None else level
     if level is None:
         raise GroupSCError(f"{weights} is a blind model; give the level of the noise")
-    paths = {Path(path).stem: path for path in data.image_paths(dataset, raw)}
-    if image not in paths:
-        raise GroupSCError(f"{dataset} has no image {image!r}; it has {', '.join(list(paths)[:12])}")
-    clean = torch.from_numpy(read_image(paths[image], channels=model.config.channels))
+    path = data.image_path(dataset, image, raw)
+    clean = torch.from_numpy(read_image(path, channels=model.config.channels))
     degraded, _ = degrade(clean[None], card["task"], level, noise_generator(dataset, image, level))
     return model, degraded[0], level
 

@@ -198,6 +198,7 @@ class _Builder:
         layout = self.layout
         if layout.across == "level":
             levels = [float(column) for column in layout.columns]
+            levels += sorted({level for _, _, level, _ in self.ours} - set(levels))
             return [_Position(layout.position.format(level=level), None, level) for level in levels], [
                 *self.datasets,
                 *self.others,
@@ -291,11 +292,12 @@ class _Builder:
             printed = self.printed[(self.printed["metric"] == "parameters") & (self.printed["method"] == line.method)]
             return Cell("paper", (Part(printed["printed"].iloc[0] if len(printed) else "–"),))
         if line.kind == "run":
-            counted = [
+            counted = {
                 r.parameters for (method, *_, run), r in self.ours.items() if method == line.method and run == line.run
-            ]
-            if counted and counted[0]:
-                return Cell("run", (Part(f"{counted[0] / 1000:.1f}k"),))
+            }
+            if any(counted):
+                sizes = dict.fromkeys(f"{size / 1000:.1f}k" for size in (min(counted), max(counted)))
+                return Cell("run", (Part("–".join(sizes)),))
         return Cell("paper")
 
     def _record(self, line, position, dataset, quoted, ran) -> None:

@@ -17,6 +17,7 @@ from groupsc.averages import average, distinct, share
 from groupsc.comparison import METHODS
 from groupsc.errors import GroupSCError
 from groupsc.layouts import TABLES
+from groupsc.metrics import measure_of
 from groupsc.plotting import COLORS, STYLE, WIDTH
 from groupsc.tables import read_published
 
@@ -45,7 +46,7 @@ def tradeoff(
     rows : pandas.DataFrame
         As `groupsc.evaluation.evaluate` returns them.
     task, level, dataset : str, float, str
-        Which figures are shown.
+        Which figures are shown; mosaics have no level, and their PSNR is the mean of the channels', as in the tables.
     published : pandas.DataFrame, optional
         The paper's figures; `read_published()` when left out.
     sizes : dict, optional
@@ -56,6 +57,7 @@ def tradeoff(
     GroupSCError
         When nothing was run and nothing is quoted of that kind.
     """
+    level = level if config.LEVEL_NAMES.get(task) else None
     quoted = _quoted(read_published() if published is None else published, task, level, dataset)
     ran = _ran(rows, task, level, dataset, sizes)
     if not len(quoted) and not len(ran):
@@ -112,12 +114,13 @@ def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFr
     same = same[same["method"].isin(names)]
     runs_of = same.groupby("image")["experiment"].nunique()
     shared = runs_of.index[runs_of == same["experiment"].nunique()]
-    found = []
+    found, measure = [], measure_of(task)
     for ran in average(same[same["image"].isin(shared)], sizes).itertuples(index=False):
         own = ran.method.split("-")[0] in config.METHODS
         found.append({
-            "name": METHODS.get(ran.method, ran.method), "psnr": ran.psnr, "parameters": ran.parameters or np.nan,
-            "seconds": ran.seconds, "kind": f"{'this library' if own else 'other methods, run here'}, {share(ran)}",
+            "name": METHODS.get(ran.method, ran.method), "psnr": getattr(ran, measure),
+            "parameters": ran.parameters or np.nan, "seconds": ran.seconds,
+            "kind": f"{'this library' if own else 'other methods, run here'}, {share(ran)}",
             "color": OURS if own else PEERS, "marker": "o", "device": ran.device,
         })  # fmt: skip
     columns = ["name", "psnr", "parameters", "seconds", "kind", "color", "marker", "device"]

@@ -112,7 +112,8 @@ def to_html(table) -> str:
 
 
 def _styler(table, write, escape):
-    body = pd.DataFrame([[write(cell) for cell in row] for row in table.grid])
+    cells = [[write(cell) for cell in row] for row in table.grid]
+    body = pd.DataFrame(cells, columns=range(len(table.header)))
     return body.style.hide(axis="index").relabel_index([escape(title) for title in table.header], axis="columns")
 
 

@@ -117,6 +117,12 @@ def test_scenes_have_the_noise_of_the_protocol(tmp_path):
         for part in similarity_maps(weights=[group], **scene).subfigs
         for ax in part.axes
     ]  # fmt: skip
+    folder = tmp_path / "raw" / "Set12"
+    folder.mkdir(parents=True)
+    write_image(folder / "05.png", np.full((1, 20, 20), 0.5))
+    assert degraded_image(sc, "Set12", "05", raw=tmp_path / "raw")[1].shape == (1, 20, 20), "the others may be missing"
+    with pytest.raises(GroupSCError, match="groupsc fetch Set12"):
+        degraded_image(sc, "Set12", "06", raw=tmp_path / "raw")
     with pytest.raises(GroupSCError, match="no image 'x'"):
         degraded_image(sc, "Bundled", "x")
     with pytest.raises(GroupSCError, match="removes noise"):
@@ -128,6 +134,11 @@ def test_dictionaries_stand_side_by_side(tmp_path):
     figure = dictionaries(weights=paths, shown=9)
     assert [ax.get_title().split("\n")[0] for ax in figure.axes] == ["gray-sc-sigma25", "gray-groupsc-sigma25"]
     assert figure.axes[0].images[0].get_array().shape == (13, 13, 3)
+    trained = tmp_path / "jpeg-sc-quality10" / "weights.safetensors"
+    trained.parent.mkdir()
+    card = {"name": "jpeg-sc-quality10", "task": "jpeg", "method": "sc", "level": 10.0}
+    save_weights(trained, perturbed_coder(penalty="l1").float(), card)
+    assert dictionaries(weights=[trained], shown=9).axes[0].get_title().startswith("jpeg-sc-quality10\n")
 
 
 def test_the_trade_off_shows_all_methods_and_its_labels_do_not_collide():
@@ -152,3 +163,7 @@ def test_the_trade_off_shows_all_methods_and_its_labels_do_not_collide():
     assert min(y for ax in figure.axes for dots in ax.collections for _, y in dots.get_offsets()) > 28
     with pytest.raises(GroupSCError, match="no figures"):
         tradeoff(rows=rows, level=7.0, sizes={})
+    mosaics = rows.assign(task="mosaic", level=None, dataset="CBSD68", psnr=10.0)
+    figure = tradeoff(rows=mosaics, task="mosaic", dataset="CBSD68", sizes={"CBSD68": 4})
+    shown = [y for ax in figure.axes for dots in ax.collections for _, y in dots.get_offsets()]
+    assert min(shown) > 28, "mosaics are compared by the mean of the channels' PSNRs"

@@ -21,6 +21,31 @@ from groupsc.plotting import save
 from groupsc.progress import progress
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("figure4", {"task": "gray"}, "takes no task; it takes nothing"),
+        ("training", {"logs": [], "level": 5.0, "at": (1, 2)}, "takes no level and no at; it takes logs"),
+    ],
+)
+def test_an_option_that_a_figure_does_not_take_is_told(name, options, words, tmp_path):
+    with pytest.raises(GroupSCError, match=words):
+        draw(name, tmp_path / "a.png", **options)
+
+
+def test_curves_of_many_trainings_leave_room_for_their_names(tmp_path, recwarn):
+    logs = [tmp_path / f"gray-groupsc-patch{number}atoms256-sigma25" / "log.csv" for number in range(93)]
+    for log in logs:
+        log.parent.mkdir()
+        log.write_text("step,minutes,loss,rate,validation_psnr,event\n100,1,0.1,1e-3,25.0,\n200,2,0.1,1e-3,26.0,\n")
+    figure = training_curves(logs=logs)
+    figure.savefig(tmp_path / "a.png")
+    assert not [warning for warning in recwarn if "constrained_layout" in str(warning.message)]
+    (legend,) = figure.legends
+    bottom = min(ax.get_tightbbox().y0 for ax in figure.axes)
+    assert legend.get_window_extent().y1 <= bottom
+
+
 def test_figure_4_is_the_prox_of_the_library():
     figure = csr_prox_curves()
     assert len(figure.axes) == 3

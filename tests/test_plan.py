@@ -164,6 +164,19 @@ def test_an_unknown_data_set_is_told(tmp_path):
         plan(config, raw=tmp_path, output=tmp_path)
 
 
+def test_what_is_restored_in_blocks_anyway_is_not_restored_so_again():
+    config = {**toy(), "blocks": {"experiments": ["gray-groupsc-sigma25"], "strides": [9, 5, 3]}}
+    found = experiments(config)
+    assert found["gray-groupsc-sigma25"].model.window == 9
+
+    def strides(**keys):
+        return [stride for *_, stride in grid.block_places({**config, **keys}, found)]
+
+    assert strides() == [9, 5, 3]
+    assert strides(mode="block") == [5, 3]
+    assert strides(mode="block", stride=5) == [9, 3]
+
+
 def test_a_training_that_was_stopped_counts_by_what_is_left(tmp_path):
     config = toy()
     name, experiment = next(iter(experiments(config).items()))

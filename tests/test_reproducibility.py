@@ -98,5 +98,7 @@ def test_settings_stand_beside_the_papers():
 
 
 def test_without_tables_nothing_is_counted(tmp_path):
-    assert panel(read_cells([])).grid == []
+    empty = panel(read_cells([]))
+    assert empty.grid == []
+    assert len(empty.write(tmp_path / "empty")) == 4
     assert chart(read_cells([])).axes

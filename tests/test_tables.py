@@ -251,6 +251,23 @@ def test_ablations_take_no_baselines():
     assert "nlm" not in set(table.cells["method"])
 
 
+@pytest.mark.parametrize("method", ["sc", "csr", "groupsc"])
+def test_a_level_that_the_paper_lacks_has_a_column(method):
+    table = build("table4", make_rows(method, 10.0, psnr=(33.0,) * 4), sizes=SIZES)
+    assert table.header[-1] == "σ = 10"
+    shown = [row[-1].parts[0].text for row in table.grid if row[-1].parts and row[-1].kind == "run"]
+    assert shown == ["33.00"]
+
+
+def test_models_of_several_sizes_are_told_with_the_smallest_and_the_largest():
+    rows = [
+        make_rows(f"groupsc-patch{patch}atoms128", 15.0, psnr=(30.0,) * 4, parameters=parameters)
+        for patch, parameters in ((7, 21_900), (9, 34_300))
+    ]
+    header = " ".join(build("table13", pd.concat(rows, ignore_index=True), sizes=SIZES).header)
+    assert "n=128: this run 21.9k–34.3k" in header.replace("$", "")
+
+
 def test_a_caption_says_what_its_table_shows():
     by_level = build("table4", make_rows("groupsc", 25.0), sizes=SIZES).caption
     assert "best in bold" in by_level

@@ -96,6 +96,7 @@ def test_chain_ends_in_tables_figures_and_a_summary(finished):
         assert (results / f"tables/table4.{ending}").stat().st_size > 0
     for figure in ("figure4", "denoising", "dictionary", "training", "progress", "reproducibility"):
         assert (results / f"figures/{figure}.png").stat().st_size > 0
+    assert "gray-groupsc-sigma25" in (results / "tables/table7.md").read_text()
     text = (results / "summary.txt").read_text()
     assert "results/ci/tables/table4.md" in text
     assert len(re.findall(r"gray-(sc|groupsc)-sigma25 +Bundled .*2 (of \d+ )?images", text)) == 2
@@ -192,6 +193,12 @@ def test_interrupted_training_goes_on(checkout):
         ("training__start", "blind", ["starts from gray-groupsc-blind", "add that experiment to tasks.gray"]),
         ("training__start", "color-sc-sigma5", ["starts from color-sc-sigma5", "add that experiment to tasks.color"]),
         ("stride", 24, ["stride is 24", "set mode to block"]),
+        ("images", {"BSD86": 5}, ["images names the data set 'BSD86'", "BSD68"]),
+        (
+            "blocks__experiments",
+            ["gray-sc-sigma16"],
+            ["blocks names the experiment 'gray-sc-sigma16'", "gray-sc-sigma25"],
+        ),
         ("figures__figure8", {"figure": "denoising", "dataset": "Set12", "images": ["1"]}, ["'1' of Set12", "01, 02"]),
     ],
 )
@@ -204,6 +211,12 @@ def test_wrong_key_ends_in_a_sentence_with_the_cure(key, value, words, finished,
     assert "Traceback" not in said
     for word in words:
         assert word in said
+
+
+def test_a_model_that_the_grid_lacks_is_told(finished):
+    result = snakemake("-n", "results/ci/training/gray-sc-sigma26/weights.safetensors", cwd=finished, check=False)
+    assert result.returncode != 0
+    assert "no experiment 'gray-sc-sigma26'; it has gray-sc-sigma25" in result.stdout + result.stderr
 
 
 def test_paper_plans_every_model_and_a_level_is_one_number(finished, tmp_path):

@@ -23,6 +23,7 @@ os.environ.setdefault("TQDM_MININTERVAL", "10")
 from groupsc import baselines
 from groupsc import grid as shared_grid
 from groupsc.config import experiment_name
+from groupsc.data import data_digest
 from groupsc.errors import GroupSCError
 from groupsc.experiments import experiments
 
@@ -152,6 +153,13 @@ ENVIRONMENT = str(ROOT / "environment.yml")
 GPU = int(config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None))
 
 
+def experiment_of(name):
+    """An experiment of the grid by its name."""
+    if name not in EXPERIMENTS:
+        raise WorkflowError(f"The grid has no experiment {name!r}; it has {', '.join(EXPERIMENTS)}.")
+    return EXPERIMENTS[name]
+
+
 def images_to_fetch(dataset):
     """The most that any use of a data set asks for; None for all."""
     return shared_grid.images_to_fetch(config, EXPERIMENTS, dataset)
@@ -175,7 +183,7 @@ def dictionary_options(wildcards):
 
 def training_input(wildcards):
     """The experiment, its images, and what its first parameters come from."""
-    experiment = EXPERIMENTS[wildcards.name]
+    experiment = experiment_of(wildcards.name)
     if experiment.start:
         first = {"init": trained_weights(experiment.start)}
     else:
@@ -268,7 +276,7 @@ def rows():
 def block_rows():
     """The files of rows of blocks at several strides, for the tables that compare them."""
     measured = evaluations()
-    places = [place for place in shared_grid.block_places(config) if place[0] in measured]
+    places = [place for place in shared_grid.block_places(config, EXPERIMENTS) if place[0] in measured]
     return [f"{OUT}/rows/{name}/{dataset}-stride{stride}.csv" for name, dataset, stride in places]
 
 

@@ -10,5 +10,6 @@ rule fetch:
         ENVIRONMENT
     params:
         options=lambda wildcards: options(root=config["raw"], images=images_to_fetch(wildcards.dataset)),
+        listed=lambda wildcards: data_digest(wildcards.dataset),
     shell:
         "python -m groupsc fetch {wildcards.dataset:q} {params.options} --manifest {output.manifest:q} &> {log:q}"

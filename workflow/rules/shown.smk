@@ -90,7 +90,8 @@ def figure_input(given):
     if given["figure"] == "training":
         return {"weights": [trained_weights(name) for name in EXPERIMENTS]}
     if given["figure"] == "tradeoff":
-        return {"rows": [path for path in rows() if Path(path).stem == given["dataset"]]}
+        measured = [path for path in rows() if Path(path).stem == given["dataset"]]
+        return {"rows": measured, "published": "data/published.csv"}
     if "experiment" in given or "experiments" in given:
         images = {"images": f"{OUT}/data/{given['dataset']}.json"} if "dataset" in given else {}
         return {"weights": [weights_of(name) for name in shown_weights(given)], **images}

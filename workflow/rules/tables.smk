@@ -75,6 +75,7 @@ rule index:
     input:
         rows=rows(),
         pointers=list(RELEASED.values()),
+        published="data/published.csv",
     output:
         page=config["index"] or f"{OUT}/weights.md",
     log:

@@ -9,7 +9,7 @@ rule experiment:
     conda:
         ENVIRONMENT
     params:
-        settings=lambda wildcards: yaml.safe_dump(dataclasses.asdict(EXPERIMENTS[wildcards.name]), sort_keys=False),
+        settings=lambda wildcards: yaml.safe_dump(dataclasses.asdict(experiment_of(wildcards.name)), sort_keys=False),
     shell:
         "printf %s {params.settings:q} > {output:q}.partial 2> {log:q}; mv {output:q}.partial {output:q}"
 
