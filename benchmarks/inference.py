@@ -81,7 +81,7 @@ def main() -> None:
         with torch.inference_mode():
             restored = function()
         if device.type == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(device)
         seconds = time.perf_counter() - began
         figure = psnr(restored[0].float().cpu().numpy(), clean[0].numpy())
         rows.append({"mode": name, "seconds": seconds, "peak_memory_mb": memory.peak(), "psnr": figure})

@@ -7,6 +7,7 @@ import functools
 import os
 import platform
 import tempfile
+import warnings
 from pathlib import Path
 
 import torch
@@ -19,34 +20,54 @@ _HELD = contextlib.ExitStack()
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device called `name`; "auto" takes the GPU when there is one.
+    """The device called `name`; "auto" takes the GPU when there is one that this torch can compute on.
 
     Raises
     ------
     GroupSCError
-        When the device does not exist on this machine.
+        When this machine can't compute on the device.
     """
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        return _gpu() or torch.device("cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise GroupSCError(f"this machine has no device {name!r}; choose auto or cpu") from error
+        torch.zeros(1, device=device).add(1).item()  # A GPU too old for this torch is there, but runs no kernel.
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise GroupSCError(f"this machine can't compute on the device {name!r}; choose cpu") from error
     return device
+
+
+def _gpu() -> torch.device | None:
+    if not torch.cuda.is_available():
+        return None
+    try:
+        return pick_device("cuda")
+    except GroupSCError as error:
+        warnings.warn(f"The processor is used, since the GPU can't be: {error.__cause__}", stacklevel=3)
+        return None
 
 
 def pick_own_device(name: str = "auto") -> torch.device:
     """As `pick_device`; on a machine with several GPUs, one that no other process took by this function.
 
     Processes that torchrun started take the GPU of their rank. When all are taken, the first is shared.
+
+    Raises
+    ------
+    GroupSCError
+        As `pick_device`; when torchrun started more processes than there are GPUs.
     """
-    if name in ("auto", "cuda") and torch.cuda.is_available() and torch.cuda.device_count() > 1:
-        rank = os.environ.get("LOCAL_RANK")
-        number = _own_gpu() if rank is None else int(rank) % torch.cuda.device_count()
-        torch.cuda.set_device(number)  # Graphs and kernels are launched where the current device is.
-        name = f"cuda:{number}"
-    return pick_device(name)
+    count, rank = torch.cuda.device_count() if torch.cuda.is_available() else 0, os.environ.get("LOCAL_RANK")
+    if name in ("auto", "cuda") and count and rank is not None:
+        if int(os.environ["LOCAL_WORLD_SIZE"]) > count:
+            raise GroupSCError(f"torchrun started more processes than the {count} GPUs; start {count}, or choose cpu")
+        name = f"cuda:{rank}"
+    elif name in ("auto", "cuda") and count > 1:
+        name = f"cuda:{_own_gpu()}"
+    device = pick_device(name)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # Graphs and kernels are launched where the current device is.
+    return device
 
 
 @functools.cache

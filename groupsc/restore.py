@@ -7,6 +7,7 @@ estimates, weighted by the number of patches behind each (section 3.6, "Block pr
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 from numbers import Integral, Real
@@ -16,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from groupsc.checks import is_count, require_blocks
-from groupsc.device import fast_products
+from groupsc.device import device_name, fast_products
 from groupsc.errors import GroupSCError
 from groupsc.memory import free_memory, memory_share
 from groupsc.models.coder import SparseCoder
@@ -26,7 +27,7 @@ from groupsc.whole import SUMMED, restore_whole
 
 MODES = ("whole", "block")
 BLOCKS_TOGETHER = {"cpu": 1, "cuda": 24}
-"""Blocks that go through the coder together: one stays in a processor's cache, a GPU wants many."""
+"""Most blocks that go through the coder together: one stays in a processor's cache, a GPU wants many."""
 
 HALO_WINDOWS = 2
 """Windows of surroundings that a region of a large image is restored with, and that are then cut off."""
@@ -61,7 +62,7 @@ def restore(
         paper's blocks of 56. Blocks are as large as those of the training, and where the stride is larger as the
         stride, up to 56.
     memory : float, optional
-        Bytes that whole-image mode may use; an image that needs more is restored in overlapping regions. Left out, the
+        Bytes that may be used; whole-image mode restores an image that needs more in overlapping regions. Left out, the
         part that falls to this process (`groupsc.memory.memory_share`).
     progress : bool
         Show a bar when it takes more than two seconds.
@@ -75,7 +76,7 @@ def restore(
     ------
     GroupSCError
         For an image of other channels than the model's, or smaller than a patch; an unknown mode; a stride without
-        blocks or wider than them; too little memory; a prior that whole images don't know.
+        blocks or wider than them; too little memory, or a GPU's that is full; a prior that whole images don't know.
     """
     channels, height, width = image.shape[-3:]
     patch = model.config.patch
@@ -96,26 +97,46 @@ def restore(
     if memory is not None and not (isinstance(memory, Real) and memory > 0):
         raise GroupSCError(f"memory is {memory!r}; give a number of bytes above 0")
     mask = None if mask is None else mask.to(image).expand_as(image)
-    with torch.no_grad():
+    options = {"level": level, "products": products}
+    with torch.no_grad(), torch.autocast(image.device.type, enabled=False), _within_memory(image.device):
         if mode == "whole":
             if memory is None:
                 least = least_memory(model, products, height, width)
                 memory = max(memory_share(image.device), min(least, free_memory(image.device) / 2))
             side = region_side(model, products, memory, height, width)
-            return regionwise(model, image, mask, level=level, products=products, side=side, progress=progress)
+            return regionwise(model, image, mask, **options, side=side, progress=progress)
         # On a processor similar patches are summed faster tile by tile, for a block as well; a GPU wants many blocks.
         tiled = image.device.type == "cpu" and model.config.penalty in SUMMED
         each = functools.partial(restore_whole, model) if tiled else model
+        side = model.config.block(stride)
         return blockwise(
-            functools.partial(each, level=level, products=products),
+            functools.partial(each, **options),
             image,
             mask,
-            side=model.config.block(stride),
+            side=side,
             stride=model.config.window if stride is None else stride,
             patch=patch,
-            together=BLOCKS_TOGETHER[image.device.type],
+            together=blocks_together(model, image, side, memory_share(image.device) if memory is None else memory),
             progress=progress,
         )
+
+
+@contextlib.contextmanager
+def _within_memory(device: torch.device):
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise GroupSCError(
+            f"the image does not fit the memory of {device_name(device)}; allow less of it by memory, or choose cpu"
+        ) from error
+
+
+def blocks_together(model: SparseCoder, image: Tensor, side: int, memory: float) -> int:
+    """How many blocks of a side go through the coder together within `memory` bytes; at least one."""
+    config, patches = model.config, (side - model.config.patch + 1) ** 2
+    similarities = 5 * patches if model.kind.nonlocal_ else 0
+    bytes_a_block = patches * (similarities + 3 * config.atoms + 12 * config.dimension) * image.element_size()
+    return max(1, min(BLOCKS_TOGETHER[image.device.type], int(memory / bytes_a_block)))
 
 
 def regionwise(

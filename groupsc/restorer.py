@@ -52,7 +52,7 @@ class Restorer(nn.Module):
         Returns
         -------
         Tensor (b, c, H, W)
-            Of the type of x, not clipped to [0, 1].
+            Of the type of x and where it lies, not clipped to [0, 1].
 
         Raises
         ------
@@ -61,8 +61,10 @@ class Restorer(nn.Module):
             none for mosaics.
         """
         self._check(x, mask)
-        dtype, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))
-        mask = mask[None] if mask is not None and mask.ndim == 3 else mask
+        given, where = x, self.coder.D.device
+        x = x.to(where, torch.promote_types(x.dtype, torch.float32))
+        if mask is not None:
+            mask = (mask[None] if mask.ndim == 3 else mask).to(where)
         level = None
         if sigma is not None:
             level = 255 * torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
@@ -72,11 +74,11 @@ class Restorer(nn.Module):
         learning = x.requires_grad or any(parameter.requires_grad for parameter in self.coder.parameters())
         if torch.compiler.is_exporting() or (torch.is_grad_enabled() and learning):
             x, mask, level = (a if a is None else a.to(self.coder.D.dtype) for a in (x, mask, level))
-            return self._scaled(self.coder, x, mask, level).to(dtype)
+            return self._scaled(self.coder, x, mask, level).to(given)
         levels = [None] * len(x) if level is None else level.tolist()
         masks = [mask] * len(x) if mask is None or len(mask) == 1 else mask.split(1)
         images = zip(x.split(1), masks, levels, strict=True)
-        return torch.cat([self._scaled(functools.partial(restore, self.coder), *image) for image in images]).to(dtype)
+        return torch.cat([self._scaled(functools.partial(restore, self.coder), *image) for image in images]).to(given)
 
     def _check(self, x: Tensor, mask: Tensor | None) -> None:
         channels = self.coder.config.channels

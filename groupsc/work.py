@@ -70,7 +70,7 @@ def seconds(function, device: torch.device, *, repetitions: int) -> float:
         began = time.perf_counter()
         function()
         if device.type == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(device)
         times.append(time.perf_counter() - began)
     return statistics.median(times[1:])
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from groupsc.device import pick_own_device
+from groupsc.device import pick_device, pick_own_device
+from groupsc.errors import GroupSCError
 
 NAMES = ["GPU-one", "GPU-two"]
 
@@ -41,6 +42,12 @@ def test_each_process_has_a_gpu_of_its_own_until_it_is_killed(claiming):
     first.kill()
     first.wait()
     assert claiming()[1] == "0"
+
+
+@pytest.mark.parametrize("name", ["cuda:7", "meta", "abacus"])
+def test_what_nothing_can_be_computed_on_is_told(name):
+    with pytest.raises(GroupSCError, match=f"can't compute on the device '{name}'; choose cpu"):
+        pick_device(name)
 
 
 def test_without_several_gpus_it_is_the_device_that_was_asked_for():

@@ -10,9 +10,12 @@ import sys
 import pytest
 import torch
 from small_models import perturbed_coder
+from torch._subclasses.fake_tensor import FakeTensorMode
 
+from groupsc.config import ModelConfig
 from groupsc.memory import free_memory, memory_share, room_in_groups
-from groupsc.restore import least_memory, restore
+from groupsc.models.coder import SparseCoder
+from groupsc.restore import blocks_together, least_memory, restore
 
 CPU = torch.device("cpu")
 
@@ -77,6 +80,16 @@ def test_a_process_takes_the_part_that_it_has_of_the_processors():
 def test_what_is_free_lies_between_nothing_and_all():
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert 0 < memory_share(CPU) <= free_memory(CPU) / 2 < pages
+
+
+def test_blocks_go_together_as_far_as_memory_reaches():
+    """A tensor of a GPU that isn't there tells its type and where it would lie."""
+    gray = SparseCoder(ModelConfig(penalty="group"))
+    with FakeTensorMode():
+        image = torch.empty(1, 1, 64, 64, device="cuda")
+    assert [blocks_together(gray, image, 56, memory) for memory in (1e6, 1e9, 1e10)] == [1, 8, 24]
+    assert blocks_together(SparseCoder(ModelConfig(penalty="l1")), image, 56, 1e9) == 24
+    assert blocks_together(gray, torch.empty(1, 1, 64, 64), 56, 1e10) == 1
 
 
 def test_a_process_with_a_small_share_still_restores_region_by_region(monkeypatch):

@@ -38,6 +38,16 @@ def test_what_an_image_is_multiplied_by_lies_where_the_image_does(levels):
     assert scaled.device.type == "cuda"
 
 
+@pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_automatic_mixed_precision_around_a_model_changes_nothing(penalty, dtype):
+    coder = perturbed_coder(penalty=penalty).float().requires_grad_(False)
+    model, x = Restorer(coder, {"task": "gray", "level": 25}), torch.rand(1, 1, 14, 15)
+    with torch.autocast("cpu", dtype=dtype):
+        found = model(x, 0.1)
+    torch.testing.assert_close(found, model(x, 0.1), rtol=0, atol=0)
+
+
 def test_a_mask_without_a_batch_holds_for_all_images(demosaicker):
     clean = torch.rand(3, 3, 12, 14, generator=torch.Generator().manual_seed(0))
     y, M = mosaic(clean)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import importlib.util
 import shutil
+import sysconfig
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -18,12 +20,15 @@ from groupsc.ops.prox import NORM_EPSILON, csr_prox
 
 COMPILED_SIZE = 2**18
 """Entries of one sample's tensor from which on a compiled chain pays."""
+OLDEST_FOR_TRITON = (7, 0)
+"""Compute capability of the oldest GPUs that Triton makes kernels for."""
 
 
 def fused(chain, tensor: Tensor, *, training: bool):
     """`chain`, compiled to one kernel where reading and writing tensors of the size of `tensor` is what it costs.
 
-    Compilation takes seconds, so it serves training on tensors of real size, on machines with a compiler.
+    Compilation takes seconds, so it serves training on tensors of real size, on machines with a compiler and
+    the headers of Python.
     """
     worthwhile = training and tensor[0].numel() >= COMPILED_SIZE
     return _compiled(chain) if worthwhile and _can_compile(tensor.device.type) else chain
@@ -152,4 +157,8 @@ def _compiled(chain):
 @functools.cache
 def _can_compile(kind: str) -> bool:
     compiler = any(shutil.which(name) for name in ("c++", "g++", "clang++"))
-    return compiler and (kind == "cpu" or importlib.util.find_spec("triton") is not None)
+    if not compiler or not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return False
+    if kind == "cpu":
+        return True
+    return importlib.util.find_spec("triton") is not None and torch.cuda.get_device_capability() >= OLDEST_FOR_TRITON
