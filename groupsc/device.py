@@ -57,11 +57,11 @@ def pick_own_device(name: str = "auto") -> torch.device:
     GroupSCError
         As `pick_device`; when torchrun started more processes than there are GPUs.
     """
-    count, rank = torch.cuda.device_count() if torch.cuda.is_available() else 0, os.environ.get("LOCAL_RANK")
-    if name in ("auto", "cuda") and count and rank is not None:
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name in ("auto", "cuda") and count and torch.distributed.is_torchelastic_launched():
         if int(os.environ["LOCAL_WORLD_SIZE"]) > count:
             raise GroupSCError(f"torchrun started more processes than the {count} GPUs; start {count}, or choose cpu")
-        name = f"cuda:{rank}"
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     elif name in ("auto", "cuda") and count > 1:
         name = f"cuda:{_own_gpu()}"
     device = pick_device(name)
