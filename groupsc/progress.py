@@ -97,7 +97,8 @@ def _order(rest: str | None) -> float:
 
 def _title(task: str, rest: str | None) -> str:
     words = re.sub(r"(sigma|quality)(?=[\d.]+$)", lambda kind: LEVELS[kind[1]], rest or "").replace("-", ", ")
-    return f"{TASK_TITLES[task]}{f', {words}' if words else ''}"
+    variant, _, level = words.rpartition(", ")
+    return ", ".join(filter(None, [TASK_TITLES[task], f"{variant},\n{level}" if variant else level]))
 
 
 def read_log(path) -> pd.DataFrame:
