@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,8 +14,10 @@ import pytest
 from groupsc.averages import average, metrics_json, summary
 from groupsc.config import experiment_name
 from groupsc.errors import GroupSCError
-from groupsc.evaluation import COLUMNS
+from groupsc.evaluation import COLUMNS, read_rows
 from groupsc.tables import TABLES, build, read_published
+
+ROOT = Path(__file__).resolve().parents[1]
 
 SIZES = {"BSD68": 4, "Set12": 2, "Kodak24": 2}
 """Data sets small enough to be complete in a test."""
@@ -266,6 +270,22 @@ def test_models_of_several_sizes_are_told_with_the_smallest_and_the_largest():
     ]
     header = " ".join(build("table13", pd.concat(rows, ignore_index=True), sizes=SIZES).header)
     assert "n=128: this run 21.9k–34.3k" in header.replace("$", "")
+
+
+def test_the_metrics_of_the_repository_are_those_of_its_rows():
+    committed = json.loads((ROOT / "results/metrics.json").read_text())
+    kept = [path for path in (ROOT / "data/measured").glob("*/*.csv") if "-stride" not in path.stem]
+    kept = metrics_json(read_rows(kept))
+    pairs = {
+        (name, dataset, mode): (ours, kept[name][dataset][mode])
+        for name, sets in committed.items()
+        for dataset, modes in sets.items()
+        for mode, ours in modes.items()
+        if mode in kept.get(name, {}).get(dataset, {})
+    }
+    assert len(pairs) > 100
+    for where, (ours, rows) in pairs.items():
+        assert (ours["images"], ours["psnr"]) == (rows["images"], rows["psnr"]), where
 
 
 def test_a_caption_says_what_its_table_shows():
