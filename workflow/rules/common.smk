@@ -150,7 +150,9 @@ TABLE_FILES = [f"{OUT}/tables/{table}.md" for table in config["tables"]]
 # The working environment of every rule, where Snakemake is called with `--software-deployment-method conda`.
 ENVIRONMENT = str(ROOT / "environment.yml")
 # Rules that may use a GPU ask for one where there is one, so that they run side by side on a machine without.
-GPU = int(config["device"].startswith("cuda") or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None))
+GPU = int(
+    config["device"].startswith("cuda") or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
+)
 
 
 def experiment_of(name):
