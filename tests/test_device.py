@@ -46,7 +46,7 @@ def test_each_process_has_a_gpu_of_its_own_until_it_is_killed(claiming):
 
 @pytest.mark.parametrize("name", ["cuda:7", "meta", "abacus"])
 def test_what_nothing_can_be_computed_on_is_told(name):
-    with pytest.raises(GroupSCError, match=f"can't compute on the device '{name}'; choose cpu"):
+    with pytest.raises(GroupSCError, match=f"can't compute on the device '{name}'; choose auto or cpu"):
         pick_device(name)
 
 
