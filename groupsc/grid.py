@@ -57,7 +57,7 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
     require_keys("blocks", config.get("blocks", {}), {"experiments": list, "strides": list, "datasets": list})
     require_keys("threads", config.get("threads", {}), {"train": None, "evaluate": None})
     check_names(config, found)
-    places = [(name, stride) for name, _, stride in block_places(config)]
+    places = [(name, stride) for name, _, stride in block_places(config, found)]
     places += [] if stride is None else [(name, stride) for name in found]
     for name, step in places:
         require_count("the stride between blocks", step)
@@ -98,13 +98,13 @@ def sets_of(config: dict, task: str, variant: str | None = None) -> list[str]:
     return own.get("datasets", grid.get("datasets", []))
 
 
-def test_sets(config: dict) -> set[str]:
+def test_sets(config: dict, found: dict[str, Experiment]) -> set[str]:
     """All test sets, those of variants and of blocks too."""
-    found = {dataset for _, dataset, _ in block_places(config)}
+    used = {dataset for _, dataset, _ in block_places(config, found)}
     for task, grid in config["tasks"].items():
         for variant in (None, *grid.get("variants", {})):
-            found |= set(sets_of(config, task, variant))
-    return found
+            used |= set(sets_of(config, task, variant))
+    return used
 
 
 def images_of(config: dict, dataset: str) -> int | None:
@@ -149,20 +149,21 @@ def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) ->
     trainings = [e.training for e in found.values()] if config["weights"] == "trained" else []
     uses = [None for training in trainings if training.dataset == dataset]
     uses += [training.validation_images for training in trainings if training.validation == dataset]
-    uses += [images_of(config, dataset)] if dataset in test_sets(config) else []
+    uses += [images_of(config, dataset)] if dataset in test_sets(config, found) else []
     return None if None in uses or not uses else max(uses)
 
 
-def block_places(config: dict, found: dict[str, Experiment] | None = None) -> list[tuple[str, str, int]]:
-    """(experiment, data set, stride) of what is also evaluated block by block; where the experiments `found` are given,
-    without what is evaluated at that stride anyway."""
+def block_places(config: dict, found: dict[str, Experiment]) -> list[tuple[str, str, int]]:
+    """(experiment, data set, stride) of what is also evaluated block by block, without what is evaluated at that stride
+    anyway."""
     given = config.get("blocks", {})
     return [
         (name, dataset, stride)
         for name in given.get("experiments", ())
         for dataset in given.get("datasets", BLOCK_SETS)
         for stride in given.get("strides", STRIDES)
-        if found is None or stride != own_stride(config, found[name])
+        if stride != own_stride(config, found[name])
+        or dataset not in sets_of(config, found[name].task, found[name].variant)
     ]
 
 

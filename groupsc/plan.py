@@ -254,7 +254,8 @@ def _pixels(dataset: str) -> int:
 def _absent(config: dict, found: dict, raw: Path, times: int) -> dict[str, int]:
     """Bytes of each data set that aren't there in their full size; none of a set that is many times as large are."""
     trained_on = {e.training.dataset for e in found.values()}
-    used = trained_on | {e.training.validation for e in found.values()} | set(_peers(config)) | grid.test_sets(config)
+    used = trained_on | {e.training.validation for e in found.values()}
+    used |= set(_peers(config)) | grid.test_sets(config, found)
     sizes = {}
     for dataset in sorted(used):
         files = _files(dataset)[: grid.images_to_fetch(config, found, dataset)]

@@ -165,7 +165,10 @@ def test_an_unknown_data_set_is_told(tmp_path):
 
 
 def test_what_is_restored_in_blocks_anyway_is_not_restored_so_again():
-    config = {**toy(), "blocks": {"experiments": ["gray-groupsc-sigma25"], "strides": [9, 5, 3]}}
+    config = {
+        **toy(),
+        "blocks": {"experiments": ["gray-groupsc-sigma25"], "strides": [9, 5, 3], "datasets": ["Bundled"]},
+    }
     found = experiments(config)
     assert found["gray-groupsc-sigma25"].model.window == 9
 
@@ -175,6 +178,8 @@ def test_what_is_restored_in_blocks_anyway_is_not_restored_so_again():
     assert strides() == [9, 5, 3]
     assert strides(mode="block") == [5, 3]
     assert strides(mode="block", stride=5) == [9, 3]
+    config["blocks"]["datasets"] = ["Set12"]
+    assert strides(mode="block") == [9, 5, 3], "on another set than the run's own"
 
 
 def test_a_training_that_was_stopped_counts_by_what_is_left(tmp_path):
