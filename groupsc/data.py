@@ -111,12 +111,7 @@ def image_paths(dataset: str, root="data/raw", *, images: int | None = None) -> 
     GroupSCError
         For an unknown data set, one that holds no images, or files that are not there yet.
     """
-    if dataset == BUNDLED:
-        return _bundled_paths(images)
-    names = _rows(dataset, images)["file"]
-    if not all(name.lower().endswith(IMAGE_SUFFIXES) for name in names):
-        raise GroupSCError(f"{dataset} holds no images; choose one of {', '.join(_image_sets())}")
-    paths = [Path(root) / dataset / name for name in names]
+    paths = _listed_paths(dataset, root, images)
     absent = [path for path in paths if not path.is_file()]
     if absent:
         raise GroupSCError(
@@ -134,16 +129,22 @@ def image_path(dataset: str, image: str, root="data/raw") -> Path:
     GroupSCError
         For an unknown data set or image, or one that is not there yet.
     """
-    if dataset == BUNDLED:
-        paths = _bundled_paths(None)
-    else:
-        paths = [Path(root) / dataset / name for name in _rows(dataset, None)["file"]]
-    found = {path.stem: path for path in paths}
+    found = {path.stem: path for path in _listed_paths(dataset, root, None)}
     if image not in found:
         raise GroupSCError(f"{dataset} has no image {image!r}; it has {', '.join(list(found)[:12])}")
     if not found[image].is_file():
         raise GroupSCError(f"{found[image]} is missing; run `groupsc fetch {dataset} --root {root}`")
     return found[image]
+
+
+def _listed_paths(dataset: str, root, images: int | None) -> list[Path]:
+    """Where the images of a data set belong, whether they are there or not."""
+    if dataset == BUNDLED:
+        return _bundled_paths(images)
+    names = _rows(dataset, images)["file"]
+    if not all(name.lower().endswith(IMAGE_SUFFIXES) for name in names):
+        raise GroupSCError(f"{dataset} holds no images; choose one of {', '.join(_image_sets())}")
+    return [Path(root) / dataset / name for name in names]
 
 
 def load_images(dataset: str, root="data/raw", *, channels: int, images: int | None = None) -> dict[str, np.ndarray]:

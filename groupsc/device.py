@@ -32,7 +32,7 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).add(1).item()  # A GPU too old for this torch is there, but runs no kernel.
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError) as error:
         raise GroupSCError(f"this machine can't compute on the device {name!r}; choose auto or cpu") from error
     return device
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,9 +11,8 @@ class Layout:
 
     `methods` is the axis of the methods, "rows" or "columns"; along the other lie the positions, each a level or a data
     set (or both), worded by `position`. With methods as rows, `columns` are the printed positions in order and `across`
-    says which of the two they are. `head` titles the columns of labels. `metrics` are the figures of a cell, `measured`
-    names the column of the rows that a metric is compared with where it is not the metric's own. With `peers` the
-    baselines that were run stand in the table also where the paper has no line of theirs.
+    says which of the two they are. `head` titles the columns of labels. `metrics` are the figures of a cell. With
+    `peers` the baselines that were run stand in the table also where the paper has no line of theirs.
     """
 
     number: int
@@ -25,15 +24,10 @@ class Layout:
     across: str = "level"
     trainable: bool = False
     metrics: tuple[str, ...] = ("psnr",)
-    measured: dict = field(default_factory=dict)
     remark: str = ""
     peers: bool = False
 
 
-_BY_CHANNELS = {
-    "measured": {"psnr": "psnr_channels"},
-    "remark": "This run's PSNR is the mean of the three per-channel values, as the paper's code measured it.",
-}
 _DENOISING = {"methods": "rows", "head": ("Method",), "position": "σ = {level:g}", "trainable": True, "peers": True}
 _DENOISING_SSIM = {
     "methods": "columns",
@@ -50,7 +44,7 @@ _MOSAIC = {
     "across": "dataset",
     "columns": ("Kodak24", "BSD68", "Urban100"),
     "peers": True,
-    **_BY_CHANNELS,
+    "remark": "This run's PSNR is the mean of the three per-channel values, as the paper's code measured it.",
 }
 
 _STRIDES = {

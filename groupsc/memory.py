@@ -18,14 +18,16 @@ UNKNOWN = 4e9
 """Bytes that are taken to be free where the system does not tell."""
 
 
-def memory_share(device: torch.device) -> float:
+def memory_share(device: torch.device, least: float = 0) -> float:
     """Bytes of what is free that fall to this process: of a GPU half, on processors as large a part as it has of the
-    processors, at most half. So many that run side by side, each with a thread or two, get by with what there is."""
+    processors, at most half. So many that run side by side, each with a thread or two, get by with what there is.
+    Where that is less than `least`, as much as half of what is free is granted up to it."""
     part = 0.5
     if device.type != "cuda":
         processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         part = min(part, torch.get_num_threads() / processors)
-    return free_memory(device) * part
+    free = free_memory(device)
+    return max(free * part, min(least, free / 2))
 
 
 def free_memory(device: torch.device) -> float:

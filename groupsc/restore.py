@@ -19,7 +19,7 @@ from tqdm import tqdm
 from groupsc.checks import is_count, require_blocks
 from groupsc.device import device_name, fast_products
 from groupsc.errors import GroupSCError
-from groupsc.memory import free_memory, memory_share
+from groupsc.memory import memory_share
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import counts
 from groupsc.ops.window import TILE
@@ -101,8 +101,7 @@ def restore(
     with torch.no_grad(), torch.autocast(image.device.type, enabled=False), _within_memory(image.device):
         if mode == "whole":
             if memory is None:
-                least = least_memory(model, products, height, width)
-                memory = max(memory_share(image.device), min(least, free_memory(image.device) / 2))
+                memory = memory_share(image.device, least_memory(model, products, height, width))
             side = region_side(model, products, memory, height, width)
             return regionwise(model, image, mask, **options, side=side, progress=progress)
         # On a processor similar patches are summed faster tile by tile, for a block as well; a GPU wants many blocks.

@@ -26,7 +26,8 @@ def table(
     from groupsc.tables import build
 
     if name == "table7":
-        made = build_settings({name_of(path, card): card for path in rows or [] for _, card in [load_weights(path)]})
+        cards = [(path, load_weights(path)[1]) for path in rows or []]
+        made = build_settings({name_of(path, card): card for path, card in cards})
     else:
         made = build(name, read_rows(rows or []))
     for path in made.write(output):

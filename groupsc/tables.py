@@ -19,6 +19,7 @@ from groupsc.averages import DECIMALS, average, distinct, mode_name, plain, shar
 from groupsc.data import data_digest
 from groupsc.errors import GroupSCError
 from groupsc.layouts import TABLES, Layout
+from groupsc.metrics import measure_of
 from groupsc.resources import data_file
 from groupsc.typesetting import Cell, Part
 
@@ -278,7 +279,7 @@ class _Builder:
         return Cell("run", tuple(parts), share(ran) if ran.images != ran.images_of else "")
 
     def _measure(self, metric: str) -> str:
-        return self.layout.measured.get(metric, metric)
+        return measure_of(self.task) if metric == "psnr" else metric
 
     def _trainable(self, line: _Line) -> Cell:
         if line.kind != "paper":
