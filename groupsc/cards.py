@@ -8,6 +8,7 @@ from groupsc.averages import average, share
 from groupsc.config import method_name
 from groupsc.data import data_digest
 from groupsc.metrics import measure_of
+from groupsc.scores import Score
 
 INTRODUCTION = """# Released weights
 
@@ -16,21 +17,32 @@ remote inside this repository that needs no account, and `groupsc weights verify
 whole card, which `groupsc info NAME` shows. `groupsc weights index` makes this page; `CONTRIBUTING.md` says how to
 release a model.
 
-"Validation" is the mean PSNR over the central blocks of BSDval32, by which models were chosen; "test" the mean PSNR of
-whole images, in parentheses what the paper prints and how many images stand behind the number where it is not all.
+"Validation" is the mean PSNR over the central 128×128 pixels of the 32 images of BSDval32, by which models were chosen.
+"Stress" is the case of the stress set at which the output is furthest below the input, with the difference in dB, and
+how many cases fail, that is by more than 0.5 dB. Both stand in `validation.csv`; `groupsc validate` measures them.
+"Test" is the mean PSNR of whole images, in parentheses what the paper prints and how many images stand behind the
+number where it is not all.
 Mosaics are compared by the mean of the per-channel PSNRs, as the paper's code measured them.
 """
 
-HEAD = "| weights | parameters | trained for | crops | on | seed | data | validation | test |\n" + "| --- " * 9 + "|\n"
+HEAD = (
+    "| weights | parameters | trained for | crops | on | seed | data | validation | stress | test |\n"
+    + "| --- " * 10
+    + "|\n"
+)
 
 
-def index(models: dict[str, tuple[dict, int]], rows: pd.DataFrame, published: pd.DataFrame) -> str:
+def index(
+    models: dict[str, tuple[dict, int]], scores: dict[str, Score], rows: pd.DataFrame, published: pd.DataFrame
+) -> str:
     """The page as markdown.
 
     Parameters
     ----------
     models : dict
         Card and number of parameters of every released model, by name.
+    scores : dict
+        `groupsc.scores.Score` of those that were validated, by name.
     rows : pandas.DataFrame
         What was measured, as of `groupsc.evaluation.read_rows`.
     published : pandas.DataFrame
@@ -43,11 +55,18 @@ def index(models: dict[str, tuple[dict, int]], rows: pd.DataFrame, published: pd
         lines.append(
             f"| `{name}` | {parameters:,} | {card['steps']:,} steps, {card['minutes']:.0f} min{start} "
             f"| {training['batch']} of {training['crop']}×{training['crop']} | {card['device'].partition(',')[0]} "
-            f"| {training['seed']} | {_data(card)} | {card['validation_psnr']:.2f} "
+            f"| {training['seed']} | {_data(card)} | {_validation(scores.get(name))} "
             f"| {'; '.join(_tests(card, runs, published)) or 'not run'} |\n"
         )
     notes = [f"- `{name}`: {card['note']}.\n" for name, (card, _) in models.items() if card.get("note")]
     return INTRODUCTION + "\n" + HEAD + "".join(lines) + ("\n" + "".join(notes) if notes else "")
+
+
+def _validation(score: Score | None) -> str:
+    """The columns "validation" and "stress"."""
+    if score is None:
+        return "not run | not run"
+    return f"{score.psnr:.2f} | {score.worst_case} {score.worst_change:+.1f} ({score.failed} of {score.cases} fail)"
 
 
 def _data(card: dict) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from groupsc.checkpoint import read_tensors
 from groupsc.config import LEVEL_NAMES, METHODS, experiment_name
 from groupsc.errors import GroupSCError
 from groupsc.released import releases
+from groupsc.scores import scores_of
 
 NEAR = 1.6
 """Ratio of two noise levels up to which a trained model, on a scaled image, is preferred to a blind one: it is ahead at
@@ -20,8 +20,8 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     Parameters
     ----------
     known : dict, optional
-        The names to choose among, each with its validation PSNR; all releases when left out. The method "best" takes,
-        of the first kind that any method has, the one of the highest.
+        The names to choose among, each with its validation PSNR; left out, all releases with those of
+        `groupsc.scores`. The method "best" takes, of the first kind that any method has, the one of the highest.
 
     Raises
     ------
@@ -30,8 +30,9 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     """
     if level is not None and not 0 < level < math.inf:
         raise GroupSCError(f"the level is {level}; give a number above 0")
-    validated = _validation_psnr if known is None else known.get
-    known = releases() if known is None else known
+    if known is None:
+        scores = scores_of(releases())
+        known = {name: scores[name].psnr if name in scores else -math.inf for name in releases()}
     if method not in ("best", *METHODS):
         raise GroupSCError(f"there is no method {method!r}; choose one of best, {', '.join(METHODS)}")
     candidates = METHODS[::-1] if method == "best" else (method,)
@@ -42,7 +43,7 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
         kinds += [names, blind] if ratio <= NEAR else [blind, names]
     found = next((kind for names in kinds if (kind := [name for name in names if name in known])), None)
     if found is not None:
-        return found[0] if len(found) == 1 else max(found, key=validated)
+        return found[0] if len(found) == 1 else max(found, key=known.get)
     there = sorted(name for name in known if name.startswith(f"{task}-"))
     raise GroupSCError(
         f"no {method} model is released for {task} images; choose among {', '.join(there) or 'other tasks'}"
@@ -59,8 +60,3 @@ def nearest(task: str, methods, level: float, known) -> tuple[list[str], float]:
     ratios = {at: max(level, at) / min(level, at) for at in sorted(trained.values(), reverse=True)}
     found = min(ratios, key=ratios.get, default=None)
     return [name for name, at in trained.items() if at == found], ratios.get(found, math.inf)
-
-
-def _validation_psnr(name: str) -> float:
-    """Of a release, by its card."""
-    return read_tensors(releases()[name].find())[1]["validation_psnr"]

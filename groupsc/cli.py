@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from groupsc import methods_cli, photo_cli, plan_cli, results_cli
+from groupsc import methods_cli, photo_cli, plan_cli, results_cli, validation_cli
 from groupsc.atomic import write_text
 from groupsc.errors import GroupSCError
 
@@ -26,7 +26,7 @@ app = typer.Typer(
 for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, methods_cli.methods):
     app.command()(command)
 app.command("plan")(plan_cli.plan)
-for command in results_cli.COMMANDS:
+for command in (*results_cli.COMMANDS, *validation_cli.COMMANDS):
     app.command()(command)
 app.add_typer(photo_cli.weights_app, name="weights")
 

@@ -147,13 +147,16 @@ def list_weights(as_json: AsJson = False) -> None:
     """List the released weights."""
     from groupsc.checkpoint import read_tensors
     from groupsc.released import releases
+    from groupsc.scores import scores_of
 
     cards = {name: read_tensors(release.find())[1] for name, release in releases().items()}
     if as_json:
         print(json.dumps(cards, indent=1))
         return
+    scores = scores_of(releases())
     for name, card in cards.items():
-        print(f"{name:28} {card['steps']:>7} steps, validation {card['validation_psnr']:.2f} dB")
+        validation = f"validation {scores[name].psnr:.2f} dB" if name in scores else "not validated"
+        print(f"{name:28} {card['steps']:>7} steps, {validation}")
 
 
 @weights_app.command("pull")
@@ -200,13 +203,14 @@ def index_weights(
     from groupsc.checkpoint import load_weights
     from groupsc.evaluation import read_rows
     from groupsc.released import releases
+    from groupsc.scores import scores_of
     from groupsc.tables import read_published
 
     models = {}
     for name, release in releases().items():
         model, card = load_weights(release.find())
         models[name] = card, model.number_of_parameters
-    text = index(models, read_rows(rows or []), read_published())
+    text = index(models, scores_of(releases()), read_rows(rows or []), read_published())
     write_text(output, text)
 
 

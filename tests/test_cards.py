@@ -13,9 +13,16 @@ from test_tables import make_rows
 from groupsc.cards import index
 from groupsc.evaluation import COLUMNS
 from groupsc.released import releases
+from groupsc.scores import Score
 from groupsc.tables import read_published
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+SCORE = Score(
+    model="gray-groupsc-sigma25", md5="0" * 32, psnr=27.494, images=32, rho=1.1, worst_case="checkerboard",
+    worst_change=-10.12, failed=2, cases=11, device="Processor X, 2 threads", code_version="1",
+)  # fmt: skip
 
 
 def card(task: str, method: str, level, variant=None) -> dict:
@@ -48,7 +55,7 @@ def page() -> str:
         ],
         ignore_index=True,
     )
-    return index(models, measured, read_published())
+    return index(models, {SCORE.model: SCORE}, measured, read_published())
 
 
 def test_a_remark_on_how_a_model_was_made_stands_below_the_table(page):
@@ -60,6 +67,7 @@ def test_figures_stand_beside_the_paper_s_with_the_images_behind_them(page):
     assert "68,434" in line
     assert "1,200 steps, 20 min, from sc" in line
     assert "8 of 40×40" in line
+    assert "| 27.49 | checkerboard -10.1 (2 of 11 fail) |" in line
     assert "BSD68 29.10 (paper 29.20, 2 of 68 images)" in line
 
 
@@ -73,7 +81,7 @@ def test_mosaics_are_compared_by_channels(page):
 
 def test_what_was_not_measured_says_so(page):
     assert line_of(page, "gray-sc-sigma15").endswith("| not run |")
-    empty = index({"gray-sc-sigma15": (card("gray", "sc", 15), 1)}, pd.DataFrame(columns=COLUMNS), read_published())
+    empty = index({"gray-sc-sigma15": (card("gray", "sc", 15), 1)}, {}, pd.DataFrame(columns=COLUMNS), read_published())
     assert "not run" in empty
 
 
