@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from groupsc.config import Experiment
+from groupsc.contrast import with_gains, with_strong_colors
 from groupsc.data import load_images
 from groupsc.degradations import add_noise, bayer_mask, degrade
 from groupsc.errors import GroupSCError
@@ -48,6 +49,8 @@ class Batches:
         self.task, self.level, self.levels = experiment.task, experiment.level, experiment.model.levels
         self.phases = BAYER_PHASES if experiment.training.any_phase else BAYER_PHASES[:1]
         self.crop, self.batch, self.seed = experiment.training.crop, experiment.training.batch, experiment.training.seed
+        self.gain_share = experiment.training.gain_share
+        self.strong_color_share = experiment.training.strong_color_share
         small = [tuple(image.shape) for image in images if min(image.shape[-2:]) < self.crop]
         if not images or small:
             raise GroupSCError(
@@ -76,6 +79,10 @@ class Batches:
         clean = torch.stack([self._cut(self.clean, draw) for draw in draws])
         if self.task == "jpeg":
             return Batch(clean, torch.stack([self._cut(self.degraded, draw) for draw in draws]))
+        if self.strong_color_share:
+            clean = with_strong_colors(clean, self.strong_color_share, generator)
+        if self.gain_share:
+            clean = with_gains(clean, self.gain_share, generator)
         if self.task == "mosaic":
             phases = [self.phases[draw[5] % len(self.phases)] for draw in draws]
             mask = torch.stack([bayer_mask(self.crop, self.crop, offset=phase) for phase in phases])

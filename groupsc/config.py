@@ -105,6 +105,13 @@ class TrainingConfig:
     the best snapshot comes back and the rate is multiplied by `slowdown`. `average` is the decay of the averaged
     parameters (0: none). With `any_phase` the Bayer mosaics of training crops begin at any of the four phases, else all
     with the first, as the authors'.
+
+    `clip` limits the norm of the gradient to this multiple of its running median. With `units` the rate counts in the
+    units of each parameter (see `groupsc.optimizer.parameter_units`), else it is the same for all.
+
+    `gain_share` is the share of the crops that are multiplied by a gain before they are degraded, which keeps models
+    stable on images of higher contrast than the training set; `strong_color_share` the share that is replaced by
+    crops of strong colours, for models of the robust family (see `groupsc.contrast`). JPEG crops stay as they are.
     """
 
     dataset: str = "BSD400"
@@ -122,6 +129,9 @@ class TrainingConfig:
     warmup: float = 0.05
     epsilon: float = 1e-3
     clip: float | None = None
+    units: bool = False
+    gain_share: float = 0.0
+    strong_color_share: float = 0.0
     average: float = 0.0
     drop: float = 0.2
     slowdown: float = 0.8
@@ -147,11 +157,19 @@ class TrainingConfig:
         require(self.rate > 0, f"rate is {self.rate}; choose a positive learning rate")
         if self.clip is not None:
             require_numbers(self, "clip")
+            require(self.clip > 0, f"clip is {self.clip}; choose a multiple of the median norm, such as 2, or null")
+        require(isinstance(self.units, bool), f"units is {self.units!r}; choose true or false")
+        for name in ("gain_share", "strong_color_share"):
+            require_numbers(self, name)
+            share = getattr(self, name)
+            require(0 <= share <= 1, f"{name} is {share}; choose a share of the crops from 0 to 1")
         if self.micro_batch is not None:
             require_counts(self, "micro_batch")
 
 
-_ONE_CYCLE = {"schedule": "one-cycle", "rate": 2e-3, "epsilon": 1e-8}
+_ONE_CYCLE = {
+    "schedule": "one-cycle", "rate": 2e-3, "epsilon": 1e-8, "clip": 2.0, "units": True, "gain_share": 0.5,
+}  # fmt: skip
 _SMALL_BATCHES = {**_ONE_CYCLE, "rate": 7e-4, "steps": 800, "batch": 8, "crop": 40, "validate_every": 100}
 
 BUDGETS = {

@@ -22,16 +22,18 @@ from groupsc.errors import GroupSCError
 from groupsc.gradients import LossGradient, micro_batches
 from groupsc.memory import keep_freed_memory
 from groupsc.models.coder import SparseCoder
+from groupsc.models.stability import spectral_radius
+from groupsc.optimizer import GuardedAdam
 from groupsc.version import code_version
 
-LOG_COLUMNS = ("step", "minutes", "loss", "rate", "validation_psnr", "event")
-COUNTERS = ("step", "slowdown", "minutes", "best_psnr", "psnr", "loss", "steps_summed")
+LOG_COLUMNS = ("step", "minutes", "loss", "rate", "validation_psnr", "rho", "skipped", "event")
+COUNTERS = ("step", "slowdown", "minutes", "best_psnr", "best_step", "psnr", "loss")
 SLOWEST = 1e-3
 VALIDATED_TOGETHER = 8
 
 
 class Run:
-    """The model, Adam's moments, the averaged parameters, the best snapshot, and the counters of one experiment.
+    """The model, the optimizer, the averaged parameters, the best snapshot, and the counters of one experiment.
 
     Parameters
     ----------
@@ -41,9 +43,19 @@ class Run:
     device : torch.device
     output : Path
         Folder of the state and the log.
+    spread : float, optional
+        Standard deviation of what the degradation adds, in [0, 1]; None for mosaics.
     """
 
-    def __init__(self, experiment: Experiment, model: SparseCoder, device: torch.device, output: Path):
+    def __init__(
+        self,
+        experiment: Experiment,
+        model: SparseCoder,
+        device: torch.device,
+        output: Path,
+        *,
+        spread: float | None = None,
+    ):
         config = experiment.training
         self.experiment, self.device = experiment, device
         self.model = model.to(device)
@@ -55,43 +67,40 @@ class Run:
         if device.type == "cpu":
             keep_freed_memory()
         self.gradient = LossGradient(self.model, config, device, self.products)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.rate, eps=config.epsilon, foreach=True)
+        self.optimizer = GuardedAdam(self.model, config, spread)
         self.average, self.best = self._snapshot(), self._snapshot()
         self.best_psnr = self.psnr = -math.inf
-        self.step, self.slowdown, self.minutes, self.loss = 0, 1.0, 0.0, math.nan
-        self.loss_sum, self.steps_summed = torch.zeros((), dtype=torch.float64, device=device), 0
+        self.step, self.best_step, self.slowdown, self.minutes, self.loss = 0, 0, 1.0, 0.0, math.nan
+        # Sum of the losses of the steps taken since the last validation, and their number.
+        self.losses = torch.zeros(2, dtype=torch.float64, device=device)
 
     def advance(self, batch, rate: float, processes: int) -> Tensor:
-        """One step of Adam over a `groupsc.batches.Batch`; returns the loss, still on the device."""
-        config = self.experiment.training
+        """One step over a `groupsc.batches.Batch`; returns the loss, still on the device."""
         loss = self.gradient(*batch)
         if processes > 1:
             _sum_over_processes([loss, *(p.grad for p in self.model.parameters())])
-        if config.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        torch._foreach_lerp_(
-            list(self.average.values()), [p.detach() for p in self.model.parameters()], 1 - config.average
-        )
+        taken = self.optimizer.step(loss, rate)
+        weight = taken * (1 - self.experiment.training.average)
+        averages = list(self.average.values())
+        changes = torch._foreach_sub([p.detach() for p in self.model.parameters()], averages)
+        torch._foreach_addcmul_(averages, changes, [weight] * len(averages))
+        self.losses += torch.where(taken, torch.stack([loss.double(), loss.new_ones((), dtype=torch.float64)]), 0)
         self.step += 1
-        self.loss_sum += loss
-        self.steps_summed += 1
         return loss
 
     def begin(self, blocks, *, write: bool) -> None:
         """Measure the model before the first step; backtracking never falls below it."""
         self.psnr = self.best_psnr = self.validation_psnr(blocks)
         if write:
-            self._append((0, 0.0, "", "", self.psnr, ""))
+            rho = spectral_radius(self.average["D"], self.average["C"])
+            self._append((0, 0.0, "", "", self.psnr, round(rho, 4), 0, ""))
 
     def validate(self, blocks, rate: float, *, write: bool) -> None:
         """Measure, backtrack when the model got worse, log the mean loss since the last time, and save the state."""
         config = self.experiment.training
-        self.loss, self.psnr = float(self.loss_sum / self.steps_summed), self.validation_psnr(blocks)
-        self.loss_sum.zero_()
-        self.steps_summed = 0
+        total, number = self.losses.tolist()
+        self.loss, self.psnr = total / number if number else math.nan, self.validation_psnr(blocks)
+        self.losses.zero_()
         event = ""
         if not math.isfinite(self.loss) or not math.isfinite(self.psnr) or self.psnr < self.best_psnr - config.drop:
             self.slowdown *= config.slowdown
@@ -103,25 +112,30 @@ class Run:
             self._restore(self.best)
             self.psnr = self.best_psnr
         elif self.psnr > self.best_psnr:
-            self.best_psnr, self.best = self.psnr, self._snapshot()
+            self.best_psnr, self.best_step, self.best = self.psnr, self.step, self._copy(self.average)
         if write:
-            self._append((self.step, round(self.minutes, 3), self.loss, rate, self.psnr, event))
+            rho, skipped = spectral_radius(self.average["D"], self.average["C"]), int(self.optimizer.skipped)
+            minutes = round(self.minutes, 3)
+            self._append((self.step, minutes, self.loss, rate, self.psnr, round(rho, 4), skipped, event))
             self.save()
 
     def validation_psnr(self, blocks) -> float:
         """Mean PSNR in dB over blocks restored as one block each; the same blocks and noise in every run."""
         blocks = [None if x is None else x.to(self.device) for x in blocks]
-        model, squares = self.averaged_model(), []
+        model, squares = self._model_of(self.average), []
         with torch.no_grad():
             for clean, degraded, mask, level in micro_batches(blocks, VALIDATED_TOGETHER):
                 restored = model(degraded, mask, level=level, products=self.products).clamp(0, 1)
                 squares.append((restored - clean).square().mean((1, 2, 3)))
         return float(-10 * torch.log10(torch.cat(squares)).mean())
 
-    def averaged_model(self) -> SparseCoder:
-        """The model with the averaged parameters (the present ones when nothing is averaged)."""
+    def best_model(self) -> SparseCoder:
+        """The model with the parameters of the best validation, averaged as they were then."""
+        return self._model_of(self.best)
+
+    def _model_of(self, parameters: dict) -> SparseCoder:
         model = SparseCoder(self.model.config).to(self.device)
-        model.load_state_dict({**model.state_dict(), **self.average})
+        model.load_state_dict({**model.state_dict(), **parameters})
         return model
 
     def card(self) -> dict:
@@ -140,18 +154,17 @@ class Run:
             "minutes": round(self.minutes, 2),
             "device": device_name(self.device),
             "precision": str(self.products),
-            "validation_psnr": round(self.psnr, 4),
+            "best_step": self.best_step,
+            "skipped": int(self.optimizer.skipped),
             "code_version": code_version(),
         }
 
     def save(self) -> None:
         """Write the state, all that the next step depends on."""
         parts = {"model": self._snapshot(), "average": self.average, "best": self.best}
-        for name, p in self.model.named_parameters():
-            for key, value in self.optimizer.state[p].items():
-                parts.setdefault(f"adam.{key}", {})[name] = value
+        parts["optimizer"] = self.optimizer.state()
         tensors = {f"{part}.{name}": tensor.cpu() for part, named in parts.items() for name, tensor in named.items()}
-        tensors["loss_sum"] = self.loss_sum.cpu()
+        tensors["losses"] = self.losses.cpu()
         counters = {name: getattr(self, name) for name in COUNTERS}
         save_state(self.state, tensors, {**counters, "experiment": dataclasses.asdict(self.experiment)})
 
@@ -167,7 +180,7 @@ class Run:
             )
         try:
             self._take(tensors, counters)
-        except (KeyError, RuntimeError) as error:  # As torch has it where shapes differ.
+        except (KeyError, RuntimeError, ValueError) as error:  # As torch has it where shapes differ.
             raise GroupSCError(f"{self.state} was altered ({error}); remove it to train anew") from error
         self._cut_log()
         return True
@@ -175,23 +188,26 @@ class Run:
     def _take(self, tensors: dict, counters: dict) -> None:
         for name in COUNTERS:
             setattr(self, name, counters[name])
-        self.loss_sum.copy_(tensors["loss_sum"])
+        self.losses.copy_(tensors["losses"])
         for name, p in self.model.named_parameters():
             self.average[name].copy_(tensors[f"average.{name}"])
             self.best[name].copy_(tensors[f"best.{name}"])
             p.detach().copy_(tensors[f"model.{name}"])
-            if f"adam.step.{name}" in tensors:
-                moments = {key: tensors[f"adam.{key}.{name}"].to(self.device) for key in ("exp_avg", "exp_avg_sq")}
-                self.optimizer.state[p] = {"step": tensors[f"adam.step.{name}"], **moments}
+        start = "optimizer."
+        self.optimizer.load({key.removeprefix(start): x for key, x in tensors.items() if key.startswith(start)})
 
     def _snapshot(self) -> dict[str, Tensor]:
-        return {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        return self._copy(dict(self.model.named_parameters()))
+
+    @staticmethod
+    def _copy(parameters: dict) -> dict[str, Tensor]:
+        return {name: tensor.detach().clone() for name, tensor in parameters.items()}
 
     def _restore(self, snapshot: dict) -> None:
         for name, p in self.model.named_parameters():
             p.detach().copy_(snapshot[name])
             self.average[name].copy_(snapshot[name])
-        self.optimizer.state.clear()
+        self.optimizer.forget()
 
     def _append(self, row) -> None:
         self._write_log([*self._read_log(), row])

@@ -7,6 +7,7 @@ that is stopped at any moment and called again ends with the same weights as one
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import time
 from pathlib import Path
@@ -21,8 +22,10 @@ from groupsc.config import BLOCK, Experiment, TrainingConfig
 from groupsc.device import pick_own_device
 from groupsc.errors import GroupSCError
 from groupsc.lock import alone
+from groupsc.models.coder import SparseCoder
 from groupsc.run import Run
 from groupsc.starting import first_model
+from groupsc.validation import VALIDATION_SIDE, facts, measure
 
 STEPS_IN_FLIGHT = 10
 """Steps that the processor may be ahead of a GPU, so that the clock is read in time."""
@@ -69,8 +72,9 @@ def train(
     weights = output / "weights.safetensors"
     rank, processes = _process_group()
     batches = Batches(training_images(experiment, raw), experiment)
-    model = first_model(experiment, dictionary, init, spread=batches.spread())
-    run = Run(experiment, model, pick_own_device(device), output)
+    spread = batches.spread()
+    model = first_model(experiment, dictionary, init, spread=spread)
+    run = Run(experiment, model, pick_own_device(device), output, spread=spread)
     with alone(output) if rank == 0 else contextlib.nullcontext():
         resumed = run.resume()
         if resumed and run.step == config.steps and _readable(weights):
@@ -100,8 +104,17 @@ def train(
                 if over and run.step < config.steps:
                     return None
         if rank == 0:
-            save_weights(weights, run.averaged_model(), run.card())
+            best = run.best_model()
+            save_weights(weights, best, run.card() | _validation(best, experiment, raw))
     return weights
+
+
+def _validation(model: SparseCoder, experiment: Experiment, raw) -> dict:
+    """What the card of a model says of its validation, measured in the same way whatever the crops of its training."""
+    config = experiment.training
+    settings = {"dataset": config.validation, "images": config.validation_images}
+    found = facts(model, measure(model, dataclasses.asdict(experiment), raw, **settings))
+    return {"validation_psnr": found["psnr"], "validation": {"side": VALIDATION_SIDE, **found}}
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:

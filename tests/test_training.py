@@ -15,15 +15,17 @@ import time
 import pytest
 import torch
 
-from groupsc.batches import Batches
+from groupsc.batches import Batches, validation_blocks
 from groupsc.checkpoint import load_weights, parameters_digest, previous_state, save_weights, write_tensors
 from groupsc.config import Experiment, ModelConfig, TrainingConfig, write_experiment
 from groupsc.data import load_images
 from groupsc.degradations import bayer_mask
 from groupsc.errors import GroupSCError
 from groupsc.models.coder import SparseCoder
+from groupsc.run import Run
 from groupsc.starting import first_model
 from groupsc.training import learning_rate, train
+from groupsc.validation import facts, measure
 
 TINY = ModelConfig(patch=5, atoms=16, steps=4, window=8, refresh=2)
 
@@ -137,9 +139,46 @@ def test_training_learns_on_photographs(tmp_path):
     assert [int(row["step"]) for row in log] == [0, 40, 80, 120]
     assert float(log[-1]["loss"]) < float(log[1]["loss"])
     assert float(log[-1]["validation_psnr"]) > 20.2 + 3  # the noisy blocks have 20.2 dB
-    _, card = load_weights(weights)
+    model, card = load_weights(weights)
     assert (card["name"], card["steps"], card["seed"]) == (experiment.name, 120, 0)
-    assert card["validation_psnr"] == pytest.approx(float(log[-1]["validation_psnr"]), abs=1e-3)
+    measured = facts(model, measure(model, card, "unused", dataset="Bundled", images=3))
+    assert card["validation"] == {"side": 128, **measured}
+    assert card["validation_psnr"] == measured["psnr"]
+    assert float(log[-1]["rho"]) == pytest.approx(measured["rho"], abs=1e-3)
+
+
+def test_the_weights_are_those_of_the_best_validation(tmp_path):
+    """The learning rate grows until the model gets worse; the average of an earlier step is kept."""
+    growing = {"rate": 5e-3, "schedule": "steps", "decay": 5.0, "decay_every": 10}
+    experiment = tiny_experiment(steps=40, drop=30.0, average=0.5, **growing)
+    weights = train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    model, card = load_weights(weights)
+    validated = {int(row["step"]): float(row["validation_psnr"]) for row in read_log(tmp_path)}
+    best = max(validated, key=validated.get)
+    assert card["best_step"] == best < 40
+    clean, degraded, *_ = validation_blocks(experiment, "unused", block=16)
+    with torch.no_grad():
+        restored = model(degraded, products=torch.float32).clamp(0, 1)
+    psnr = -10 * (restored - clean).square().mean((1, 2, 3)).log10()
+    assert psnr.mean().item() == pytest.approx(validated[best], abs=1e-4)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e4])
+def test_a_bad_batch_changes_neither_parameters_nor_averages(tmp_path, bad):
+    experiment = tiny_experiment(clip=2.0, units=True)
+    images = [torch.from_numpy(image) for image in load_images("Bundled", channels=1, images=3).values()]
+    batches = Batches(images, experiment)
+    run = Run(experiment, first_model(experiment), torch.device("cpu"), tmp_path, spread=batches.spread())
+    for step in range(3):
+        run.advance(batches.at(step), 1e-3, 1)
+    kept = [x.clone() for x in (*run.model.parameters(), *run.average.values(), run.losses)]
+    batch = batches.at(3)
+    run.advance(batch._replace(degraded=batch.degraded * bad), 1e-3, 1)
+    for now, before in zip((*run.model.parameters(), *run.average.values(), run.losses), kept, strict=True):
+        assert torch.equal(now, before)
+    assert run.optimizer.skipped == 1
+    run.advance(batches.at(4), 1e-3, 1)
+    assert not torch.equal(next(run.model.parameters()), kept[0])
 
 
 def test_a_run_in_pieces_ends_bit_for_bit_as_one_in_a_single_piece(tmp_path):
