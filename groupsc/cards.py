@@ -52,6 +52,8 @@ def index(
     for name, (card, parameters) in models.items():
         training = card["training"]
         start = f", from {training['start']}" if training.get("start") else ""
+        earlier = sum(stage["steps"] for stage in card.get("earlier", ()))
+        start += f" after {earlier:,} steps" if earlier else ""
         lines.append(
             f"| `{name}` | {parameters:,} | {card['steps']:,} steps, {card['minutes']:.0f} min{start} "
             f"| {training['batch']} of {training['crop']}×{training['crop']} | {card['device'].partition(',')[0]} "

@@ -17,7 +17,7 @@ import torch.distributed as distributed
 from tqdm import tqdm
 
 from groupsc.batches import Batches, training_images, validation_blocks
-from groupsc.checkpoint import load_weights, save_weights
+from groupsc.checkpoint import load_weights, read_tensors, save_weights
 from groupsc.config import BLOCK, Experiment, TrainingConfig
 from groupsc.device import pick_own_device
 from groupsc.errors import GroupSCError
@@ -105,8 +105,19 @@ def train(
                     return None
         if rank == 0:
             best = run.best_model()
-            save_weights(weights, best, run.card() | _validation(best, experiment, raw))
+            earlier = {"earlier": earlier_trainings(init)}
+            save_weights(weights, best, run.card() | earlier | _validation(best, experiment, raw))
     return weights
+
+
+def earlier_trainings(init) -> list[dict]:
+    """Name, steps, minutes and device of the trainings that led to the weights `init`, the oldest first; none without
+    such weights."""
+    if init is None:
+        return []
+    _, card = read_tensors(init)
+    own = {key: card.get(key) for key in ("name", "steps", "minutes", "device")}
+    return [*card.get("earlier", []), own]
 
 
 def _validation(model: SparseCoder, experiment: Experiment, raw) -> dict:

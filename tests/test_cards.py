@@ -25,6 +25,9 @@ SCORE = Score(
 )  # fmt: skip
 
 
+EARLIER = [{"name": "gray-sc-sigma25", "steps": steps, "minutes": 1.0, "device": "GPU"} for steps in (1000, 500)]
+
+
 def card(task: str, method: str, level, variant=None) -> dict:
     training = {"batch": 8, "crop": 40, "seed": 3, "dataset": "BSD400", "start": "sc"}
     return {
@@ -41,7 +44,7 @@ def line_of(page: str, name: str) -> str:
 @pytest.fixture(scope="module")
 def page() -> str:
     models = {
-        "gray-groupsc-sigma25": (card("gray", "groupsc", 25) | {"note": "chosen later"}, 68434),
+        "gray-groupsc-sigma25": (card("gray", "groupsc", 25) | {"note": "chosen later", "earlier": EARLIER}, 68434),
         "gray-sc-sigma15": (card("gray", "sc", 15), 68352),
         "color-sc-blind": (card("color", "sc", None, "blind"), 125184),
         "mosaic-sc": (card("mosaic", "sc", None), 119040),
@@ -65,7 +68,7 @@ def test_a_remark_on_how_a_model_was_made_stands_below_the_table(page):
 def test_figures_stand_beside_the_paper_s_with_the_images_behind_them(page):
     line = line_of(page, "gray-groupsc-sigma25")
     assert "68,434" in line
-    assert "1,200 steps, 20 min, from sc" in line
+    assert "1,200 steps, 20 min, from sc after 1,500 steps |" in line
     assert "8 of 40×40" in line
     assert "| 27.49 | checkerboard -10.1 (2 of 11 fail) |" in line
     assert "BSD68 29.10 (paper 29.20, 2 of 68 images)" in line

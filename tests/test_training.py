@@ -253,7 +253,9 @@ def test_groupsc_starts_from_sc(tmp_path):
     init = train(start, raw="unused", output=tmp_path / "sc", device="cpu", progress=False)
     experiment = tiny_experiment(steps=1, validate_every=1, rate=1e-12, average=0.0)
     weights = train(experiment, raw="unused", output=tmp_path / "group", init=init, device="cpu", progress=False)
-    sc, group = load_weights(init)[0], load_weights(weights)[0]
+    (sc, sc_card), (group, card) = load_weights(init), load_weights(weights)
+    assert sc_card["earlier"] == []
+    assert card["earlier"] == [{key: sc_card[key] for key in ("name", "steps", "minutes", "device")}]
     torch.testing.assert_close(group.D, sc.D)
     torch.testing.assert_close(group.thresholds, 0.5 * sc.thresholds)
     distance = 2 * 25 * (25 / 255) ** 2 * group.kappa.square()

@@ -163,6 +163,13 @@ def test_damaged_scores_are_one_sentence(tmp_path, text):
         read_scores(tmp_path / "scores.csv")
 
 
+def test_every_score_is_of_a_released_file():
+    known = releases()
+    assert {name: score.md5 for name, score in read_scores().items()} == {
+        name: known[name].md5 for name in read_scores()
+    }
+
+
 def test_scores_of_other_files_do_not_count():
     known = releases()
     name = next(iter(scores_of(known)))
