@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from groupsc.batches import Batches, training_images, validation_blocks
+from groupsc.batches import Batches, training_images, validation
 from groupsc.checkpoint import load_weights
 from groupsc.config import Experiment
 from groupsc.experiments import experiments
@@ -43,7 +43,7 @@ def train(wanted: Experiment, init: Path, raw: Path) -> None:
     began, config = time.perf_counter(), wanted.training
     batches = Batches(training_images(wanted, raw), wanted)
     model = first_model(wanted, None, init, spread=batches.spread())
-    blocks = validation_blocks(wanted, raw, block=config.crop)
+    blocks = validation(wanted, raw, block=config.crop)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(wanted, model, torch.device("cpu"), Path(folder), spread=batches.spread())
         run.begin(blocks, write=True)

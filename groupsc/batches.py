@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from groupsc.config import Experiment
-from groupsc.contrast import with_gains, with_strong_colors
+from groupsc.contrast import HIGHEST_GAIN, with_gains, with_strong_colors
 from groupsc.data import load_images
 from groupsc.degradations import add_noise, bayer_mask, degrade
 from groupsc.errors import GroupSCError
@@ -103,6 +103,26 @@ class Batches:
 def training_images(experiment: Experiment, raw) -> list[Tensor]:
     """The clean images of the experiment's training set, (c, H, W)."""
     return _tensors(load_images(experiment.training.dataset, raw, channels=experiment.model.channels))
+
+
+class Validation(NamedTuple):
+    """The blocks that steer a training: plain ones, and with crops of higher contrast the same at the highest gain."""
+
+    plain: Batch
+    contrast: Batch | None
+
+
+def validation(experiment: Experiment, raw, *, block: int) -> Validation:
+    """The blocks that steer a training.
+
+    Photographs alone would prefer models that explode at higher contrast, by some thousandths of a decibel.
+    """
+    plain = validation_blocks(experiment, raw, block=block)
+    if experiment.task == "jpeg" or not experiment.training.gain_share:
+        return Validation(plain, None)
+    clean = HIGHEST_GAIN * plain.clean
+    degraded = clean * plain.mask if plain.mask is not None else clean + (plain.degraded - plain.clean)
+    return Validation(plain, plain._replace(clean=clean, degraded=degraded))
 
 
 def validation_blocks(experiment: Experiment, raw, *, block: int) -> Batch:

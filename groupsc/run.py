@@ -14,6 +14,7 @@ import torch.distributed as distributed
 from torch import Tensor
 
 from groupsc.atomic import write_text
+from groupsc.batches import Validation
 from groupsc.checkpoint import load_state, save_state
 from groupsc.config import Experiment
 from groupsc.data import data_digest
@@ -26,8 +27,8 @@ from groupsc.models.stability import spectral_radius
 from groupsc.optimizer import GuardedAdam
 from groupsc.version import code_version
 
-LOG_COLUMNS = ("step", "minutes", "loss", "rate", "validation_psnr", "rho", "skipped", "event")
-COUNTERS = ("step", "slowdown", "minutes", "best_psnr", "best_step", "psnr", "loss")
+LOG_COLUMNS = ("step", "minutes", "loss", "rate", "validation_psnr", "contrast_psnr", "rho", "skipped", "event")
+COUNTERS = ("step", "slowdown", "minutes", "best_score", "best_psnr", "best_step", "psnr", "contrast_psnr", "loss")
 SLOWEST = 1e-3
 VALIDATED_TOGETHER = 8
 
@@ -69,7 +70,7 @@ class Run:
         self.gradient = LossGradient(self.model, config, device, self.products)
         self.optimizer = GuardedAdam(self.model, config, spread)
         self.average, self.best = self._snapshot(), self._snapshot()
-        self.best_psnr = self.psnr = -math.inf
+        self.best_score = self.best_psnr = self.psnr = self.contrast_psnr = -math.inf
         self.step, self.best_step, self.slowdown, self.minutes, self.loss = 0, 0, 1.0, 0.0, math.nan
         # Sum of the losses of the steps taken since the last validation, and their number.
         self.losses = torch.zeros(2, dtype=torch.float64, device=device)
@@ -88,21 +89,21 @@ class Run:
         self.step += 1
         return loss
 
-    def begin(self, blocks, *, write: bool) -> None:
+    def begin(self, validation: Validation, *, write: bool) -> None:
         """Measure the model before the first step; backtracking never falls below it."""
-        self.psnr = self.best_psnr = self.validation_psnr(blocks)
+        self.best_score = self._measure(validation)
+        self.best_psnr = self.psnr
         if write:
-            rho = spectral_radius(self.average["D"], self.average["C"])
-            self._append((0, 0.0, "", "", self.psnr, round(rho, 4), 0, ""))
+            self._append(loss="", rate="", event="")
 
-    def validate(self, blocks, rate: float, *, write: bool) -> None:
+    def validate(self, validation: Validation, rate: float, *, write: bool) -> None:
         """Measure, backtrack when the model got worse, log the mean loss since the last time, and save the state."""
         config = self.experiment.training
         total, number = self.losses.tolist()
-        self.loss, self.psnr = total / number if number else math.nan, self.validation_psnr(blocks)
+        self.loss, score = total / number if number else math.nan, self._measure(validation)
         self.losses.zero_()
         event = ""
-        if not math.isfinite(self.loss) or not math.isfinite(self.psnr) or self.psnr < self.best_psnr - config.drop:
+        if not math.isfinite(self.loss) or not math.isfinite(score) or score < self.best_score - config.drop:
             self.slowdown *= config.slowdown
             event = f"back to the snapshot of {self.best_psnr:.2f} dB, rate × {self.slowdown:.3g}"
             if self.slowdown < SLOWEST:
@@ -111,21 +112,31 @@ class Run:
                 )
             self._restore(self.best)
             self.psnr = self.best_psnr
-        elif self.psnr > self.best_psnr:
-            self.best_psnr, self.best_step, self.best = self.psnr, self.step, self._copy(self.average)
+        elif score > self.best_score:
+            self.best_score, self.best_psnr, self.best_step = score, self.psnr, self.step
+            self.best = self._copy(self.average)
         if write:
-            rho, skipped = spectral_radius(self.average["D"], self.average["C"]), int(self.optimizer.skipped)
-            minutes = round(self.minutes, 3)
-            self._append((self.step, minutes, self.loss, rate, self.psnr, round(rho, 4), skipped, event))
+            self._append(loss=self.loss, rate=rate, event=event)
             self.save()
 
+    def _measure(self, validation: Validation) -> float:
+        """Measure the averaged parameters; returns the score that steers the training, the mean of both PSNRs."""
+        self.psnr = self.contrast_psnr = self.validation_psnr(validation.plain)
+        if validation.contrast is not None:
+            self.contrast_psnr = self.validation_psnr(validation.contrast)
+        return (self.psnr + self.contrast_psnr) / 2
+
     def validation_psnr(self, blocks) -> float:
-        """Mean PSNR in dB over blocks restored as one block each; the same blocks and noise in every run."""
+        """Mean PSNR in dB over blocks restored as one block each; the same blocks and noise in every run.
+
+        Outputs are clipped to the range of the clean blocks, at least [0, 1].
+        """
         blocks = [None if x is None else x.to(self.device) for x in blocks]
         model, squares = self._model_of(self.average), []
+        highest = max(1.0, float(blocks[0].max()))
         with torch.no_grad():
             for clean, degraded, mask, level in micro_batches(blocks, VALIDATED_TOGETHER):
-                restored = model(degraded, mask, level=level, products=self.products).clamp(0, 1)
+                restored = model(degraded, mask, level=level, products=self.products).clamp(0, highest)
                 squares.append((restored - clean).square().mean((1, 2, 3)))
         return float(-10 * torch.log10(torch.cat(squares)).mean())
 
@@ -209,8 +220,10 @@ class Run:
             self.average[name].copy_(snapshot[name])
         self.optimizer.forget()
 
-    def _append(self, row) -> None:
-        self._write_log([*self._read_log(), row])
+    def _append(self, *, loss, rate, event: str) -> None:
+        rho, skipped = spectral_radius(self.average["D"], self.average["C"]), int(self.optimizer.skipped)
+        measured = (self.psnr, self.contrast_psnr, round(rho, 4), skipped)
+        self._write_log([*self._read_log(), (self.step, round(self.minutes, 3), loss, rate, *measured, event)])
 
     def _cut_log(self) -> None:
         rows = self._read_log()

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as distributed
 from tqdm import tqdm
 
-from groupsc.batches import Batches, training_images, validation_blocks
+from groupsc.batches import Batches, training_images, validation
 from groupsc.checkpoint import load_weights, read_tensors, save_weights
 from groupsc.config import BLOCK, Experiment, TrainingConfig
 from groupsc.device import pick_own_device
@@ -81,9 +81,9 @@ def train(
             return weights
         if not resumed and rank == 0:
             run.log.unlink(missing_ok=True)
-        validation = validation_blocks(experiment, raw, block=min(BLOCK, config.crop))
+        blocks = validation(experiment, raw, block=min(BLOCK, config.crop))
         if not resumed:
-            run.begin(validation, write=rank == 0)
+            run.begin(blocks, write=rank == 0)
         earlier_minutes = run.minutes
         shown = {"desc": experiment.name, "unit": "step", "disable": not progress or rank > 0}
         with tqdm(total=config.steps, initial=run.step, **shown) as bar:
@@ -98,7 +98,7 @@ def train(
                 over = max_minutes is not None and _agreed(time.monotonic() - began > 60 * max_minutes, processes)
                 run.minutes = earlier_minutes + (time.monotonic() - began) / 60
                 if run.step % config.validate_every == 0 or run.step == config.steps:
-                    run.validate(validation, rate, write=rank == 0)
+                    run.validate(blocks, rate, write=rank == 0)
                 elif over and rank == 0:
                     run.save()
                 if over and run.step < config.steps:

@@ -60,7 +60,7 @@ def test_weights_that_restore_to_no_numbers(folder, groupsc):
     assert "restores astronaut.png to values that are no numbers; choose other weights" in said
 
 
-@pytest.mark.parametrize("missing", ["step", "loss_sum", "model.D"])
+@pytest.mark.parametrize("missing", ["step", "losses", "model.D"])
 def test_a_state_that_lacks_a_part(folder, groupsc, missing):
     state = folder / "run/state.safetensors"
     altered(state, state, without=[missing])
