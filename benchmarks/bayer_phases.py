@@ -10,9 +10,9 @@ import argparse
 import numpy as np
 
 from groupsc import demosaick
-from groupsc.data import load_images
-from groupsc.degradations import BAYER_PATTERNS, bayer_mask
-from groupsc.metrics import psnr_channels
+from groupsc.benchmark.metrics import psnr_channels
+from groupsc.data.datasets import load_images
+from groupsc.data.degradations import BAYER_PATTERNS, bayer_mask
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
     python benchmarks/between_levels.py [--tasks gray color] [--methods sc groupsc] [--images 8] [--side 160]
 
-Prints the PSNR of both on central pieces of BSDval32, by which `groupsc.choice.NEAR` was chosen. Neither is told more
-than the true level.
+Prints the PSNR of both on central pieces of BSDval32, by which `groupsc.weights.selection.NEAR` was chosen. Neither is
+told more than the true level.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import argparse
 import torch
 
 from groupsc import load
-from groupsc.choice import nearest
-from groupsc.data import load_images
-from groupsc.degradations import degrade, noise_generator
-from groupsc.device import pick_device
-from groupsc.metrics import psnr
-from groupsc.released import releases
+from groupsc.benchmark.metrics import psnr
+from groupsc.data.datasets import load_images
+from groupsc.data.degradations import degrade, noise_generator
+from groupsc.utils.device import pick_device
+from groupsc.weights.released import releases
+from groupsc.weights.selection import nearest
 
 LEVELS = (3.2, 4, 5.5, 6.25, 7.5, 9, 11, 13, 14, 16, 17.5, 20, 22.5, 24, 26, 28, 32, 36, 40, 45, 55, 80)
 

@@ -16,19 +16,19 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from groupsc.batches import Batches, training_images
-from groupsc.campaign import make_dictionary
-from groupsc.checkpoint import save_weights
-from groupsc.config import Experiment
-from groupsc.data import load_images
-from groupsc.degradations import degrade, noise_generator
-from groupsc.device import pick_device
-from groupsc.experiments import experiments
-from groupsc.metrics import psnr
-from groupsc.restore import restore
-from groupsc.run import Run
-from groupsc.starting import first_model
-from groupsc.training import learning_rate
+from groupsc.benchmark.metrics import psnr
+from groupsc.config.definitions import Experiment
+from groupsc.config.experiments import experiments
+from groupsc.data.datasets import load_images
+from groupsc.data.degradations import degrade, noise_generator
+from groupsc.inference.tiling import restore
+from groupsc.training.batches import Batches, training_images
+from groupsc.training.initialization import first_model
+from groupsc.training.loop import learning_rate
+from groupsc.training.queue import make_dictionary
+from groupsc.training.state import Run
+from groupsc.utils.device import pick_device
+from groupsc.weights.files import save_weights
 
 LEVEL, POINTS = 25.0, 6
 

@@ -19,16 +19,16 @@ from pathlib import Path
 import torch
 
 from groupsc import load
-from groupsc.data import image_paths
-from groupsc.degradations import degrade, noise_generator
-from groupsc.device import device_name, pick_device
-from groupsc.images import read_image
-from groupsc.memory import PeakMemory, keep_freed_memory
-from groupsc.metrics import psnr
+from groupsc.benchmark.metrics import psnr
+from groupsc.benchmark.operation_counts import blocks
+from groupsc.data.datasets import image_paths
+from groupsc.data.degradations import degrade, noise_generator
+from groupsc.inference.tiling import BLOCKS_TOGETHER, blockwise, restore
+from groupsc.io.images import read_image
 from groupsc.models.coder import SparseCoder
-from groupsc.restore import BLOCKS_TOGETHER, blockwise, restore
-from groupsc.version import code_version
-from groupsc.work import blocks
+from groupsc.utils.device import device_name, pick_device
+from groupsc.utils.memory import PeakMemory, keep_freed_memory
+from groupsc.utils.version import code_version
 
 
 def plain_blocks(model, image, mask=None, *, level=None, stride: int):

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import torch
 
-from groupsc.batches import Batches, training_images, validation
-from groupsc.checkpoint import load_weights
-from groupsc.config import Experiment
-from groupsc.experiments import experiments
-from groupsc.run import Run
-from groupsc.starting import first_model
-from groupsc.training import learning_rate
+from groupsc.config.definitions import Experiment
+from groupsc.config.experiments import experiments
+from groupsc.training.batches import Batches, training_images, validation
+from groupsc.training.initialization import first_model
+from groupsc.training.loop import learning_rate
+from groupsc.training.state import Run
+from groupsc.weights.files import load_weights
 
 
 def experiment(card: dict, options, rate: float, units: bool, seed: int) -> Experiment:

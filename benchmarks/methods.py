@@ -13,9 +13,9 @@ import time
 import torch
 
 from groupsc import baselines
-from groupsc.config import LEVEL_NAMES
-from groupsc.data import load_images
-from groupsc.degradations import degrade, noise_generator
+from groupsc.config.definitions import LEVEL_NAMES
+from groupsc.data.datasets import load_images
+from groupsc.data.degradations import degrade, noise_generator
 
 LEVELS = {"sigma": 25, "quality": 10, None: None}
 

@@ -14,10 +14,10 @@ import pandas as pd
 import torch
 from skimage.restoration import estimate_sigma
 
-from groupsc.data import image_paths
-from groupsc.degradations import add_noise, noise_generator
-from groupsc.images import read_image
-from groupsc.noise_level import estimate_noise
+from groupsc.data.datasets import image_paths
+from groupsc.data.degradations import add_noise, noise_generator
+from groupsc.inference.noise_level import estimate_noise
+from groupsc.io.images import read_image
 
 CHANNELS = {"BSD68": 1, "CBSD68": 3}
 LEVELS = (5, 10, 15, 20, 25, 35, 50)

@@ -16,10 +16,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from groupsc import load
+from groupsc.inference.sliding_window import restore_whole
 from groupsc.ops import workers
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.window import SlidingWindow
-from groupsc.whole import restore_whole
 
 UNCOUNTED = {"empty", "empty_strided", "new_empty", "empty_like", "_local_scalar_dense", "_unsafe_view"}
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from groupsc.campaign import make_dictionary
-from groupsc.checkpoint import load_weights
-from groupsc.config import Experiment
-from groupsc.experiments import experiments
-from groupsc.training import train
+from groupsc.config.definitions import Experiment
+from groupsc.config.experiments import experiments
+from groupsc.training.loop import train
+from groupsc.training.queue import make_dictionary
+from groupsc.weights.files import load_weights
 
 SHORT = {"schedule": "one-cycle", "epsilon": 1e-3, "steps": 1200, "validate_every": 300}
 START = "sc-rate-2e-3"

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from groupsc.config import PENALTIES, TASK_MODELS, ModelConfig
-from groupsc.device import device_name, fast_products, pick_device
-from groupsc.version import code_version
-from groupsc.work import matmul_rate, step_seconds, training_operations
+from groupsc.benchmark.operation_counts import matmul_rate, step_seconds, training_operations
+from groupsc.config.definitions import PENALTIES, TASK_MODELS, ModelConfig
+from groupsc.utils.device import device_name, fast_products, pick_device
+from groupsc.utils.version import code_version
 
 
 def measure(task: str, method: str, batch: int, plain_batch: int, device: torch.device, repetitions: int) -> dict:

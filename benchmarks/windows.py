@@ -10,7 +10,7 @@ import dataclasses
 
 import pandas as pd
 
-from groupsc.evaluation import Evaluation
+from groupsc.benchmark.evaluation import Evaluation
 from groupsc.models.coder import SparseCoder
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 
 _PLACES = {
-    "denoise": "groupsc.library",
-    "demosaick": "groupsc.library",
-    "deblock": "groupsc.library",
-    "load": "groupsc.library",
-    "estimate_noise": "groupsc.noise_level",
+    "denoise": "groupsc.api",
+    "demosaick": "groupsc.api",
+    "deblock": "groupsc.api",
+    "load": "groupsc.api",
+    "estimate_noise": "groupsc.inference.noise_level",
     "SparseCoder": "groupsc.models.coder",
-    "ModelConfig": "groupsc.config",
-    "GroupSCError": "groupsc.errors",
+    "ModelConfig": "groupsc.config.definitions",
+    "GroupSCError": "groupsc.utils.errors",
 }
 
 __all__ = list(_PLACES)

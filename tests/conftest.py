@@ -12,7 +12,7 @@ from faulty_server import serving
 from processes import Commands
 from toy_commands import COMMANDS, EXPERIMENT
 
-from groupsc.config import experiment_from_dict, write_experiment
+from groupsc.config.definitions import experiment_from_dict, write_experiment
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -41,7 +41,7 @@ def no_mirror(monkeypatch):
     """Neither a proxy nor a mirror that is set outside takes part, and attempts follow each other at once."""
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "*")
-    monkeypatch.setattr("groupsc.downloads.PAUSE", 0.01)
+    monkeypatch.setattr("groupsc.data.downloads.PAUSE", 0.01)
     monkeypatch.delenv("GROUPSC_MIRROR", raising=False)
 
 

@@ -9,7 +9,7 @@ from groupsc.baselines.dncnn import ColorDnCNN, DnCNN, DnCNN3
 from groupsc.baselines.drunet import DRUNet
 from groupsc.baselines.ffdnet import FFDNet
 from groupsc.baselines.filters import BayesShrink, NonLocalMeans, TotalVariation
-from groupsc.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError
 
 METHODS = (
     DnCNN, ColorDnCNN, DnCNN3, FFDNet, DRUNet, BM3D, ColorBM3D, NonLocalMeans, BayesShrink, TotalVariation,

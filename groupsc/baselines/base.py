@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from groupsc.config import LEVEL_NAMES
+from groupsc.config.definitions import LEVEL_NAMES
 
 
 class Baseline(ABC):

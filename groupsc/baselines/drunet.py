@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from groupsc.baselines.base import Baseline
-from groupsc.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError
 
 PLACE = "https://huggingface.co/deepinv/drunet/resolve/main"
 FILES = {"gray": "drunet_deepinv_gray_finetune_26k.pth", "color": "drunet_deepinv_color_finetune_22k.pth"}

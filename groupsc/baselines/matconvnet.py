@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from groupsc.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError
 
 
 def read_convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:

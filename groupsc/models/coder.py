@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from groupsc.config import ModelConfig
-from groupsc.errors import GroupSCError
+from groupsc.config.definitions import ModelConfig
 from groupsc.models.levels import shares
 from groupsc.models.penalties import Centralised, Penalty, kind_of
 from groupsc.models.similarity import similarity, window_mask
 from groupsc.ops import unrolled
 from groupsc.ops.patches import average, extract
+from groupsc.utils.errors import GroupSCError
 
 FIRST_THRESHOLD, FIRST_THRESHOLD_LEVEL = 0.02, 25.0
 FIRST_NU_LOGIT = 1.0
@@ -98,7 +98,8 @@ class SparseCoder(nn.Module):
             return self.thresholds
         if level is None:
             raise GroupSCError(
-                "a blind model needs the noise level of the image; estimate it with groupsc.noise_level.estimate_noise"
+                "a blind model needs the noise level of the image; estimate it with "
+                "groupsc.inference.noise_level.estimate_noise"
             )
         level = torch.as_tensor(level, dtype=self.levels.dtype, device=self.levels.device)
         share = shares(level, self.levels, interpolate=self.config.interpolate)

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from groupsc.errors import GroupSCError
 from groupsc.ops.prox import csr_prox, group_shrink, soft_threshold
+from groupsc.utils.errors import GroupSCError
 
 
 class Penalty(ABC):
@@ -70,7 +70,7 @@ class GroupLasso(Penalty):
 
 
 KINDS = {"l1": L1, "csr": Centralised, "group": GroupLasso}
-"""The penalties, by the name that `groupsc.config.ModelConfig` has for them."""
+"""The penalties, by the name that `groupsc.config.definitions.ModelConfig` has for them."""
 
 
 def kind_of(penalty: str) -> type[Penalty]:

@@ -12,8 +12,8 @@ from torch import Tensor
 def spectral_radius(D: Tensor, C: Tensor) -> float:
     """ρ(I − D Cᵀ), the factor by which an iteration multiplies the residual where the shrinkage changes little.
 
-    Above 1 large codes grow with every iteration (`groupsc.contrast`). Mosaics measure a third of each patch, so that
-    their encoder is larger and this number about 4.5 without harm.
+    Above 1 large codes grow with every iteration (`groupsc.training.contrast`). Mosaics measure a third of each patch,
+    so that their encoder is larger and this number about 4.5 without harm.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional
 
-from groupsc.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError
 
 
 def extract(image: Tensor, patch: int) -> Tensor:

@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from checkouts import run
 from disturbed import STEPS, first_step, process_of, running, small_grid, wait_for_step
 from safetensors.numpy import load_file
-from test_workflow import run
 
 SLURM = Path(__file__).with_name("slurm")
 SC, GROUPSC = "gray-sc-sigma25", "gray-groupsc-sigma25"

@@ -21,18 +21,24 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 os.environ.setdefault("TQDM_MININTERVAL", "10")
 
 from groupsc import baselines
-from groupsc import grid as shared_grid
-from groupsc.config import experiment_name
-from groupsc.data import data_digest
-from groupsc.errors import GroupSCError
-from groupsc.experiments import experiments
+from groupsc.benchmark import grid as shared_grid
+from groupsc.config.definitions import experiment_name
+from groupsc.data.datasets import data_digest
+from groupsc.utils.errors import GroupSCError
+from groupsc.config.experiments import experiments
 
 # Modules outside the digests of code: what they do reaches the rules as settings of experiments and manifests of data sets.
 # The list of baselines is one of them too: an edited baseline changes its own rows alone (`evaluation_code`).
 UNCOUNTED = {
-    f"groupsc.{name}" for name in ("baselines", "checks", "config", "downloads", "errors", "resources", "version")
+    "groupsc",
+    "groupsc.baselines",
+    "groupsc.config.checks",
+    "groupsc.config.definitions",
+    "groupsc.data.downloads",
+    "groupsc.utils.errors",
+    "groupsc.utils.resources",
+    "groupsc.utils.version",
 }
-UNCOUNTED |= {"groupsc"}
 
 
 def checked(config):
@@ -225,8 +231,8 @@ def evaluation_code(wildcards):
     """Digest of the code behind an evaluation, with that of the baseline alone that is evaluated."""
     method = BASELINES.get(wildcards.name, ("input", None, None))[0]
     if method == "input":
-        return code("evaluation")
-    return code("evaluation") + code(type(baselines.method(method)).__module__.removeprefix("groupsc."))
+        return code("benchmark.evaluation")
+    return code("benchmark.evaluation") + code(type(baselines.method(method)).__module__.removeprefix("groupsc."))
 
 
 def trained_weights(name):

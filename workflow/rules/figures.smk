@@ -19,7 +19,7 @@ for figure, given in FIGURES.items():
             figure=given["figure"],
             sources=lambda wildcards, given=given: figure_sources(given),
             options=figure_options(given),
-            code=code("figures"),
+            code=code("figures.catalog"),
         shell:
             "python -m groupsc figure {params.figure:q} {params.sources:q} {params.options} "
             "--output {output.png:q} --output {output.pdf:q} &> {log:q}"

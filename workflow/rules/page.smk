@@ -7,7 +7,9 @@ rule page:
         captions=CAPTIONS.values(),
         weights=model_weights(),
         pictures=sorted({f"{OUT}/pictures/{name}/{dataset}" for name, dataset, _ in all_pictures()}),
-        templates=[os.path.relpath(ROOT / f"groupsc/templates/report.{ending}") for ending in ("html", "css", "js")],
+        templates=[
+            os.path.relpath(ROOT / f"groupsc/paper/templates/report.{ending}") for ending in ("html", "css", "js")
+        ],
     output:
         page=report(f"{OUT}/index.html", caption="../report/page.rst", category="Reproducibility"),
     log:
@@ -22,6 +24,6 @@ rule page:
             pictures=f"{OUT}/pictures",
             weights=list(input.weights),
         ),
-        code=code("report"),
+        code=code("paper.report"),
     shell:
         "python -m groupsc report {input.rows:q} {params.options} --output {output.page:q} &> {log:q}"

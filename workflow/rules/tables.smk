@@ -22,7 +22,7 @@ for table in config["tables"]:
         params:
             table=table,
             stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
-            code=code("settings" if table == "table7" else "tables"),
+            code=code("paper.settings" if table == "table7" else "paper.tables"),
         shell:
             "python -m groupsc table {params.table:q} {input.rows:q} --output {params.stem:q} &> {log:q}"
 
@@ -50,7 +50,7 @@ rule reproducibility:
     params:
         stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
         options=lambda wildcards, input, output: options(weights=list(input.weights), chart=[output.png, output.pdf]),
-        code=code("reproducibility"),
+        code=code("paper.reproducibility"),
     shell:
         "python -m groupsc reproducibility {input.tables:q} {params.options} --output {params.stem:q} &> {log:q}"
 
@@ -65,7 +65,7 @@ rule metrics:
     conda:
         ENVIRONMENT
     params:
-        code=code("averages"),
+        code=code("benchmark.averages"),
     shell:
         "python -m groupsc metrics {input.rows:q} --output {output.means:q} &> {log:q}"
 
@@ -83,7 +83,7 @@ rule index:
     conda:
         ENVIRONMENT
     params:
-        code=code("cards"),
+        code=code("paper.weights_index"),
     shell:
         "python -m groupsc weights index {input.rows:q} --output {output.page:q} &> {log:q}"
 
@@ -106,6 +106,6 @@ rule summary:
             figure=list(input.figures),
             remark=[f"{name} is left out: {reason}" for name, reason in SKIPPED.items()],
         ),
-        code=code("averages"),
+        code=code("benchmark.averages"),
     shell:
         "python -m groupsc summary {input.rows:q} {params.options} --output {output.text:q} &> {log:q}"

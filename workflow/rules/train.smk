@@ -33,7 +33,7 @@ rule train:
     params:
         folder=lambda wildcards: f"{OUT}/training/{wildcards.name}",
         options=training_options,
-        code=code("training"),
+        code=code("training.loop"),
     shell:
         "(cat {input:q}; echo {params.code:q}) | sha256sum > {params.folder:q}/basis.new; "
         "cmp --silent {params.folder:q}/basis.new {params.folder:q}/basis || rm -f {params.folder:q}/state.safetensors*; "

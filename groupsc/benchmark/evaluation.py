@@ -1,0 +1,396 @@
+"""Restore a data set and measure it: one row per image and noise repetition, the ground that every table stands on.
+
+Protocol: noise neither clipped nor quantised, drawn per (dataset, image, level, repetition) and thus the same for every
+method; the output clipped to [0, 1]; figures over all pixels and channels, no border cropped.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from groupsc import baselines
+from groupsc.benchmark import metrics
+from groupsc.config.checks import require_blocks
+from groupsc.config.definitions import LEVEL_NAMES, TASKS, experiment_name, method_name, repetitions
+from groupsc.data import datasets
+from groupsc.data.degradations import degrade, noise_generator
+from groupsc.inference.noise_level import estimate_noise
+from groupsc.inference.tiling import restore
+from groupsc.io.images import read_image, write_image
+from groupsc.utils.atomic import replacing
+from groupsc.utils.device import device_name, pick_own_device
+from groupsc.utils.errors import GroupSCError
+from groupsc.utils.memory import PeakMemory
+from groupsc.utils.version import code_version
+from groupsc.weights.files import file_digest, load_weights, purpose
+
+INPUT = "input"
+"""Stands for weights where the degraded image itself is measured, such as the JPEG baseline of Table 5."""
+
+NOISES = ("estimated", "known")
+
+SETTINGS = [
+    "experiment", "task", "method", "level", "dataset", "mode", "stride", "device",
+    "parameters", "weights_sha256", "code_version",
+]  # fmt: skip
+"""Columns that say under which conditions a row was made."""
+
+MEASURED_BY = ("device", "code_version")
+"""Those that may differ within a file, where rows were taken over from an earlier evaluation."""
+
+COLUMNS = [
+    "experiment", "task", "method", "level", "dataset", "image", "repetition", "mode", "stride",
+    "psnr", "psnr_channels", "ssim", "seconds", "device", "peak_memory_mb",
+    "height", "width", "parameters", "weights_sha256", "code_version",
+]  # fmt: skip
+
+TEXTS = ["experiment", "task", "method", "dataset", "image", "code_version"]
+NUMBERS = ["repetition", "psnr", "psnr_channels", "ssim", "seconds", "height", "width", "parameters"]
+"""Columns that no row may leave empty."""
+
+
+def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
+    """Degrade and restore the images of a data set, and measure the result.
+
+    Parameters
+    ----------
+    weights, dataset, **options
+        As for `Evaluation`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per image and repetition, columns `COLUMNS`: PSNR in dB (joint, and as the mean over channels), SSIM,
+        seconds of the restoration alone (on a GPU after a warm-up at each new size), peak memory in MiB (on a GPU what
+        torch allocated, on Linux processors what the whole process held, else missing), and all settings.
+
+    Raises
+    ------
+    GroupSCError
+        For an unknown task or level, weights trained for another, or that give no numbers, a data set that was not
+        fetched, a baseline that can't run, or a stride without blocks.
+    """
+    return _table(Evaluation(weights, dataset, **options).rows())
+
+
+def evaluate_to_csv(path, weights, dataset: str, *, measured=None, **options) -> pd.DataFrame:
+    """`evaluate` into a CSV file, image by image, so that a run that was cut short goes on where it stopped.
+
+    Finished rows wait in `<path>.partial` and become `path` when all are there. Rows found in either file are taken
+    over when all `SETTINGS` agree, the digest of the weights and the code version among them; others are measured anew.
+
+    Parameters
+    ----------
+    path : path
+    weights, dataset, **options
+        As for `Evaluation`.
+    measured : path, optional
+        Rows of an earlier evaluation, elsewhere or by other code: those of the same weights, measured in the same way,
+        are taken over with the device and the code version that they name, images beyond the first `images` included.
+        An image counts as measured when all repetitions of it are there.
+
+    Raises
+    ------
+    GroupSCError
+        As `evaluate`; when `measured` is no file of rows.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    evaluation = Evaluation(weights, dataset, **options)
+    settings = evaluation.settings()
+    earlier = {} if measured is None else _earlier(measured, settings, evaluation.repetitions)
+    finished = earlier | _finished([path, partial], settings)
+    rows = []
+    for row in evaluation.rows(finished):
+        rows.append(row)
+        if (row["image"], row["repetition"]) not in finished:
+            _write_csv(partial, _table(rows))
+    images = {row["image"] for row in rows}
+    rows += [row for (image, _), row in earlier.items() if image not in images]
+    _write_csv(path, _table(rows))
+    partial.unlink(missing_ok=True)
+    return read_rows([path])
+
+
+def read_rows(paths) -> pd.DataFrame:
+    """The rows of several files made by `evaluate_to_csv`, one below the other.
+
+    Raises
+    ------
+    GroupSCError
+        When a file is missing, truncated, or no file of rows.
+    """
+    tables = [_read_rows(path) for path in paths]
+    return _table([]) if not tables else pd.concat(tables, ignore_index=True).infer_objects()
+
+
+def _read_rows(path) -> pd.DataFrame:
+    try:
+        content = Path(path).read_bytes()
+        table = pd.read_csv(io.BytesIO(content), dtype={"image": str, "weights_sha256": str})
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise GroupSCError(f"{path} can't be read as rows ({error}); make it with `groupsc evaluate`") from error
+    missing = sorted(set(COLUMNS) - set(table.columns))
+    if missing:
+        raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it anew with `groupsc evaluate`")
+    numbers = table[NUMBERS].apply(pd.to_numeric, errors="coerce")
+    wrong = (table[TEXTS].isna().any(axis=1) | numbers.isna().any(axis=1)).to_numpy()
+    if wrong.any() or not content.endswith(b"\n"):
+        line = 2 + (wrong.argmax() if wrong.any() else len(table) - 1)
+        raise GroupSCError(f"{path} is damaged in line {line}; make it anew with `groupsc evaluate`")
+    return table[COLUMNS].astype(object)
+
+
+@dataclass(kw_only=True)
+class Evaluation:
+    """What to restore, with what, and how.
+
+    Parameters
+    ----------
+    weights : path or str
+        A weights file, or a method of `groupsc.baselines`; "input" measures the degraded images themselves.
+    dataset : str
+        A name of the registry, or "Bundled" for the photographs that scikit-image carries.
+    task, level : str, float, optional
+        One of "gray", "color", "mosaic", "jpeg"; noise σ in gray levels of 255 or JPEG quality, none for mosaics. A
+        weights file knows both; a blind model takes any level, and its method is then written as "groupsc-blind".
+    noise : {"estimated", "known"}
+        What a blind model is told: the level estimated from the degraded image alone, or the true one; the method is
+        then written as "groupsc-blind-known".
+    raw : path
+        Folder of the data sets.
+    images : int, optional
+        The first so many images of the data set; all when left out.
+    repetitions : int
+        Noise realisations per image; JPEG and mosaics know no noise and are measured once.
+    mode, stride : str, int, optional
+        How `groupsc.inference.tiling.restore` goes about it: "whole", or "block", the paper's way, with the step
+        between blocks in pixels (left out, the side of the window).
+    device : str
+        "auto", "cpu" or "cuda".
+    pictures : path, optional
+        Folder for `<image>-clean.png`, `-degraded.png` and `-restored.png` (first repetition, clipped, 8 bit); the
+        figures look for it at `<experiment>/<dataset>` in theirs.
+    names : list of str, optional
+        The images to make pictures of; all when left out.
+    """
+
+    weights: str | Path = field(kw_only=False)
+    dataset: str = field(kw_only=False)
+    task: str | None = None
+    level: float | None = None
+    noise: str = "estimated"
+    raw: str | Path = "data/raw"
+    images: int | None = None
+    repetitions: int = 1
+    mode: str = "whole"
+    stride: int | None = None
+    device: str = "auto"
+    pictures: str | Path | None = None
+    names: list[str] | None = None
+    progress: bool = True
+
+    def __post_init__(self):
+        self.baseline = _baseline(self.weights, self.raw)
+        self.where = pick_own_device(self.device if self.baseline is None else "cpu")
+        self.model, self.digest, self.method, self.blind = None, None, INPUT, False
+        self.level = None if self.level is None else float(self.level)
+        if self.noise not in NOISES:
+            raise GroupSCError(f"there is no noise {self.noise!r}; choose one of {', '.join(NOISES)}")
+        require_blocks(self.mode, self.stride)
+        if self.task is not None and self.task not in TASKS:
+            raise GroupSCError(f"there is no task {self.task!r}; choose one of {', '.join(TASKS)}")
+        if str(self.weights) != INPUT and self.baseline is None:
+            self._load()
+        elif self.task is None:
+            raise GroupSCError(f"the task is needed to degrade the images; choose one of {', '.join(TASKS)}")
+        kind = LEVEL_NAMES[self.task]
+        if kind is None:
+            self.level = None
+        elif self.level is None:
+            raise GroupSCError(f"the task {self.task!r} needs a level ({kind}); give one, such as 25")
+        if self.baseline is not None:
+            self._prepare()
+        self.repetitions = repetitions(self.task, self.repetitions)
+
+    def _load(self) -> None:
+        self.model, metadata = load_weights(self.weights, device=self.where)
+        task, method, trained = purpose(self.weights, metadata)
+        self.digest, self.method = file_digest(self.weights), method_name(method, metadata.get("variant"))
+        self.blind = self.model.config.levels is not None
+        if self.blind and self.noise == "known":
+            self.method += "-known"
+        if self.task not in (None, task):
+            raise GroupSCError(f"{self.weights} was trained for the task {task!r}; evaluate it on that task")
+        if None not in (self.level, trained) and self.level != trained:
+            raise GroupSCError(f"{self.weights} was trained for {LEVEL_NAMES[task]} {trained:g}; evaluate it there")
+        self.task, self.level = task, trained if self.level is None else self.level
+
+    def _prepare(self) -> None:
+        reason = self.baseline.skip(self.task, self.level)
+        if reason is not None:
+            raise GroupSCError(reason)
+        weights = self.baseline.weights(self.task, self.level)
+        self.method, self.digest = self.baseline.name, None if weights is None else file_digest(weights)
+        self.baseline.prepare(self.task, self.level)
+
+    def settings(self) -> dict:
+        """Values of the columns `SETTINGS`, the same in all rows that are measured now."""
+        restored, peer = self.model is not None, self.baseline is not None
+        return {
+            "experiment": experiment_name(self.task, self.method, self.level),
+            "task": self.task,
+            "method": self.method,
+            "level": self.level,
+            "dataset": self.dataset,
+            "mode": "whole" if peer else self.mode if restored else None,
+            "stride": (self.stride or self.model.config.window) if restored and self.mode == "block" else None,
+            "device": device_name(self.where) if restored or peer else None,
+            "parameters": self._parameters(),
+            "weights_sha256": self.digest,
+            "code_version": code_version(),
+        }
+
+    def _parameters(self) -> int:
+        if self.baseline is not None:
+            return self.baseline.number_of_parameters(self.task)
+        return 0 if self.model is None else self.model.number_of_parameters
+
+    def rows(self, finished: dict | None = None) -> Iterator[dict]:
+        """Measure image by image; rows `finished` earlier, by (image, repetition), are passed on as they are, and what
+        is missing of their pictures is made."""
+        finished = finished or {}
+        settings = self.settings()
+        paths = datasets.image_paths(self.dataset, self.raw, images=self.images)
+        title = f"{settings['experiment']} on {self.dataset}"
+        sizes = set()
+        for path in tqdm(paths, desc=title, unit="image", disable=not self.progress):
+            clean = None
+            for repetition in range(self.repetitions):
+                pictures = self._pictures(path.stem) if repetition == 0 else []
+                row = finished.get((path.stem, repetition))
+                if row is not None and all(picture.is_file() for picture in pictures):
+                    yield row
+                    continue
+                if clean is None:
+                    channels = 3 if self.task in ("color", "mosaic") else 1
+                    clean = torch.from_numpy(read_image(path, channels=channels))[None]
+                generator = noise_generator(self.dataset, path.stem, self.level, repetition)
+                degraded, mask = degrade(clean, self.task, self.level, generator)
+                restored, cost = self._restore(degraded, mask, new_size=clean.shape not in sizes)
+                sizes.add(clean.shape)
+                if not restored.isfinite().all():
+                    raise GroupSCError(
+                        f"{self.weights} restores {path.name} to values that are no numbers; choose other weights"
+                    )
+                for picture, image in zip(pictures, (clean, degraded, restored), strict=False):
+                    write_image(picture, image[0].clip(0, 1).numpy())
+                if row is None:
+                    figures = _figures(restored[0].numpy(), clean[0].numpy())
+                    shape = {"height": clean.shape[-2], "width": clean.shape[-1]}
+                    row = {**settings, "image": path.stem, "repetition": repetition, **figures, **cost, **shape}
+                yield row
+
+    def _pictures(self, image: str) -> list[Path]:
+        if self.pictures is None or (self.names is not None and image not in self.names):
+            return []
+        return [Path(self.pictures) / f"{image}-{kind}.png" for kind in ("clean", "degraded", "restored")]
+
+    def _restore(self, degraded: Tensor, mask: Tensor | None, *, new_size: bool) -> tuple[Tensor, dict]:
+        """The restored image on the CPU, and what it cost."""
+        if self.baseline is not None:
+            memory, start = PeakMemory(self.where), time.perf_counter()
+            restored = torch.from_numpy(self.baseline.restore(degraded[0].numpy(), self.task, self.level))[None]
+            return restored, {"seconds": round(time.perf_counter() - start, 4), "peak_memory_mb": memory.peak()}
+        if self.model is None:
+            return degraded, {"seconds": 0.0, "peak_memory_mb": 0.0}
+        on_gpu = self.where.type == "cuda"
+        image, mask = degraded.to(self.where), None if mask is None else mask.to(self.where).expand_as(degraded)
+        with torch.inference_mode():
+            if on_gpu and new_size:
+                restore(self.model, image, mask, level=self.level, mode=self.mode, stride=self.stride)
+                torch.cuda.synchronize(self.where)
+            memory = PeakMemory(self.where)
+            start = time.perf_counter()
+            level = estimate_noise(degraded[0].numpy()) if self.blind and self.noise == "estimated" else self.level
+            restored = restore(self.model, image, mask, level=level, mode=self.mode, stride=self.stride)
+            if on_gpu:
+                torch.cuda.synchronize(self.where)
+            seconds = time.perf_counter() - start
+        return restored.cpu().float(), {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
+
+
+def _baseline(weights: str | Path, raw: str | Path) -> baselines.Baseline | None:
+    """The baseline of that name; None for "input" and for the path of a weights file."""
+    if str(weights) == INPUT or Path(weights).suffix or Path(weights).is_file():
+        return None
+    try:
+        return baselines.method(str(weights), raw)
+    except GroupSCError as error:
+        raise GroupSCError(f"there is no weights file {str(weights)!r}, and {error}, or {INPUT}") from error
+
+
+def _figures(restored: np.ndarray, clean: np.ndarray) -> dict:
+    return {
+        "psnr": round(metrics.psnr(restored, clean), 4),
+        "psnr_channels": round(metrics.psnr_channels(restored, clean), 4),
+        "ssim": round(metrics.ssim(restored, clean), 6),
+    }
+
+
+def complete(measured: Iterable[tuple[str, int]], times: int) -> set[str]:
+    """The images of which all of `times` repetitions are among those measured, given as (image, repetition)."""
+    measured = set(measured)
+    return {image for image, _ in measured if all((image, number) in measured for number in range(times))}
+
+
+def _earlier(path, settings: dict, times: int) -> dict:
+    """Rows of an earlier evaluation of the same, by (image, repetition), of images with all repetitions."""
+    found = _agreeing(read_rows([path]), settings, [name for name in SETTINGS if name not in MEASURED_BY])
+    images = complete(found, times)
+    return {(image, number): row for (image, number), row in found.items() if image in images and number < times}
+
+
+def _finished(paths: list[Path], settings: dict) -> dict:
+    """Rows of earlier runs under the same settings, by (image, repetition)."""
+    found = {}
+    for path in paths:
+        try:
+            rows = read_rows([path])
+        except GroupSCError:
+            continue
+        found |= _agreeing(rows, settings, SETTINGS)
+    return found
+
+
+def _agreeing(rows: pd.DataFrame, settings: dict, columns: list[str]) -> dict:
+    """Rows that agree with the settings in some columns, by (image, repetition)."""
+    return {
+        (row["image"], row["repetition"]): row
+        for row in rows.to_dict("records")
+        if all(_same(row[key], settings[key]) for key in columns)
+    }
+
+
+def _same(one, other) -> bool:
+    return one == other or bool(pd.isna(one) and pd.isna(other))
+
+
+def _table(rows) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=COLUMNS)
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table so that `path` is at every moment absent, old or complete."""
+    with replacing(path) as fresh:
+        table.to_csv(fresh, index=False, lineterminator="\n")

@@ -1,0 +1,334 @@
+"""What a grid costs before anything of it runs: trainings, evaluations, hours, disk and download.
+
+Hours are counted operations divided by a rate. On this machine the rate is that of its matrix products, measured when
+asked, times `SHARES`, and on its GPU that of a few steps; on GPUs that aren't here it is `H100`. Methods of others and
+dictionaries take the seconds that were measured on two cores, on any machine; tables and figures are left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from groupsc import baselines
+from groupsc.benchmark import grid, operation_counts
+from groupsc.benchmark.evaluation import complete, read_rows
+from groupsc.config.definitions import Experiment, ModelConfig, experiment_name, repetitions
+from groupsc.config.experiments import experiments
+from groupsc.data.datasets import BUNDLED, datasets, registry
+from groupsc.models.coder import SparseCoder
+from groupsc.utils.device import device_name, fast_products, has_matrix_tiles, pick_device
+from groupsc.utils.errors import GroupSCError
+from groupsc.weights.files import load_state
+from groupsc.weights.released import releases
+
+SHARES = {"group": 0.57, "csr": 0.54, "l1": 0.43}
+AMX_SHARES = {"group": 0.28, "csr": 0.28, "l1": 0.11}
+"""Share of the machine's matrix rate that a training step reaches; `benchmarks/training.py` on two cores without and
+with AMX, whose products are so fast that passes over memory take most of the time."""
+
+_H100_STEPS = {"group": 45e-3, "csr": 48e-3, "l1": 9.8e-3}
+H100 = {
+    penalty: 32 * operation_counts.training_operations(ModelConfig(penalty=penalty)) / seconds
+    for penalty, seconds in _H100_STEPS.items()
+}
+"""Operations a second on an NVIDIA H100, from its seconds for a step of 32 gray blocks in benchmarks/README.md."""
+
+OTHERS = {
+    "bm3d": 45, "cbm3d": 117, "dncnn": 11, "cdncnn": 13, "dncnn-3": 11, "ffdnet": 3, "nlm": 1, "menon": 0.2,
+}  # fmt: skip
+"""Processor seconds a megapixel of methods of others on one thread; `benchmarks/methods.py`. DRUNet wasn't measured,
+the others take next to none."""
+
+START = 5
+"""Seconds of a job before it computes: to load the libraries (3) and its images."""
+
+DICTIONARY = 30
+"""Processor seconds of `groupsc dictionary` with 256 atoms: 15 for gray patches of 9×9, 31 for colour ones of 7×7."""
+
+PIXELS = {
+    "BSD68": 154_401, "CBSD68": 154_401, "BSDval32": 154_401, "BSD400": 32_400, "CBSD400": 154_401, "Set12": 147_456,
+    "Kodak24": 393_216, "Kodak24-crop": 250_000, "Urban100": 773_000, "Classic5": 262_144, BUNDLED: 244_615,
+}  # fmt: skip
+"""Mean pixels of an image."""
+
+COPIES_IN_STATE = 5
+"""Of all parameters in a training's state: as they are, averaged, at their best, and Adam's two moments. Two such
+states are kept, and the weights."""
+
+BYTES_OF_ROW = 220
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training or evaluation: its operations, the penalty that sets their rate, and the job it waits for."""
+
+    name: str
+    penalty: str
+    operations: float
+    after: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What remains to be done for a configuration.
+
+    `others` are evaluations of other people's methods, `other_seconds` the processor's for them and for dictionaries.
+    `download` is in bytes, `disk` too and includes it; `memory` is what the largest training set takes, decoded, in one
+    training; `passes` is the largest number of times that a training sees as many crops as its set has images.
+    """
+
+    trainings: tuple[Job, ...]
+    evaluations: tuple[Job, ...]
+    finished: int
+    images: int
+    others: int
+    other_seconds: float
+    download: int
+    disk: int
+    memory: int
+    passes: float
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """All jobs, trainings first."""
+        return self.trainings + self.evaluations
+
+    def seconds(self, rates: dict[str, float], workers: int = 1, start: float = START) -> tuple[float, float]:
+        """Seconds of all jobs one after the other, and until the last ends where `workers` each do one at a time; each
+        takes `start` seconds before it computes."""
+        slowest = min(rates.values())  # What a prior counts as that was never timed.
+        lengths = {job.name: start + job.operations / rates.get(job.penalty, slowest) for job in self.jobs}
+        return sum(lengths.values()), _makespan(self.jobs, lengths, workers)
+
+
+def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
+    """Count what a configuration has yet to train, evaluate and fetch.
+
+    Parameters
+    ----------
+    config : dict
+        As read from a file of config/.
+    times : int
+        For training sets so many times as large, at the same number of steps.
+    raw, output : path, optional
+        Where data and results are, in place of the configuration's own.
+
+    Raises
+    ------
+    GroupSCError
+        For what no grid has, a data set that doesn't exist, and a state that can't be read.
+    """
+    if times < 1:
+        raise GroupSCError(f"the training set is to be {times} times as large; give 1 or more")
+    raw, output = Path(raw or config.get("raw", "data/raw")), Path(output or config.get("output", "results"))
+    found, trained = experiments(config), config.get("weights") == "trained"
+    grid.check(config, found)
+    config = {**config, "weights": "trained" if trained else "released"}
+    if trained:
+        missing = [e for e in found.values() if not _weights(output, e.name).is_file()]
+        trainings = [_training(e, output, {m.name for m in missing}) for e in missing]
+    else:
+        known = releases()
+        missing, trainings = [], []
+        found = {name: e for name, e in found.items() if name in known}
+    evaluations = list(_evaluations(config, found, output, {e.name for e in missing}))
+    sizes = _absent(config, found if trained else {}, raw, times)
+    weights = sum(4 * _parameters(e.model) * (2 * COPIES_IN_STATE + 1) for e in missing)
+    images = sum(count for _, count in evaluations)
+    others = list(_others(config, output))
+    dictionaries = {e.dictionary for e in missing if e.start is None}
+    dictionaries = [name for name in dictionaries if not (output / f"dictionaries/{name}.safetensors").is_file()]
+    return Plan(
+        trainings=tuple(trainings),
+        evaluations=tuple(job for job, _ in evaluations),
+        finished=len(found) - len(missing),
+        images=images,
+        others=len(others),
+        other_seconds=sum(others) + DICTIONARY * len(dictionaries),
+        download=sum(sizes.values()),
+        disk=sum(sizes.values()) + weights + images * BYTES_OF_ROW,
+        memory=max((_decoded(e, times) for e in missing), default=0),
+        passes=max((e.training.steps * e.training.batch / _count(e, times) for e in missing), default=0.0),
+    )
+
+
+def here() -> tuple[str, float, dict[str, float]]:
+    """Name of this machine's device, its matrix rate measured now, and its operations a second by penalty.
+
+    On a GPU steps of training are timed as well, since they reach a smaller share of its matrix rate.
+    """
+    device = pick_device()
+    products = fast_products(device)
+    rate = operation_counts.matmul_rate(device, products)
+    if device.type == "cuda":
+        return device_name(device), rate, {penalty: step_rate(penalty, products, device) for penalty in SHARES}
+    shares = AMX_SHARES if products is torch.bfloat16 and has_matrix_tiles() else SHARES
+    return device_name(device), rate, {penalty: rate * share for penalty, share in shares.items()}
+
+
+def step_rate(penalty: str, products: torch.dtype, device: torch.device, blocks: int = 8) -> float:
+    """Operations a second of steps of training on gray blocks, timed now."""
+    config = ModelConfig(penalty=penalty)
+    step = operation_counts.step_seconds(config, blocks, blocks, products, device, repetitions=3)
+    return blocks * operation_counts.training_operations(config) / step
+
+
+def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
+    training, model = experiment.training, experiment.model
+    saved = load_state(output / "training" / experiment.name / "state.safetensors")
+    same = saved and saved[1].get("experiment", {}).get("model") == _plain(dataclasses.asdict(model))
+    left = training.steps - (saved[1]["step"] if same else 0)
+    crops = left * training.batch * operation_counts.training_operations(model, training.crop)
+    blocks = (
+        left
+        // training.validate_every
+        * training.validation_images
+        * operation_counts.block_operations(model, training.crop)
+    )
+    after = experiment.start if experiment.start in missing else None
+    return Job(experiment.name, model.penalty, crops + blocks, after)
+
+
+def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
+    """(job, images) of each file of rows that isn't there; one of a model yet to be trained is made anew."""
+    wanted = [
+        (name, e, dataset, dataset, grid.own_stride(config, e))
+        for name, (e, task, _) in grid.evaluations(config, found).items()
+        for dataset in grid.sets_of(config, task, e.variant)
+    ]
+    wanted += [
+        (name, found[name], dataset, f"{dataset}-stride{stride}", stride)
+        for name, dataset, stride in grid.block_places(config, found)
+    ]
+    for name, e, dataset, place, stride in wanted:
+        if e.name not in missing and (output / "rows" / name / f"{place}.csv").is_file():
+            continue
+        images = _images(config, e.task, dataset)
+        if e.name not in missing:
+            images -= _taken_over(config, e.task, name, dataset, place)
+        work_of_one = operation_counts.image_operations(e.model, _pixels(dataset), stride)
+        yield (
+            Job(f"{name}/{place}", e.model.penalty, images * work_of_one, e.name if e.name in missing else None),
+            images,
+        )
+
+
+def _others(config: dict, output: Path):
+    """Processor seconds of each file of rows of other people's methods that isn't there."""
+    for task, given in config["tasks"].items():
+        for name, level in itertools.product(given.get("baselines", ()), given.get("levels", [None])):
+            if name != "input" and baselines.method(name).unsuited(task, level):
+                continue
+            for dataset in grid.sets_of(config, task):
+                experiment = experiment_name(task, name, level)
+                if not (output / "rows" / experiment / f"{dataset}.csv").is_file():
+                    images = _images(config, task, dataset) - _taken_over(config, task, experiment, dataset, dataset)
+                    yield OTHERS.get(name, 0) * images * _pixels(dataset) / 1e6
+
+
+def _images(config: dict, task: str, dataset: str) -> int:
+    """Images of a test set that are restored, repetitions counted."""
+    if dataset not in datasets():
+        raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(datasets())}")
+    return len(grid.image_names(config, dataset)) * _repetitions(config, task)
+
+
+def _repetitions(config: dict, task: str) -> int:
+    return repetitions(task, config.get("repetitions", 1))
+
+
+def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) -> int:
+    """How many of the images that `_images` counts have rows of an earlier evaluation, whatever weights it had."""
+    path = grid.measured_before(config, name, place)
+    if path is None:
+        return 0
+    rows, times = read_rows([path]), _repetitions(config, task)
+    found = complete(zip(rows["image"], rows["repetition"], strict=True), times)
+    return len(found & set(grid.image_names(config, dataset))) * times
+
+
+def _pixels(dataset: str) -> int:
+    return PIXELS.get(dataset, PIXELS["Kodak24"])
+
+
+def _absent(config: dict, found: dict, raw: Path, times: int) -> dict[str, int]:
+    """Bytes of each data set that aren't there in their full size; none of a set that is many times as large are."""
+    trained_on = {e.training.dataset for e in found.values()}
+    used = trained_on | {e.training.validation for e in found.values()}
+    used |= set(_peers(config)) | grid.test_sets(config, found)
+    sizes = {}
+    for dataset in sorted(used):
+        files = _files(dataset)[: grid.images_to_fetch(config, found, dataset)]
+        absent = sum(size for file, size in files if not _has(raw / dataset / file, size))
+        sizes[dataset] = times * sum(size for _, size in files) if times > 1 and dataset in trained_on else absent
+    return sizes
+
+
+def _peers(config: dict):
+    """Data sets that hold the weights of other people's methods."""
+    for task, given in config["tasks"].items():
+        for name in given.get("baselines", ()):
+            method = None if name == "input" else baselines.method(name)
+            if method and any(method.unsuited(task, level) is None for level in given.get("levels", [None])):
+                yield from filter(None, [method.dataset.get(task)])
+
+
+def _makespan(jobs, lengths: dict[str, float], workers: int) -> float:
+    """Until the last job ends: a free worker takes the job that most work waits for, once what it needs is done."""
+    waiting: dict[str | None, list[str]] = {}
+    for job in jobs:
+        waiting.setdefault(job.after, []).append(job.name)
+
+    def weight(name: str) -> float:
+        return lengths[name] + max((weight(later) for later in waiting.get(name, ())), default=0.0)
+
+    ready = [(-weight(name), name) for name in waiting.get(None, ())]
+    heapq.heapify(ready)
+    running, now = [], 0.0
+    while ready or running:
+        while ready and len(running) < workers:
+            _, name = heapq.heappop(ready)
+            heapq.heappush(running, (now + lengths[name], name))
+        now, name = heapq.heappop(running)
+        for later in waiting.get(name, ()):
+            heapq.heappush(ready, (-weight(later), later))
+    return now
+
+
+def _files(dataset: str) -> list[tuple[str, int]]:
+    rows = registry()
+    rows = rows[rows["dataset"] == dataset].sort_values("file")
+    return list(zip(rows["file"], map(int, rows["bytes"]), strict=True))
+
+
+def _count(experiment: Experiment, times: int) -> int:
+    return times * max(1, len(_files(experiment.training.dataset)))
+
+
+def _decoded(experiment: Experiment, times: int) -> int:
+    """Bytes of the training images as one training holds them, float32."""
+    pixels = PIXELS.get(experiment.training.dataset, PIXELS["CBSD400"])
+    return 4 * experiment.model.channels * pixels * _count(experiment, times)
+
+
+def _has(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _parameters(model: ModelConfig) -> int:
+    with torch.device("meta"):
+        return SparseCoder(model).number_of_parameters
+
+
+def _weights(output: Path, name: str) -> Path:
+    return output / "training" / name / "weights.safetensors"
+
+
+def _plain(values: dict) -> dict:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}

@@ -1,0 +1,237 @@
+"""How good a trained model is: PSNR on the validation set and on the stress set.
+
+Both are measured in the same way for every model, whatever crops it was trained on, so that models can be compared.
+Rows have the columns `COLUMNS`: `part` is "validation" or "stress", `case` an image or a picture of the stress set,
+`level` σ or quality (missing for mosaics), `before` and `after` the PSNR in dB of the input and of the output. The
+input of a mosaic is its bilinear interpolation, that of JPEG the decoded image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from groupsc.config.definitions import LEVEL_NAMES
+from groupsc.data.datasets import load_images
+from groupsc.data.degradations import degrade, noise_generator
+from groupsc.data.stress_set import STRESS_LEVELS, stress_pictures
+from groupsc.inference.tiling import restore
+from groupsc.models.coder import SparseCoder
+from groupsc.models.stability import spectral_radius
+from groupsc.utils.atomic import write_text
+from groupsc.utils.device import device_name
+from groupsc.utils.errors import GroupSCError
+from groupsc.utils.version import code_version
+from groupsc.weights.files import file_digest, load_weights, name_of
+from groupsc.weights.scores import Score
+
+VALIDATION_SET, VALIDATION_SIDE = "BSDval32", 128
+"""Data set, and side in pixels of the central part of each image that is restored."""
+
+REPETITIONS = 3
+"""Noise realisations of each picture of the stress set."""
+
+TOLERANCE = 0.5
+"""dB below the input from which on a model fails a case."""
+
+LEAST_ERROR = 1e-6
+"""Mean squared error that counts at least, 60 dB: a smaller one can't be seen in 8 bits. JPEG keeps some patterns
+exactly."""
+
+COLUMNS = ["part", "case", "level", "repetition", "before", "after"]
+
+
+def measure_file(path, raw="data/raw", *, dataset: str = VALIDATION_SET, details=None) -> pd.DataFrame:
+    """`measure` of a weights file.
+
+    Parameters
+    ----------
+    path : path
+    raw : path
+        Folder of the data sets.
+    dataset : str
+        The validation set.
+    details : path, optional
+        Folder in which the rows are kept, by the name of the model and the checksum of its file; rows that are there
+        are taken from it.
+    """
+    model, card = load_weights(path)
+    kept = None if details is None else Path(details) / f"{name_of(path, card)}-{file_digest(path)[:12]}-{dataset}.csv"
+    if kept is not None and kept.exists():
+        return pd.read_csv(kept, dtype={"case": str})
+    rows = measure(model, card, raw, dataset=dataset)
+    if kept is not None:
+        write_text(kept, rows.to_csv(index=False))
+    return rows
+
+
+def measure(
+    model: SparseCoder, card: dict, raw, *, dataset: str = VALIDATION_SET, images: int | None = None
+) -> pd.DataFrame:
+    """Validation and stress set of one model; see `validate` and `stress`."""
+    parts = [validate(model, card, raw, dataset=dataset, images=images), stress(model, card)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def validate(
+    model: SparseCoder, card: dict, raw, *, dataset: str = VALIDATION_SET, images: int | None = None
+) -> pd.DataFrame:
+    """Restore the central part of every validation image, as a whole image with the window of the model.
+
+    Parameters
+    ----------
+    model : SparseCoder
+    card : dict
+        Metadata of its weights file: `task` and `level`. For blind models the noise levels rise evenly from image to
+        image over the range of the model.
+    raw : path
+        Folder of the data sets.
+    dataset : str
+    images : int, optional
+        Only the first so many images.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an image, columns `COLUMNS`.
+    """
+    found = load_images(dataset, raw, channels=model.config.channels, images=images)
+    levels = _spread_levels(model, card["level"], len(found))
+    rows = []
+    for (name, image), level in zip(found.items(), levels, strict=True):
+        clean = torch.from_numpy(image)[None]
+        before, after = _restored(model, card["task"], clean, level, noise_generator(dataset, name, level), crop=True)
+        clean = _center(clean)
+        rows.append(("validation", name, level, 0, _psnr(before, clean), _psnr(after.clamp(0, 1), clean)))
+    return _table(rows)
+
+
+def stress(model: SparseCoder, card: dict, *, repetitions: int = REPETITIONS) -> pd.DataFrame:
+    """Restore the pictures of the stress set: at the level of the model, or at `STRESS_LEVELS` for a blind one.
+
+    Parameters
+    ----------
+    model : SparseCoder
+    card : dict
+        Metadata of its weights file: `task` and `level`.
+    repetitions : int
+        Noise realisations of each picture, for tasks with noise.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a picture, level and repetition, columns `COLUMNS`; outputs are not clipped, since pictures of higher
+        contrast leave [0, 1].
+    """
+    task = card["task"]
+    pictures = stress_pictures(model.config.channels)
+    if task == "jpeg":  # A JPEG file holds no values above 1.
+        pictures = {name: clean for name, clean in pictures.items() if clean.max() <= 1}
+    levels = STRESS_LEVELS if model.config.levels is not None else (card["level"],)
+    rows = []
+    for name, clean in pictures.items():
+        for level in levels:
+            for repetition in range(repetitions if LEVEL_NAMES[task] == "sigma" else 1):
+                generator = noise_generator("stress", name, level, repetition)
+                before, after = _restored(model, task, clean[None], level, generator)
+                rows.append(("stress", name, level, repetition, _psnr(before, clean), _psnr(after, clean)))
+    return _table(rows)
+
+
+def facts(model: SparseCoder, rows: pd.DataFrame) -> dict:
+    """What the rows of `measure` say in a few numbers, by the names of `groupsc.weights.scores.Score`."""
+    validated, changes = rows[rows["part"] == "validation"], stress_changes(rows)
+    case, level = changes.idxmin()
+    return {
+        "psnr": round(float(validated["after"].mean()), 4),
+        "images": len(validated),
+        "rho": round(spectral_radius(model.D, model.C), 4),
+        "worst_case": case if model.config.levels is None else f"{case} at {level:g}",
+        "worst_change": round(float(changes.min()), 2),
+        "failed": int((changes < -TOLERANCE).sum()),
+        "cases": len(changes),
+    }
+
+
+def score(path, rows: pd.DataFrame) -> Score:
+    """The score of a weights file, from the rows of `measure_file`."""
+    model, card = load_weights(path)
+    return Score(
+        model=name_of(path, card),
+        md5=hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest(),
+        device=device_name(torch.device("cpu")),
+        code_version=code_version(),
+        **facts(model, rows),
+    )
+
+
+def stress_changes(rows: pd.DataFrame) -> pd.Series:
+    """Output minus input in dB of every case and level of the stress set, mean over the noise realisations."""
+    stressed = rows[rows["part"] == "stress"]
+    change = stressed["after"] - stressed["before"]
+    return change.groupby([stressed["case"], stressed["level"]], dropna=False, sort=False).mean()
+
+
+def interpolate_mosaic(mosaic: Tensor, mask: Tensor) -> Tensor:
+    """Bilinear interpolation of a Bayer mosaic: missing values are means of the measured neighbours.
+
+    Parameters
+    ----------
+    mosaic, mask : Tensor (1, 3, H, W)
+        Measured values, zeros elsewhere; 1 where a value was measured.
+    """
+    kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]], dtype=mosaic.dtype)
+    kernel = kernel.to(mosaic.device).expand(3, 1, 3, 3)
+    values, weights = (functional.conv2d(x, kernel, padding=1, groups=3) for x in (mosaic, mask))
+    return torch.where(mask > 0, mosaic, values / weights)
+
+
+def _spread_levels(model: SparseCoder, level, number: int) -> list:
+    """The level of a model for each of so many images; evenly spread over the range of a blind model."""
+    if model.config.levels is None:
+        return [level] * number
+    low, high = model.config.levels[0], model.config.levels[-1]
+    return [low + (high - low) * (place + 0.5) / number for place in range(number)]
+
+
+def _restored(model: SparseCoder, task: str, clean: Tensor, level, generator, *, crop: bool = False):
+    """The degraded image (1, c, H, W), for mosaics interpolated, and the output of the model.
+
+    With `crop` only the central part is restored; JPEG degrades the whole image first, whose 8×8 grid it keeps.
+    """
+    if crop and task != "jpeg":
+        clean = _center(clean)
+    degraded, mask = degrade(clean, task, level, generator)
+    if crop and task == "jpeg":
+        degraded = _center(degraded)
+    mask = None if mask is None else mask[None]
+    told = level if model.config.levels is not None else None
+    device = model.D.device
+    after = restore(model, degraded.to(device), None if mask is None else mask.to(device), level=told).cpu()
+    return degraded if mask is None else interpolate_mosaic(degraded, mask), after
+
+
+def _center(image: Tensor) -> Tensor:
+    """The central `VALIDATION_SIDE` pixels of an image (1, c, H, W) along both axes; all of a smaller one."""
+    height, width = (min(length, VALIDATION_SIDE) for length in image.shape[-2:])
+    top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
+    return image[..., top : top + height, left : left + width]
+
+
+def _psnr(x: Tensor, clean: Tensor) -> float:
+    """PSNR in dB at data range 1, without clipping."""
+    error = (x.double() - clean.double()).square().mean().item()
+    if not math.isfinite(error):
+        raise GroupSCError("the model gives numbers that are not finite; train it again with gain_share above 0")
+    return -10 * math.log10(max(error, LEAST_ERROR))
+
+
+def _table(rows) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.astype({"level": float})

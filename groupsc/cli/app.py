@@ -1,0 +1,243 @@
+"""The command `groupsc`: thin calls of the library, so that whoever has no Snakemake does the same by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from groupsc.cli import methods, plan, results, validation
+from groupsc.cli import photographs as photo_cli
+from groupsc.utils.atomic import write_text
+from groupsc.utils.errors import GroupSCError
+
+app = typer.Typer(
+    help="Fully trainable and interpretable non-local sparse models for image restoration.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, methods.methods):
+    app.command()(command)
+app.command("plan")(plan.plan)
+for command in (*results.COMMANDS, *validation.COMMANDS):
+    app.command()(command)
+app.add_typer(photo_cli.weights_app, name="weights")
+
+Raw = Annotated[Path, Option(help="Folder of the data sets.")]
+Device = Annotated[str, Option(help="auto, cpu or cuda.")]
+Images = Annotated[int | None, Option(min=1, help="Only the first so many images.")]
+
+
+def main() -> None:
+    """Run the command line; what a user can mend ends in one sentence and exit code 2, an interrupt in 130."""
+    try:
+        app()
+    except GroupSCError as error:
+        sys.exit(_complain(str(error)))
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        sys.exit(_complain(f"{what}; check the path, its permissions and the free space"))
+
+
+@app.command()
+def fetch(
+    datasets: Annotated[
+        list[str] | None, Argument(metavar="[DATASET...]", help="Names from data/registry.csv; none lists them.")
+    ] = None,
+    root: Raw = Path("data/raw"),
+    images: Images = None,
+    mirror: Annotated[
+        str | None, Option(help="Folder or address that holds the files; GROUPSC_MIRROR otherwise.")
+    ] = None,
+    manifest: Annotated[Path | None, Option(help="Write files, sizes and checksums to this JSON file.")] = None,
+) -> None:
+    """Download data sets and verify every file; without a name, list the data sets."""
+    from groupsc.data import datasets as data
+
+    if not datasets:
+        print("\n".join(data.datasets()))
+        return
+    if manifest is not None and len(datasets) != 1:
+        raise GroupSCError(
+            f"a manifest describes one data set, and {len(datasets)} are asked for; fetch them one by one"
+        )
+    for name in datasets:
+        found = data.fetch(name, root, images=images, mirror=mirror)
+        megabytes = sum(file["bytes"] for file in found["files"]) / 1e6
+        print(f"{name}: {len(found['files'])} files, {megabytes:.1f} MB, all checksums agree")
+        if manifest is not None:
+            write_text(manifest, json.dumps(found, indent=1) + "\n")
+
+
+@app.command()
+def dictionary(
+    dataset: Annotated[str, Argument(help="Data set to learn from.")],
+    output: Annotated[Path, Option(help="Safetensors file to write.")],
+    channels: Annotated[int, Option(help="1 for gray, 3 for color.")] = 1,
+    patch: Annotated[int, Option(min=1, help="Side of the patches.")] = 9,
+    atoms: Annotated[int, Option(min=1, help="Number of atoms.")] = 256,
+    seed: Annotated[int, Option(help="Seed of the patches drawn and of the first atoms.")] = 0,
+    raw: Raw = Path("data/raw"),
+    images: Images = None,
+    picture: Annotated[Path | None, Option(help="Also draw the atoms to this PNG file.")] = None,
+) -> None:
+    """Learn the dictionary that training starts from."""
+    from groupsc.data.datasets import load_images
+    from groupsc.training.dictionary_learning import learn_dictionary
+    from groupsc.weights.files import write_tensors
+
+    photographs = load_images(dataset, raw, channels=channels, images=images).values()
+    D = learn_dictionary(photographs, channels=channels, patch=patch, atoms=atoms, seed=seed)
+    write_tensors(
+        output, {"D": D}, {"dataset": dataset, "channels": channels, "patch": patch, "atoms": atoms, "seed": seed}
+    )
+    if picture is not None:
+        from groupsc.figures.catalog import draw_dictionary
+
+        draw_dictionary(D, picture, channels=channels, patch=patch)
+
+
+@app.command()
+def experiment(
+    name: Annotated[str | None, Argument(help="Such as gray-groupsc-sigma25.")] = None,
+    config: Annotated[Path, Option(help="Grid of experiments.")] = Path("config/paper.yaml"),
+    output: Annotated[Path | None, Option(help="YAML file to write; a folder with --all.")] = None,
+    everything: Annotated[bool, Option("--all", help="Write every experiment of the grid.")] = False,
+) -> None:
+    """Write an experiment of a grid, every setting spelled out, to a file of its own; without a name, list the grid."""
+    from groupsc.benchmark.grid import read_grid
+    from groupsc.config.definitions import write_experiment
+    from groupsc.config.experiments import experiments
+
+    grid = experiments(read_grid(config))
+    if name is None and not everything:
+        print("\n".join(grid))
+        return
+    if output is None:
+        raise GroupSCError("the experiment needs a place; give --output")
+    if everything:
+        for found in grid.values():
+            write_experiment(output / f"{found.name}.yaml", found)
+    elif name in grid:
+        write_experiment(output, grid[name])
+    else:
+        raise GroupSCError(f"{config} has no experiment {name!r}; it has {', '.join(grid)}")
+
+
+@app.command()
+def train(
+    output: Annotated[
+        Path, Option(help="Folder for weights.safetensors, log.csv and the state; with --queue, of folders.")
+    ],
+    experiment: Annotated[
+        Path | None, Argument(metavar="[EXPERIMENT.yaml]", help="Made by `groupsc experiment`.")
+    ] = None,
+    queue: Annotated[Path | None, Option(help="Train the experiments of this YAML list of grids, one by one.")] = None,
+    minutes: Annotated[
+        float | None, Option("--max-minutes", "--minutes", help="Save and stop after this time; the next call goes on.")
+    ] = None,
+    raw: Raw = Path("data/raw"),
+    dictionary: Annotated[Path | None, Option(help="Initial dictionary, made by `groupsc dictionary`.")] = None,
+    init: Annotated[Path | None, Option(help="Weights to start from.")] = None,
+    released: Annotated[Path | None, Option(help="With --queue: folder of weights to start from.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Train one experiment, or those of a queue, or go on where an earlier call stopped."""
+    if (experiment is None) == (queue is None):
+        raise GroupSCError(
+            "what to train is either one experiment file or a queue; give EXPERIMENT.yaml or --queue FILE"
+        )
+    if queue is not None:
+        _train_queue(queue, raw=raw, output=output, minutes=minutes, weights=released, device=device)
+        return
+    from groupsc.config.definitions import read_experiment
+    from groupsc.training.loop import train as train_experiment
+
+    settings = read_experiment(experiment)
+    first = {"dictionary": dictionary, "init": init}
+    weights = train_experiment(settings, raw=raw, output=output, max_minutes=minutes, device=device, **first)
+    print(f"wrote {weights}" if weights else f"stopped after {minutes:g} minutes; the same command goes on")
+
+
+def _train_queue(queue: Path, *, minutes: float | None, **options) -> None:
+    from groupsc.training.queue import read_queue, run_queue
+
+    limit = float("inf") if minutes is None else minutes
+    for name, outcome in run_queue(read_queue(queue), minutes=limit, **options).items():
+        print(f"{name}: {outcome}")
+
+
+@app.command()
+def evaluate(
+    weights: Annotated[
+        str,
+        Argument(
+            metavar="WEIGHTS.safetensors|METHOD|input",
+            help="A file, a baseline of `groupsc methods`, or `input` for the degraded images.",
+        ),
+    ],
+    dataset: Annotated[str, Option(help="Data set to restore.")],
+    output: Annotated[Path, Option(help="CSV file for one row an image and repetition.")],
+    task: Annotated[str | None, Option(help="gray, color, mosaic or jpeg; the weights know theirs.")] = None,
+    level: Annotated[float | None, Option(help="Noise σ in gray levels of 255, or JPEG quality.")] = None,
+    noise: Annotated[
+        str, Option(help="What blind models are told: the level as estimated, or as known.")
+    ] = "estimated",
+    raw: Raw = Path("data/raw"),
+    images: Images = None,
+    repetitions: Annotated[int, Option(min=1, help="Noise realisations an image.")] = 1,
+    mode: Annotated[str, Option(help="whole image, or block as in the paper.")] = "whole",
+    stride: Annotated[int | None, Option(min=1, help="Stride of the blocks, in pixels.")] = None,
+    device: Device = "auto",
+    pictures: Annotated[Path | None, Option(help="Also write clean, degraded and restored PNG files here.")] = None,
+    names: Annotated[list[str] | None, Option("--name", help="Image to make pictures of; all when left out.")] = None,
+    measured: Annotated[
+        Path | None, Option(help="CSV file of earlier rows; those of the same weights and settings are taken over.")
+    ] = None,
+) -> None:
+    """Degrade and restore a data set, and measure PSNR and SSIM of every image."""
+    from groupsc.benchmark.evaluation import evaluate_to_csv
+
+    rows = evaluate_to_csv(
+        output,
+        weights,
+        dataset,
+        task=task,
+        level=level,
+        noise=noise,
+        raw=raw,
+        images=images,
+        repetitions=repetitions,
+        mode=mode,
+        stride=stride,
+        device=device,
+        pictures=pictures,
+        names=names or None,
+        measured=measured,
+    )
+    print(f"{dataset}: {rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images")
+
+
+@app.command()
+def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) -> None:
+    """Show what released weights, or those in a file, hold and how they were made."""
+    from groupsc.weights.files import load_weights
+    from groupsc.weights.released import find_weights
+
+    model, card = load_weights(find_weights(weights))
+    print(json.dumps({**card, "parameters": model.number_of_parameters}, indent=2, ensure_ascii=False))
+
+
+def _complain(sentence: str) -> int:
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()  # What was said before comes first where both go to one file.
+    print(f"groupsc: {' '.join(sentence.split())}", file=sys.stderr)
+    return 2

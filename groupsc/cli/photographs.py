@@ -1,0 +1,291 @@
+"""The commands for people with an image in hand: denoise, demosaick, deblock, and the released weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from groupsc.cli.options import pixel
+from groupsc.utils.errors import GroupSCError
+
+Paths = Annotated[list[Path], Argument(metavar="IN... OUT", help="Images, folders or globs, and a file or a folder.")]
+Method = Annotated[str, Option(help="groupsc, csr, sc, or the best of them.")]
+Weights = Annotated[str | None, Option(help="A release's name or a file, instead of the one that fits.")]
+Device = Annotated[str, Option(help="auto, cpu or cuda.")]
+Mode = Annotated[str, Option(help="whole image, or block as in the paper.")]
+Stride = Annotated[int | None, Option(min=1, help="Stride of the blocks, in pixels.")]
+Memory = Annotated[str | None, Option(help="Such as 4GB; at most half of what is free when left out.")]
+Overwrite = Annotated[bool, Option("--overwrite", help="Replace files that exist.")]
+AsJson = Annotated[bool, Option("--json", help="Say what was done as JSON.")]
+
+UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+weights_app = typer.Typer(help="The released weights: list, pull, verify.", no_args_is_help=True)
+
+
+def denoise(
+    paths: Paths,
+    sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
+    method: Method = "best",
+    weights: Weights = None,
+    device: Device = "auto",
+    mode: Mode = "whole",
+    stride: Stride = None,
+    memory: Memory = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove noise from photographs."""
+    from groupsc import api
+
+    given = None if sigma == "auto" else _number(sigma, "--sigma")
+
+    def restore(photo, options):
+        level, chosen = _level_and_weights(photo, given, method, weights)
+        pixels = api.denoise(photo.pixels, level, weights=chosen, **options)
+        return pixels, {"sigma": round(level, 2), "weights": chosen}
+
+    options = _options(device, mode, stride, memory, channel_axis=0)
+    _each(paths, restore, options, overwrite=overwrite, as_json=as_json)
+
+
+def demosaick(
+    paths: Paths,
+    pattern: Annotated[str, Option(help="RGGB, BGGR, GRBG or GBRG.")] = "RGGB",
+    method: Method = "best",
+    weights: Weights = None,
+    device: Device = "auto",
+    mode: Mode = "whole",
+    stride: Stride = None,
+    memory: Memory = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Reconstruct colours from gray images that hold the mosaic of a Bayer sensor."""
+    from groupsc import api
+    from groupsc.weights.selection import choose
+
+    def restore(photo, options):
+        if len(photo.pixels) != 1:
+            raise GroupSCError("a mosaic is a gray image with one measured value a pixel, and this one has colours")
+        chosen = weights or choose("mosaic", method, None)
+        pixels = api.demosaick(photo.pixels[0], pattern, weights=chosen, **options)
+        return pixels.transpose(2, 0, 1), {"pattern": pattern, "weights": chosen}
+
+    _each(paths, restore, _options(device, mode, stride, memory), overwrite=overwrite, as_json=as_json)
+
+
+def deblock(
+    paths: Paths,
+    quality: Annotated[str, Option(help="JPEG quality factor, or auto to read it from the file's tables.")] = "auto",
+    method: Method = "best",
+    weights: Weights = None,
+    device: Device = "auto",
+    mode: Mode = "whole",
+    stride: Stride = None,
+    memory: Memory = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the artefacts of JPEG compression; of colours the luma is restored and the chroma stays."""
+    from groupsc import api
+    from groupsc.weights.selection import choose
+
+    given = None if quality == "auto" else _number(quality, "--quality")
+
+    def restore(photo, options):
+        level = photo.quality if given is None else given
+        if level is None:
+            raise GroupSCError("only JPEG files tell their quality; give --quality for others")
+        chosen = weights or choose("jpeg", method, level)
+        return api.deblock(photo.pixels, level, weights=chosen, **options), {"quality": level, "weights": chosen}
+
+    options = _options(device, mode, stride, memory, channel_axis=0)
+    _each(paths, restore, options, overwrite=overwrite, as_json=as_json)
+
+
+def explain(
+    image: Annotated[Path, Argument(metavar="IMAGE")],
+    at: Annotated[str, Option(metavar="X,Y", help="Column and row of the pixel to explain.")],
+    output: Annotated[list[Path] | None, Option(help="A .png, .pdf or .svg file; may be given several times.")] = None,
+    sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
+    method: Method = "groupsc",
+    weights: Weights = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Show which patches the model looks at for a pixel, and which atoms it uses."""
+    import torch
+
+    from groupsc.api import load, noisy_channels
+    from groupsc.figures.explanation import draw_explanation
+    from groupsc.figures.explanation import explain as explain_pixel
+    from groupsc.figures.style import save
+    from groupsc.io.photographs import read_photograph
+
+    _refuse_existing(output or [], overwrite=overwrite)
+    x, y = pixel(at)
+    photo = read_photograph(image)
+    given = None if sigma == "auto" else _number(sigma, "--sigma")
+    level, chosen = _level_and_weights(photo, given, method, weights)
+    model = load(chosen, device="cpu")
+    pixels = noisy_channels(model, photo.pixels)
+    found = explain_pixel(model.coder, torch.from_numpy(pixels), x, y, level=level, gain=float(model.gain(level)))
+    print(json.dumps({"weights": chosen, "sigma": round(level, 2), **found.summary()}, indent=1))
+    if output:
+        save(draw_explanation(found), output)
+
+
+@weights_app.command("list")
+def list_weights(as_json: AsJson = False) -> None:
+    """List the released weights."""
+    from groupsc.weights.files import read_tensors
+    from groupsc.weights.released import releases
+    from groupsc.weights.scores import scores_of
+
+    cards = {name: read_tensors(release.find())[1] for name, release in releases().items()}
+    if as_json:
+        print(json.dumps(cards, indent=1))
+        return
+    scores = scores_of(releases())
+    for name, card in cards.items():
+        validation = f"validation {scores[name].psnr:.2f} dB" if name in scores else "not validated"
+        print(f"{name:28} {card['steps']:>7} steps, {validation}")
+
+
+@weights_app.command("pull")
+def pull_weights(
+    names: Annotated[list[str] | None, Argument(help="All when left out.")] = None,
+    remote: Annotated[str | None, Option(help="A remote of DVC, in place of the store of this checkout.")] = None,
+) -> None:
+    """Put released weights from the store of this checkout into data/weights, as `dvc pull` does."""
+    if remote is None:
+        for release in _chosen(names):
+            print(release.pull())
+    else:
+        from groupsc.weights.remote import exchange
+
+        print(*exchange("pull", _chosen(names), remote), sep="\n")
+
+
+@weights_app.command("push")
+def push_weights(
+    remote: Annotated[str, Option(help="A remote of DVC.")],
+    names: Annotated[list[str] | None, Argument(help="All when left out.")] = None,
+) -> None:
+    """Bring released weights to a store of your own, as `dvc push` does."""
+    from groupsc.weights.remote import exchange
+
+    print(f"{len(exchange('push', _chosen(names), remote))} files are in the remote {remote}")
+
+
+@weights_app.command("verify")
+def verify_weights(names: Annotated[list[str] | None, Argument(help="All when left out.")] = None) -> None:
+    """Check that the weights at hand are the ones that were released."""
+    found = [release.find() for release in _chosen(names)]
+    print(f"{len(found)} files, all checksums agree")
+
+
+@weights_app.command("index")
+def index_weights(
+    rows: Annotated[list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Made by `groupsc evaluate`.")] = None,
+    output: Annotated[Path, Option(help="Markdown file to write.")] = Path("data/weights/README.md"),
+) -> None:
+    """Write how each released model was made and how far it is from the paper."""
+    from groupsc.benchmark.evaluation import read_rows
+    from groupsc.paper.tables import read_published
+    from groupsc.paper.weights_index import index
+    from groupsc.utils.atomic import write_text
+    from groupsc.weights.files import load_weights
+    from groupsc.weights.released import releases
+    from groupsc.weights.scores import scores_of
+
+    models = {}
+    for name, release in releases().items():
+        model, card = load_weights(release.find())
+        models[name] = card, model.number_of_parameters
+    text = index(models, scores_of(releases()), read_rows(rows or []), read_published())
+    write_text(output, text)
+
+
+def _chosen(names):
+    from groupsc.weights.released import releases
+
+    known = releases()
+    unknown = sorted(set(names or []) - set(known))
+    if unknown:
+        raise GroupSCError(f"there are no weights {', '.join(unknown)}; released are {', '.join(known)}")
+    return [known[name] for name in names or known]
+
+
+def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json: bool) -> None:
+    """Restore one photograph after the other; the first that can't be done ends the command."""
+    from groupsc.io.photographs import check_target, photographs, read_photograph, targets, write_photograph
+
+    if len(paths) < 2:
+        raise GroupSCError("give the images to restore and then where the result goes: IN... OUT")
+    pairs = targets(photographs(paths[:-1]), paths[-1])
+    _refuse_existing([target for _, target in pairs], overwrite=overwrite)
+    done = []
+    for source, target in pairs:
+        start = time.perf_counter()
+        photo = read_photograph(source)
+        check_target(target, photo, overwrite=overwrite)
+        try:
+            pixels, facts = restore(photo, options)
+        except GroupSCError as error:
+            raise GroupSCError(f"{source}: {error}") from error
+        write_photograph(target, dataclasses.replace(photo, pixels=pixels), overwrite=overwrite)
+        facts = {"input": str(source), "output": str(target), **facts, "seconds": round(time.perf_counter() - start, 2)}
+        done.append(facts)
+        if not as_json:
+            print(
+                ", ".join(f"{key} {value}" if key not in ("input", "output") else value for key, value in facts.items())
+            )
+    if as_json:
+        print(json.dumps(done, indent=1))
+
+
+def _refuse_existing(targets: list[Path], *, overwrite: bool) -> None:
+    existing = [str(target) for target in targets if target.exists()]
+    if existing and not overwrite:
+        raise GroupSCError(f"{existing[0]} exists; choose another name, or replace it with --overwrite")
+
+
+def _level_and_weights(photo, given: float | None, method: str, weights: str | None) -> tuple[float, str]:
+    """The noise level of a photograph as given, else as estimated, and the weights as given, else those that fit."""
+    from groupsc.api import check_sigma, noise_of, noise_task
+    from groupsc.io.arrays import one_if_equal
+    from groupsc.weights.selection import choose
+
+    if given is not None:
+        check_sigma(given)
+    pixels = one_if_equal(photo.pixels)
+    visible = None if photo.alpha is None else photo.alpha > 0
+    level = noise_of(pixels, visible) if given is None else given
+    return level, weights or choose(noise_task(pixels), method, level)
+
+
+def _options(device: str, mode: str, stride: int | None, memory: str | None, **others) -> dict:
+    memory = None if memory is None else _bytes(memory)
+    return {"device": device, "mode": mode, "stride": stride, "memory": memory, "progress": True, **others}
+
+
+def _bytes(text: str) -> float:
+    match = re.fullmatch(r"([0-9.]+)\s*([KMG]?i?B)", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise GroupSCError(f"--memory is {text!r}; write it like 4GB or 500MB")
+    return _number(match[1], "--memory") * UNITS[match[2].upper()]
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise GroupSCError(f"{option} is {text!r}; give a number") from error

@@ -1,0 +1,104 @@
+"""The command `groupsc plan`: what a grid costs, before anything of it runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+
+def plan(
+    config: Annotated[Path, Option("--configfile", help="Grid of experiments.")] = Path("config/paper.yaml"),
+    gpus: Annotated[list[int] | None, Option(min=1, help="Also for so many GPUs; may be given several times.")] = None,
+    times: Annotated[int, Option("--times", min=1, help="For training sets so many times as large.")] = 1,
+    released: Annotated[bool, Option("--released", help="For released weights, without training.")] = False,
+    raw: Annotated[Path | None, Option(help="Folder of the data sets; the configuration's otherwise.")] = None,
+    results: Annotated[Path | None, Option(help="Folder of the results; the configuration's otherwise.")] = None,
+    as_json: Annotated[bool, Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Say what a grid has yet to train, evaluate and download, and how many hours, bytes and files that takes."""
+    from groupsc.benchmark.grid import read_grid
+    from groupsc.benchmark.plan import plan as count
+
+    values = read_grid(config)
+    if released:
+        values["weights"] = "released"
+    found = count(values, times=times, raw=raw, output=results)
+    report = {
+        "configuration": str(config),
+        "trainings": len(found.trainings),
+        "models_there": found.finished,
+        "evaluations": len(found.evaluations),
+        "images": found.images,
+        "other_evaluations": found.others,
+        "other_cpu_hours": round(found.other_seconds / 3600, 2),
+        "download_bytes": found.download,
+        "disk_bytes": found.disk,
+        "training_set_bytes_in_memory": found.memory,
+        "passes_over_training_set": round(found.passes, 3),
+        "teraflop": round(sum(job.operations for job in found.jobs) / 1e12),
+        **_machines(found, gpus or (), values.get("threads", {}).get("train", 2)),
+    }
+    print(json.dumps(report, indent=1) if as_json else _text(report))
+
+
+def _machines(found, gpus, threads: int) -> dict:
+    """Hours on this machine and on GPUs, and what they rest on."""
+    import torch
+
+    from groupsc.benchmark.plan import H100, SHARES, START, here
+
+    name, rate, rates = here()
+    cuda = torch.cuda.is_available()
+    workers, cores = (torch.cuda.device_count(), threads) if cuda else (1, torch.get_num_threads())
+    rows = [_hours(f"this machine: {name}", found, rates, workers, cores, cuda)]
+    kind, speeds = (name, rates) if cuda else ("NVIDIA H100", H100)
+    rows += [_hours(f"{number} × {kind}", found, speeds, number, threads, True) for number in gpus]
+    share = {penalty: rates[penalty] / rate for penalty in SHARES}
+    assumptions = [
+        f"this machine multiplies matrices at {rate / 1e9:,.0f} GFLOP/s, measured now, which other work makes slower; "
+        f"GroupSC reaches {share['group']:.0%} of it, CSR {share['csr']:.0%}, SC {share['l1']:.0%}",
+        f"a job takes {START} seconds before it computes",
+        "evaluations count every pair of patches in the window",
+        "the hours above are of trainings and of evaluations of their models; tables and figures, minutes in all, are "
+        "left out, and other people's methods take as long as on the two cores of benchmarks/README.md",
+    ]
+    if gpus and not cuda:
+        assumptions.insert(2, "an H100 takes the seconds a step that benchmarks/README.md lists; one job on a GPU")
+    return {"machines": rows, "assumptions": assumptions}
+
+
+def _hours(name: str, found, rates, workers: int, cores: int, gpu: bool) -> dict:
+    total, end = (seconds / 3600 for seconds in found.seconds(rates, workers))
+    return {"machine": name, "gpu_hours": total if gpu else 0.0, "cpu_hours": total * cores, "hours_to_end": end}
+
+
+def _text(report: dict) -> str:
+    lines = [
+        f"{report['configuration']}: {report['trainings']:,} trainings, {report['evaluations']:,} evaluations of "
+        f"{report['images']:,} images; {report['models_there']:,} models are there already",
+        f"other people's methods: {report['other_evaluations']:,} evaluations; with the dictionaries "
+        f"{report['other_cpu_hours']:,.1f} CPU-hours",
+        f"download {_size(report['download_bytes'])}, disk {_size(report['disk_bytes'])}",
+    ]
+    if report["trainings"]:
+        lines.append(
+            f"largest training set: {_size(report['training_set_bytes_in_memory'])} in memory; "
+            f"at most {report['passes_over_training_set']:,.4g} crops of each image are trained on"
+        )
+    lines += ["", f"{'':44} {'GPU-hours':>10} {'CPU-hours':>10} {'hours to the end':>17}"]
+    for row in report["machines"]:
+        hours = (row["gpu_hours"], row["cpu_hours"], row["hours_to_end"])
+        shown = (f"{value:,.1f}" if value < 100 else f"{value:,.0f}" for value in hours)
+        lines.append("{:44} {:>10} {:>10} {:>17}".format(row["machine"], *shown))
+    return "\n".join([*lines, "", *(f"assumed: {sentence}" for sentence in report["assumptions"])])
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.0f} TB" if count >= 10 else f"{count:.2g} TB"

@@ -1,0 +1,78 @@
+"""Commands that measure trained models: `stress`, `validate`, `compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+Weights = Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors", help="A released model, or a file.")]
+Raw = Annotated[Path, Option(help="Folder of the data sets.")]
+Dataset = Annotated[str, Option(help="The validation set.")]
+Details = Annotated[
+    Path | None, Option(help="Folder that keeps the PSNR of every image; what is there is not measured again.")
+]
+
+
+def stress(weights: Weights) -> None:
+    """Restore pictures that are unlike photographs, and print PSNR before and after."""
+    from groupsc.benchmark import validation
+    from groupsc.weights.files import load_weights
+    from groupsc.weights.released import find_weights
+
+    rows = validation.stress(*load_weights(find_weights(weights)))
+    means = rows.groupby(["case", "level"], dropna=False, sort=False)[["before", "after"]].mean()
+    print(f"{'case':24} {'level':>6} {'before':>7} {'after':>7} {'change':>7}  dB")
+    for (case, level), (before, after) in zip(means.index, means.to_numpy(), strict=True):
+        shown = "" if level != level else f"{level:g}"
+        state = "  fails" if after - before < -validation.TOLERANCE else ""
+        print(f"{case:24} {shown:>6} {before:7.2f} {after:7.2f} {after - before:+7.2f}{state}")
+
+
+def validate(
+    weights: Annotated[
+        list[str] | None,
+        Argument(metavar="[NAME|WEIGHTS.safetensors]...", help="All released models when left out."),
+    ] = None,
+    dataset: Dataset = "BSDval32",
+    raw: Raw = Path("data/raw"),
+    details: Details = None,
+    index: Annotated[Path | None, Option(help="CSV file to add the scores to, as data/weights/validation.csv.")] = None,
+) -> None:
+    """Measure models on the validation set and on the stress set."""
+    from groupsc.benchmark import validation
+    from groupsc.weights.released import find_weights, releases
+    from groupsc.weights.scores import write_scores
+
+    for name in weights or releases():
+        path = find_weights(name)
+        score = validation.score(path, validation.measure_file(path, raw, dataset=dataset, details=details))
+        print(
+            f"{score.model}: {score.psnr:.4f} dB over {score.images} images, rho {score.rho:.2f}, "
+            f"{score.failed} of {score.cases} stress cases fail, worst {score.worst_case} {score.worst_change:+.2f} dB",
+            flush=True,
+        )
+        if index is not None:
+            write_scores(index, [score])
+
+
+def compare(
+    old: Weights,
+    new: Weights,
+    dataset: Dataset = "BSDval32",
+    raw: Raw = Path("data/raw"),
+    details: Details = None,
+) -> None:
+    """Say whether a new model replaces an old one by the rule of release."""
+    from groupsc.benchmark.release_rule import compare as compare_rows
+    from groupsc.benchmark.validation import measure_file
+    from groupsc.weights.released import find_weights
+
+    print(
+        compare_rows(*(measure_file(find_weights(name), raw, dataset=dataset, details=details) for name in (old, new)))
+    )
+
+
+COMMANDS = (stress, validate, compare)
+"""Functions that are commands."""

@@ -1,0 +1,1 @@
+"""What a model, a training and an experiment are, with every default."""

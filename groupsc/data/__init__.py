@@ -1,0 +1,1 @@
+"""Data sets, their download, and the degradations of clean images."""

@@ -1,0 +1,146 @@
+"""What similar patches add: SC above GroupSC, each image with a magnified detail in its corner, as in Figure 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from groupsc.benchmark.metrics import measure_of
+from groupsc.config.definitions import LEVEL_NAMES
+from groupsc.figures.comparison import FRAME, METHODS, picture
+from groupsc.figures.style import STYLE, WIDTH, show_picture
+from groupsc.io.images import read_image
+from groupsc.utils.errors import GroupSCError
+
+TASKS = {"gray": "Denoising", "color": "Color denoising", "mosaic": "Demosaicking", "jpeg": "JPEG deblocking"}
+PAIR = ("sc", "groupsc")
+DETAIL, MAGNIFIED = 0.17, 0.48
+"""Side of the detail, and of its magnification, as shares of the picture's side."""
+GAP, LEFT, TOP, CAPTION = 0.05, 0.2, 0.36, 0.2
+"""Inches between pictures, for the names of the methods, for the headings, for the PSNR."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Which image of which task is shown; the level is None for mosaics."""
+
+    task: str
+    level: float | None
+    dataset: str
+    image: str
+
+    @classmethod
+    def parse(cls, text: str) -> Panel:
+        """From `task,level,dataset,image`, the level empty for mosaics.
+
+        Raises
+        ------
+        GroupSCError
+            When the text has another form.
+        """
+        try:
+            task, level, dataset, image = text.split(",")
+            return cls(task, float(level) if level else None, dataset, image)
+        except ValueError:
+            raise GroupSCError(f"a panel is {text!r}; write it as task,level,dataset,image") from None
+
+    @property
+    def title(self) -> str:
+        name = LEVEL_NAMES[self.task]
+        return TASKS[self.task] + (f"\n{'σ' if name == 'sigma' else name} = {self.level:g}" if name else "\nRGGB")
+
+
+def artefacts(*, rows: pd.DataFrame, pictures, panels: list[Panel]) -> Figure:
+    """Figure 1: reconstructions with the sparse prior alone above those with both priors, one column an image.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        As `groupsc.benchmark.evaluation.evaluate` returns them; they give the PSNR.
+    pictures : path
+        Folder of `<experiment>/<dataset>/<image>-clean.png` and `-restored.png`.
+    panels : list of Panel
+
+    Raises
+    ------
+    GroupSCError
+        When a panel lacks rows of one of the two methods.
+    """
+    side = (WIDTH - LEFT - GAP * (len(panels) - 1)) / max(len(panels), 3)
+    width, height = LEFT + len(panels) * (side + GAP) - GAP, TOP + 2 * (side + CAPTION)
+    with matplotlib.rc_context({**STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(width, height))
+        for column, panel in enumerate(panels):
+            pair = [_row(rows, panel, method) for method in PAIR]
+            clean = read_image(picture(pictures, pair[0], "clean"))
+            shown = [read_image(picture(pictures, row, "restored")) for row in pair]
+            box = worst_detail(clean, *shown)
+            figures = [getattr(row, measure_of(panel.task)) for row in pair]
+            for line, (row, image, psnr) in enumerate(zip(pair, shown, figures, strict=True)):
+                top = TOP + line * (side + CAPTION)
+                place = ((LEFT + column * (side + GAP)) / width, 1 - (top + side) / height, side / width, side / height)
+                ax = figure.add_axes(place)
+                _with_detail(ax, image, box)
+                blind = ", blind" if "-blind" in row.method else ""
+                weight = "bold" if psnr == max(figures) else "normal"
+                ax.set_xlabel(f"{psnr:.2f} dB{blind}", labelpad=2, weight=weight)
+                if line == 0:
+                    ax.set_title(panel.title, pad=3)
+                if column == 0:
+                    ax.set_ylabel(METHODS[PAIR[line]], labelpad=3)
+    return figure
+
+
+def worst_detail(clean: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[int, int, int]:
+    """Top, left and side of the square where the first restoration is visibly worse than the second.
+
+    That is where its squared error exceeds the other's most, relative to the structure of the clean image, which hides
+    errors. Images are (c, H, W).
+    """
+    side = max(8, round(DETAIL * min(clean.shape[-2:])))
+    excess = _sums((np.square(first - clean) - np.square(second - clean)).mean(0), side)
+    structure = _sums(sum(np.square(np.gradient(clean.mean(0), axis=axis)) for axis in (0, 1)), side)
+    top, left = np.unravel_index(np.argmax(excess / (structure + 3 * structure.mean())), excess.shape)
+    return int(top), int(left), side
+
+
+def _sums(field: np.ndarray, side: int) -> np.ndarray:
+    """Sums of a field over all its squares of a given side, by their corner."""
+    total = np.pad(field.astype(np.float64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    return total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+
+
+def _row(rows: pd.DataFrame, panel: Panel, method: str):
+    """The row of a panel by SC or GroupSC, trained for the level if there is such a one, else blind."""
+    level = rows["level"].isna() if panel.level is None else rows["level"] == panel.level
+    found = rows[(rows["task"] == panel.task) & level & (rows["dataset"] == panel.dataset)]
+    found = found[(found["image"] == panel.image) & (found["repetition"] == 0)]
+    for name in (method, f"{method}-blind"):
+        for row in found[found["method"] == name].itertuples():
+            return row
+    raise GroupSCError(
+        f"there are no rows of {METHODS[method]} for {panel}; make them with `groupsc evaluate --pictures`"
+    )
+
+
+def _with_detail(ax, image: np.ndarray, box: tuple[int, int, int]) -> None:
+    """The square of the image around a detail, which stands magnified in the corner that is farthest from it."""
+    top, left, small = box
+    side = min(image.shape[-2:])
+    y, x = (
+        min(max(0, start + small // 2 - side // 2), length - side)
+        for start, length in zip((top, left), image.shape[-2:], strict=True)
+    )
+    show_picture(ax, image[:, y : y + side, x : x + side])
+    ax.add_patch(Rectangle((left - x - 0.5, top - y - 0.5), small, small, fill=False, edgecolor=FRAME, linewidth=0.8))
+    right, low = left + small / 2 < x + side / 2, top + small / 2 < y + side / 2
+    inset = ax.inset_axes(((1 - MAGNIFIED) * right, (1 - MAGNIFIED) * (not low), MAGNIFIED, MAGNIFIED))
+    show_picture(inset, image[:, top : top + small, left : left + small])
+    for axes, color in ((ax, "none"), (inset, FRAME)):
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(visible=True, edgecolor=color, linewidth=1)

@@ -1,0 +1,110 @@
+"""What training gains with time: validation PSNR against minutes, one panel a task and level, one line a prior."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from groupsc.config.definitions import METHODS, TITLES
+from groupsc.figures.style import COLORS, STYLE, WIDTH
+from groupsc.utils.errors import GroupSCError
+
+TASK_TITLES = {"gray": "Gray", "color": "Color", "mosaic": "Demosaicking", "jpeg": "JPEG"}
+LEVELS = {"sigma": "σ = ", "quality": "quality "}
+NAME = re.compile(rf"({'|'.join(TASK_TITLES)})-({'|'.join(METHODS)})(?:-(.+))?")
+COLUMNS = 5
+SHOWN = 1.0
+"""dB below the best that a panel shows; first steps far below are cut."""
+LEAST = 0.4
+"""dB that a panel shows at least, so that small changes look small."""
+
+
+def progress(*, logs) -> Figure:
+    """Validation PSNR against minutes of training.
+
+    Parameters
+    ----------
+    logs : list of paths
+        Curves, `<experiment>.csv`, or logs, `<experiment>/log.csv`, of `groupsc train`.
+
+    Raises
+    ------
+    GroupSCError
+        When a file is no log of a training, or has no name of an experiment.
+    """
+    panels = _panels([logs] if isinstance(logs, (str, Path)) else logs)
+    columns = min(COLUMNS, len(panels))
+    lines = -(-len(panels) // columns)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 1.3 * lines + 0.45), layout="constrained")
+        axes = list(figure.subplots(lines, columns, squeeze=False).flat)
+        drawn = {}
+        for ax, (title, curves) in zip(axes, panels.items(), strict=False):
+            for method, curve in curves.items():
+                color = COLORS[METHODS.index(method)]
+                (drawn[method],) = ax.plot(curve["minutes"], curve["validation_psnr"], color=color)
+            best = max(curve["validation_psnr"].max() for curve in curves.values())
+            low = min(curve["validation_psnr"].min() for curve in curves.values())
+            ax.set_ylim(min(max(low, best - SHOWN), best - LEAST) - 0.05, best + 0.08)
+            ax.set_title(title, fontsize=8, pad=3)
+            ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            ax.yaxis.set_major_locator(MaxNLocator(4))
+            ax.tick_params(labelsize=7, length=2)
+        for ax in axes[len(panels) :]:
+            ax.remove()
+        figure.supxlabel("Minutes of training", fontsize=9)
+        figure.supylabel("Validation PSNR (dB)", fontsize=9)
+        shown = [method for method in METHODS if method in drawn]
+        figure.legend(
+            [drawn[method] for method in shown],
+            [TITLES[method] for method in shown],
+            loc="outside upper right",
+            ncols=len(shown),
+        )
+    return figure
+
+
+def _panels(logs) -> dict[str, dict[str, pd.DataFrame]]:
+    """{title: {method: curve}}, by task and then by level."""
+    found = {}
+    for path in map(Path, logs):
+        name = path.parent.name if path.name == "log.csv" else path.stem
+        parts = NAME.fullmatch(name)
+        if parts is None:
+            raise GroupSCError(f"{path} has no name of an experiment; call it as in gray-sc-sigma25.csv")
+        task, method, rest = parts.groups()
+        found.setdefault((list(TASK_TITLES).index(task), _order(rest), rest), {})[method] = read_log(path)[
+            ["minutes", "validation_psnr"]
+        ].dropna()
+    tasks = list(TASK_TITLES)
+    return {_title(tasks[task], rest): curves for (task, _, rest), curves in sorted(found.items(), key=_first)}
+
+
+def _first(item):
+    (task, order, rest), _ = item
+    return task, order, rest or ""
+
+
+def _order(rest: str | None) -> float:
+    number = re.search(r"(?:sigma|quality)([\d.]+)$", rest or "")
+    return float(number[1]) if number else float("inf")
+
+
+def _title(task: str, rest: str | None) -> str:
+    words = re.sub(r"(sigma|quality)(?=[\d.]+$)", lambda kind: LEVELS[kind[1]], rest or "").replace("-", ", ")
+    variant, _, level = words.rpartition(", ")
+    return ", ".join(filter(None, [TASK_TITLES[task], f"{variant},\n{level}" if variant else level]))
+
+
+def read_log(path) -> pd.DataFrame:
+    """What `groupsc train` noted at each validation."""
+    try:
+        table = pd.read_csv(path, dtype={"event": str})
+        return table[["step", "minutes", "loss", "rate", "validation_psnr", "event"]].fillna({"event": ""})
+    except (OSError, KeyError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise GroupSCError(f"{path} can't be read as a training log ({error}); `groupsc train` writes one") from error

@@ -1,0 +1,54 @@
+"""One pixel of a test image, degraded by the protocol, as figures of what a model does there take it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from groupsc.data import datasets
+from groupsc.data.degradations import degrade, noise_generator
+from groupsc.figures.explanation import draw_explanation, explain
+from groupsc.io.images import read_image
+from groupsc.models.coder import SparseCoder
+from groupsc.utils.errors import GroupSCError
+from groupsc.weights.files import load_weights
+
+
+def degraded_image(
+    weights, dataset: str, image: str, *, level: float | None = None, raw="data/raw"
+) -> tuple[SparseCoder, Tensor, float | None]:
+    """A model, the image (c, H, W) with the noise that the tables' rows are about, and its level.
+
+    Raises
+    ------
+    GroupSCError
+        When the model is of another task than denoising, or there is no such image.
+    """
+    model, card = load_weights(weights)
+    if card["task"] not in ("gray", "color"):
+        raise GroupSCError(f"{weights} is of the task {card['task']!r}; give a model that removes noise")
+    level = card["level"] if level is None else level
+    if level is None:
+        raise GroupSCError(f"{weights} is a blind model; give the level of the noise")
+    path = datasets.image_path(dataset, image, raw)
+    clean = torch.from_numpy(read_image(path, channels=model.config.channels))
+    degraded, _ = degrade(clean[None], card["task"], level, noise_generator(dataset, image, level))
+    return model, degraded[0], level
+
+
+def similarity_maps(*, weights, dataset: str, images: list[str], at: tuple[int, int], level=None, raw="data/raw"):
+    """Where the similarity Σ of one pixel looks at each refresh, and which atoms its patch uses in the end.
+
+    Parameters
+    ----------
+    weights : list of paths
+        The model; the first counts.
+    dataset, images : str, list of str
+        The image is the first of these.
+    at : (int, int)
+        Column and row of the pixel.
+    level : float, optional
+        Of the noise; the model's own when left out.
+    """
+    model, degraded, level = degraded_image(weights[0], dataset, images[0], level=level, raw=raw)
+    return draw_explanation(explain(model, degraded, *at, level=level))

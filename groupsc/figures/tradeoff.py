@@ -1,0 +1,180 @@
+"""What a decibel costs: PSNR against parameters and against seconds, of every method that was run or is quoted."""
+
+from __future__ import annotations
+
+import re
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
+
+from groupsc import baselines
+from groupsc.benchmark.averages import average, distinct, share
+from groupsc.benchmark.metrics import measure_of
+from groupsc.config import definitions
+from groupsc.figures.comparison import METHODS
+from groupsc.figures.style import COLORS, STYLE, WIDTH
+from groupsc.paper.layouts import TABLES
+from groupsc.paper.tables import read_published
+from groupsc.utils.errors import GroupSCError
+
+QUOTED, OURS, PEERS = "#777777", COLORS[1], COLORS[0]
+DEVICE = "Titan RTX"
+"""What the paper's seconds were measured on."""
+
+
+def tradeoff(
+    *,
+    rows: pd.DataFrame,
+    task: str = "gray",
+    level: float | None = 25.0,
+    dataset: str = "BSD68",
+    published: pd.DataFrame | None = None,
+    sizes: dict | None = None,
+) -> Figure:
+    """PSNR against the number of parameters, and against the seconds of an image.
+
+    The paper's figures, over whole test sets, are crosses; what was run here are dots, over the images that all of it
+    was run on, with their number in the legend. Methods without trained parameters stand on the right alone, those
+    whose time is not known on the left.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        As `groupsc.benchmark.evaluation.evaluate` returns them.
+    task, level, dataset : str, float, str
+        Which figures are shown; mosaics have no level, and their PSNR is the mean of the channels', as in the tables.
+    published : pandas.DataFrame, optional
+        The paper's figures; `read_published()` when left out.
+    sizes : dict, optional
+        Images in each data set; counted in the registry when left out.
+
+    Raises
+    ------
+    GroupSCError
+        When nothing was run and nothing is quoted of that kind.
+    """
+    level = level if definitions.LEVEL_NAMES.get(task) else None
+    quoted = _quoted(read_published() if published is None else published, task, level, dataset)
+    ran = _ran(rows, task, level, dataset, sizes)
+    if not len(quoted) and not len(ran):
+        raise GroupSCError(f"there are no figures of {task} at {level} on {dataset}; give rows of `groupsc evaluate`")
+    points = pd.concat([found for found in (quoted, ran) if len(found)], ignore_index=True)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, 2, sharey=True)
+        for ax, measure in zip(axes, ("parameters", "seconds"), strict=True):
+            _scatter(ax, points[points[measure].notna()], measure)
+        axes[0].set(ylabel="PSNR (dB)", xlabel="Trained parameters")
+        devices = "; ".join([*distinct(ran["device"]), *([DEVICE] if quoted["seconds"].notna().any() else [])])
+        axes[1].set_xlabel(f"Seconds an image ({devices})" if devices else "Seconds an image")
+        handles = {handle.get_label(): handle for ax in axes for handle in ax.collections}
+        figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3, handletextpad=0.2)
+        for ax in axes:
+            ax.margins(x=0.12, y=0.12)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for ax, measure in zip(axes, ("parameters", "seconds"), strict=True):
+            _label(figure, ax, points[points[measure].notna()], measure)
+    return figure
+
+
+def _quoted(published: pd.DataFrame, task: str, level, dataset: str) -> pd.DataFrame:
+    """The paper's figures: name, psnr, parameters and seconds (missing where it prints none), kind and look."""
+    own = published[published["task"] == task]
+    sizes = own[own["metric"] == "parameters"].drop_duplicates("method").set_index("method")["value"]
+    same = own[(own["dataset"] == dataset) & ((own["level"] == level) if level is not None else own["level"].isna())]
+    found = []
+    for method, lines in same[(same["metric"] == "psnr") & (same["variant"] == "")].groupby("method", sort=False):
+        seconds = same[(same["metric"] == "seconds") & (same["method"] == method) & (same["variant"] == "")]["value"]
+        found.append({
+            "name": _name(lines.iloc[0]), "psnr": lines["value"].iloc[0],
+            "parameters": sizes.get(method, np.nan), "seconds": seconds.iloc[0] if len(seconds) else np.nan,
+            "kind": "the paper, all images",
+        })  # fmt: skip
+    columns = ["name", "psnr", "parameters", "seconds", "kind", "color", "marker", "device"]
+    return pd.DataFrame(found, columns=columns).assign(color=QUOTED, marker="x", device=None)
+
+
+def _name(line) -> str:
+    """A method as the paper prints it, without the number of its reference."""
+    printed = line["row"] if TABLES[f"table{line['table']}"].methods == "rows" else line["column"]
+    return re.sub(r"\s*(\[\d+\].*|\((ours|baseline)\))", "", printed).strip()
+
+
+def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFrame:
+    """What was measured here, over the images that all methods restored, in the same columns."""
+    same = rows[(rows["task"] == task) & (rows["dataset"] == dataset) & (rows["mode"].notna())]
+    same = same[same["level"] == level] if level is not None else same
+    names = [*METHODS, *baselines.methods()]
+    same = same[same["method"].isin(names)]
+    runs_of = same.groupby("image")["experiment"].nunique()
+    shared = runs_of.index[runs_of == same["experiment"].nunique()]
+    found, measure = [], measure_of(task)
+    for ran in average(same[same["image"].isin(shared)], sizes).itertuples(index=False):
+        own = ran.method.split("-")[0] in definitions.METHODS
+        found.append({
+            "name": METHODS.get(ran.method, ran.method), "psnr": getattr(ran, measure),
+            "parameters": ran.parameters or np.nan, "seconds": ran.seconds,
+            "kind": f"{'this library' if own else 'other methods, run here'}, {share(ran)}",
+            "color": OURS if own else PEERS, "marker": "o", "device": ran.device,
+        })  # fmt: skip
+    columns = ["name", "psnr", "parameters", "seconds", "kind", "color", "marker", "device"]
+    return pd.DataFrame(found, columns=columns)
+
+
+def _scatter(ax, points: pd.DataFrame, measure: str) -> None:
+    for (kind, color, marker), group in points.groupby(["kind", "color", "marker"], sort=False):
+        ax.scatter(group[measure], group["psnr"], c=color, marker=marker, s=22, linewidths=1.2, label=kind, zorder=3)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    if not len(points):
+        ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", color=QUOTED, style="italic")
+
+
+def _label(figure: Figure, ax, points: pd.DataFrame, measure: str) -> None:
+    """Names beside the points, each at the first place where it covers neither a point nor another name."""
+    renderer = figure.canvas.get_renderer()
+    pixels = ax.transData.transform(points[[measure, "psnr"]].to_numpy(float)) if len(points) else []
+    frame = ax.get_window_extent(renderer)
+    taken = [Bbox.from_bounds(x - 9, y - 9, 18, 18).shrunk(0.8, 0.8) for x, y in pixels]
+    unit = figure.dpi / 72
+    for (x, y), point in zip(pixels, points.itertuples(index=False), strict=True):
+        text = ax.annotate(
+            point.name, (getattr(point, measure), point.psnr), (0, 0), textcoords="offset points", fontsize=7.5,
+            color=point.color, annotation_clip=False,
+        )  # fmt: skip
+        size = text.get_window_extent(renderer)
+        place = min(_places(size.width, size.height, unit), key=lambda place: _cost(x, y, place, size, taken, frame))
+        text.set_position((place[0] / unit, place[1] / unit))
+        box = Bbox.from_bounds(x + place[0], y + place[1], size.width, size.height)
+        taken.append(box)
+
+
+def _places(width: float, height: float, unit: float):
+    """Offsets of a text's lower left corner from its point, in pixels, the nearest first."""
+    for distance in (5, 9, 14, 20, 27, 35):
+        gap = distance * unit
+        for up in (-height / 2, gap / 2, -height - gap / 2):
+            yield gap, up
+            yield -width - gap, up
+        yield -width / 2, gap
+        yield -width / 2, -height - gap
+
+
+def _cost(x: float, y: float, place, size, taken: list[Bbox], frame: Bbox) -> tuple:
+    """How much a text there would cover, then how far it is away."""
+    box = Bbox.from_bounds(x + place[0], y + place[1], size.width, size.height)
+    covered = [Bbox.intersection(box, other) for other in taken]
+    area = sum(found.width * found.height for found in covered if found is not None)
+    beyond = (frame.x0 - box.x0, box.x1 - frame.x1, frame.y0 - box.y0, box.y1 - frame.y1)
+    outside = sum(max(0, part) for part in beyond)
+    middle = (place[0] + size.width / 2, place[1] + size.height / 2)
+    return round(area + 100 * outside), np.hypot(middle[0] / 2, middle[1])

@@ -1,0 +1,1 @@
+"""Restoration of images of any size with a trained model."""

@@ -1,0 +1,1 @@
+"""Tables, the count of reproduced figures, and the pages."""

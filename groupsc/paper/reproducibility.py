@@ -1,0 +1,166 @@
+"""How much of the paper is reproduced: its PSNR figures of its own models, table by table, and why the rest is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+
+from groupsc.figures.style import STYLE, WIDTH
+from groupsc.paper.tables import CELL_COLUMNS, Table
+from groupsc.paper.typesetting import Cell, Part
+from groupsc.utils.errors import GroupSCError
+from groupsc.weights.files import file_digest, load_weights
+
+NEAR, FAR = 0.05, 0.1
+"""Differences in dB that count as reproduced, and as nearly so."""
+PAPER_STEPS = 120_000
+"""Steps of the paper's trainings: 300 epochs of 400."""
+TOLERANCE = 1e-6
+"""Differences of figures with two decimals are compared as such."""
+
+VERDICTS = {
+    "within 0.05 dB": "#00704f",
+    "within 0.1 dB": "#5bb892",
+    "beyond": "#d55e00",
+    "part of the images": "#c9d6e6",
+    "not run": "#ececec",
+}
+"""What can be said of a figure, and its colour in the chart."""
+WHO = {True: "the paper's models", False: "methods of others, run here"}
+TITLE = "How much of the paper is reproduced, counted in its PSNR figures."
+LEGEND = (
+    "A figure counts as reproduced within a difference, up or down, when the same images were restored. Figures over a "
+    "part of the images are not compared. Seconds and SSIM are not counted."
+)
+
+
+def read_cells(paths) -> pd.DataFrame:
+    """The cells of tables, from the CSV files that `groupsc table` writes.
+
+    Raises
+    ------
+    GroupSCError
+        When a file is missing or is no such table.
+    """
+    found = []
+    for path in paths:
+        try:
+            cells = pd.read_csv(path, dtype={name: str for name in ("row", "column", "printed", "rank", "source")})
+        except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            raise GroupSCError(f"{path} can't be read as a table ({error}); make it with `groupsc table`") from error
+        if missing := sorted(set(CELL_COLUMNS) - set(cells.columns)):
+            raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it anew with `groupsc table`")
+        found.append(cells[CELL_COLUMNS].astype(object))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=CELL_COLUMNS)
+
+
+def verdicts(cells: pd.DataFrame) -> pd.DataFrame:
+    """One line per PSNR figure of the paper that could be reproduced here, with its `verdict` and by whom it is, `own`.
+
+    Of several runs of one figure, over whole images and in blocks, those over all images count first, then the nearest.
+    """
+    psnr = cells[(cells["metric"] == "psnr") & cells["published"].notna()]
+    psnr = psnr[(psnr["source"] == "ours") | psnr["ours"].notna()]
+    psnr = psnr.assign(
+        own=psnr["source"] == "ours", verdict=[_verdict(*pair) for pair in psnr[["status", "difference"]].to_numpy()]
+    )
+    order = {verdict: number for number, verdict in enumerate(VERDICTS)}
+    psnr = psnr.assign(_rank=psnr["verdict"].map(order), _gap=psnr["difference"].astype(float).abs())
+    psnr = psnr.sort_values(["_rank", "_gap"], kind="stable").drop_duplicates(["table", "row", "column", "level"])
+    return psnr.drop(columns=["_rank", "_gap"]).sort_index()
+
+
+def _verdict(status: str, difference: float) -> str:
+    if status == "not run":
+        return "not run"
+    if status != "all images":
+        return "part of the images"
+    gap = abs(round(float(difference), 2)) - TOLERANCE
+    return "within 0.05 dB" if gap <= NEAR else "within 0.1 dB" if gap <= FAR else "beyond"
+
+
+def panel(cells: pd.DataFrame, cards: dict[str, dict] | None = None) -> Table:
+    """The counts of every table and the known reasons.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        As of `read_cells`.
+    cards : dict, optional
+        Metadata of weights by the sha256 of their file, for the reasons.
+    """
+    found, cards = verdicts(cells).sort_values(["table", "own"], ascending=[True, False]), cards or {}
+    header = ["Table", "of", "figures", *VERDICTS, "median difference", "known reasons"]
+    grid, records = [], []
+    for (number, own), lines in found.groupby(["table", "own"], sort=False):
+        counts = lines["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
+        gaps = lines["difference"].dropna().astype(float)
+        median = None if gaps.empty else round(gaps.median(), 2)
+        reasons = "; ".join(_reasons(lines, cards)) if own else ""
+        figures = [Cell("run", (Part(str(count) if count else "–"),)) for count in counts]
+        label = [Cell("label", (Part(f"Table {number}"),)), Cell("label", (Part(WHO[own]),))]
+        gap = Cell("difference", (Part("–" if median is None else f"{median:+.2f}".replace("-", "−")),))
+        grid.append([*label, Cell("run", (Part(str(len(lines))),)), *figures, gap, Cell("note", (Part(reasons),))])
+        records.append({
+            "table": number, "of": WHO[own], "figures": len(lines), **counts, "median difference": median,
+            "reasons": reasons,
+        })  # fmt: skip
+    columns = ["table", "of", "figures", *VERDICTS, "median difference", "reasons"]
+    cells = pd.DataFrame(records, columns=columns)
+    return Table("reproducibility", "Reproducibility", f"{TITLE} {LEGEND}", header, grid, cells)
+
+
+def _reasons(lines: pd.DataFrame, cards: dict[str, dict]) -> list[str]:
+    """Why figures are not those of the paper, as far as the rows and the cards of the weights tell."""
+    reasons = []
+    part = lines[lines["verdict"] == "part of the images"].drop_duplicates(["dataset", "images"])
+    if len(part):
+        shares = [f"{line.images:.0f} of {line.images_of:.0f} of {line.dataset}" for line in part.itertuples()]
+        reasons.append(f"images: {', '.join(shares)}")
+    ran = lines[lines["ours"].notna()]
+    steps = sorted({card["steps"] for digest in ran["weights_sha256"] if (card := cards.get(digest))})
+    if steps and steps[0] < PAPER_STEPS:
+        counts = f"{steps[0]:,}" + (f" to {steps[-1]:,}" if len(steps) > 1 else "")
+        reasons.append(f"schedule: {counts} steps of training, the paper's took {PAPER_STEPS:,}")
+    if (ran["mode"] == "whole").any():
+        reasons.append("protocol: whole images, the paper's in blocks")
+    missing = int((lines["verdict"] == "not run").sum())
+    if missing:
+        reasons.append(f"{missing} not trained or not evaluated")
+    return reasons
+
+
+def chart(cells: pd.DataFrame) -> Figure:
+    """Bars of the counts of the paper's own figures, one bar a table."""
+    found = verdicts(cells)
+    found = found[found["own"]]
+    numbers = sorted(found["table"].unique())
+    counts = (
+        found.groupby(["table", "verdict"]).size().unstack(fill_value=0).reindex(columns=list(VERDICTS), fill_value=0)
+    )
+    with matplotlib.rc_context({**STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(WIDTH, 0.24 * len(numbers) + 0.75), layout="constrained")
+        ax = figure.subplots()
+        labels, left = [f"Table {number}" for number in numbers], pd.Series(0, index=numbers)
+        for verdict, color in VERDICTS.items():
+            width = counts[verdict].reindex(numbers)
+            bars = ax.barh(labels, width, left=left, color=color, label=verdict, height=0.72)
+            dark = verdict in ("within 0.05 dB", "beyond")
+            ax.bar_label(
+                bars, [str(count) if count else "" for count in width], label_type="center", fontsize=7,
+                color="white" if dark else "black",
+            )  # fmt: skip
+            left = left + width
+        ax.invert_yaxis()
+        ax.set_xlabel("PSNR figures of the paper's own models")
+        ax.tick_params(length=0)
+        figure.legend(loc="outside upper center", ncols=len(VERDICTS), handlelength=1, columnspacing=1)
+    return figure
+
+
+def cards_of(weights) -> dict[str, dict]:
+    """Metadata of weights files by the sha256 of the file."""
+    return {file_digest(path): load_weights(path)[1] for path in map(Path, weights)}

@@ -1,0 +1,93 @@
+"""Table 7: the settings of every task, the paper's beside those that the weights at hand were trained with."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from groupsc.config.definitions import METHODS, TITLES
+from groupsc.paper.tables import CELL_COLUMNS, Table, read_published
+from groupsc.paper.typesetting import Cell, Part
+
+EPOCH = 400
+"""Steps in an epoch of the authors' code."""
+TITLE = "Hyper-parameters chosen for every task."
+LEGEND = (
+    "The paper's settings are set upright; those of the weights at hand, read from the files themselves, stand apart, "
+    f"several where models of one task differ. An epoch is counted as {EPOCH} steps, as in the authors' code."
+)
+
+
+def build_settings(cards: dict[str, dict], published: pd.DataFrame | None = None) -> Table:
+    """Table 7 from the cards of weights.
+
+    Parameters
+    ----------
+    cards : dict
+        The metadata of weights files, as of `groupsc.weights.files.load_weights`, by name. Of each task those of
+        GroupSC count, or where there are none of CSR, or of SC.
+    published : pandas.DataFrame, optional
+        The paper's figures; `read_published()` when left out.
+    """
+    published = read_published() if published is None else published
+    printed = published[published["table"] == 7]
+    columns = printed.drop_duplicates("task").set_index("task")["column"].to_dict()
+    chosen = {task: _chosen(cards, task) for task in columns}
+    header = ["Experiment"]
+    for task, column in columns.items():
+        methods = {TITLES[card["method"]] for card in chosen[task].values()}
+        header += [column, f"{column}: this run{''.join(f', {method}' for method in methods)}"]
+    grid, records = [], []
+    for setting, lines in printed.groupby("row", sort=False):
+        row = [Cell("label", (Part(setting),))]
+        for line in lines.itertuples(index=False):
+            found = list(dict.fromkeys(_values(setting, card) for card in chosen[line.task].values()))
+            row.append(Cell("paper", (Part(line.printed),)))
+            row.append(Cell("run", (Part("; ".join(text for text, _ in found)),)) if found else _NOT_RUN)
+            records += [_record(line, value, chosen[line.task]) for _, value in found] or [_record(line, None, {})]
+        grid.append(row)
+    models = "; ".join(f"{columns[task]}, {', '.join(found)}" for task, found in chosen.items() if found)
+    caption = f"{TITLE} {LEGEND} " + (f"This run: {models}." if models else "Nothing of this table was run.")
+    return Table("table7", "Table 7", caption, header, grid, pd.DataFrame(records, columns=CELL_COLUMNS))
+
+
+_NOT_RUN = Cell("missing", (Part("not run"),))
+
+
+def _chosen(cards: dict[str, dict], task: str) -> dict[str, dict]:
+    """The cards of the paper's models of a task, of the method nearest to GroupSC; blind ones where there are no
+    others."""
+    for method in reversed(METHODS):
+        own = {name: card for name, card in cards.items() if (card["task"], card["method"]) == (task, method)}
+        for variants in ({None}, {"blind"}):
+            found = {name: card for name, card in own.items() if card.get("variant") in variants}
+            if found:
+                return found
+    return {}
+
+
+def _values(setting: str, card: dict) -> tuple[str, float]:
+    """A setting of a model as text and as number."""
+    model, training = card["model"], card["training"]
+    refresh = model.get("refresh")
+    if setting == "Middle averaging":
+        return ("✓", 1.0) if model.get("average_refresh", True) else ("✗", 0.0)
+    if setting.startswith("Correlation update"):
+        return (f"1/{refresh}", 1 / refresh) if refresh else ("0", 0.0)
+    if setting == "Nr epochs":
+        return f"{card['steps'] / EPOCH:g} ({card['steps']:,} steps)", card["steps"] / EPOCH
+    value = {
+        "Patch size": model["patch"], "Dictionary size": model["atoms"], "Batch size": training["batch"],
+        "K iterations": model["steps"],
+    }[setting]  # fmt: skip
+    return str(value), float(value)
+
+
+def _record(line, value: float | None, cards: dict[str, dict]) -> dict:
+    record = {
+        "table": 7, "row": line.row, "column": line.column, "task": line.task, "metric": line.metric,
+        "method": next(iter(cards.values()))["method"] if cards else line.method, "published": line.value,
+        "printed": line.printed, "source": line.source, "status": "not run",
+    }  # fmt: skip
+    if value is not None:
+        record |= {"ours": value, "difference": value - line.value, "experiment": "; ".join(cards), "status": "read"}
+    return record

@@ -1,0 +1,110 @@
+"""Training one experiment after the other within a given time.
+
+A queue is a YAML list of grids in the form of `config/*.yaml`; its experiments are trained in their order. An
+experiment that starts from another takes the weights that the queue, or the folder of released weights, already has.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import yaml
+
+from groupsc.config.definitions import Experiment
+from groupsc.config.experiments import experiments
+from groupsc.data.datasets import load_images
+from groupsc.training.dictionary_learning import learn_dictionary
+from groupsc.training.loop import train
+from groupsc.utils.errors import GroupSCError
+from groupsc.weights.files import write_tensors
+
+
+def read_queue(path) -> list[Experiment]:
+    """The experiments of a queue file, in order.
+
+    Raises
+    ------
+    GroupSCError
+        When the file is missing or is no list of grids.
+    """
+    try:
+        grids = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise GroupSCError(
+            f"{path} can't be read as a queue ({error}); it is a YAML list of grids like those of config/"
+        ) from error
+    if not isinstance(grids, list) or not all(isinstance(grid, dict) and "tasks" in grid for grid in grids):
+        raise GroupSCError(f"{path} is no queue; it must be a YAML list of grids, each with `tasks`")
+    return [experiment for grid in grids for experiment in experiments(grid).values()]
+
+
+def run_queue(
+    queue: list[Experiment], *, raw, output, minutes: float, weights=None, device: str = "auto", progress: bool = True
+) -> dict[str, str]:
+    """Train the experiments of a queue in order until the time is over; finished ones are left alone, a stopped one
+    goes on.
+
+    Parameters
+    ----------
+    output : path
+        One folder an experiment, and `dictionaries/`.
+    minutes : float
+        For the whole queue.
+    weights : path, optional
+        Folder of released weights to start from where the queue itself has not trained the start.
+
+    Returns
+    -------
+    dict
+        For every experiment "finished", "stopped" (goes on next time) or "waiting".
+    """
+    deadline = time.monotonic() + 60 * minutes
+    output, outcome = Path(output), {}
+    for experiment in queue:
+        left = (deadline - time.monotonic()) / 60
+        if left <= 0:
+            outcome[experiment.name] = "waiting"
+            continue
+        done = train(
+            experiment,
+            raw=raw,
+            output=output / experiment.name,
+            max_minutes=left,
+            device=device,
+            progress=progress,
+            **_beginning(experiment, raw, output, weights),
+        )
+        outcome[experiment.name] = "finished" if done else "stopped"
+    return outcome
+
+
+def make_dictionary(experiment: Experiment, raw, path) -> Path:
+    """Learn the initial dictionary of an experiment and save it as tensor D of a safetensors file."""
+    model, config = experiment.model, experiment.training
+    images = load_images(config.dataset, raw, channels=model.channels)
+    D = learn_dictionary(
+        images.values(), channels=model.channels, patch=model.patch, atoms=model.atoms, seed=config.seed
+    )
+    write_tensors(
+        path,
+        {"D": D},
+        {"dataset": config.dataset, "channels": model.channels, "patch": model.patch, "seed": config.seed},
+    )
+    return Path(path)
+
+
+def _beginning(experiment: Experiment, raw, output: Path, weights) -> dict:
+    """Where the parameters start: keyword arguments `init` or `dictionary` of `train`."""
+    if experiment.start is None:
+        dictionary = output / "dictionaries" / f"{experiment.dictionary}.safetensors"
+        return {"dictionary": dictionary if dictionary.exists() else make_dictionary(experiment, raw, dictionary)}
+    places = [output / experiment.start / "weights.safetensors"]
+    if weights is not None:
+        places.append(Path(weights) / f"{experiment.start}.safetensors")
+    for place in places:
+        if place.exists():
+            return {"init": place}
+    raise GroupSCError(
+        f"{experiment.name} starts from {experiment.start}, which is not trained; put it earlier into the queue"
+    )

@@ -1,0 +1,250 @@
+"""A training in progress: what changes from step to step, how it is measured, and how it is kept on disk."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+from pathlib import Path
+
+import torch
+import torch.distributed as distributed
+from torch import Tensor
+
+from groupsc.config.definitions import Experiment
+from groupsc.data.datasets import data_digest
+from groupsc.models.coder import SparseCoder
+from groupsc.models.stability import spectral_radius
+from groupsc.training.batches import Validation
+from groupsc.training.loss import LossGradient, micro_batches
+from groupsc.training.optimizer import GuardedAdam
+from groupsc.utils.atomic import write_text
+from groupsc.utils.device import device_name, fast_products
+from groupsc.utils.errors import GroupSCError
+from groupsc.utils.memory import keep_freed_memory
+from groupsc.utils.version import code_version
+from groupsc.weights.files import load_state, save_state
+
+LOG_COLUMNS = ("step", "minutes", "loss", "rate", "validation_psnr", "contrast_psnr", "rho", "skipped", "event")
+COUNTERS = ("step", "slowdown", "minutes", "best_score", "best_psnr", "best_step", "psnr", "contrast_psnr", "loss")
+SLOWEST = 1e-3
+VALIDATED_TOGETHER = 8
+
+
+class Run:
+    """The model, the optimizer, the averaged parameters, the best snapshot, and the counters of one experiment.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    model : SparseCoder
+        As it is before the first step.
+    device : torch.device
+    output : Path
+        Folder of the state and the log.
+    spread : float, optional
+        Standard deviation of what the degradation adds, in [0, 1]; None for mosaics.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        model: SparseCoder,
+        device: torch.device,
+        output: Path,
+        *,
+        spread: float | None = None,
+    ):
+        config = experiment.training
+        self.experiment, self.device = experiment, device
+        self.model = model.to(device)
+        self.state, self.log = output / "state.safetensors", output / "log.csv"
+        self.products = fast_products(device, config.precision)
+        if device.type == "cuda" and self.products is torch.bfloat16:
+            # Distances between patches keep float32 operands; TF32 multiplies them on the tensor cores.
+            torch.set_float32_matmul_precision("high")
+        if device.type == "cpu":
+            keep_freed_memory()
+        self.gradient = LossGradient(self.model, config, device, self.products)
+        self.optimizer = GuardedAdam(self.model, config, spread)
+        self.average, self.best = self._snapshot(), self._snapshot()
+        self.best_score = self.best_psnr = self.psnr = self.contrast_psnr = -math.inf
+        self.step, self.best_step, self.slowdown, self.minutes, self.loss = 0, 0, 1.0, 0.0, math.nan
+        # Sum of the losses of the steps taken since the last validation, and their number.
+        self.losses = torch.zeros(2, dtype=torch.float64, device=device)
+
+    def advance(self, batch, rate: float, processes: int) -> Tensor:
+        """One step over a `groupsc.training.batches.Batch`; returns the loss, still on the device."""
+        loss = self.gradient(*batch)
+        if processes > 1:
+            _sum_over_processes([loss, *(p.grad for p in self.model.parameters())])
+        taken = self.optimizer.step(loss, rate)
+        weight = taken * (1 - self.experiment.training.average)
+        averages = list(self.average.values())
+        changes = torch._foreach_sub([p.detach() for p in self.model.parameters()], averages)
+        torch._foreach_addcmul_(averages, changes, [weight] * len(averages))
+        self.losses += torch.where(taken, torch.stack([loss.double(), loss.new_ones((), dtype=torch.float64)]), 0)
+        self.step += 1
+        return loss
+
+    def begin(self, validation: Validation, *, write: bool) -> None:
+        """Measure the model before the first step; backtracking never falls below it."""
+        self.best_score = self._measure(validation)
+        self.best_psnr = self.psnr
+        if write:
+            self._append(loss="", rate="", event="")
+
+    def validate(self, validation: Validation, rate: float, *, write: bool) -> None:
+        """Measure, backtrack when the model got worse, log the mean loss since the last time, and save the state."""
+        config = self.experiment.training
+        total, number = self.losses.tolist()
+        self.loss, score = total / number if number else math.nan, self._measure(validation)
+        self.losses.zero_()
+        event = ""
+        if not math.isfinite(self.loss) or not math.isfinite(score) or score < self.best_score - config.drop:
+            self.slowdown *= config.slowdown
+            event = f"back to the snapshot of {self.best_psnr:.2f} dB, rate × {self.slowdown:.3g}"
+            if self.slowdown < SLOWEST:
+                raise GroupSCError(
+                    f"{self.experiment.name} diverges at every rate tried; lower training.rate below {config.rate:g}"
+                )
+            self._restore(self.best)
+            self.psnr = self.best_psnr
+        elif score > self.best_score:
+            self.best_score, self.best_psnr, self.best_step = score, self.psnr, self.step
+            self.best = self._copy(self.average)
+        if write:
+            self._append(loss=self.loss, rate=rate, event=event)
+            self.save()
+
+    def _measure(self, validation: Validation) -> float:
+        """Measure the averaged parameters; returns the score that steers the training, the mean of both PSNRs."""
+        self.psnr = self.contrast_psnr = self.validation_psnr(validation.plain)
+        if validation.contrast is not None:
+            self.contrast_psnr = self.validation_psnr(validation.contrast)
+        return (self.psnr + self.contrast_psnr) / 2
+
+    def validation_psnr(self, blocks) -> float:
+        """Mean PSNR in dB over blocks restored as one block each; the same blocks and noise in every run.
+
+        Outputs are clipped to the range of the clean blocks, at least [0, 1].
+        """
+        blocks = [None if x is None else x.to(self.device) for x in blocks]
+        model, squares = self._model_of(self.average), []
+        highest = max(1.0, float(blocks[0].max()))
+        with torch.no_grad():
+            for clean, degraded, mask, level in micro_batches(blocks, VALIDATED_TOGETHER):
+                restored = model(degraded, mask, level=level, products=self.products).clamp(0, highest)
+                squares.append((restored - clean).square().mean((1, 2, 3)))
+        return float(-10 * torch.log10(torch.cat(squares)).mean())
+
+    def best_model(self) -> SparseCoder:
+        """The model with the parameters of the best validation, averaged as they were then."""
+        return self._model_of(self.best)
+
+    def _model_of(self, parameters: dict) -> SparseCoder:
+        model = SparseCoder(self.model.config).to(self.device)
+        model.load_state_dict({**model.state_dict(), **parameters})
+        return model
+
+    def card(self) -> dict:
+        """What the weights file says of its making."""
+        e = self.experiment
+        return {
+            "name": e.name,
+            "task": e.task,
+            "method": e.method,
+            "variant": e.variant,
+            "level": e.level,
+            "training": dataclasses.asdict(e.training),
+            "data_digest": data_digest(e.training.dataset),
+            "seed": e.training.seed,
+            "steps": self.step,
+            "minutes": round(self.minutes, 2),
+            "device": device_name(self.device),
+            "precision": str(self.products),
+            "best_step": self.best_step,
+            "skipped": int(self.optimizer.skipped),
+            "code_version": code_version(),
+        }
+
+    def save(self) -> None:
+        """Write the state, all that the next step depends on."""
+        parts = {"model": self._snapshot(), "average": self.average, "best": self.best}
+        parts["optimizer"] = self.optimizer.state()
+        tensors = {f"{part}.{name}": tensor.cpu() for part, named in parts.items() for name, tensor in named.items()}
+        tensors["losses"] = self.losses.cpu()
+        counters = {name: getattr(self, name) for name in COUNTERS}
+        save_state(self.state, tensors, {**counters, "experiment": dataclasses.asdict(self.experiment)})
+
+    def resume(self) -> bool:
+        """Take up the saved state, if there is one, and cut the log back to it."""
+        saved = load_state(self.state)
+        if saved is None:
+            return False
+        tensors, counters = saved
+        if counters.get("experiment") != json.loads(json.dumps(dataclasses.asdict(self.experiment))):
+            raise GroupSCError(
+                f"{self.state} belongs to another configuration of {self.experiment.name}; remove it to train anew"
+            )
+        try:
+            self._take(tensors, counters)
+        except (KeyError, RuntimeError, ValueError) as error:  # As torch has it where shapes differ.
+            raise GroupSCError(f"{self.state} was altered ({error}); remove it to train anew") from error
+        self._cut_log()
+        return True
+
+    def _take(self, tensors: dict, counters: dict) -> None:
+        for name in COUNTERS:
+            setattr(self, name, counters[name])
+        self.losses.copy_(tensors["losses"])
+        for name, p in self.model.named_parameters():
+            self.average[name].copy_(tensors[f"average.{name}"])
+            self.best[name].copy_(tensors[f"best.{name}"])
+            p.detach().copy_(tensors[f"model.{name}"])
+        start = "optimizer."
+        self.optimizer.load({key.removeprefix(start): x for key, x in tensors.items() if key.startswith(start)})
+
+    def _snapshot(self) -> dict[str, Tensor]:
+        return self._copy(dict(self.model.named_parameters()))
+
+    @staticmethod
+    def _copy(parameters: dict) -> dict[str, Tensor]:
+        return {name: tensor.detach().clone() for name, tensor in parameters.items()}
+
+    def _restore(self, snapshot: dict) -> None:
+        for name, p in self.model.named_parameters():
+            p.detach().copy_(snapshot[name])
+            self.average[name].copy_(snapshot[name])
+        self.optimizer.forget()
+
+    def _append(self, *, loss, rate, event: str) -> None:
+        rho, skipped = spectral_radius(self.average["D"], self.average["C"]), int(self.optimizer.skipped)
+        measured = (self.psnr, self.contrast_psnr, round(rho, 4), skipped)
+        self._write_log([*self._read_log(), (self.step, round(self.minutes, 3), loss, rate, *measured, event)])
+
+    def _cut_log(self) -> None:
+        rows = self._read_log()
+        kept = [row for row in rows if int(row[0]) <= self.step]
+        if kept != rows:
+            self._write_log(kept)
+
+    def _read_log(self) -> list[list[str]]:
+        if not self.log.exists():
+            return []
+        with open(self.log, newline="", encoding="utf-8", errors="replace") as file:
+            return [row for row in csv.reader(file) if len(row) == len(LOG_COLUMNS) and row[0].isdigit()]
+
+    def _write_log(self, rows) -> None:
+        text = io.StringIO()
+        csv.writer(text).writerows([LOG_COLUMNS, *rows])
+        write_text(self.log, text.getvalue())
+
+
+def _sum_over_processes(tensors) -> None:
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
+    distributed.all_reduce(flat)
+    for tensor, summed in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+        tensor.copy_(summed.view_as(tensor))

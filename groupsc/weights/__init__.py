@@ -1,0 +1,1 @@
+"""Weight files, the released ones among them, and which one to use."""

@@ -1,0 +1,231 @@
+"""Evaluation: rows that can be trusted, resumed, and told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from groupsc.benchmark import evaluation, metrics
+from groupsc.benchmark.evaluation import COLUMNS, MEASURED_BY, SETTINGS, evaluate, evaluate_to_csv, read_rows
+from groupsc.config.definitions import ModelConfig
+from groupsc.data.datasets import registry
+from groupsc.data.degradations import add_noise, noise_generator
+from groupsc.inference.tiling import restore
+from groupsc.io.images import read_image, write_image
+from groupsc.models.coder import SparseCoder
+from groupsc.utils.errors import GroupSCError
+from groupsc.weights.files import save_weights
+
+MEASURED = [column for column in COLUMNS if column not in ("seconds", "peak_memory_mb")]
+
+
+@pytest.fixture
+def dataset(tmp_path, monkeypatch):
+    """A data set of three small photographs in place of those of the registry."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "images"
+    for name in ("01", "02", "03"):
+        smooth = np.cumsum(rng.standard_normal((3, 24, 30)), axis=2)
+        write_image(folder / f"{name}.png", ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32))
+    paths = sorted(folder.glob("*.png"))
+    monkeypatch.setattr(evaluation.datasets, "image_paths", lambda name, root, *, images=None: paths[:images])
+    return "Small"
+
+
+@pytest.fixture
+def weights(tmp_path):
+    return make_weights(tmp_path / "weights.safetensors")
+
+
+def make_weights(path, *, task="gray", method="sc", level=25.0, penalty="l1", threshold=0.02):
+    config = ModelConfig(channels=1 if task == "gray" else 3, patch=3, atoms=12, steps=2, penalty=penalty, window=5)
+    model = SparseCoder(config)
+    with torch.no_grad():
+        model.thresholds.fill_(threshold)
+    save_weights(path, model, {"name": "any", "task": task, "method": method, "level": level})
+    return path
+
+
+def quiet(weights, dataset, **options):
+    return evaluate(weights, dataset, device="cpu", progress=False, **options)
+
+
+def test_the_degraded_image_itself(dataset, tmp_path):
+    rows = quiet("input", dataset, task="gray", level=25, repetitions=2)
+    assert list(rows.columns) == COLUMNS
+    assert len(rows) == 6
+    assert set(rows["experiment"]) == {"gray-input-sigma25"}
+    assert rows["psnr"].between(19, 23).all()
+    assert rows["psnr"].nunique() == 6
+    clean = read_image(tmp_path / "images" / "02.png", channels=1)
+    noise = add_noise(torch.from_numpy(clean), 25, noise_generator(dataset, "02", 25.0, 1))
+    row = rows[(rows["image"] == "02") & (rows["repetition"] == 1)].iloc[0]
+    assert row["psnr"] == pytest.approx(metrics.psnr(noise.numpy(), clean), abs=1e-4)
+    assert row["ssim"] == pytest.approx(metrics.ssim(noise.numpy(), clean), abs=1e-6)
+
+
+@pytest.mark.parametrize(("mode", "stride"), [("block", 5), ("whole", None)])
+def test_a_model_is_restored_by_the_library(dataset, weights, tmp_path, mode, stride):
+    rows = quiet(weights, dataset, images=1, mode=mode)
+    clean = read_image(tmp_path / "images" / "01.png", channels=1)
+    noisy = add_noise(torch.from_numpy(clean), 25, noise_generator(dataset, "01", 25.0, 0))[None]
+    model, _ = evaluation.load_weights(weights)
+    expected = metrics.psnr(restore(model, noisy, mode=mode)[0].numpy(), clean)
+    row = rows.iloc[0]
+    assert row["psnr"] == pytest.approx(expected, abs=1e-4)
+    assert (row["experiment"], row["level"], row["mode"]) == ("gray-sc-sigma25", 25.0, mode)
+    assert pd.isna(row["stride"]) if stride is None else row["stride"] == stride
+    assert (row["height"], row["width"]) == (24, 30)
+    assert row["parameters"] == model.number_of_parameters == 3 * 9 * 12 + 2 * 12
+    assert row["seconds"] > 0
+    assert not row["peak_memory_mb"] <= 10
+    assert row["device"]
+    assert len(row["weights_sha256"]) == 64
+
+
+def test_color_and_mosaics(dataset, tmp_path):
+    color = quiet("input", dataset, task="color", level=25)
+    assert (color["psnr"] != color["psnr_channels"]).all()
+    path = make_weights(tmp_path / "m.safetensors", task="mosaic", method="groupsc", level=None, penalty="group")
+    mosaic = quiet(path, dataset, repetitions=5)
+    assert set(mosaic["experiment"]) == {"mosaic-groupsc"}
+    assert len(mosaic) == 3
+    assert mosaic["level"].isna().all()
+
+
+def test_jpeg_is_measured_once(dataset):
+    rows = quiet("input", dataset, task="jpeg", level=10, repetitions=3)
+    assert len(rows) == 3
+    assert (quiet("input", dataset, task="jpeg", level=40)["psnr"] > rows["psnr"]).all()
+
+
+def test_an_interrupted_evaluation_goes_on(dataset, weights, tmp_path, monkeypatch):
+    whole = evaluate_to_csv(tmp_path / "whole.csv", weights, dataset, device="cpu", progress=False)
+    restored = []
+
+    def restore_two(*arguments, **options):
+        if len(restored) == 2:
+            raise KeyboardInterrupt
+        restored.append(1)
+        return restore(*arguments, **options)
+
+    path = tmp_path / "rows" / "rows.csv"
+    monkeypatch.setattr(evaluation, "restore", restore_two)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_to_csv(path, weights, dataset, device="cpu", progress=False)
+    assert not path.exists()
+    assert len(read_rows([path.with_name("rows.csv.partial")])) == 2
+
+    monkeypatch.setattr(evaluation, "restore", lambda *a, **o: restored.append(1) or restore(*a, **o))
+    again = evaluate_to_csv(path, weights, dataset, device="cpu", progress=False)
+    assert len(restored) == 3
+    assert [file.name for file in path.parent.iterdir()] == ["rows.csv"]
+    pd.testing.assert_frame_equal(again[MEASURED], whole[MEASURED])
+    assert again["image"].tolist() == ["01", "02", "03"]
+
+    evaluate_to_csv(path, weights, dataset, device="cpu", progress=False, images=2)
+    assert len(restored) == 3
+    assert len(read_rows([path])) == 2
+
+
+@pytest.mark.parametrize("change", ["weights", "stride", "damage"])
+def test_rows_of_other_settings_are_measured_anew(dataset, weights, tmp_path, monkeypatch, change):
+    path = tmp_path / "rows.csv"
+    first = evaluate_to_csv(path, weights, dataset, device="cpu", progress=False)
+    restored = []
+    monkeypatch.setattr(evaluation, "restore", lambda *a, **o: restored.append(1) or restore(*a, **o))
+    options = {"mode": "block", "stride": 3} if change == "stride" else {}
+    if change == "weights":
+        make_weights(weights, threshold=0.05)
+    if change == "damage":
+        path.write_text("half a fi")
+    rows = evaluate_to_csv(path, weights, dataset, device="cpu", progress=False, **options)
+    assert len(restored) == 3
+    assert len(rows) == 3
+    assert rows[SETTINGS].drop_duplicates().shape[0] == 1
+    assert (rows["psnr"] == first["psnr"]).all() == (change == "damage")
+
+
+def test_rows_measured_before_are_taken_over_from_any_code_and_beyond_the_first_images(dataset, weights, tmp_path):
+    options = {"device": "cpu", "progress": False, "repetitions": 2}
+    earlier, path = tmp_path / "earlier.csv", tmp_path / "rows.csv"
+    evaluate_to_csv(earlier, weights, dataset, **options)
+    rows = pd.read_csv(earlier, dtype=str)
+    rows["code_version"], rows["device"], rows["psnr"] = "older", "another", "12.34"
+    rows[rows["image"] != "02"].to_csv(earlier, index=False)
+
+    found = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)
+    assert found["image"].tolist() == ["01", "01", "02", "02", "03", "03"]
+    assert ((found["psnr"] == 12.34) == (found["image"] != "02")).all()
+    assert ((found["code_version"] == "older") == (found["image"] != "02")).all()
+    options["repetitions"] = 1
+    assert evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)["image"].tolist() == [
+        "01", "02", "03",
+    ]  # fmt: skip
+
+    options["repetitions"] = 3
+    found = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)
+    assert found["image"].tolist() == ["01", "01", "01", "02", "02", "02"], "03 was not measured three times"
+    options["repetitions"] = 1
+    blocks = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, mode="block", stride=3, **options)
+    make_weights(weights, threshold=0.05)
+    others = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)
+    for anew in (blocks, others):
+        assert anew["image"].tolist() == ["01", "02"]
+        assert (anew["psnr"] != 12.34).all()
+
+    earlier.write_text("half a fi")
+    with pytest.raises(GroupSCError, match="groupsc evaluate"):
+        evaluate_to_csv(path, weights, dataset, measured=earlier, **options)
+
+
+def test_rows_that_the_repository_holds_are_of_whole_files_and_of_images_of_their_sets():
+    images = registry().groupby("dataset")["file"].agg(lambda paths: {Path(path).stem for path in paths})
+    files = sorted((Path(__file__).parents[2] / "data/measured").glob("*/*.csv"))
+    assert files
+    for file in files:
+        rows = read_rows([file])
+        assert set(rows["experiment"]) == {file.parent.name}
+        assert set(rows["dataset"]) == {file.stem}
+        assert set(rows["image"]) <= images[file.stem]
+        assert not rows.duplicated(["image", "repetition"]).any()
+        assert rows[[name for name in SETTINGS if name not in MEASURED_BY]].drop_duplicates().shape[0] == 1
+
+
+def test_pictures_of_chosen_images(dataset, weights, tmp_path):
+    folder = tmp_path / "pictures"
+    options = {"device": "cpu", "progress": False, "pictures": folder, "names": ["02"]}
+    evaluate_to_csv(tmp_path / "rows.csv", weights, dataset, **options)
+    assert sorted(file.name for file in folder.iterdir()) == ["02-clean.png", "02-degraded.png", "02-restored.png"]
+    np.testing.assert_array_equal(
+        read_image(folder / "02-clean.png"), read_image(tmp_path / "images" / "02.png", channels=1)
+    )
+    (folder / "02-restored.png").unlink()
+    before = (tmp_path / "rows.csv").read_bytes()
+    evaluate_to_csv(tmp_path / "rows.csv", weights, dataset, **options)
+    assert (folder / "02-restored.png").exists()
+    assert (tmp_path / "rows.csv").read_bytes() == before, "a picture is no new measurement"
+
+
+def test_wrong_requests_name_the_cure(dataset, weights, tmp_path):
+    for options, words in [
+        ({"task": "gray", "level": 50}, "trained for sigma 25"),
+        ({"task": "color"}, "trained for the task 'gray'"),
+        ({"task": "grey"}, "choose one of gray"),
+    ]:
+        with pytest.raises(GroupSCError, match=words):
+            quiet(weights, dataset, **options)
+    with pytest.raises(GroupSCError, match="needs a level"):
+        quiet("input", dataset, task="gray")
+    with pytest.raises(GroupSCError, match="task is needed"):
+        quiet("input", dataset)
+    with pytest.raises(GroupSCError, match="groupsc evaluate"):
+        read_rows([tmp_path / "absent.csv"])
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(GroupSCError, match="no column"):
+        read_rows([tmp_path / "other.csv"])
+    assert read_rows([]).empty

@@ -1,0 +1,171 @@
+"""The command `groupsc`, as real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "config/ci.yaml"
+
+
+def groupsc(*arguments, cwd, **environment):
+    """Run the command in a folder of its own."""
+    command = [sys.executable, "-m", "groupsc", *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def complaint(result):
+    """The one sentence of a command that failed for a reason its user can mend."""
+    assert result.returncode == 2, result.stdout + result.stderr
+    lines = [line for line in result.stderr.splitlines() if line]
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("groupsc: ")
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder in which the README's commands made a toy model, its rows and what follows from them."""
+    folder = tmp_path_factory.mktemp("trained")
+    grid = yaml.safe_load(CONFIG.read_text())
+    (folder / "grid.yaml").write_text(yaml.safe_dump(grid))
+    picture = ("--picture", "D.png")
+    steps = [
+        ("experiment", "gray-groupsc-sigma25", "--config", "grid.yaml", "--output", "groupsc.yaml"),
+        ("dictionary", "Bundled", "--patch", 5, "--atoms", 16, "--images", 2, "--output", "D.safetensors", *picture),
+        ("train", "groupsc.yaml", "--dictionary", "D.safetensors", "--output", "run", "--device", "cpu"),
+        ("evaluate", "run/weights.safetensors", "--dataset", "Bundled", "--images", 2, "--output", "rows.csv"),
+        ("table", "table4", "rows.csv", "--output", "tables/table4"),
+        ("metrics", "rows.csv", "--output", "metrics.json"),
+    ]  # fmt: skip
+    for step in steps:
+        result = groupsc(*step, cwd=folder)
+        assert result.returncode == 0, f"{step}: {result.stderr}"
+    return folder
+
+
+def test_help_lists_the_commands(tmp_path):
+    result = groupsc("--help", cwd=tmp_path)
+    assert result.returncode == 0
+    for command in ("fetch", "dictionary", "experiment", "train", "evaluate", "table", "figure", "info"):
+        assert f"\n  {command} " in result.stdout
+
+
+def test_fetch_writes_a_manifest(tmp_path):
+    result = groupsc("fetch", "Bundled", "--images", 2, "--manifest", "out/Bundled.json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Bundled: 2 files" in result.stdout
+    assert len(json.loads((tmp_path / "out/Bundled.json").read_text())["files"]) == 2
+
+
+def test_fetch_without_a_name_lists_the_data_sets(tmp_path):
+    names = groupsc("fetch", cwd=tmp_path).stdout.split()
+    assert {"Bundled", "BSD400", "BSD68", "Set12"} <= set(names)
+
+
+def test_experiments_of_a_grid(tmp_path):
+    listed = groupsc("experiment", "--config", CONFIG, cwd=tmp_path).stdout.split()
+    assert listed == ["gray-sc-sigma25", "gray-groupsc-sigma25", "gray-sc-blind"]
+    assert groupsc("experiment", "--all", "--config", CONFIG, "--output", "all", cwd=tmp_path).returncode == 0
+    assert sorted(path.stem for path in (tmp_path / "all").iterdir()) == sorted(listed)
+    written = yaml.safe_load((tmp_path / "all/gray-sc-sigma25.yaml").read_text())
+    assert written["level"] == 25
+    assert written["model"]["atoms"] == 16
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("fetch", "NoSuchSet"), "NoSuchSet"),
+        (("fetch", "Bundled", "Set12", "--manifest", "m.json"), "one by one"),
+        (("experiment", "gray-groupsc-sigma99", "--config", CONFIG, "--output", "e.yaml"), "gray-sc-sigma25"),
+        (("experiment", "gray-sc-sigma25", "--config", CONFIG), "--output"),
+        (("experiment", "--config", "absent.yaml"), "absent.yaml"),
+        (("experiment", "--config", "text.yaml"), "text.yaml"),
+        (("experiment", "--config", "wrong.yaml"), "no method 'bm4d'"),
+        (("train", "absent.yaml", "--output", "run"), "absent.yaml"),
+        (("train", "unknown.yaml", "--output", "run"), "colour"),
+        (("train", "--output", "run"), "--queue"),
+        (("info", "absent.safetensors"), "absent.safetensors"),
+        (("info", "text.yaml"), "text.yaml"),
+        (("evaluate", "input", "--task", "mosaic", "--dataset", "NoSuchSet", "--output", "r.csv"), "NoSuchSet"),
+        (("evaluate", "input", "--dataset", "Bundled", "--output", "r.csv"), "task"),
+        (("table", "table99", "--output", "t"), "table4"),
+        (("figure", "figure99", "--output", "f.png"), "figure4"),
+        (("metrics", "text.yaml", "--output", "m.json"), "text.yaml"),
+        (("fetch", "Bundled", "--manifest", "text.yaml/m.json"), "text.yaml"),
+    ],
+    ids=lambda value: " ".join(map(str, value[:2])) if isinstance(value, tuple) else "",
+)  # fmt: skip
+def test_mistakes_end_in_one_sentence(arguments, words, tmp_path):
+    (tmp_path / "text.yaml").write_text("just words")
+    (tmp_path / "wrong.yaml").write_text("budget: cpu\ntasks: {gray: {methods: [bm4d], levels: [25]}}")
+    (tmp_path / "unknown.yaml").write_text("name: a\ntask: gray\nmethod: sc\nlevel: 25\nmodel: {colour: 3}")
+    before = sorted(tmp_path.rglob("*"))
+    assert words in complaint(groupsc(*arguments, cwd=tmp_path))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_commands_of_the_readme_make_a_table(trained):
+    rows = pd.read_csv(trained / "rows.csv")
+    assert set(rows["experiment"]) == {"gray-groupsc-sigma25"}
+    assert len(rows) == 2
+    mean = f"{rows['psnr'].mean():.2f}"
+    assert mean in (trained / "tables/table4.md").read_text()
+    assert mean in (trained / "metrics.json").read_text()
+    assert (trained / "D.png").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_info_shows_the_card(trained):
+    card = json.loads(groupsc("info", "run/weights.safetensors", cwd=trained).stdout)
+    assert card["name"] == "gray-groupsc-sigma25"
+    assert card["model"]["atoms"] == 16
+    assert card["steps"] == 8
+
+
+@pytest.mark.slow
+def test_summary_counts_images(trained):
+    result = groupsc("summary", "rows.csv", "--table", "tables/table4.md", cwd=trained)
+    assert "tables/table4.md" in result.stdout
+    assert "2 images" in result.stdout or "2 of" in result.stdout
+
+
+@pytest.mark.slow
+def test_time_limit_stops_cleanly_and_the_next_call_goes_on(trained):
+    command = ("train", "groupsc.yaml", "--dictionary", "D.safetensors", "--output", "limited", "--device", "cpu")
+    stopped = groupsc(*command, "--max-minutes", 0, cwd=trained)
+    assert stopped.returncode == 0, stopped.stderr
+    assert "the same command goes on" in stopped.stdout
+    assert not (trained / "limited/weights.safetensors").exists()
+    assert groupsc(*command, cwd=trained).returncode == 0
+    assert (trained / "limited/weights.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_interrupt_ends_with_130(trained):
+    settings = yaml.safe_load((trained / "groupsc.yaml").read_text())
+    settings["training"]["steps"] = 10**6
+    (trained / "long.yaml").write_text(yaml.safe_dump(settings))
+    command = [sys.executable, "-m", "groupsc", "train", "long.yaml", "--output", "long", "--device", "cpu"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=trained, env=environment, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (trained / "long/log.csv").exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors

@@ -1,0 +1,216 @@
+"""The commands for people with an image in hand, as real processes on real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image, ImageCms
+from small_models import perturbed_coder
+
+import groupsc
+from groupsc.io.photographs import read_photograph
+from groupsc.weights.files import save_weights
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments, cwd) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "groupsc", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def complains(result, *words) -> bool:
+    """One sentence with these words, exit code 2, no traceback."""
+    return (
+        result.returncode == 2
+        and result.stderr.startswith("groupsc: ")
+        and result.stderr.count("\n") == 1
+        and all(word in result.stderr for word in words)
+    )
+
+
+@pytest.fixture
+def desk(tmp_path):
+    """A folder with photographs and small models."""
+    for task, level in (("gray", 25), ("color", 25), ("mosaic", None), ("jpeg", 10)):
+        model = perturbed_coder(channels=3 if task in ("color", "mosaic") else 1)
+        card = {"name": task, "task": task, "method": "groupsc", "level": level}
+        save_weights(tmp_path / f"{task}.safetensors", model, card)
+    color = skimage.data.astronaut()[80:131, 200:263]
+    gray = skimage.data.camera()[80:131, 200:263]
+    Image.fromarray(gray).save(tmp_path / "gray.png")
+    Image.fromarray(color).save(tmp_path / "color.png")
+    Image.fromarray(np.dstack([color, gray])).save(tmp_path / "alpha.png", icc_profile=SRGB)
+    Image.fromarray(color).save(tmp_path / "color.jpg", quality=12)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(color).save(tmp_path / "turned.jpg", quality=12, exif=turned)
+    return tmp_path
+
+
+def test_denoise_a_photograph(desk):
+    result = run("denoise", "gray.png", "out.png", "--sigma", 25, "--weights", "gray.safetensors", cwd=desk)
+    assert result.returncode == 0, result.stderr
+    expected = groupsc.denoise(np.asarray(Image.open(desk / "gray.png")), 25, weights=desk / "gray.safetensors")
+    np.testing.assert_array_equal(np.asarray(Image.open(desk / "out.png")), expected)
+
+
+def test_released_models_denoise_at_an_estimated_level(desk):
+    result = run("denoise", "gray.png", "out.png", "--method", "sc", "--json", cwd=desk)
+    assert result.returncode == 0, result.stderr
+    (facts,) = json.loads(result.stdout)
+    assert facts["weights"].startswith("gray-sc-")
+    assert 0 < facts["sigma"] < 20
+    assert (desk / "out.png").exists()
+
+
+def test_transparency_and_profile_come_through_and_the_camera_s_orientation_is_undone(desk):
+    options = ["--sigma", 25, "--weights", "color.safetensors"]
+    assert run("denoise", "alpha.png", "turned.jpg", "done", *options, cwd=desk).returncode == 0
+    before, after = (read_photograph(desk / place / "alpha.png") for place in (".", "done"))
+    np.testing.assert_array_equal(after.alpha, before.alpha)
+    assert after.profile == before.profile == SRGB
+    assert read_photograph(desk / "done/turned.jpg").pixels.shape == (3, 63, 51)
+
+
+def test_folders_and_patterns(desk):
+    (desk / "album").mkdir()
+    for name in ("one.png", "two.png"):
+        (desk / "color.png").rename(desk / "album" / name) if name == "one.png" else Image.open(
+            desk / "album/one.png"
+        ).save(desk / "album" / name)
+    options = ["--sigma", 25, "--weights", "color.safetensors"]
+    assert run("denoise", "album", "first", *options, cwd=desk).returncode == 0
+    assert run("denoise", "album/t*.png", "second", *options, cwd=desk).returncode == 0
+    assert sorted(path.name for path in (desk / "first").iterdir()) == ["one.png", "two.png"]
+    assert [path.name for path in (desk / "second").iterdir()] == ["two.png"]
+
+
+def test_demosaick(desk):
+    options = ["--pattern", "GBRG", "--weights", "mosaic.safetensors"]
+    assert run("demosaick", "gray.png", "out.png", *options, cwd=desk).returncode == 0
+    mosaic = np.asarray(Image.open(desk / "gray.png"))
+    expected = groupsc.demosaick(mosaic, "GBRG", weights=desk / "mosaic.safetensors")
+    np.testing.assert_array_equal(np.asarray(Image.open(desk / "out.png")), expected)
+    assert complains(run("demosaick", "color.png", "x.png", *options, cwd=desk), "color.png", "gray image")
+
+
+def test_deblock_reads_the_quality_from_the_file(desk):
+    options = ["--weights", "jpeg.safetensors", "--json"]
+    result = run("deblock", "color.jpg", "out.png", *options, cwd=desk)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)[0]["quality"] == 12
+    assert np.asarray(Image.open(desk / "out.png")).shape == (51, 63, 3)
+    assert complains(run("deblock", "color.png", "x.png", *options, cwd=desk), "give --quality")
+
+
+def test_nothing_is_overwritten_unasked_and_never_the_input(desk):
+    options = ["--sigma", 25, "--weights", "gray.safetensors"]
+    before = (desk / "color.png").read_bytes(), (desk / "gray.png").read_bytes()
+    assert complains(run("denoise", "gray.png", "color.png", *options, cwd=desk), "exists", "--overwrite")
+    assert complains(run("denoise", "gray.png", "gray.png", "--overwrite", *options, cwd=desk), "input")
+    (desk / "link.png").symlink_to("gray.png")
+    assert complains(run("denoise", "link.png", "gray.png", "--overwrite", *options, cwd=desk), "input")
+    assert ((desk / "color.png").read_bytes(), (desk / "gray.png").read_bytes()) == before
+    assert run("denoise", "gray.png", "color.png", "--overwrite", *options, cwd=desk).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["denoise", "gray.png"], ["IN... OUT"]),
+        (["denoise", "absent.png", "x.png"], ["absent.png", "does not exist"]),
+        (["denoise", "gray.png", "x.png", "--sigma", "much"], ["--sigma", "give a number"]),
+        (["denoise", "gray.png", "x.png", "--sigma", "-5"], ["above 0"]),
+        (["denoise", "gray.png", "x.bmp", "--sigma", "25"], ["x.bmp", ".png"]),
+        (["denoise", "gray.png", "x.png", "--memory", "lots"], ["--memory", "4GB"]),
+        (["denoise", "gray.png", "x.png", "--sigma", "25", "--memory", "1MB"], ["too little", "MB"]),
+        (["denoise", "gray.png", "x.png", "--sigma", "25", "--weights", "color.safetensors"], ["choose other weights"]),
+        (["denoise", "gray.png", "x.png", "--weights", "gray.png"], ["no safetensors file"]),
+        (["denoise", "gray.png", "x.png", "--mode", "half", "--sigma", "25"], ["whole, block"]),
+        (["denoise", "alpha.png", "x.jpg", "--sigma", "25"], ["x.jpg", ".png"]),
+        (["denoise", "empty.png", "x.png"], ["empty.png", "convert it"]),
+        (["denoise", "cut.png", "x.png"], ["cut.png", "choose another file"]),
+        (["demosaick", "gray.png", "x.png", "--pattern", "RGB", "--weights", "mosaic.safetensors"], ["RGGB, BGGR"]),
+        (["deblock", "color.jpg", "x.png", "--quality", "200", "--weights", "jpeg.safetensors"], ["1 to 100"]),
+        (["weights", "verify", "nothing"], ["nothing", "released are"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_bad_calls_end_in_one_sentence_and_leave_no_file(desk, arguments, words):
+    (desk / "empty.png").touch()
+    (desk / "cut.png").write_bytes((desk / "color.png").read_bytes()[:200])
+    before = sorted(desk.iterdir())
+    result = run(*arguments, cwd=desk)
+    assert complains(result, *words), result.stderr
+    assert sorted(desk.iterdir()) == before
+
+
+def test_an_interrupt_leaves_no_file(desk):
+    Image.fromarray(np.tile(skimage.data.camera(), (3, 3))).save(desk / "large.png")
+    before = sorted(desk.iterdir())
+    command = [sys.executable, "-m", "groupsc", "denoise", "large.png", "out.png", "--sigma", "25"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=desk, env=environment, stderr=subprocess.PIPE, text=True)
+    time.sleep(6)
+    process.send_signal(2)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert sorted(desk.iterdir()) == before
+
+
+def test_weights_are_listed_and_verified(tmp_path):
+    listed = run("weights", "list", cwd=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    assert "gray-groupsc-sigma25" in listed.stdout
+    assert "checksums agree" in run("weights", "verify", cwd=tmp_path).stdout
+
+
+@pytest.mark.slow
+def test_the_readme_s_commands_for_photographs_work(desk):
+    """Every line of the first block but the installation, with the files that it names."""
+    text = (ROOT / "README.md").read_text().partition("## A noisy photo in hand")[2]
+    lines = [
+        line.partition("  #")[0].split() for line in text.partition("```bash\n")[2].partition("```")[0].splitlines()
+    ]
+    commands = [line for line in lines if line and line[0] == "groupsc"]
+    assert len(commands) == 4
+    photo = skimage.data.camera()[60:180, 100:230]
+    for name in ("photo.png", "raw.tif"):
+        Image.fromarray(photo).save(desk / name)
+    Image.fromarray(photo).save(desk / "old.jpg", quality=20)
+    for command in commands:
+        method = [] if command[1] == "explain" else ["--method", "sc"]
+        result = run(*command[1:], *method, cwd=desk)
+        assert result.returncode == 0, result.stderr
+    assert np.asarray(Image.open(desk / "colors.tif")).shape == (120, 130, 3)
+    assert (desk / "why.png").exists()
+
+
+@pytest.mark.slow
+def test_the_readme_s_python_works(desk):
+    text = (ROOT / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    rng = np.random.default_rng(0)
+    camera, astronaut = skimage.data.camera()[60:120, 100:170], skimage.data.astronaut()[60:120, 100:170]
+    for line in text.splitlines():
+        line = line.partition("  #")[0]
+        names = {
+            "groupsc": groupsc,
+            "noisy": camera / 255 + 0.1 * rng.standard_normal(camera.shape),
+            "mosaic": camera,
+            "decoded": astronaut,
+        }
+        if "channel_axis" in line:
+            names["noisy"] = astronaut / 255 + 0.1 * rng.standard_normal(astronaut.shape)
+        exec(line, names)

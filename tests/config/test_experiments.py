@@ -1,0 +1,192 @@
+"""Experiments: the grid, strict keys, files."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import yaml
+
+from groupsc.benchmark.grid import check
+from groupsc.config.definitions import (
+    BUDGETS,
+    LEVEL_NAMES,
+    METHODS,
+    TASKS,
+    ModelConfig,
+    TrainingConfig,
+    experiment_name,
+    read_experiment,
+    write_experiment,
+)  # fmt: skip
+from groupsc.config.experiments import BLIND_KEYS, GRID_KEYS, TASK_KEYS, VARIANT_KEYS, experiments
+from groupsc.utils.errors import GroupSCError
+
+ROOT = Path(__file__).resolve().parents[2]
+GRID = {
+    "budget": "fast",
+    "tasks": {"gray": {"methods": ["sc", "groupsc"], "levels": [15, 25]}, "mosaic": {"methods": ["sc"]}},
+}
+
+
+def test_a_grid_is_the_product_of_methods_and_levels():
+    found = experiments(GRID)
+    assert list(found) == [
+        "gray-sc-sigma15", "gray-sc-sigma25", "gray-groupsc-sigma15", "gray-groupsc-sigma25", "mosaic-sc",
+    ]  # fmt: skip
+    assert found["gray-groupsc-sigma25"].start == "gray-sc-sigma25"
+    assert found["gray-sc-sigma25"].start is None
+    mosaic = found["mosaic-sc"].model
+    assert (mosaic.channels, mosaic.patch, mosaic.refresh, mosaic.window) == (3, 7, 8, 50)
+
+
+def test_windows_span_the_crops_of_the_training():
+    grid = {"tasks": {"gray": {"methods": ["groupsc"], "levels": [25]}, "mosaic": {"methods": ["csr"]}}}
+    for budget, crop in (("fast", 56), ("cpu", 40)):
+        found = experiments({"budget": budget, **grid})
+        assert {e.training.crop for e in found.values()} == {crop}
+        assert [e.model.window for e in found.values()] == [crop - 8, crop - 6]
+    chosen = experiments({"budget": "cpu", "model": {"window": 20}, **grid})
+    assert {e.model.window for e in chosen.values()} == {20}
+
+
+def test_names():
+    assert experiment_name("jpeg", "groupsc", 10) == "jpeg-groupsc-quality10"
+    assert experiment_name("color", "csr", 12.5) == "color-csr-sigma12.5"
+
+
+def test_the_closest_override_wins():
+    grid = {**GRID, "training": {"steps": 7, "seed": 1}}
+    grid["tasks"] = {"gray": {"methods": ["sc"], "levels": [25], "training": {"steps": 9}, "model": {"atoms": 64}}}
+    experiment = experiments(grid)["gray-sc-sigma25"]
+    assert (experiment.training.steps, experiment.training.seed, experiment.model.atoms) == (9, 1, 64)
+
+
+def test_the_paper_budget_is_the_authors_recipe():
+    """Appendix A and section 4 of the design: Adam 6e-4 with ε 1e-3, 120,000 steps of 32 crops 56×56, × 0.35 every
+    32,000."""
+    for method in METHODS:
+        config = TrainingConfig(**BUDGETS["paper"][method])
+        assert (config.rate, config.epsilon, config.steps, config.batch, config.crop) == (6e-4, 1e-3, 120_000, 32, 56)
+        assert (config.schedule, config.decay, config.decay_every, config.start) == ("steps", 0.35, 32_000, None)
+
+
+def test_refreshes_of_the_paper():
+    """f = 6: before proxes 8, 14, 20; f = 8: before 10 and 18 (counted from 1)."""
+    assert [i + 1 for i in ModelConfig().refreshes] == [8, 14, 20]
+    assert [i + 1 for i in ModelConfig(refresh=8).refreshes] == [10, 18]
+    assert ModelConfig(refresh=None).refreshes == ModelConfig(penalty="l1").refreshes == ()
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_every_budget_suits_every_task(budget):
+    grid = {task: {"methods": list(METHODS), "levels": [25] if LEVEL_NAMES[task] else []} for task in TASKS}
+    found = experiments({"budget": budget, "tasks": grid})
+    assert len(found) == 12
+    assert all(experiment.start in (None, *found) for experiment in found.values())
+
+
+def test_an_experiment_survives_its_file(tmp_path):
+    for experiment in experiments(GRID).values():
+        write_experiment(tmp_path / "deep" / "e.yaml", experiment)
+        assert read_experiment(tmp_path / "deep" / "e.yaml") == experiment
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"budget": "huge"}, "no training budget 'huge'; choose one of paper, fast, cpu"),
+        ({"tasks": {"grey": {"methods": ["sc"]}}}, "no task 'grey'; choose one of gray, color, mosaic, jpeg"),
+        (
+            {"tasks": {"gray": {"methods": ["bm3d"], "levels": [25]}}},
+            "no method 'bm3d'; choose one of sc, csr, groupsc",
+        ),
+        ({"training": {"learning_rate": 1}}, "TrainingConfig has no learning_rate; it has .*rate"),
+        ({"model": {"layers": 3}}, "ModelConfig has no layers"),
+        ({"model": {"channels": 2}}, r"channels is 2; choose 1 \(gray\) or 3 \(color\)"),
+        ({"training": {"start": "bm3d"}}, "start is 'bm3d'; choose null"),
+        ({"training": {"rate": 0}}, "rate is 0; choose a positive"),
+        ({"training": {"epsilon": "1e-8"}}, r"epsilon is '1e-8'; give a number; to YAML 1e-8 is text, write 1\.0e-8"),
+        ({"training": {"decay": True}}, "decay is True; give a number"),
+        ({"training": {"clip": "no"}}, "clip is 'no'; give a number"),
+        ({"training": {"start": 3}}, "start is 3; choose null"),
+        ({"training": [1]}, r"the configuration.training is \[1\]; give a mapping"),
+        ({"bugdet": "cpu"}, "the configuration has no bugdet; it has tasks, budget"),
+        ({"tasks": {"gray": None}}, "tasks.gray is None; give a mapping with methods"),
+        ({"tasks": {"gray": {"methods": ["sc"], "level": [25]}}}, "tasks.gray has no level; it has methods, levels"),
+        ({"tasks": {"gray": {"methods": ["sc"]}}}, r"tasks.gray lacks levels \(sigma\); give a list such as"),
+        ({"tasks": {"gray": {"methods": "sc", "levels": [25]}}}, "tasks.gray.methods is 'sc'; give a list"),
+        (
+            {"tasks": {"gray": {"methods": ["sc"], "levels": ["25"]}}},
+            "tasks.gray.levels has '25'; give numbers above 0",
+        ),
+        ({"tasks": {"gray": {"methods": ["sc"], "levels": [-5]}}}, "tasks.gray.levels has -5; give numbers above 0"),
+        ({"tasks": {"mosaic": {"methods": ["sc"], "levels": [25]}}}, "tasks.mosaic has no levels, since mosaics"),
+        ({"tasks": {"gray": {"variants": {"x": {"levels": [25]}}}}}, "tasks.gray.variants.x lacks methods"),
+        ({"tasks": {"gray": {"variants": {"x": {"methods": ["sc"]}}}}}, "tasks.gray.variants.x lacks levels"),
+        ({"tasks": {"gray": {"blind": {"methods": ["sc"], "kind": ["bank"]}}}}, "tasks.gray.blind has no kind; it has"),
+        ({"tasks": {"gray": {"blind": {"methods": ["sc"]}}}}, "tasks.gray.blind lacks levels"),
+        ({"tasks": {"gray": {"blind": {"methods": ["sc"], "levels": ["a"]}}}}, "tasks.gray.blind.levels has 'a'"),
+        ({"tasks": {"gray": {"baselines": None}}}, "tasks.gray.baselines is None; give a list"),
+        (
+            {"tasks": {"gray": {"variants": {8: {"methods": ["sc"], "levels": [5], "model": {1: 2}}}}}},
+            "has no 1; it has",
+        ),
+        ({"model": {"levels": [0, 55]}}, "model.levels makes blind models; ask for them by `blind`"),
+        ({"budget": ["fast"]}, r"no training budget \['fast'\]"),
+        ({"training": {"decay": "one"}}, "decay is 'one'; give a number$"),
+        ({"training": {"steps": True}}, "steps is True; choose a whole number"),
+        ({"training": {"crop": 5}}, "crop is 5; choose more than the patch, 9"),
+        ({"training": {"validation": None}}, "validation is None; give a name"),
+    ],
+)
+def test_mistakes_are_one_sentence(change, sentence):
+    with pytest.raises(GroupSCError, match=sentence):
+        experiments({**GRID, **change})
+
+
+def test_the_schema_of_the_workflow_has_the_same_keys():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    leveled, task = (schema["$defs"][name]["properties"] for name in ("leveled", "task"))
+    assert set(schema["properties"]) == set(GRID_KEYS)
+    assert set(leveled) == set(TASK_KEYS)
+    assert set(task) == set(TASK_KEYS) - {"levels", "blind"}
+    assert set(task["variants"]["additionalProperties"]["properties"]) == set(VARIANT_KEYS)
+    assert set(leveled["blind"]["properties"]) == set(BLIND_KEYS)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"mode": "blok"}, "mode is 'blok'; choose whole or block"),
+        ({"stride": 24}, "stride is 24, a step between blocks; set mode to block"),
+        ({"mode": "block", "stride": 57}, "is restored in blocks of 56 pixels; choose no stride above that, as 57 is"),
+        ({"blocks": {"experiments": ["gray-sc-sigma15"], "strides": [100]}}, "choose no stride above that, as 100 is"),
+        ({"blocks": {"experiment": []}}, "blocks has no experiment; it has experiments"),
+        ({"weights": "stolen"}, "weights is 'stolen'; choose released or trained"),
+        ({"images": 0}, "images of every set is 0; choose a whole number"),
+        ({"images": {"Set12": "2"}}, "images of Set12 is '2'; choose a whole number"),
+        ({"repetitions": "3"}, "repetitions is '3'; choose a whole number"),
+        ({"threads": {"trains": 2}}, "threads has no trains; it has train, evaluate"),
+        ({"measured": "/nowhere"}, "measured is '/nowhere', which is no folder"),
+    ],
+)
+def test_values_that_nothing_can_be_done_with(change, sentence):
+    check(GRID, experiments(GRID))
+    with pytest.raises(GroupSCError, match=sentence):
+        check({**GRID, **change}, experiments(GRID))
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "name: x\n", ""])
+def test_files_that_are_no_experiment(tmp_path, text):
+    (tmp_path / "e.yaml").write_text(text)
+    with pytest.raises(GroupSCError):
+        read_experiment(tmp_path / "e.yaml")
+    with pytest.raises(GroupSCError, match="can't be read as an experiment"):
+        read_experiment(tmp_path / "missing.yaml")
+
+
+def test_configurations_cannot_be_changed_in_place():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ModelConfig().patch = 7

@@ -1,0 +1,107 @@
+"""Explanations of single pixels: the similarities and codes that the coder had, at any place of an image."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+from small_models import perturbed_coder, some_image
+
+from groupsc.figures.explanation import draw_explanation, explain
+from groupsc.figures.style import save
+from groupsc.utils.errors import GroupSCError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
+def test_codes_of_a_single_patch_are_its_restoration(penalty):
+    model = perturbed_coder(penalty=penalty)
+    image, _ = some_image(1, 3, 3)
+    found = explain(model, image[0], 1, 1)
+    estimate = model.W @ found.codes + image.mean()
+    torch.testing.assert_close(estimate.detach().view(1, 3, 3), model(image)[0].detach())
+
+
+@pytest.mark.parametrize("place", [(0, 0), (9, 5), (19, 21), (12, 21)])
+def test_similarities_are_those_of_the_patch_around_the_pixel(place):
+    model = perturbed_coder(penalty="group", window=5, patch=3)
+    image, _ = some_image(1, 22, 20)
+    x, y = place
+    found = explain(model, image[0], x, y)
+    assert found.degraded.shape == (1, 7, 7)
+    assert len(found.similarities) == 1 + len(model.config.refreshes)
+    patches = found.degraded[0].unfold(0, 3, 1).unfold(1, 3, 1).reshape(25, 9)
+    features = (patches - patches.mean(1, keepdim=True)) * model.kappa.detach()
+    target = found.top * 5 + found.left
+    rows, columns = torch.arange(25) // 5 - found.top, torch.arange(25) % 5 - found.left
+    inside = (rows.abs() <= 2) & (columns.abs() <= 2)
+    expected = torch.exp(-(features - features[target]).square().sum(1)) * inside
+    torch.testing.assert_close(found.similarities[0].flatten(), expected)
+    patch = found.degraded[0, found.top : found.top + 3, found.left : found.left + 3]
+    middle = (np.clip(y, 1, 20), np.clip(x, 1, 18))
+    torch.testing.assert_close(patch[1, 1], image[0, 0, middle[0], middle[1]])
+
+
+def test_what_cannot_be_explained_is_said():
+    model, (image, _) = perturbed_coder(penalty="group"), some_image(1, 9, 8)
+    with pytest.raises(GroupSCError, match="8 wide and 9 high"):
+        explain(model, image[0], 8, 0)
+    with pytest.raises(GroupSCError, match="of 1 channels"):
+        explain(model, image[0].expand(3, -1, -1), 0, 0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("penalty", ["l1", "group"])
+def test_explanations_are_drawn(tmp_path, penalty, channels):
+    model, (image, _) = perturbed_coder(penalty=penalty, channels=channels), some_image(channels, 12, 15)
+    (path,) = save(draw_explanation(explain(model, image[0], 4, 5)), tmp_path / "why.png")
+    assert np.asarray(Image.open(path).convert("L")).std() > 10
+
+
+def test_drawings_hold_as_many_atoms_as_are_in_use(tmp_path):
+    model, (image, _) = perturbed_coder(), some_image(1, 12, 15)
+    with torch.no_grad():
+        model.thresholds.fill_(10)
+    found = explain(model, image[0], 4, 5)
+    assert found.summary()["atoms_in_use"] == 0
+    assert save(draw_explanation(found), tmp_path / "why.png")[0].stat().st_size > 1000
+
+
+def test_images_are_scaled_to_the_noise_that_a_model_knows():
+    model, (image, _) = perturbed_coder(), some_image(1, 12, 15)
+    plain, scaled = explain(model, 2 * image[0], 4, 5), explain(model, image[0], 4, 5, gain=2)
+    torch.testing.assert_close(scaled.codes, plain.codes)
+    torch.testing.assert_close(2 * scaled.restored, plain.restored)
+
+
+def test_the_command_explains_a_photograph(tmp_path):
+    Image.fromarray(skimage.data.camera()[80:160, 200:300]).save(tmp_path / "photo.png")
+    command = [sys.executable, "-m", "groupsc", "explain", str(tmp_path / "photo.png"), "--sigma", "25"]
+    options = ["--weights", "gray-groupsc-sigma25", "--output", str(tmp_path / "why.pdf")]
+    result = subprocess.run([*command, "--at", "50,40", *options], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    facts = json.loads(result.stdout)
+    assert len(facts["similar_patches"]) == 4
+    assert 0 < facts["atoms_in_use"] <= 256
+    assert (tmp_path / "why.pdf").stat().st_size > 1000
+    over = ["--at", "50,40", "--output", str(tmp_path / "photo.png")]
+    photo = (tmp_path / "photo.png").read_bytes()
+    result = subprocess.run([*command, *over], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "photo.png exists; choose another name" in result.stderr
+    assert (tmp_path / "photo.png").read_bytes() == photo
+    over[-1] = str(tmp_path / "why.pdf")
+    (tmp_path / "why.pdf").write_bytes(b"before")
+    assert subprocess.run([*command, *over, "--overwrite"], cwd=ROOT, capture_output=True).returncode == 0
+    assert (tmp_path / "why.pdf").stat().st_size > 1000
+    result = subprocess.run([*command, "--at", "middle"], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "120,80" in result.stderr

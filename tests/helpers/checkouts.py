@@ -1,0 +1,70 @@
+"""Copies of the checkout, and Snakemake in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from processes import ROOT
+
+COPIED = (
+    ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore", "Snakefile", "config", "data/published.csv",
+    "data/registry.csv", "dvc.yaml", "environment.yml", "groupsc", "profiles", "workflow",
+)  # fmt: skip
+
+
+def run(*command, cwd, check=True):
+    """Run a program of this environment, for Git and DVC as somebody without settings of their own."""
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        **{f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    }
+    result = subprocess.run(list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True)
+    assert not check or result.returncode == 0, f"{command}:\n{result.stdout}\n{result.stderr}"
+    return result
+
+
+def snakemake(*arguments, cwd, config="config/ci.yaml", check=True):
+    return run("snakemake", "--cores", 2, "--configfile", config, *arguments, cwd=cwd, check=check)
+
+
+def planned(*arguments, cwd, config="config/ci.yaml"):
+    """{rule: names of its jobs} that a dry run announces."""
+    result = snakemake("--dry-run", *arguments, cwd=cwd, config=config)
+    blocks = re.split(r"^(?:local)?rule ", result.stdout + result.stderr, flags=re.M)[1:]
+    jobs = {}
+    for block in blocks:
+        wildcards = re.search(r"^ +wildcards: (.*)$", block, re.M)
+        jobs.setdefault(block.partition(":")[0], set()).add(wildcards[1] if wildcards else "")
+    return jobs
+
+
+def change(path, **values):
+    """Set keys of a YAML file, nested by double underscores."""
+    settings = yaml.safe_load(path.read_text())
+    for key, value in values.items():
+        *parents, last = key.split("__")
+        place = settings
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    path.write_text(yaml.safe_dump(settings))
+
+
+def copy_checkout(folder):
+    for name in COPIED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    return folder

@@ -1,0 +1,86 @@
+"""A model as a torch module: its masks, types, gradients, and tensors on a GPU."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_models import perturbed_coder
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from groupsc.config.definitions import ModelConfig
+from groupsc.data.degradations import mosaic
+from groupsc.inference.restorer import Restorer
+from groupsc.models.coder import SparseCoder
+from groupsc.utils.errors import GroupSCError
+
+
+@pytest.fixture
+def denoiser() -> Restorer:
+    coder = perturbed_coder(penalty="l1").float().requires_grad_(False)
+    return Restorer(coder, {"task": "gray", "level": 25})
+
+
+@pytest.fixture
+def demosaicker() -> Restorer:
+    coder = perturbed_coder(penalty="l1", channels=3).float().requires_grad_(False)
+    return Restorer(coder, {"task": "mosaic", "level": None})
+
+
+@pytest.mark.parametrize("levels", [None, (5.0, 25.0)])
+def test_what_an_image_is_multiplied_by_lies_where_the_image_does(levels):
+    """Torch describes tensors of a GPU that isn't there, and refuses to multiply them with those of a processor."""
+    config = ModelConfig(patch=3, atoms=12, steps=5, penalty="l1", levels=levels)
+    with FakeTensorMode():
+        with torch.device("cuda"):
+            model = Restorer(SparseCoder(config), {"task": "gray", "level": None if levels else 25})
+            x = torch.rand(1, 1, 8, 8)
+        scaled = model._scaled(lambda x, mask, level: x, x, None, 20.0)
+    assert scaled.device.type == "cuda"
+
+
+@pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_automatic_mixed_precision_around_a_model_changes_nothing(penalty, dtype):
+    coder = perturbed_coder(penalty=penalty).float().requires_grad_(False)
+    model, x = Restorer(coder, {"task": "gray", "level": 25}), torch.rand(1, 1, 14, 15)
+    with torch.autocast("cpu", dtype=dtype):
+        found = model(x, 0.1)
+    torch.testing.assert_close(found, model(x, 0.1), rtol=0, atol=0)
+
+
+def test_a_mask_without_a_batch_holds_for_all_images(demosaicker):
+    clean = torch.rand(3, 3, 12, 14, generator=torch.Generator().manual_seed(0))
+    y, M = mosaic(clean)
+    assert M.shape == (3, 12, 14)
+    together = demosaicker(y, mask=M)
+    torch.testing.assert_close(together, demosaicker(y, mask=M[None]))
+    torch.testing.assert_close(together, demosaicker(y, mask=M.expand(3, 3, 12, 14)))
+
+
+@pytest.mark.parametrize(
+    ("mask", "cure"),
+    [(None, "give the mask"), (torch.ones(1, 1, 12, 14), "their shape"), (torch.ones(2, 3, 12, 14), "their shape")],
+)
+def test_a_wrong_mask_is_told(demosaicker, mask, cure):
+    with pytest.raises(GroupSCError, match=cure):
+        demosaicker(torch.rand(3, 3, 12, 14), mask=mask)
+
+
+def test_parameters_learn_where_they_shall(denoiser):
+    x = torch.rand(2, 1, 12, 12)
+    assert not denoiser(x, 0.1).requires_grad
+    denoiser.requires_grad_(True)
+    denoiser(x, 0.1).square().sum().backward()
+    assert denoiser.coder.D.grad.abs().sum() > 0
+    with torch.no_grad():
+        assert not denoiser(x, 0.1).requires_grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("learning", [False, True])
+def test_images_of_any_floating_type_come_back_as_such(denoiser, dtype, learning):
+    x = torch.rand(1, 1, 12, 12, generator=torch.Generator().manual_seed(1))
+    expected = denoiser(x, 0.1)
+    found = denoiser(x.to(dtype).requires_grad_(learning), 0.1)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.detach().float(), expected, rtol=0, atol=0.02)

@@ -1,0 +1,113 @@
+"""A prior that is added as CONTRIBUTING.md says is what trains and restores, and never another one in its place."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_models import perturbed_coder, some_image
+
+from groupsc.benchmark.operation_counts import block_operations
+from groupsc.config import definitions
+from groupsc.inference.tiling import blockwise, restore
+from groupsc.models import penalties
+from groupsc.models.coder import FAST_STEPS
+from groupsc.ops import unrolled
+from groupsc.ops.prox import group_shrink
+from groupsc.utils.errors import GroupSCError
+
+
+class Firm(penalties.Penalty):
+    """Firm shrinkage: a code stays as it is above 2 λ."""
+
+    nonlocal_ = False
+    first_step_masked = True
+
+    def prox(self, B, A, lam, Sigma):
+        return torch.where(B.abs() > 2 * lam, B, 2 * torch.sign(B) * torch.relu(B.abs() - lam))
+
+
+class HalfGroup(penalties.Penalty):
+    """GroupSC at half the thresholds."""
+
+    nonlocal_ = True
+    first_step_masked = False
+
+    def prox(self, B, A, lam, Sigma):
+        return group_shrink(B, lam / 2, Sigma)
+
+
+@pytest.fixture(params=[Firm, HalfGroup])
+def prior(request, monkeypatch):
+    monkeypatch.setitem(definitions.PENALTIES, "mine", "mine")
+    monkeypatch.setitem(penalties.KINDS, "mine", request.param)
+    return request.param
+
+
+def half_steps(A, Y, M, D, C, lam, Sigma, mass):
+    """The fast path of `HalfGroup`."""
+    return unrolled.group_steps(A, Y, M, D, C, lam / 2, Sigma, mass)
+
+
+def alike(prior, **options):
+    """Coders of the new prior and of the known one it is next to, of the same parameters."""
+    known = perturbed_coder(penalty="group" if prior.nonlocal_ else "l1", **options)
+    new = perturbed_coder(penalty="mine", **options)
+    new.load_state_dict(known.state_dict())
+    return new, known
+
+
+def test_it_has_the_parameters_it_needs(prior):
+    new, known = alike(prior)
+    assert {name for name, _ in new.named_parameters()} == {name for name, _ in known.named_parameters()}
+    assert isinstance(new.penalty, prior)
+
+
+def test_training_takes_its_own_prox_and_restoration_in_blocks_too(prior):
+    new, known = alike(prior, window=4)
+    image, _ = some_image(1, 6, 6)
+    with torch.no_grad():
+        restored = new(image)
+        assert (restored - known(image)).abs().max() > 1e-3
+        torch.testing.assert_close(new(image, products=torch.float64), restored)
+        blocks = restore(new, image, mode="block", stride=3)
+        alone = blockwise(lambda b, m: new(b), image, None, side=new.config.block(3), stride=3, patch=3, together=100)
+        torch.testing.assert_close(blocks, alone)
+        if prior is HalfGroup:
+            known.thresholds /= 2
+            torch.testing.assert_close(restored, known(image))
+            torch.testing.assert_close(blocks, restore(known, image, mode="block", stride=3))
+
+
+def test_whole_images_know_priors_of_single_patches_and_refuse_others(prior):
+    new, _ = alike(prior)
+    image, _ = some_image(1, 14, 17)
+    if prior.nonlocal_:
+        with pytest.raises(GroupSCError, match=r"not yet with 'mine'; use mode='block', or write its step"):
+            restore(new, image)
+    else:
+        with torch.no_grad():
+            torch.testing.assert_close(restore(new, image), new(image))
+
+
+def test_a_fast_path_for_training_changes_nothing_of_that(monkeypatch):
+    monkeypatch.setitem(definitions.PENALTIES, "mine", "mine")
+    monkeypatch.setitem(penalties.KINDS, "mine", HalfGroup)
+    new, _ = alike(HalfGroup, window=4)
+    image, _ = some_image(1, 14, 17)
+    plain = [new(image[..., :6, :6]).detach(), restore(new, image, mode="block", stride=3)]
+    monkeypatch.setitem(FAST_STEPS, "mine", half_steps)
+    fast = [new(image[..., :6, :6], products=torch.float64).detach(), restore(new, image, mode="block", stride=3)]
+    torch.testing.assert_close(fast, plain)
+    with pytest.raises(GroupSCError, match="not yet with 'mine'"):
+        restore(new, image)
+
+
+def test_its_operations_are_counted_as_those_of_the_known_one(prior):
+    new, known = alike(prior)
+    assert block_operations(new.config) == block_operations(known.config)
+
+
+def test_a_penalty_without_a_class_is_an_error_that_says_where_it_goes(monkeypatch):
+    monkeypatch.setitem(definitions.PENALTIES, "mine", "mine")
+    with pytest.raises(GroupSCError, match=r"the penalty 'mine' has no proximal operator; .* in KINDS beside l1, csr"):
+        perturbed_coder(penalty="mine")

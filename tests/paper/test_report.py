@@ -1,0 +1,212 @@
+"""The page of the report: what it says, and that it works in a real browser without a network."""
+
+from __future__ import annotations
+
+import csv
+import html.parser
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import Browser, executable
+
+from groupsc.benchmark.evaluation import COLUMNS
+from groupsc.figures.catalog import draw
+from groupsc.io.images import write_image
+from groupsc.paper.report import write_report
+from groupsc.paper.reproducibility import panel, read_cells
+from groupsc.paper.tables import build
+from groupsc.utils.errors import GroupSCError
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+SIZES = {"Set12": 2, "BSD68": 3}
+
+
+def rows():
+    """Two models and the input on two images of Set12, whole, and on two of three of BSD68."""
+    found = []
+    for method, gain in (("input", 0.0), ("sc", 9.0), ("groupsc", 9.5)):
+        for dataset, image in (("Set12", "01"), ("Set12", "02"), ("BSD68", "test001"), ("BSD68", "test002")):
+            psnr = 20.123 + gain + 0.5 * (image[-1] == "2")
+            values = dict.fromkeys(COLUMNS) | {
+                "experiment": f"gray-{method}-sigma25", "task": "gray", "method": method, "level": 25.0,
+                "dataset": dataset, "image": image, "repetition": 0, "mode": None if method == "input" else "whole",
+                "psnr": psnr, "psnr_channels": psnr, "ssim": 0.8123, "seconds": 2.0, "parameters": 68_000,
+                "device": "A chip & <two> threads", "weights_sha256": "aa", "code_version": "1.2.3",
+            }  # fmt: skip
+            found.append(values)
+    return pd.DataFrame(found)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A whole report from small rows and pictures, as files on the disk."""
+    folder, rng, measured = tmp_path_factory.mktemp("results"), np.random.default_rng(0), rows()
+    for name in ("table4", "table8"):
+        build(name, measured, sizes=SIZES).write(folder / "tables" / name)
+    cells = read_cells([folder / f"tables/{name}.csv" for name in ("table4", "table8")])
+    panel(cells).write(folder / "tables/reproducibility")
+    draw("figure4", [folder / "figures/figure4.png", folder / "figures/figure4.pdf"])
+    (folder / "figure4.rst").write_text("**Figure 4.** The prox of λ(\\|u\\|), as ``groupsc`` & others\nhave it. More.")
+    for method in ("sc", "groupsc"):
+        for kind, gray in (("clean", 1.0), ("degraded", 0.2), ("restored", 0.6)):
+            picture = gray * np.ones((1, 40, 60)) - 0.1 * rng.random((1, 40, 60))
+            write_image(folder / f"pictures/gray-{method}-sigma25/Set12/01-{kind}.png", picture)
+    return write_report(
+        folder / "index.html", measured, pictures=folder / "pictures", figures=[folder / "figures/figure4.png"],
+        tables=[folder / f"tables/{name}.html" for name in ("reproducibility", "table4", "table8")],
+        captions={"figure4": folder / "figure4.rst"},
+    )  # fmt: skip
+
+
+class Reader(html.parser.HTMLParser):
+    """Elements and links of a page, in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+
+def test_nothing_of_the_page_is_elsewhere_and_every_link_leads_to_a_file(page):
+    elements = Reader(page.read_text()).elements
+    images = [attributes for tag, attributes in elements if tag == "img" and "data-view" not in attributes]
+    assert len(images) == 3
+    assert all(image["src"].startswith("data:image/webp") and image["alt"] for image in images)
+    assert not [tag for tag, attributes in elements if tag == "script" and "src" in attributes]
+    names = {attributes.get("id") for _, attributes in elements}
+    links = [attributes["href"] for tag, attributes in elements if tag == "a"]
+    assert all(link[1:] in names if link.startswith("#") else (page.parent / link).is_file() for link in links)
+    assert {"tables/table4.csv", "figures/figure4.pdf"} <= set(links)
+
+
+def test_the_page_says_where_everything_comes_from(page):
+    text = page.read_text()
+    for words in ("A chip &amp; &lt;two&gt; threads", "1.2.3", "neither clipped nor quantised", "sha256"):
+        assert words in text
+    assert "The prox of λ(|u|), as <code>groupsc</code> &amp; others have it." in text
+    assert "2 of 3 images" in text
+
+
+def test_missing_files_are_named(tmp_path):
+    with pytest.raises(GroupSCError, match="groupsc table"):
+        write_report(tmp_path / "a.html", rows(), tables=[tmp_path / "table4.html"])
+    with pytest.raises(GroupSCError, match="groupsc figure"):
+        write_report(tmp_path / "a.html", rows(), figures=[tmp_path / "figure4.png"])
+    assert "Nothing" not in write_report(tmp_path / "empty.html", rows()).read_text()
+
+
+@pytest.fixture(scope="module")
+def browser(page, tmp_path_factory):
+    if executable() is None:
+        pytest.skip("there is no Chromium; install one, such as the package chromium, to test the page in a browser")
+    found = Browser(tmp_path_factory.mktemp("profile"))
+    found.open(page.as_uri())
+    yield found
+    found.close()
+
+
+LONG = "document.querySelector('table[data-name=all]')"
+
+
+def column(browser, number, what="dataset.value ?? c.textContent"):
+    """The texts of a column of all numbers, from above."""
+    return browser.run(f"[...{LONG}.tBodies[0].rows].map(r => {{ const c = r.cells[{number}]; return c.{what}; }})")
+
+
+@pytest.mark.slow
+def test_the_numbers_of_the_page_are_those_of_the_files(page, browser):
+    lines = []
+    for name in ("table4", "table8"):
+        with (page.parent / f"tables/{name}.csv").open() as file:
+            lines += list(csv.DictReader(file))
+    lines.sort(key=lambda line: line["ours"] == "")
+    for number, key in ((5, "published"), (6, "ours"), (8, "difference")):
+        shown = column(browser, number)
+        assert [None if text == "" else float(text) for text in shown] == [
+            None if line[key] == "" else float(line[key]) for line in lines
+        ]
+    assert column(browser, 11) == [line["status"] for line in lines]
+    assert "2 of 3" in column(browser, 9, "textContent")
+
+
+@pytest.mark.slow
+def test_headings_sort_up_and_down_with_empty_cells_last(browser):
+    button = f"{LONG}.tHead.rows[0].cells[6].querySelector('button')"
+    for direction, turn in (("ascending", 1), ("descending", -1)):
+        browser.click(button)
+        assert browser.run(f"{LONG}.tHead.rows[0].cells[6].getAttribute('aria-sort')") == direction
+        found = [float(text) if text else None for text in column(browser, 6)]
+        values = [value for value in found if value is not None]
+        assert len(values) > 4
+        assert found[: len(values)] == sorted(values, reverse=turn < 0)
+
+
+@pytest.mark.slow
+def test_lines_of_this_run_stay_below_their_method(browser):
+    """Table 4 by the paper's σ = 25, with the keyboard."""
+    table = "document.querySelector('table[data-name=table4]')"
+    heading = f"[...{table}.tHead.rows[0].cells].findIndex(c => c.textContent.includes('σ = 25'))"
+    number = browser.run(heading)
+    browser.run(f"{table}.tHead.rows[0].cells[{number}].querySelector('button').focus()")
+    browser.press("Enter")
+    lines = browser.run(f"[...{table}.tBodies[0].rows].map(r => [...r.cells].map(c => c.textContent.trim()))")
+    printed = [float(line[number]) for line in lines if not line[0].startswith("↳") and line[number][:1].isdigit()]
+    assert printed == sorted(printed)
+    labels = [line[0] for line in lines]
+    place = labels.index("SC (baseline)")
+    assert labels[place + 1] == "↳ this run"
+    assert lines[place + 1][number] == "29.37 (2 of 3 images)"
+
+
+@pytest.mark.slow
+def test_the_filter_leaves_matching_lines(browser):
+    browser.run("document.getElementById('filter').focus()")
+    browser.type("groupsc set12")
+    shown = browser.run(f"[...{LONG}.tBodies[0].rows].filter(r => !r.hidden).map(r => r.textContent.toLowerCase())")
+    assert shown
+    assert all("groupsc" in text and "set12" in text for text in shown)
+    assert browser.run("document.getElementById('count').textContent") == f"{len(shown)} lines"
+
+
+@pytest.mark.slow
+def test_the_slider_moves_by_mouse_and_keys_and_its_sides_can_be_chosen(browser):
+    edge = "getComputedStyle(document.querySelector('.stage .left')).clipPath"
+    slider = "document.querySelector('.stage input')"
+    browser.click(slider, across=0.25)
+    before = int(browser.run(f"{slider}.value"))
+    assert 20 <= before <= 30
+    assert f"{before}%" in browser.run("document.querySelector('.stage').style.getPropertyValue('--x')")
+    clipped = browser.run(edge)
+    browser.press("ArrowRight")
+    assert int(browser.run(f"{slider}.value")) == before + 1
+    assert browser.run(edge) != clipped
+    choice = "document.querySelector('select[data-side=right]')"
+    names = browser.run(f"[...{choice}.options].map(o => o.textContent)")
+    assert names[1:] == ["SC, 29.12 dB", "GroupSC, 29.62 dB", "Clean"]
+    source = browser.run("document.querySelector('.stage .right').src")
+    browser.run(f"{choice}.value = 3; {choice}.dispatchEvent(new Event('change'))")
+    assert browser.run("document.querySelector('.stage .right').src") != source
+    assert browser.run("document.querySelector('.stage .right').alt") == "Clean"
+    brightness = """(async () => { const i = document.querySelector('.stage .right'); await i.decode();
+        const c = new OffscreenCanvas(1, 1).getContext('2d'); c.drawImage(i, 0, 0, 1, 1);
+        return c.getImageData(0, 0, 1, 1).data[0]; })()"""
+    assert browser.run(brightness) > 220
+
+
+@pytest.mark.slow
+def test_the_page_fits_a_telephone(browser, tmp_path):
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.call("Emulation.setDeviceMetricsOverride", **size)
+    assert browser.run("document.documentElement.scrollWidth") <= 390
+    browser.call("Emulation.clearDeviceMetricsOverride")
+
+
+@pytest.mark.slow
+def test_the_page_loads_without_complaints_and_without_a_network(page, browser):
+    assert browser.complaints() == []
+    assert {address.partition(":")[0] for address in browser.requests()} <= {"file", "data"}

@@ -1,0 +1,104 @@
+"""The count of what is reproduced, against figures written by hand; and the table of settings."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from groupsc.paper.reproducibility import VERDICTS, chart, panel, read_cells, verdicts
+from groupsc.paper.settings import build_settings
+from groupsc.paper.tables import CELL_COLUMNS
+from groupsc.utils.errors import GroupSCError
+
+
+def cell(row, difference, status="all images", **given):
+    """A PSNR cell of the paper's own model at 30 dB."""
+    values = {
+        "table": 4, "row": row, "column": "σ = 25", "dataset": "BSD68", "level": 25.0, "metric": "psnr",
+        "published": 30.0, "printed": "30.00", "source": "ours", "status": status, "difference": difference,
+        "ours": None if difference is None else 30 + difference, "images": 68, "images_of": 68, "mode": "whole",
+        "weights_sha256": "abc",
+    }  # fmt: skip
+    return {**values, **given}
+
+
+def written(folder, *cells):
+    path = folder / "table4.csv"
+    pd.DataFrame(cells, columns=CELL_COLUMNS).to_csv(path, index=False)
+    return path
+
+
+def test_figures_fall_into_bins_by_their_difference_in_either_direction(tmp_path):
+    gaps = {"a": 0.05, "b": -0.049, "c": 0.1, "d": -0.06, "e": 0.12, "f": -0.11, "g": 0.0}
+    cells = [cell(row, gap) for row, gap in gaps.items()]
+    cells += [cell("h", None, "5 of 68 images", ours=29.9, images=5), cell("i", None, "not run", images=None)]
+    counts = verdicts(read_cells([written(tmp_path, *cells)]))["verdict"].value_counts()
+    assert counts.to_dict() == {
+        "within 0.05 dB": 3, "within 0.1 dB": 2, "beyond": 2, "part of the images": 1, "not run": 1,
+    }  # fmt: skip
+
+
+def test_of_two_runs_of_a_figure_the_one_over_all_images_counts_once(tmp_path):
+    part = cell("SC", None, "5 of 68 images", ours=30.0, images=5)
+    found = verdicts(read_cells([written(tmp_path, part, cell("SC", 0.2), cell("SC", 0.04, mode="block"))]))
+    assert found["verdict"].to_list() == ["within 0.05 dB"]
+
+
+def test_ssim_seconds_and_figures_of_others_that_were_not_run_are_not_counted(tmp_path):
+    cells = [
+        cell("SC", 0.0, metric="ssim"),
+        cell("SC", 0.0, metric="seconds"),
+        cell("DnCNN", None, "quoted", source="[52]"),
+    ]
+    assert verdicts(read_cells([written(tmp_path, *cells)])).empty
+
+
+def test_panel_counts_and_names_the_reasons(tmp_path):
+    cells = [
+        cell("SC", -0.2),
+        cell("GroupSC", None, "not run", weights_sha256=None),
+        cell("DnCNN", 0.01, source="[52]"),
+    ]
+    made = panel(read_cells([written(tmp_path, *cells)]), {"abc": {"steps": 800}})
+    ours, others = made.cells.to_dict("records")
+    assert (ours["figures"], ours["beyond"], ours["not run"], ours["median difference"]) == (2, 1, 1, -0.2)
+    assert (others["figures"], others["within 0.05 dB"]) == (1, 1)
+    assert "800 steps" in ours["reasons"]
+    assert "whole images" in ours["reasons"]
+    assert "1 not trained" in ours["reasons"]
+    assert sum(ours[verdict] for verdict in VERDICTS) == ours["figures"]
+    assert "| Table 4 | the paper's models" in made.to_markdown()
+
+
+def test_chart_has_a_bar_of_every_table(tmp_path):
+    figure = chart(read_cells([written(tmp_path, cell("SC", -0.2), cell("SC", 0.0, table=5))]))
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["Table 4", "Table 5"]
+
+
+def test_a_file_that_is_no_table_is_named(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(GroupSCError, match=r"rows.csv has no column .*make it anew"):
+        read_cells([tmp_path / "rows.csv"])
+    with pytest.raises(GroupSCError, match="can't be read as a table"):
+        read_cells([tmp_path / "missing.csv"])
+
+
+def test_settings_stand_beside_the_papers():
+    card = {
+        "task": "gray", "method": "groupsc", "steps": 800,
+        "model": {"patch": 9, "atoms": 256, "steps": 24, "refresh": 6, "average_refresh": True},
+        "training": {"batch": 16},
+    }  # fmt: skip
+    made = build_settings({"gray-groupsc-sigma25": card})
+    gray = made.cells[made.cells["task"] == "gray"].set_index("row")
+    assert gray.loc["Batch size", ["published", "ours", "difference"]].to_list() == [32, 16, -16]
+    assert gray.loc["Nr epochs", "ours"] == 2
+    assert set(made.cells.loc[made.cells["task"] == "color", "status"]) == {"not run"}
+    assert "2 (800 steps)" in made.to_markdown()
+
+
+def test_without_tables_nothing_is_counted(tmp_path):
+    empty = panel(read_cells([]))
+    assert empty.grid == []
+    assert len(empty.write(tmp_path / "empty")) == 4
+    assert chart(read_cells([])).axes

@@ -1,0 +1,293 @@
+"""Tables: what is printed, what was measured, and what may be compared."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from measured_rows import make_rows
+
+from groupsc.benchmark.averages import average, metrics_json, summary
+from groupsc.benchmark.evaluation import COLUMNS, read_rows
+from groupsc.paper.tables import TABLES, build, read_published
+from groupsc.utils.errors import GroupSCError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SIZES = {"BSD68": 4, "Set12": 2, "Kodak24": 2}
+"""Data sets small enough to be complete in a test."""
+
+
+def nothing():
+    return pd.DataFrame(columns=COLUMNS)
+
+
+def texts(table, label):
+    """The texts of the row that begins with a label, by column."""
+    row = next(row for row in table.grid if row[0].parts and row[0].parts[0].text == label)
+    return dict(zip(table.header, ["/".join(part.text for part in cell.parts) for cell in row], strict=True))
+
+
+def printed_figures(name):
+    """The paper's figures of a table; what it gives for all strides stands at each."""
+    layout = TABLES[name]
+    published = read_published().query("table == @layout.number and metric in @layout.metrics")
+    every = published[published["column"] == "all strides"]
+    return pd.concat([published.drop(every.index), *([every] * len(layout.columns))])
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_can_be_made_from_nothing(name):
+    table = build(name, nothing(), sizes=SIZES)
+    assert "not run" in table.to_markdown()
+    published = printed_figures(name)
+    statuses = np.where(published["source"] == "ours", "not run", "quoted")
+    assert sorted(table.cells["status"]) == sorted(statuses)
+    assert table.cells["ours"].isna().all()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_printed_figure_stands_in_the_table(name):
+    table = build(name, nothing(), sizes=SIZES)
+    shown = [part for row in table.grid for cell in row for part in cell.parts if cell.kind == "paper"]
+    figures = sorted((part.text, part.rank) for part in shown if part.text[0].isdigit() and "." in part.text)
+    printed = printed_figures(name)
+    expected = sorted(zip(printed["printed"], printed["rank"], strict=True))
+    sizes = [figure for figure in figures if figure[0].endswith("M")]
+    assert [figure for figure in figures if figure not in sizes] == expected
+
+
+def test_a_full_run_is_compared():
+    table = build("table4", make_rows(psnr=(28.0, 29.0, 29.0, 30.0)), sizes=SIZES)
+    cell = table.cells.query("method == 'sc' and level == 25").iloc[0]
+    assert (cell["published"], cell["ours"], cell["images"], cell["status"]) == (28.90, 29.0, 4, "all images")
+    assert cell["difference"] == pytest.approx(0.10)
+    after = [row for row in table.grid if row[0].parts[0].text in ("SC (baseline)", "↳ this run", "↳ difference")][:3]
+    column = table.header.index("σ = 25")
+    assert [row[column].parts[0].text for row in after] == ["28.90", "29.00", "+0.10"]
+    assert [row[column].kind for row in after] == ["paper", "run", "difference"]
+
+
+def test_a_subset_says_so_and_is_not_compared():
+    table = build("table4", make_rows(psnr=(28.0, 29.0, 29.0)), sizes=SIZES)
+    cell = table.cells.query("method == 'sc' and level == 25").iloc[0]
+    assert (cell["status"], cell["images"], cell["images_of"]) == ("subset", 3, 4)
+    assert math.isnan(cell["difference"])
+    assert "28.67 (3 of 4 images)" in table.to_markdown()
+    assert "difference*" not in table.to_markdown()
+    assert "BSD68, 3 of 4 images" in table.caption
+
+
+def test_other_photographs_get_rows_of_their_own():
+    table = build("table4", make_rows(dataset="Bundled", psnr=(30.0, 31.0)), sizes=SIZES)
+    assert texts(table, "SC (baseline) on Bundled, this run")["σ = 25"] == "30.50"
+    assert texts(table, "↳ this run")["σ = 25"] == "not run"
+    cell = table.cells.query("dataset == 'Bundled' and level == 25").iloc[0]
+    assert cell["status"] == "other images"
+    assert math.isnan(cell["published"])
+    both = build("table8", make_rows("groupsc", dataset="Bundled", psnr=(30.0, 31.0)), sizes=SIZES)
+    assert both.grid[-1][0].parts[0].text == "Bundled"
+    assert "30.50/0.8000 (2 images)" in both.to_markdown()
+
+
+def test_spread_over_noise_and_parameters_as_counted():
+    rows = pd.concat([make_rows(psnr=(29.0,) * 4), make_rows(psnr=(29.2,) * 4, repetition=1)])
+    table = build("table4", rows, sizes=SIZES)
+    cell = table.cells.query("method == 'sc' and level == 25").iloc[0]
+    assert cell["repetitions"] == 2
+    assert cell["ours"] == pytest.approx(29.1)
+    assert cell["spread"] == pytest.approx(0.2 / math.sqrt(2))
+    run = texts(table, "↳ this run")
+    assert run["σ = 25"] == "29.10±0.14"
+    assert run["Params"] == "68.4k"
+    assert "2 noise realisations" in table.caption
+
+
+def test_modes_stand_side_by_side():
+    rows = pd.concat([make_rows(psnr=(29.0,) * 4), make_rows(psnr=(28.9,) * 4, mode="block", stride=12.0)])
+    table = build("table4", rows, sizes=SIZES)
+    assert texts(table, "↳ this run, whole image")["σ = 25"] == "29.00"
+    assert texts(table, "↳ this run, blocks at stride 12")["σ = 25"] == "28.90"
+
+
+def test_mosaics_are_compared_by_the_mean_of_channels():
+    rows = make_rows("groupsc", None, "Kodak24", (42.0, 43.0), task="mosaic")
+    table = build("table6", rows, sizes=SIZES)
+    cell = table.cells.query("method == 'groupsc' and dataset == 'Kodak24'").iloc[0]
+    assert cell["ours"] == pytest.approx(42.8)
+    assert cell["difference"] == pytest.approx(0.09)
+    assert "mean of the three per-channel values" in table.caption
+
+
+def test_the_degraded_images_are_a_method():
+    rows = make_rows("input", 10.0, "Classic5", (27.8, 27.84), task="jpeg", mode=None, device=None, parameters=0)
+    table = build("table5", rows, sizes={"Classic5": 2})
+    cell = table.cells.query("method == 'input' and level == 10").iloc[0]
+    assert (cell["published"], cell["status"]) == (27.82, "all images")
+    assert cell["difference"] == pytest.approx(0, abs=1e-6)
+    assert "jpeg: difference" in table.header
+
+
+def test_contradicting_rows_are_refused():
+    once = make_rows()
+    with pytest.raises(GroupSCError, match="twice"):
+        average(pd.concat([once, once]), SIZES)
+    with pytest.raises(GroupSCError, match="different weights"):
+        average(pd.concat([once, make_rows(psnr=(1.0, 2.0), weights_sha256="bb").iloc[1:]]), SIZES)
+    with pytest.raises(GroupSCError, match="no table"):
+        build("table99", once, sizes=SIZES)
+
+
+def test_files_in_four_formats(tmp_path):
+    table = build("table8", make_rows("groupsc", 15.0, "Set12", (32.0, 34.0)), sizes=SIZES)
+    paths = table.write(tmp_path / "new" / "table8")
+    assert [path.name for path in paths] == ["table8.md", "table8.csv", "table8.tex", "table8.html"]
+    markdown, csv, latex, html = (path.read_text() for path in paths)
+    assert "**33.16**/**0.9070**" in markdown
+    assert "<u>32.85</u>/<u>0.9063</u>" in markdown
+    assert "+0.15/−0.1063" in markdown
+    assert r"\toprule" in latex
+    assert r"\textbf{33.16}/\textbf{0.9070}" in latex
+    assert r"\textit{+0.15/$-$0.1063}" in latex
+    assert "<strong>33.16</strong>/<strong>0.9070</strong>" in html
+    assert latex.count("{") == latex.count("}")
+    assert latex.isascii()
+    back = pd.read_csv(io.StringIO(csv))
+    assert back.query("dataset == 'Set12' and level == 15 and method == 'groupsc' and metric == 'psnr'")[
+        "difference"
+    ].item() == pytest.approx(0.15)
+
+
+def test_lines_of_markdown_have_equal_cells():
+    for name in TABLES:
+        lines = [line for line in build(name, nothing(), sizes=SIZES).to_markdown().split("\n") if line.startswith("|")]
+        assert len({line.replace(r"\|", "").count("|") for line in lines}) == 1
+
+
+def test_metrics_and_summary():
+    rows = pd.concat([make_rows(psnr=(28.0, 29.0)), make_rows(psnr=(28.0,), mode="block", stride=12.0)])
+    found = metrics_json(rows, SIZES)["gray-sc-sigma25"]["BSD68"]
+    assert found["whole"] == {
+        "psnr": 28.5, "psnr_channels": 28.8, "ssim": 0.8, "seconds": 2.0, "images": 2, "repetitions": 1,
+    }  # fmt: skip
+    assert found["block-12"]["images"] == 1
+    text = summary(rows, ["results/tables/table4.md"], ["results/figures/figure4.png"], SIZES)
+    assert "results/tables/table4.md" in text
+    assert "28.50 dB   2 of 4 images, whole image" in text
+    assert metrics_json(nothing(), SIZES) == {}
+
+
+def test_variants_stand_in_the_lines_of_the_ablation():
+    """Strides are columns, the whole image another; both of the paper's lines without refresh are one model."""
+    measured = [
+        make_rows(method, 15.0, "BSD68", [30.0 + number] * 4, mode="block", stride=stride, seconds=float(stride))
+        for number, method in enumerate(["groupsc", "groupsc-refresh8raw", "groupsc-norefresh"])
+        for stride in (56, 24)
+    ]
+    measured.append(make_rows("groupsc", 15.0, "BSD68", [34.0] * 4))
+    measured.append(make_rows("groupsc", 25.0, "BSD68", [20.0] * 4))
+    table = build("table12", pd.concat(measured, ignore_index=True), sizes=SIZES)
+    ours = table.cells.query("metric == 'psnr' and ours.notna()")
+    found = {(line.row, line.column): line.ours for line in ours.itertuples()}
+    assert found == {
+        ("✓ | 6", "s = 56"): 30, ("✓ | 6", "s = 24"): 30, ("✓ | 6", "whole image"): 34,
+        ("✗ | 8", "s = 56"): 31, ("✗ | 8", "s = 24"): 31,
+        ("✗ | ∞", "s = 56"): 32, ("✗ | ∞", "s = 24"): 32, ("✓ | ∞", "s = 56"): 32, ("✓ | ∞", "s = 24"): 32,
+    }  # fmt: skip
+    assert texts(table, "NLRN")["s = 24"] == "23.02/31.88"
+    seconds = table.cells.query("metric == 'seconds' and ours.notna() and column == 's = 24'")
+    assert set(seconds["ours"]) == {24.0}
+
+
+def test_sizes_of_patches_and_dictionaries_stand_where_the_paper_has_them():
+    measured = [
+        make_rows("groupsc-patch9atoms512", 25.0, "BSD68", [29.0] * 4),
+        make_rows("groupsc-patch11atoms128", 5.0, "BSD68", [37.0] * 4),
+        make_rows("sc-patch9atoms512", 25.0, "BSD68", [10.0] * 4),
+        make_rows("groupsc", 25.0, "BSD68", [11.0] * 4),
+    ]
+    table = build("table13", pd.concat(measured, ignore_index=True), sizes=SIZES)
+    ours = table.cells.query("ours.notna()")
+    assert {(line.row, line.column): (line.ours, line.published) for line in ours.itertuples()} == {
+        ("25 | k=9", "512"): (29.0, 29.20),
+        ("5 | k=11", "n=128"): (37.0, 37.89),
+    }
+
+
+def test_a_measured_baseline_stands_below_the_paper_s_line():
+    rows = make_rows("bm3d", psnr=(28.0, 29.0, 29.0, 30.0), parameters=0, weights_sha256=None)
+    table = build("table4", pd.concat([make_rows(), rows]), sizes=SIZES)
+    labels = [row[0].parts[0].text for row in table.grid]
+    line, column = labels.index("BM3D [7]"), table.header.index("σ = 25")
+    assert labels[line : line + 3] == ["BM3D [7]", "↳ this run", "↳ difference"]
+    assert [row[column].parts[0].text for row in table.grid[line : line + 3]] == ["28.57", "29.00", "+0.43"]
+    cell = table.cells.query("method == 'bm3d' and level == 25").iloc[0]
+    assert (cell["source"], cell["published"], cell["ours"]) == ("[7]", 28.57, 29.0)
+
+
+@pytest.mark.parametrize(("name", "level"), [("table4", 25.0), ("table8", 25.0)])
+def test_a_baseline_that_the_paper_does_not_quote_has_lines_of_its_own(name, level):
+    table = build(name, make_rows("nlm", level, psnr=(27.0,) * 4, parameters=0, weights_sha256=None), sizes=SIZES)
+    assert texts(table, "nlm, this run")["σ = 25"] == "27.00" if name == "table4" else "nlm: this run" in table.header
+    assert "nlm" in set(table.cells["method"])
+    assert table.cells.query("method == 'nlm' and level == 25")["published"].isna().all()
+
+
+def test_ablations_take_no_baselines():
+    table = build("table1", make_rows("nlm", 15.0, psnr=(27.0,) * 4), sizes=SIZES)
+    assert "nlm" not in set(table.cells["method"])
+
+
+@pytest.mark.parametrize("method", ["sc", "csr", "groupsc"])
+def test_a_level_that_the_paper_lacks_has_a_column(method):
+    table = build("table4", make_rows(method, 10.0, psnr=(33.0,) * 4), sizes=SIZES)
+    assert table.header[-1] == "σ = 10"
+    shown = [row[-1].parts[0].text for row in table.grid if row[-1].parts and row[-1].kind == "run"]
+    assert shown == ["33.00"]
+
+
+def test_models_of_several_sizes_are_told_with_the_smallest_and_the_largest():
+    rows = [
+        make_rows(f"groupsc-patch{patch}atoms128", 15.0, psnr=(30.0,) * 4, parameters=parameters)
+        for patch, parameters in ((7, 21_900), (9, 34_300))
+    ]
+    header = " ".join(build("table13", pd.concat(rows, ignore_index=True), sizes=SIZES).header)
+    assert "n=128: this run 21.9k–34.3k" in header.replace("$", "")
+
+
+def test_the_metrics_of_the_repository_are_those_of_its_rows():
+    committed = json.loads((ROOT / "results/metrics.json").read_text())
+    kept = [path for path in (ROOT / "data/measured").glob("*/*.csv") if "-stride" not in path.stem]
+    kept = metrics_json(read_rows(kept))
+    pairs = {
+        (name, dataset, mode): (ours, kept[name][dataset][mode])
+        for name, sets in committed.items()
+        for dataset, modes in sets.items()
+        for mode, ours in modes.items()
+        if mode in kept.get(name, {}).get(dataset, {})
+    }
+    assert len(pairs) > 100
+    for where, (ours, rows) in pairs.items():
+        assert (ours["images"], ours["psnr"]) == (rows["images"], rows["psnr"]), where
+
+
+def test_a_caption_says_what_its_table_shows():
+    by_level = build("table4", make_rows("groupsc", 25.0), sizes=SIZES).caption
+    assert "best in bold" in by_level
+    assert "Mode: whole image." in by_level
+    by_stride = build("table1", make_rows("groupsc", 15.0), sizes=SIZES).caption
+    assert "bold" not in by_stride, "the paper ranks nothing there"
+    assert "Mode" not in by_stride, "the columns name it"
+
+
+def test_a_caption_names_each_code_version_and_device_once():
+    mixed = make_rows(psnr=(29.0, 30.0))
+    mixed.loc[1, ["code_version", "device"]] = ["0.1.0+bb", "Another"]
+    caption = build("table4", pd.concat([mixed, make_rows(level=50.0)]), sizes=SIZES).to_markdown().splitlines()[0]
+    assert "Device: A processor; Another." in caption
+    assert "Code 0.1.0+aa, 0.1.0+bb." in caption

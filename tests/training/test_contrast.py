@@ -1,0 +1,100 @@
+"""Training crops of higher contrast and stronger colours."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from tiny_experiments import tiny_experiment
+
+from groupsc.training.batches import Batches
+from groupsc.training.contrast import (
+    HIGHEST_GAIN,
+    flat_shapes,
+    saturated,
+    unrelated_channels,
+    with_gains,
+    with_strong_colors,
+)
+from groupsc.utils.randomness import seeded
+
+
+def crops(number: int = 4, channels: int = 3) -> torch.Tensor:
+    return torch.rand(number, channels, 16, 16, generator=seeded("crops", number, channels))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_share_of_the_crops_gets_gains_that_are_uniform_in_their_logarithm(share):
+    gains = with_gains(torch.ones(4000, 1, 1, 1), share, seeded("gains")).flatten().numpy()
+    chosen = gains[gains > 1]
+    assert len(chosen) / len(gains) == pytest.approx(share, abs=0.03)
+    if share:
+        assert stats.kstest(np.log(chosen) / np.log(HIGHEST_GAIN), "uniform").pvalue > 0.01
+
+
+def test_a_share_of_the_crops_is_replaced_by_strong_colors():
+    clean = crops(400)
+    changed = (with_strong_colors(clean, 0.25, seeded("strong")) != clean).flatten(1).any(1).float().mean().item()
+    assert changed == pytest.approx(0.25, abs=0.07)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_strong_colors_stay_in_range_and_follow_their_generator(channels):
+    clean = crops(50, channels)
+    first, again = (with_strong_colors(clean, 1.0, seeded("strong")) for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, with_strong_colors(clean, 1.0, seeded("other")))
+    assert first.shape == clean.shape
+    assert 0 <= first.min() <= first.max() <= 1
+
+
+def test_saturation_spreads_the_channels_and_keeps_gray():
+    clean = 0.4 + 0.2 * crops(20)
+    spread = (clean.amax(1) - clean.amin(1)).mean((1, 2))
+    strong = torch.stack([saturated(clean, number, seeded(number)) for number in range(20)])
+    assert ((strong.amax(1) - strong.amin(1)).mean((1, 2)) >= spread - 1e-6).all()
+    gray = clean[:, :1].expand(-1, 3, -1, -1)
+    torch.testing.assert_close(saturated(gray, 0, seeded("gray")), gray[0])
+
+
+def test_unrelated_channels_are_channels_of_the_batch():
+    clean = crops()
+    known = {channel.numpy().tobytes() for crop in clean for channel in crop}
+    found = unrelated_channels(clean, 2, seeded("unrelated"))
+    assert all(channel.numpy().tobytes() in known for channel in found)
+    assert any(channel.numpy().tobytes() in {own.numpy().tobytes() for own in clean[2]} for channel in found)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_flat_shapes_have_few_colors(channels):
+    for seed in range(20):
+        shapes = flat_shapes(crops(1, channels), 0, seeded("shapes", seed))
+        assert len(torch.unique(shapes.flatten(1), dim=1).T) <= 13
+
+
+@pytest.mark.parametrize("task", ["gray", "color", "mosaic", "jpeg"])
+def test_crops_are_changed_before_they_are_degraded(task):
+    """The noise of a crop with a gain is that of the task, a mosaic is measured from the changed crop, and JPEG crops
+    stay as they are."""
+    channels = 3 if task in ("color", "mosaic") else 1
+    images = [torch.rand(channels, 40, 40, generator=seeded("image", number)) for number in range(3)]
+    level = {"gray": 25, "color": 25, "mosaic": None, "jpeg": 10}[task]
+    changed = tiny_experiment(gain_share=0.5, strong_color_share=0.25, batch=64, crop=32)
+    plain = tiny_experiment(batch=64, crop=32)
+    experiments = [dataclasses.replace(experiment, task=task, level=level) for experiment in (changed, plain)]
+    batch, unchanged = (Batches(images, experiment).at(3) for experiment in experiments)
+    if task == "jpeg":
+        assert torch.equal(batch.clean, unchanged.clean)
+        assert torch.equal(batch.degraded, unchanged.degraded)
+        return
+    same = (batch.clean == unchanged.clean).flatten(1).all(1)
+    assert same.float().mean().item() == pytest.approx(0.5 * 0.75, abs=0.2)
+    assert batch.clean.amax() > 1
+    if task == "mosaic":
+        assert torch.equal(batch.degraded, batch.clean * batch.mask)
+    else:
+        noise = (batch.degraded - batch.clean).flatten(1).std(1)
+        torch.testing.assert_close(noise, torch.full_like(noise, 25 / 255), rtol=0.15, atol=0)

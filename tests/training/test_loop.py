@@ -1,0 +1,325 @@
+"""Training: schedules, batches, progress on real photographs, exact resumption, real kills, several processes,
+faults."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from tiny_experiments import TINY, tiny_experiment
+
+from groupsc.benchmark.validation import facts, measure
+from groupsc.config.definitions import ModelConfig, TrainingConfig, write_experiment
+from groupsc.data.datasets import load_images
+from groupsc.data.degradations import bayer_mask
+from groupsc.models.coder import SparseCoder
+from groupsc.training.batches import Batches, validation_blocks
+from groupsc.training.initialization import first_model
+from groupsc.training.loop import learning_rate, train
+from groupsc.training.state import Run
+from groupsc.utils.errors import GroupSCError
+from groupsc.weights.files import load_weights, parameters_digest, previous_state, save_weights, write_tensors
+
+
+def read_log(folder) -> list[dict]:
+    with open(folder / "log.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def digest(folder) -> str:
+    return parameters_digest(load_weights(folder / "weights.safetensors")[0])
+
+
+def test_the_authors_rate_falls_every_eighty_epochs():
+    config = TrainingConfig()
+    expected = [6e-4, 6e-4, 6e-4 * 0.35, 6e-4 * 0.35**2, 6e-4 * 0.35**3]
+    assert [learning_rate(config, step) for step in (0, 31_999, 32_000, 64_000, 119_999)] == pytest.approx(expected)
+
+
+def test_one_cycle_warms_up_and_ends_at_zero():
+    config = TrainingConfig(schedule="one-cycle", steps=1000, warmup=0.1, rate=1.0)
+    rates = [learning_rate(config, step) for step in range(1001)]
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[99] == rates[100] == pytest.approx(1.0)
+    assert rates[550] == pytest.approx(0.5)
+    assert rates[1000] == pytest.approx(0.0)
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates[100:]))
+
+
+@pytest.mark.parametrize("task", ["gray", "color", "mosaic", "jpeg"])
+def test_batches_are_functions_of_seed_and_step(task):
+    channels = 3 if task in ("color", "mosaic") else 1
+    images = [torch.from_numpy(image) for image in load_images("Bundled", channels=channels, images=3).values()]
+    level = {"gray": 25, "color": 25, "mosaic": None, "jpeg": 10}[task]
+    experiment = dataclasses.replace(tiny_experiment(), task=task, level=level)
+    first, again = Batches(images, experiment), Batches(images, experiment)
+    for x, y in zip(first.at(7), again.at(7), strict=True):
+        assert (x is None and y is None) or torch.equal(x, y)
+    assert not torch.equal(first.at(7)[0], first.at(8)[0])
+    reseeded = dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, seed=1))
+    assert not torch.equal(first.at(7)[0], Batches(images, reseeded).at(7)[0])
+
+
+def test_crops_are_places_of_the_images_turned_and_mirrored():
+    side = 16
+    ramp = torch.arange(20 * 23, dtype=torch.float32).view(1, 20, 23) / 460
+    batches = Batches([ramp], tiny_experiment(batch=64))
+    places = {}
+    for top in range(5):
+        for left in range(8):
+            crop = ramp[:, top : top + side, left : left + side]
+            for turns in range(4):
+                turned = torch.rot90(crop, turns, (1, 2))
+                places[turned.numpy().tobytes()] = turns, False
+                places[turned.flip(2).numpy().tobytes()] = turns, True
+    seen = {places[crop.numpy().tobytes()] for step in range(4) for crop in batches.at(step)[0]}
+    assert len(seen) == 8
+
+
+def test_mosaic_crops_begin_at_every_phase():
+    images = [torch.rand(3, 20, 20)]
+    batches = Batches(images, dataclasses.replace(tiny_experiment(batch=32), task="mosaic", level=None))
+    clean, degraded, mask, _ = batches.at(0)
+    assert torch.equal(degraded, clean * mask)
+    assert {tuple(m[:, 0, 0].tolist()) + tuple(m[:, 0, 1].tolist()) for m in mask} == {
+        (1, 0, 0, 0, 1, 0),
+        (0, 1, 0, 1, 0, 0),
+        (0, 1, 0, 0, 0, 1),
+        (0, 0, 1, 0, 1, 0),
+    }
+
+
+def test_mosaic_crops_of_one_phase_begin_with_red():
+    experiment = dataclasses.replace(tiny_experiment(batch=32, any_phase=False), task="mosaic", level=None)
+    mask = Batches([torch.rand(3, 20, 20)], experiment).at(0).mask
+    assert torch.equal(mask, bayer_mask(16, 16).expand_as(mask))
+
+
+def test_jpeg_crops_see_the_grid_of_the_whole_image():
+    """Both crops of a pair are cut at the same place: the error of a crop is small and never zero everywhere."""
+    images = [torch.from_numpy(image) for image in load_images("Bundled", channels=1, images=3).values()]
+    clean, degraded, *_ = Batches(images, dataclasses.replace(tiny_experiment(batch=16), task="jpeg", level=10)).at(0)
+    errors = (clean - degraded).square().mean((1, 2, 3)).sqrt()
+    assert (errors > 0).any()
+    assert (errors < 0.15).all()
+
+
+def test_training_learns_on_photographs(tmp_path):
+    experiment = tiny_experiment(steps=120, validate_every=40)
+    weights = train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    log = read_log(tmp_path)
+    assert [int(row["step"]) for row in log] == [0, 40, 80, 120]
+    assert float(log[-1]["loss"]) < float(log[1]["loss"])
+    assert float(log[-1]["validation_psnr"]) > 20.2 + 3  # the noisy blocks have 20.2 dB
+    model, card = load_weights(weights)
+    assert (card["name"], card["steps"], card["seed"]) == (experiment.name, 120, 0)
+    measured = facts(model, measure(model, card, "unused", dataset="Bundled", images=3))
+    assert card["validation"] == {"side": 128, **measured}
+    assert card["validation_psnr"] == measured["psnr"]
+    assert float(log[-1]["rho"]) == pytest.approx(measured["rho"], abs=1e-3)
+
+
+def test_the_weights_are_those_of_the_best_validation(tmp_path):
+    """The learning rate grows until the model gets worse; the average of an earlier step is kept."""
+    growing = {"rate": 5e-3, "schedule": "steps", "decay": 5.0, "decay_every": 10}
+    experiment = tiny_experiment(steps=40, drop=30.0, average=0.5, **growing)
+    weights = train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    model, card = load_weights(weights)
+    validated = {int(row["step"]): float(row["validation_psnr"]) for row in read_log(tmp_path)}
+    best = max(validated, key=validated.get)
+    assert card["best_step"] == best < 40
+    clean, degraded, *_ = validation_blocks(experiment, "unused", block=16)
+    with torch.no_grad():
+        restored = model(degraded, products=torch.float32).clamp(0, 1)
+    psnr = -10 * (restored - clean).square().mean((1, 2, 3)).log10()
+    assert psnr.mean().item() == pytest.approx(validated[best], abs=1e-4)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e4])
+def test_a_bad_batch_changes_neither_parameters_nor_averages(tmp_path, bad):
+    experiment = tiny_experiment(clip=2.0, units=True)
+    images = [torch.from_numpy(image) for image in load_images("Bundled", channels=1, images=3).values()]
+    batches = Batches(images, experiment)
+    run = Run(experiment, first_model(experiment), torch.device("cpu"), tmp_path, spread=batches.spread())
+    for step in range(3):
+        run.advance(batches.at(step), 1e-3, 1)
+    kept = [x.clone() for x in (*run.model.parameters(), *run.average.values(), run.losses)]
+    batch = batches.at(3)
+    run.advance(batch._replace(degraded=batch.degraded * bad), 1e-3, 1)
+    for now, before in zip((*run.model.parameters(), *run.average.values(), run.losses), kept, strict=True):
+        assert torch.equal(now, before)
+    assert run.optimizer.skipped == 1
+    run.advance(batches.at(4), 1e-3, 1)
+    assert not torch.equal(next(run.model.parameters()), kept[0])
+
+
+def test_a_run_in_pieces_ends_bit_for_bit_as_one_in_a_single_piece(tmp_path):
+    experiment = tiny_experiment()
+    train(experiment, raw="unused", output=tmp_path / "whole", device="cpu", progress=False)
+    calls = 1
+    while train(experiment, raw="x", output=tmp_path / "pieces", device="cpu", progress=False, max_minutes=0) is None:
+        calls += 1
+    assert calls == 12
+    assert digest(tmp_path / "pieces") == digest(tmp_path / "whole")
+    columns = ("step", "loss", "rate", "validation_psnr", "event")
+    pieces, whole = ([[row[c] for c in columns] for row in read_log(tmp_path / name)] for name in ("pieces", "whole"))
+    assert pieces == whole
+
+
+def test_a_finished_run_is_left_alone(tmp_path):
+    experiment = tiny_experiment(steps=2, validate_every=2)
+    weights = train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    before = weights.stat().st_mtime_ns
+    assert train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False) == weights
+    assert weights.stat().st_mtime_ns == before
+
+
+def test_a_damaged_state_falls_back_to_the_one_before(tmp_path):
+    experiment = tiny_experiment()
+    train(experiment, raw="unused", output=tmp_path / "whole", device="cpu", progress=False)
+    for _ in range(7):
+        train(experiment, raw="unused", output=tmp_path / "hurt", device="cpu", progress=False, max_minutes=0)
+    state = tmp_path / "hurt" / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:1000])
+    train(experiment, raw="unused", output=tmp_path / "hurt", device="cpu", progress=False)
+    assert digest(tmp_path / "hurt") == digest(tmp_path / "whole")
+
+
+def test_no_readable_state_and_another_configuration_are_one_sentence(tmp_path):
+    experiment = tiny_experiment()
+    train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False, max_minutes=0)
+    with pytest.raises(GroupSCError, match="another configuration of gray-groupsc-sigma25; remove it"):
+        train(tiny_experiment(rate=1e-3), raw="unused", output=tmp_path, device="cpu", progress=False)
+    state = tmp_path / "state.safetensors"
+    for path in (state, previous_state(state)):
+        path.write_bytes(b"not a state")
+    with pytest.raises(GroupSCError, match="is damaged or no safetensors file"):
+        train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+
+
+def test_divergence_is_caught_within_one_validation_interval(tmp_path):
+    experiment = tiny_experiment(rate=0.3, schedule="steps", steps=24, validate_every=4, slowdown=0.2, average=0.0)
+    train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    log = read_log(tmp_path)
+    assert "back to the snapshot" in log[1]["event"]
+    assert float(log[-1]["validation_psnr"]) >= float(log[0]["validation_psnr"]) - 0.2
+    with pytest.raises(GroupSCError, match=r"diverges at every rate tried; lower training.rate"):
+        train(
+            tiny_experiment(rate=1e9, schedule="steps", steps=400, slowdown=0.5, average=0.0),
+            raw="unused",
+            output=tmp_path / "hopeless",
+            device="cpu",
+            progress=False,
+        )
+
+
+def test_crops_larger_than_the_images_are_one_sentence(tmp_path):
+    with pytest.raises(GroupSCError, match="smaller than a crop of side 400"):
+        train(tiny_experiment(crop=400), raw="unused", output=tmp_path, device="cpu", progress=False)
+
+
+def test_groupsc_starts_from_sc(tmp_path):
+    start = dataclasses.replace(
+        tiny_experiment(steps=2, validate_every=2), model=dataclasses.replace(TINY, penalty="l1")
+    )
+    init = train(start, raw="unused", output=tmp_path / "sc", device="cpu", progress=False)
+    experiment = tiny_experiment(steps=1, validate_every=1, rate=1e-12, average=0.0)
+    weights = train(experiment, raw="unused", output=tmp_path / "group", init=init, device="cpu", progress=False)
+    (sc, sc_card), (group, card) = load_weights(init), load_weights(weights)
+    assert sc_card["earlier"] == []
+    assert card["earlier"] == [{key: sc_card[key] for key in ("name", "steps", "minutes", "device")}]
+    torch.testing.assert_close(group.D, sc.D)
+    torch.testing.assert_close(group.thresholds, 0.5 * sc.thresholds)
+    distance = 2 * 25 * (25 / 255) ** 2 * group.kappa.square()
+    torch.testing.assert_close(distance, torch.full_like(distance, 6.2))
+    other = dataclasses.replace(experiment, model=dataclasses.replace(TINY, atoms=12))
+    with pytest.raises(GroupSCError, match="start from a model of its size"):
+        train(other, raw="unused", output=tmp_path / "other", init=init, device="cpu", progress=False)
+
+
+def command(experiment_file, output, *, torchrun=0) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(torchrun)] if torchrun else []
+    return [
+        sys.executable,
+        *launcher,
+        "-m",
+        "groupsc",
+        "train",
+        str(experiment_file),
+        "--output",
+        str(output),
+        "--device",
+        "cpu",
+    ]
+
+
+@pytest.mark.slow
+def test_killed_several_times_it_ends_bit_for_bit_as_undisturbed(tmp_path):
+    experiment = tiny_experiment(steps=300, validate_every=10)
+    file = tmp_path / "experiment.yaml"
+    write_experiment(file, experiment)
+    train(experiment, raw="unused", output=tmp_path / "whole", device="cpu", progress=False)
+    kills, state = 0, tmp_path / "killed" / "state.safetensors"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for attempt in range(20):
+        process = subprocess.Popen(command(file, tmp_path / "killed"), env=environment, stderr=subprocess.DEVNULL)
+        written = state.stat().st_mtime_ns if state.exists() else 0
+        while process.poll() is None and attempt < 4:
+            if state.exists() and state.stat().st_mtime_ns > written:
+                time.sleep(0.013 * attempt)  # somewhere between, or in the middle of, two writes
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.001)
+        kills += process.wait() == -signal.SIGKILL
+        if process.returncode == 0:
+            break
+    assert kills >= 3
+    assert digest(tmp_path / "killed") == digest(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_two_processes_follow_the_loss_curve_of_one(tmp_path):
+    experiment = tiny_experiment(steps=40, validate_every=10)
+    file = tmp_path / "experiment.yaml"
+    write_experiment(file, experiment)
+    train(experiment, raw="unused", output=tmp_path / "one", device="cpu", progress=False)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command(file, tmp_path / "two", torchrun=2), env=environment, check=True, capture_output=True)
+    for one, two in zip(read_log(tmp_path / "one"), read_log(tmp_path / "two"), strict=True):
+        assert float(two["loss"] or 0) == pytest.approx(float(one["loss"] or 0), rel=1e-4)
+        assert float(two["validation_psnr"]) == pytest.approx(float(one["validation_psnr"]), abs=1e-3)
+
+
+def test_mosaic_models_can_give_the_brightness_back_that_their_mean_lacks(tmp_path):
+    """The subtracted mean counts the zeros of a mosaic: a flat gray image needs a constant atom."""
+    config = ModelConfig(channels=3, patch=5, atoms=16, steps=24, penalty="l1")
+    experiment = dataclasses.replace(tiny_experiment(), task="mosaic", method="sc", level=None, model=config)
+    D = torch.randn(75, 16, generator=torch.Generator().manual_seed(0))
+    D = D - D.mean(0)
+    write_tensors(tmp_path / "D.safetensors", {"D": D / torch.linalg.matrix_norm(D, 2)}, {})
+    model = first_model(experiment, tmp_path / "D.safetensors")
+    mask = bayer_mask(20, 20)
+    with torch.no_grad():
+        restored = model(0.5 * mask[None], mask[None])
+    assert float(restored.mean()) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "group"])
+def test_a_model_of_another_noise_restores_a_scaled_image_as_its_start_does(tmp_path, penalty):
+    """Thresholds × r and κ / r: what the start makes of x, the new model makes of r x, times r."""
+    experiment = dataclasses.replace(tiny_experiment(), level=50)
+    experiment = dataclasses.replace(experiment, model=dataclasses.replace(experiment.model, penalty=penalty))
+    start = SparseCoder(experiment.model)
+    save_weights(tmp_path / "start", start, {"task": "gray", "method": "sc", "level": 25})
+    model = first_model(experiment, init=tmp_path / "start", spread=50 / 255).double()
+    x = torch.rand(1, 1, 20, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        torch.testing.assert_close(model(2 * x), 2 * start.double()(x), rtol=1e-4, atol=1e-5)

@@ -1,0 +1,70 @@
+"""Queues: order, starts, time, and going on."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from groupsc.training.queue import read_queue, run_queue
+from groupsc.utils.errors import GroupSCError
+from groupsc.weights.files import load_weights
+
+TOY = {
+    "budget": "cpu",
+    "model": {"patch": 5, "atoms": 16, "steps": 4, "window": 8, "refresh": 2},
+    "training": {
+        "dataset": "Bundled", "validation": "Bundled", "validation_images": 2, "steps": 6, "validate_every": 3,
+        "batch": 2, "crop": 16,
+    },
+}  # fmt: skip
+
+
+def queue(tmp_path, *tasks):
+    file = tmp_path / "queue.yaml"
+    file.write_text(yaml.safe_dump([{**TOY, "tasks": {"gray": task}} for task in tasks]))
+    return read_queue(file)
+
+
+def run(experiments, tmp_path, minutes=10.0, **options):
+    return run_queue(
+        experiments, raw="unused", output=tmp_path / "out", minutes=minutes, device="cpu", progress=False, **options
+    )
+
+
+def test_a_queue_is_trained_in_its_order_and_starts_are_found(tmp_path):
+    experiments = queue(tmp_path, {"methods": ["sc", "groupsc"], "levels": [25]}, {"methods": ["sc"], "levels": [50]})
+    names = ["gray-sc-sigma25", "gray-groupsc-sigma25", "gray-sc-sigma50"]
+    assert [experiment.name for experiment in experiments] == names
+    assert run(experiments, tmp_path) == dict.fromkeys(names, "finished")
+    for name in names:
+        assert load_weights(tmp_path / "out" / name / "weights.safetensors")[1]["name"] == name
+    dictionaries = list((tmp_path / "out" / "dictionaries").iterdir())
+    assert [path.name for path in dictionaries] == ["Bundled-1x5x5-16.safetensors"]
+
+
+def test_time_that_is_over_stops_one_and_leaves_the_rest_waiting(tmp_path):
+    experiments = queue(tmp_path, {"methods": ["sc"], "levels": [25, 50]})
+    assert run(experiments, tmp_path, minutes=0) == {"gray-sc-sigma25": "waiting", "gray-sc-sigma50": "waiting"}
+    outcomes = [run(experiments, tmp_path, minutes=1e-6)["gray-sc-sigma25"]]
+    while outcomes[-1] != "finished":
+        outcomes.append(run(experiments, tmp_path, minutes=1e-6)["gray-sc-sigma25"])
+    assert outcomes.count("stopped") >= 1
+    assert set(run(experiments, tmp_path).values()) == {"finished"}
+
+
+def test_a_start_among_released_weights(tmp_path):
+    run(queue(tmp_path, {"methods": ["sc"], "levels": [25]}), tmp_path)
+    released = tmp_path / "released"
+    released.mkdir()
+    (tmp_path / "out" / "gray-sc-sigma25" / "weights.safetensors").rename(released / "gray-sc-sigma25.safetensors")
+    group = queue(tmp_path, {"methods": ["groupsc"], "levels": [25]})
+    with pytest.raises(GroupSCError, match="starts from gray-sc-sigma25, which is not trained; put it earlier"):
+        run(group, tmp_path)
+    assert run(group, tmp_path, weights=released) == {"gray-groupsc-sigma25": "finished"}
+
+
+@pytest.mark.parametrize("text", ["tasks: {}", "- 3", "[", "- {budget: cpu}"])
+def test_what_is_no_queue(tmp_path, text):
+    (tmp_path / "queue.yaml").write_text(text)
+    with pytest.raises(GroupSCError, match="queue"):
+        read_queue(tmp_path / "queue.yaml")

@@ -1,0 +1,291 @@
+"""The workflow, run by Snakemake in a copy of the checkout, and what DVC makes of it in a clone."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from checkouts import change, copy_checkout, planned, run, snakemake
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A copy of the checkout in which the toy configuration ran to its end."""
+    folder = copy_checkout(tmp_path_factory.mktemp("finished"))
+    snakemake(cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def checkout(finished, tmp_path):
+    """A copy of it for one test to change; what is in it is as fresh as it was."""
+    shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
+    return tmp_path / "checkout"
+
+
+def test_chain_ends_in_tables_figures_and_a_summary(finished):
+    results = finished / "results/ci"
+    for ending in ("md", "csv", "tex", "html"):
+        assert (results / f"tables/table4.{ending}").stat().st_size > 0
+    for figure in ("figure4", "denoising", "dictionary", "training", "progress", "reproducibility"):
+        assert (results / f"figures/{figure}.png").stat().st_size > 0
+    assert "gray-groupsc-sigma25" in (results / "tables/table7.md").read_text()
+    text = (results / "summary.txt").read_text()
+    assert "results/ci/tables/table4.md" in text
+    assert len(re.findall(r"gray-(sc|groupsc)-sigma25 +Bundled .*2 (of \d+ )?images", text)) == 2
+    assert re.search(r"gray-sc-blind-sigma15 +Bundled .*2 (of \d+ )?images", text)
+
+
+def test_second_run_does_nothing(finished):
+    assert planned(cwd=finished) == {}
+    assert "Nothing to be done" in snakemake(cwd=finished).stderr
+
+
+def test_new_level_adds_its_own_chain_and_nothing_else(checkout):
+    change(checkout / "config/ci.yaml", tasks__gray__levels=[25, 50])
+    jobs = planned(cwd=checkout)
+    assert jobs["train"] == {"name=gray-sc-sigma50", "name=gray-groupsc-sigma50"}
+    assert jobs["evaluate"] == {f"name=gray-{m}-sigma50, dataset=Bundled" for m in ("sc", "groupsc")}
+    assert not {"fetch", "dictionary"} & set(jobs)
+
+
+def test_changed_experiment_reruns_only_its_own_chain(checkout):
+    task = {"methods": ["sc"], "levels": [40], "datasets": ["Bundled"]}
+    change(checkout / "config/ci.yaml", tasks__jpeg=task)
+    snakemake(cwd=checkout)
+    model = checkout / "results/ci/training/jpeg-sc-quality40/weights.safetensors"
+    before = model.read_bytes()
+    change(checkout / "config/ci.yaml", tasks__jpeg__training={"rate": 0.02})
+    jobs = planned(cwd=checkout)
+    assert jobs["train"] == {"name=jpeg-sc-quality40"}
+    assert jobs["evaluate"] == {"name=jpeg-sc-quality40, dataset=Bundled"}
+    snakemake(cwd=checkout)
+    assert model.read_bytes() != before
+    assert planned(cwd=checkout) == {}
+
+
+def test_edited_library_reruns_what_uses_it(checkout):
+    source = checkout / "groupsc/ops/prox.py"
+    source.write_text(source.read_text() + "\n# A remark changes no result.\n")
+    assert planned(cwd=checkout) == {}
+    source.write_text(source.read_text() + "\nUNUSED = 1\n")
+    jobs = planned(cwd=checkout)
+    assert {"train", "evaluate", "table_table4"} <= set(jobs)
+    assert not {"fetch", "experiment", "dictionary"} & set(jobs)
+
+
+def test_rows_measured_before_reach_the_tables(checkout):
+    shutil.copytree(checkout / "results/ci/rows", checkout / "earlier")
+    file = checkout / "earlier/gray-sc-sigma25/Bundled.csv"
+    rows = pd.read_csv(file)
+    rows["psnr"], rows["code_version"] = 12.34, "older"
+    rows.to_csv(file, index=False)
+    shutil.rmtree(checkout / "earlier/gray-groupsc-sigma25")
+    change(checkout / "config/ci.yaml", measured="earlier")
+    assert "name=gray-groupsc-sigma25, dataset=Bundled" not in planned(cwd=checkout)["evaluate"]
+    snakemake(cwd=checkout)
+    found = pd.read_csv(checkout / "results/ci/rows/gray-sc-sigma25/Bundled.csv").set_index("image")["psnr"]
+    assert (found == 12.34).all(), "an image that a figure shows is restored for its picture, not measured again"
+    assert (checkout / "results/ci/pictures/gray-sc-sigma25/Bundled/astronaut-restored.png").stat().st_size > 0
+    assert "12.34" in (checkout / "results/ci/tables/table4.md").read_text()
+    assert planned(cwd=checkout) == {}
+
+
+def test_interrupted_training_goes_on(checkout):
+    weights = "results/ci/training/gray-sc-sigma25/weights.safetensors"
+    (checkout / weights).unlink()
+    rule = checkout / "workflow/rules/train.smk"
+    unlimited = rule.read_text()
+    rule.write_text(unlimited.replace("python -m groupsc train", "python -m groupsc train --max-minutes 0"))
+    assert snakemake("--", weights, cwd=checkout, check=False).returncode != 0
+    assert not (checkout / weights).exists()
+    rule.write_text(unlimited)
+    snakemake("--", weights, cwd=checkout)
+    progress = (checkout / "results/ci/logs/train/gray-sc-sigma25.log").read_text()
+    assert re.search(r"(\d+)/8 ", progress)[1] == "1"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("budgett", "cpu", ["budgett", "it has output", "config/README.md"]),
+        ("tasks__gray__levls", [5], ["tasks.gray", "levls", "it has methods"]),
+        (
+            "tasks__mosaic",
+            {"methods": ["sc"], "levels": [5], "datasets": ["Bundled"]},
+            ["tasks.mosaic", "levels", "it has methods"],
+        ),
+        ("tasks__gray__methods", ["sc", "bm3d"], ["bm3d", "groupsc"]),
+        ("tasks__gray__baselines", ["bm5d"], ["tasks.gray.baselines", "bm5d", "cbm3d"]),
+        ("budget", "endless", ["endless", "paper"]),
+        ("model__atomms", 16, ["atomms", "atoms"]),
+        ("weights", "stolen", ["weights", "released"]),
+        ("measured", "results/ci/rows", ["measured", "another output"]),
+        ("measured", "results/ci/row", ["measured", "no folder", "leave it out"]),
+        ("training__start", "csr", ["starts from gray-csr-sigma25", "add that experiment to tasks.gray"]),
+        ("training__start", "blind", ["starts from gray-groupsc-blind", "add that experiment to tasks.gray"]),
+        ("training__start", "color-sc-sigma5", ["starts from color-sc-sigma5", "add that experiment to tasks.color"]),
+        ("stride", 24, ["stride is 24", "set mode to block"]),
+        ("images", {"BSD86": 5}, ["images names the data set 'BSD86'", "BSD68"]),
+        (
+            "blocks__experiments",
+            ["gray-sc-sigma16"],
+            ["blocks names the experiment 'gray-sc-sigma16'", "gray-sc-sigma25"],
+        ),
+        ("figures__figure8", {"figure": "denoising", "dataset": "Set12", "images": ["1"]}, ["'1' of Set12", "01, 02"]),
+    ],
+)
+def test_wrong_key_ends_in_a_sentence_with_the_cure(key, value, words, finished, tmp_path):
+    config = shutil.copy(finished / "config/ci.yaml", tmp_path / "wrong.yaml")
+    change(config, **{key: value})
+    result = snakemake("--dry-run", cwd=finished, config=config, check=False)
+    assert result.returncode != 0
+    said = result.stdout + result.stderr
+    assert "Traceback" not in said
+    for word in words:
+        assert word in said
+
+
+def test_a_model_that_the_grid_lacks_is_told(finished):
+    result = snakemake("-n", "results/ci/training/gray-sc-sigma26/weights.safetensors", cwd=finished, check=False)
+    assert result.returncode != 0
+    assert "no experiment 'gray-sc-sigma26'; it has gray-sc-sigma25" in result.stdout + result.stderr
+
+
+def test_paper_plans_every_model_and_a_level_is_one_number(finished, tmp_path):
+    grid = yaml.safe_load((finished / "config/paper.yaml").read_text())["tasks"]
+    parts = [part for task in grid.values() for part in (task, *task.get("variants", {}).values())]
+    blind = sum(len(task.get("blind", {}).get("methods", [])) for task in grid.values())
+    expected = sum(len(part["methods"]) * len(part.get("levels", [None])) for part in parts) + blind
+    assert expected > 80
+    plan = snakemake("--dry-run", cwd=finished, config="config/paper.yaml")
+    assert "warning" not in (plan.stdout + plan.stderr).lower()
+    jobs = planned(cwd=finished, config="config/paper.yaml")
+    assert len(jobs["train"]) == expected
+    assert {f"table_table{number}" for number in range(1, 14)} <= set(jobs)
+    assert "name=color-groupsc-blind-sigma15, dataset=CBSD68" in jobs["evaluate"]
+    assert "name=gray-groupsc-refresh12-sigma15, dataset=Set12" not in jobs["evaluate"]
+    config = shutil.copy(finished / "config/paper.yaml", tmp_path / "more.yaml")
+    change(config, tasks__gray__levels=[*grid["gray"]["levels"], 75])
+    assert len(planned(cwd=finished, config=config)["train"]) == expected + len(grid["gray"]["methods"])
+
+
+def test_baselines_are_planned_with_their_weights_and_skipped_with_a_reason(checkout):
+    change(checkout / "config/ci.yaml", tasks__gray__levels=[5, 25], tasks__gray__baselines=["input", "tv", "menon"])
+    wanted = {f"name=gray-{method}-sigma{level}, dataset=Bundled" for method in ("input", "tv") for level in (5, 25)}
+    named = [f"results/ci/rows/gray-{method}-sigma25/Bundled.csv" for method in ("tv", "input")]
+    assert wanted <= planned(cwd=checkout)["evaluate"]
+    assert not any("menon" in job for job in planned(cwd=checkout)["evaluate"])
+    result = run("snakemake", *named, "--cores", 2, "--configfile", "config/ci.yaml", cwd=checkout)
+    assert "gray-menon-sigma25 is left out: menon is for mosaic" in result.stdout + result.stderr
+    rows = [(checkout / name).read_text().splitlines()[1] for name in named]
+    assert [row.split(",")[2] for row in rows] == ["tv", "input"]
+
+
+def test_the_summary_says_what_was_left_out_and_an_edited_baseline_reruns_alone(checkout):
+    change(checkout / "config/ci.yaml", tasks__gray__baselines=["tv", "cbm3d"])
+    snakemake(cwd=checkout)
+    summary = (checkout / "results/ci/summary.txt").read_text()
+    assert "gray-cbm3d-sigma25 is left out: cbm3d is for color" in summary
+    assert re.search(r"gray-tv-sigma25 +Bundled", summary)
+    source = checkout / "groupsc/baselines/filters.py"
+    source.write_text(source.read_text() + "\nUNUSED = 1\n")
+    assert planned(cwd=checkout)["evaluate"] == {"name=gray-tv-sigma25, dataset=Bundled"}
+
+
+def test_weights_of_baselines_are_fetched_as_data_sets(finished, tmp_path):
+    pytest.importorskip("h5py")
+    config = shutil.copy(finished / "config/ci.yaml", tmp_path / "peers.yaml")
+    change(config, tasks__gray__baselines=["dncnn", "ffdnet"])
+    assert {"dataset=peers-dncnn-gray", "dataset=peers-ffdnet"} <= planned(cwd=finished, config=config)["fetch"]
+
+
+def test_subset_fetches_only_what_it_uses(finished):
+    commands = snakemake("-n", "-p", "--config", "images=2", cwd=finished, config="config/paper.yaml").stdout
+    fetched = {name: rest for name, rest in re.findall(r"groupsc fetch (\S+) (.*?) --manifest", commands)}
+    assert "--images 2" in fetched["Set12"]
+    assert "--images" not in fetched["BSD400"]
+    # Figures show what is restored: of Figure 8 the first image of three, of Figure 7 and of Figure 2 none.
+    drawn = {
+        Path(output).stem: rest for rest, output in re.findall(r"groupsc figure (.*?) --output (\S+\.png)", commands)
+    }
+    assert "--image test001" in drawn["figure8"]
+    assert "test003" not in drawn["figure8"]
+    assert {"figure5", "figure6"} <= set(drawn)
+    assert not {"figure2", "figure7"} & set(drawn)
+
+
+def test_quick_neither_trains_nor_downloads(finished):
+    jobs = planned(cwd=finished, config="config/quick.yaml")
+    assert {"table_table2", "table_table6", "figure_figure4", "summary"} <= set(jobs)
+    assert not {"train", "dictionary"} & set(jobs)
+    assert jobs.get("fetch", set()) <= {"dataset=Bundled"}
+
+
+def test_report_holds_tables_and_figures(finished):
+    snakemake("--report", "report.html", cwd=finished)
+    report = (finished / "report.html").read_text()
+    for name in ("table4.html", "table8.html", "figure4.png", "denoising.png"):
+        assert name in report
+
+
+def test_released_weights_come_from_the_store_of_a_clone(checkout, tmp_path):
+    released = checkout / "data/weights"
+    released.mkdir(parents=True)
+    for name in ("gray-sc-sigma25", "gray-groupsc-sigma25"):
+        shutil.copy(checkout / f"results/ci/training/{name}/weights.safetensors", released / f"{name}.safetensors")
+    shutil.copytree(checkout / "results/ci/curves", checkout / "results/curves")
+    shutil.copy(checkout / "results/ci/metrics.json", checkout / "results/metrics.json")
+    run("git", "init", "--quiet", cwd=checkout)
+    run("dvc", "add", "--quiet", *released.glob("*.safetensors"), cwd=checkout)
+    run("dvc", "push", "--quiet", cwd=checkout)
+    run("git", "add", ".", cwd=checkout)
+    run("git", "commit", "--quiet", "--message", "Release", cwd=checkout)
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", checkout, clone, cwd=tmp_path)
+    assert not list((clone / "data/weights").glob("*.safetensors"))
+
+    shown = json.loads(run("dvc", "metrics", "show", "--json", cwd=clone).stdout)
+    assert "gray-sc-sigma25" in json.dumps(shown)
+    plots = json.loads(run("dvc", "plots", "show", "--json", cwd=clone).stdout)
+    assert any("gray-sc-sigma25" in name for name in plots["data"])
+
+    jobs = planned("--config", "weights=released", cwd=clone)
+    assert jobs["release"] == {"name=gray-sc-sigma25", "name=gray-groupsc-sigma25"}
+    assert "train" not in jobs
+    snakemake("--config", "weights=released", cwd=clone)
+    trained = checkout / "results/ci/training/gray-sc-sigma25/weights.safetensors"
+    assert (clone / "data/weights/gray-sc-sigma25.safetensors").read_bytes() == trained.read_bytes()
+    assert planned("--config", "weights=released", cwd=clone) == {}
+
+    pointer = clone / "data/weights/gray-sc-sigma25.safetensors"
+    shutil.copy(clone / "data/weights/gray-groupsc-sigma25.safetensors", tmp_path / "other.safetensors")
+    pointer.unlink()
+    shutil.copy(tmp_path / "other.safetensors", pointer)
+    run("dvc", "add", "--quiet", pointer, cwd=clone)
+    jobs = planned("--config", "weights=released", cwd=clone)
+    assert jobs["evaluate"] == {"name=gray-sc-sigma25, dataset=Bundled"}
+    assert jobs["release"] == {"name=gray-sc-sigma25"}
+    assert {"table_table4", "table_table7", "reproducibility", "figure_denoising", "page", "metrics"} <= set(jobs)
+    # Figure 4 depends on no model, and the dictionary shown is GroupSC's.
+    assert not {"fetch", "figure_figure4", "figure_dictionary"} & set(jobs)
+
+
+def test_pull_in_a_clone_brings_every_released_weight(tmp_path):
+    if run("git", "rev-parse", "HEAD", cwd=ROOT, check=False).returncode:
+        pytest.skip("this checkout is no Git repository with a commit to clone")
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", ROOT, clone, cwd=tmp_path)
+    run("dvc", "pull", cwd=clone)
+    for pointer in (clone / "data/weights").glob("*.dvc"):
+        assert pointer.with_suffix("").is_file()
+        run("dvc", "status", "--quiet", pointer, cwd=clone)
