@@ -100,7 +100,7 @@ def dictionary(
         output, {"D": D}, {"dataset": dataset, "channels": channels, "patch": patch, "atoms": atoms, "seed": seed}
     )
     if picture is not None:
-        from groupsc.figures.catalog import draw_dictionary
+        from groupsc.figures.dictionaries import draw_dictionary
 
         draw_dictionary(D, picture, channels=channels, patch=patch)
 

@@ -125,8 +125,8 @@ def explain(
 
     from groupsc.api import load, noisy_channels
     from groupsc.figures.explanation import draw_explanation
-    from groupsc.figures.explanation import explain as explain_pixel
     from groupsc.figures.style import save
+    from groupsc.inference.explanation import explain as explain_pixel
     from groupsc.io.photographs import read_photograph
 
     _refuse_existing(output or [], overwrite=overwrite)

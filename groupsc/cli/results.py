@@ -41,12 +41,16 @@ def reproducibility(
     charts: Annotated[list[Path] | None, Option("--chart", help="Also draw to this .png, .pdf or .svg file.")] = None,
 ) -> None:
     """Count how many of the paper's figures are reproduced, and say why others are not."""
-    from groupsc.figures.style import save
     from groupsc.paper import reproducibility as counts
 
     cells = counts.read_cells(tables or [])
     written = counts.panel(cells, counts.cards_of(weights or [])).write(output)
-    for path in [*written, *(save(counts.chart(cells), charts) if charts else [])]:
+    if charts:
+        from groupsc.figures.reproducibility import chart
+        from groupsc.figures.style import save
+
+        written = [*written, *save(chart(cells), charts)]
+    for path in written:
         print(f"wrote {path}")
 
 

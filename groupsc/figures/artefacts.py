@@ -12,15 +12,15 @@ from matplotlib.patches import Rectangle
 
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.definitions import LEVEL_NAMES
-from groupsc.figures.comparison import FRAME, METHODS, picture
-from groupsc.figures.style import STYLE, WIDTH, show_picture
+from groupsc.figures.style import FRAME, STYLE, WIDTH, show_picture
 from groupsc.io.images import read_image
+from groupsc.paper.pictures import picture, worst_detail
+from groupsc.paper.titles import METHODS, TASKS
 from groupsc.utils.errors import GroupSCError
 
-TASKS = {"gray": "Denoising", "color": "Color denoising", "mosaic": "Demosaicking", "jpeg": "JPEG deblocking"}
 PAIR = ("sc", "groupsc")
-DETAIL, MAGNIFIED = 0.17, 0.48
-"""Side of the detail, and of its magnification, as shares of the picture's side."""
+MAGNIFIED = 0.48
+"""Side of the magnified detail as a share of the picture's side."""
 GAP, LEFT, TOP, CAPTION = 0.05, 0.2, 0.36, 0.2
 """Inches between pictures, for the names of the methods, for the headings, for the PSNR."""
 
@@ -94,25 +94,6 @@ def artefacts(*, rows: pd.DataFrame, pictures, panels: list[Panel]) -> Figure:
                 if column == 0:
                     ax.set_ylabel(METHODS[PAIR[line]], labelpad=3)
     return figure
-
-
-def worst_detail(clean: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[int, int, int]:
-    """Top, left and side of the square where the first restoration is visibly worse than the second.
-
-    That is where its squared error exceeds the other's most, relative to the structure of the clean image, which hides
-    errors. Images are (c, H, W).
-    """
-    side = max(8, round(DETAIL * min(clean.shape[-2:])))
-    excess = _sums((np.square(first - clean) - np.square(second - clean)).mean(0), side)
-    structure = _sums(sum(np.square(np.gradient(clean.mean(0), axis=axis)) for axis in (0, 1)), side)
-    top, left = np.unravel_index(np.argmax(excess / (structure + 3 * structure.mean())), excess.shape)
-    return int(top), int(left), side
-
-
-def _sums(field: np.ndarray, side: int) -> np.ndarray:
-    """Sums of a field over all its squares of a given side, by their corner."""
-    total = np.pad(field.astype(np.float64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    return total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
 
 
 def _row(rows: pd.DataFrame, panel: Panel, method: str):

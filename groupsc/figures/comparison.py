@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from groupsc.benchmark import metrics
-from groupsc.config.definitions import TITLES
-from groupsc.figures.style import STYLE, WIDTH, show_picture
-from groupsc.io.images import read_image
+from groupsc.figures.style import FRAME, STYLE, WIDTH, show_picture
+from groupsc.paper.pictures import RATIO, Panels, picture, read_panels
+from groupsc.paper.titles import METHODS
 from groupsc.utils.errors import GroupSCError
-
-METHODS = {
-    "bilinear": "Bilinear",
-    "malvar": "Malvar",
-    "menon": "Menon",
-    "bm3d": "BM3D",
-    "cbm3d": "CBM3D",
-    "ffdnet": "FFDNet",
-    "dncnn": "DnCNN",
-    "cdncnn": "CDnCNN",
-    "dncnn-3": "DnCNN-3",
-    **TITLES,
-    **{f"{method}-blind": f"{title}, blind" for method, title in TITLES.items()},
-}
-"""Methods that pictures are shown of, from left to right."""
-DEGRADED = {"gray": "Noisy", "color": "Noisy", "mosaic": "Mosaic", "jpeg": "JPEG"}
-DETAIL = 0.22
-"""Width of the magnified detail as a share of the image's shorter side."""
-RATIO = 0.75
-"""Height of the detail over its width."""
-FRAME = "#ffcc00"
 
 GAP, HEADING, CAPTION = 0.05, 0.2, 0.2
 """Inches between pictures, for the line above them, and for the line below."""
-
-
-@dataclass(frozen=True)
-class Panels:
-    """One image: its pictures from left to right by title, the PSNR of each in dB, and the detail to magnify."""
-
-    pictures: dict[str, np.ndarray]
-    psnr: dict[str, float | None]
-    box: tuple[int, int, int, int]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return next(iter(self.pictures.values())).shape[-2:]
 
 
 def restorations(
@@ -95,46 +57,9 @@ def restorations(
     if not names or not set(names) <= set(shown["image"]):
         wanted = ", ".join(names) or f"the task {task!r}"
         raise GroupSCError(f"{pictures} has no pictures of {wanted}; make them with `groupsc evaluate --pictures`")
-    lines = [_read(pictures, shown[shown["image"] == name], (boxes or {}).get(name)) for name in names]
+    lines = [read_panels(pictures, shown[shown["image"] == name], (boxes or {}).get(name)) for name in names]
     with matplotlib.rc_context(STYLE):
         return _arrange(lines)
-
-
-def picture(pictures, row, kind: str) -> Path:
-    """Where the "clean", "degraded" or "restored" picture of a row is kept."""
-    return Path(pictures) / row.experiment / row.dataset / f"{row.image}-{kind}.png"
-
-
-def _read(folder, rows: pd.DataFrame, box) -> Panels:
-    order = list(METHODS)
-    rows = sorted(rows.drop_duplicates("method").itertuples(), key=lambda row: order.index(row.method))
-    clean, degraded = (read_image(picture(folder, rows[0], kind)) for kind in ("clean", "degraded"))
-    restored = {METHODS[row.method]: read_image(picture(folder, row, "restored")) for row in rows}
-    title, measure = DEGRADED[rows[0].task], metrics.measure_of(rows[0].task)
-    figures = {title: getattr(metrics, measure)(degraded, clean), "Clean": None}
-    figures |= {METHODS[row.method]: getattr(row, measure) for row in rows}
-    if box is None:
-        box = telling_detail(clean, *restored.values())
-    else:
-        box = (*box, round(RATIO * box[2]))
-    return Panels({title: degraded, **restored, "Clean": clean}, figures, box)
-
-
-def telling_detail(clean: np.ndarray, *restored: np.ndarray) -> tuple[int, int, int, int]:
-    """Top, left, width and height of the detail where the first and the last restoration differ most.
-
-    With one restoration, where the clean image has most structure. All images are (c, H, W).
-    """
-    width = max(8, round(DETAIL * min(clean.shape[-2:])))
-    height = round(RATIO * width)
-    if len(restored) > 1:
-        score = np.square(restored[0] - restored[-1]).mean(0)
-    else:
-        score = sum(np.square(np.gradient(clean.mean(0), axis=axis)) for axis in (0, 1))
-    total = np.pad(score.astype(np.float64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    sums = total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
-    top, left = np.unravel_index(np.argmax(sums), sums.shape)
-    return int(top), int(left), width, height
 
 
 def _arrange(lines: list[Panels]) -> Figure:

@@ -1,110 +1,34 @@
-"""Why a model restores a pixel as it does: the patches that its similarity looks at, and the atoms that it uses."""
+"""Figures of the patches that a model's similarity counts around a pixel, and of the atoms that it uses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import matplotlib
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from groupsc.benchmark.degraded_image import degraded_image
 from groupsc.figures.style import STYLE, WIDTH
-from groupsc.models.coder import SparseCoder
-from groupsc.utils.errors import GroupSCError
+from groupsc.inference.explanation import Explanation, explain
 
 
-@dataclass(frozen=True, kw_only=True)
-class Explanation:
-    """What a coder did for the patch around one pixel of an image.
+def similarity_maps(*, weights, dataset: str, images: list[str], at: tuple[int, int], level=None, raw="data/raw"):
+    """Where the similarity Σ of one pixel looks at each refresh, and which atoms its patch uses in the end.
 
     Parameters
     ----------
-    degraded, restored : Tensor (c, h, w)
-        The surroundings that the patch sees.
-    top, left : int
-        The patch's corner in them.
-    similarities : Tensor (R, rows, columns)
-        Σ of every patch of the surroundings to this one, initially and after each refresh; R = 0 for SC.
-    codes : Tensor (p,)
-        The patch's codes in the end.
-    W : Tensor (m, p)
-        The atoms that they weigh.
-    """
-
-    degraded: Tensor
-    restored: Tensor
-    top: int
-    left: int
-    similarities: Tensor
-    codes: Tensor
-    W: Tensor
-
-    def summary(self) -> dict:
-        """In numbers: how many patches count (the sum of Σ) at each refresh, and the atoms in use."""
-        used = self.codes.abs().argsort(descending=True)[: int((self.codes != 0).sum())]
-        return {
-            "similar_patches": [round(float(Sigma.sum()), 2) for Sigma in self.similarities],
-            "atoms_in_use": len(used),
-            "atoms": {int(atom): round(float(self.codes[atom]), 4) for atom in used[:12]},
-        }
-
-
-def explain(
-    model: SparseCoder, image: Tensor, x: int, y: int, *, level: float | None = None, gain: float = 1.0
-) -> Explanation:
-    """Restore the surroundings of a pixel and keep what happened to the patch around it.
-
-    Parameters
-    ----------
-    model : SparseCoder
-    image : Tensor (c, H, W)
-        Degraded, in [0, 1].
-    x, y : int
+    weights : list of paths
+        The model; the first counts.
+    dataset, images : str, list of str
+        The image is the first of these.
+    at : (int, int)
         Column and row of the pixel.
     level : float, optional
-        Noise σ in gray levels of 255, for blind models.
-    gain : float
-        What the image is multiplied by before, to bring its noise to a level that the model knows: `Restorer.gain`. Σ
-        and codes are those of the scaled image.
-
-    Raises
-    ------
-    GroupSCError
-        When the pixel lies outside, or the image is smaller than a patch or has other channels than the model.
+        Of the noise; the model's own when left out.
     """
-    config = model.config
-    channels, height, width = image.shape
-    if channels != config.channels or min(height, width) < config.patch:
-        raise GroupSCError(
-            f"the image is {tuple(image.shape)}; the model explains images of {config.channels} channels and at least "
-            f"{config.patch}×{config.patch} pixels"
-        )
-    if not (0 <= x < width and 0 <= y < height):
-        raise GroupSCError(f"the pixel {x},{y} lies outside of the image, which is {width} wide and {height} high")
-    side = config.block()
-    rows, top = _around(y, height, side, config.patch)
-    columns, left = _around(x, width, side, config.patch)
-    recorder = Recorder(config)
-    recorder.load_state_dict(model.state_dict())
-    recorder = recorder.to(image.dtype)
-    surroundings = image[None, :, rows, columns]
-    with torch.no_grad():
-        restored = recorder(gain * surroundings, level=None if level is None else gain * level) / gain
-    grid = tuple(length - config.patch + 1 for length in surroundings.shape[-2:])
-    target = top * grid[1] + left
-    seen = [Sigma[0, :, target].view(grid) for Sigma in recorder.similarities]
-    return Explanation(
-        degraded=surroundings[0],
-        restored=restored[0],
-        top=top,
-        left=left,
-        similarities=torch.stack(seen) if seen else torch.zeros(0, *grid),
-        codes=recorder.codes[0, target],
-        W=recorder.W.detach(),
-    )
+    model, degraded, level = degraded_image(weights[0], dataset, images[0], level=level, raw=raw)
+    return draw_explanation(explain(model, degraded, *at, level=level))
 
 
 def draw_explanation(explanation: Explanation, *, shown: int = 10) -> Figure:
@@ -139,29 +63,6 @@ def draw_explanation(explanation: Explanation, *, shown: int = 10) -> Figure:
         shown_of = f"the {len(used)} largest of " if len(used) < in_use else ""
         below.supxlabel(f"{shown_of}{in_use} codes in use, and their atoms", fontsize=9)
     return figure
-
-
-class Recorder(SparseCoder):
-    """A coder that keeps its similarities and codes."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.similarities, self.codes = [], None
-
-    def _refresh(self, *arguments):
-        self.similarities.append(super()._refresh(*arguments))
-        return self.similarities[-1]
-
-    def _iterate(self, *arguments):
-        self.codes = super()._iterate(*arguments)
-        return self.codes
-
-
-def _around(position: int, length: int, side: int, patch: int) -> tuple[slice, int]:
-    """At most `side` pixels around a position, and where in them the patch begins that has it in its middle."""
-    start = min(max(0, position - side // 2), max(0, length - side))
-    stop = min(length, start + side)
-    return slice(start, stop), min(max(0, position - patch // 2 - start), stop - start - patch)
 
 
 def _picture(image: Tensor) -> np.ndarray:

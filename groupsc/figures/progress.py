@@ -1,4 +1,4 @@
-"""What training gains with time: validation PSNR against minutes, one panel a task and level, one line a prior."""
+"""Curves of trainings: validation PSNR against minutes, one panel a task and level, and whole logs over the steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from groupsc.config.definitions import METHODS, TITLES
 from groupsc.figures.style import COLORS, STYLE, WIDTH
@@ -69,6 +69,39 @@ def progress(*, logs) -> Figure:
     return figure
 
 
+def training_curves(*, logs) -> Figure:
+    """Validation PSNR, loss and learning rate over the steps of one training or several; triangles mark backtracking.
+
+    Parameters
+    ----------
+    logs : list of paths
+        `log.csv` files of `groupsc train`; the folder of each is its name.
+    """
+    tables = {Path(log).parent.name: read_log(log) for log in ([logs] if isinstance(logs, (str, Path)) else logs)}
+    measures = {"validation_psnr": "Validation PSNR (dB)", "loss": "Loss", "rate": "Learning rate"}
+    with matplotlib.rc_context(STYLE):
+        columns = min(3, len(tables))
+        legend = 0.16 * -(-len(tables) // columns)
+        figure = Figure(figsize=(WIDTH, 2.1 + legend), layout="constrained")
+        axes = figure.subplots(1, 3)
+        for color, (name, table) in zip(COLORS * len(tables), tables.items(), strict=False):
+            label = f"{name} ({_duration(table['minutes'].max())})"
+            for ax, measure in zip(axes, measures, strict=True):
+                ax.plot(table["step"], table[measure], color=color, label=label)
+            back = table[table["event"] != ""]
+            axes[0].plot(back["step"], back["validation_psnr"], "v", color=color, markersize=4)
+        for ax, title in zip(axes, measures.values(), strict=True):
+            ax.set(xlabel="Step", title=title)
+            ax.margins(x=0.02)
+            ax.xaxis.set_major_locator(MaxNLocator(5))
+        axes[1].set_yscale("log")
+        for formatter in (axes[1].yaxis.set_major_formatter, axes[1].yaxis.set_minor_formatter):
+            formatter(LogFormatter(minor_thresholds=(2, 0.4)))
+        axes[2].ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns)
+    return figure
+
+
 def _panels(logs) -> dict[str, dict[str, pd.DataFrame]]:
     """{title: {method: curve}}, by task and then by level."""
     found = {}
@@ -108,3 +141,7 @@ def read_log(path) -> pd.DataFrame:
         return table[["step", "minutes", "loss", "rate", "validation_psnr", "event"]].fillna({"event": ""})
     except (OSError, KeyError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise GroupSCError(f"{path} can't be read as a training log ({error}); `groupsc train` writes one") from error
+
+
+def _duration(minutes: float) -> str:
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

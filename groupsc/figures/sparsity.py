@@ -2,93 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import matplotlib
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from torch import Tensor
 
-from groupsc.config.definitions import PENALTIES, TITLES
-from groupsc.figures.explanation import Recorder
-from groupsc.figures.scenes import degraded_image
+from groupsc.benchmark.degraded_image import degraded_image
 from groupsc.figures.style import COLORS, STYLE, WIDTH, show_picture
-from groupsc.models.coder import SparseCoder
-from groupsc.utils.errors import GroupSCError
+from groupsc.inference.similar_patches import Group, similar_patches
 
-PATCHES = 24
-"""Patches in the group, the given one among them."""
-NAMES = {PENALTIES[method]: title for method, title in TITLES.items()}
-"""What models are called, by penalty."""
 HEIGHT = 3.0
 """Inches of the figure."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Similar patches of an image, and their codes by several models.
-
-    `degraded` (c, h, w) are the surroundings, `corners` (n, 2) the top and left of the patches in them, the given one
-    first; `codes` the matrices (p, n), by the names of the models.
-    """
-
-    degraded: Tensor
-    corners: np.ndarray
-    codes: dict[str, Tensor]
-
-
-def similar_patches(models: list[SparseCoder], image: Tensor, x: int, y: int, *, level=None, count=PATCHES) -> Group:
-    """The patches that the last of the models finds most similar to the one around a pixel, and all models' codes.
-
-    Parameters
-    ----------
-    models : list of SparseCoder
-        With patches of one size; the last has a non-local prior.
-    image : Tensor (c, H, W)
-        Degraded, in [0, 1].
-    x, y : int
-        Column and row of the pixel.
-    level : float, optional
-        Of the noise, for blind models.
-    count : int
-        Patches in the group.
-
-    Raises
-    ------
-    GroupSCError
-        When the last model compares no patches, the sizes of patches differ, or the pixel lies outside.
-    """
-    config = models[-1].config
-    if not models[-1].kind.nonlocal_ or len({model.config.patch for model in models}) > 1:
-        raise GroupSCError("the last model chooses the patches for all; let it be CSR or GroupSC, of their patch size")
-    _, height, width = image.shape
-    if not (0 <= x < width and 0 <= y < height):
-        raise GroupSCError(f"the pixel {x},{y} lies outside of the image, {width} wide and {height} high")
-    patch = config.patch
-    side = config.block()
-    top, left = (min(max(0, place - side // 2), max(0, length - side)) for place, length in ((y, height), (x, width)))
-    around = image[None, :, top : top + side, left : left + side]
-    rows, columns = (length - patch + 1 for length in around.shape[-2:])
-    recorders = []
-    for model in models:
-        recorders.append(Recorder(model.config))
-        recorders[-1].load_state_dict(model.state_dict())
-        with torch.no_grad():
-            recorders[-1].to(image.dtype)(around, level=level)
-    row, column = (
-        min(max(0, place - start - patch // 2), length - 1)
-        for place, start, length in ((y, top, rows), (x, left, columns))
-    )
-    target = row * columns + column
-    nearest = recorders[-1].similarities[-1][0, :, target].argsort(descending=True)
-    chosen = torch.cat([torch.tensor([target]), nearest[nearest != target]])[:count]
-    codes = {
-        NAMES[model.config.penalty]: recorder.codes[0, chosen].T
-        for model, recorder in zip(models, recorders, strict=True)
-    }
-    return Group(around[0], np.stack(np.divmod(chosen.numpy(), columns), 1), codes)
 
 
 def sparsity_pattern(*, weights, dataset: str, images: list[str], at: tuple[int, int], level=None, raw="data/raw"):

@@ -36,6 +36,9 @@ STYLE = {
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, told apart by all readers."""
 
+FRAME = "#ffcc00"
+"""Colour of the frame around a detail."""
+
 WIDTH = 7.0
 """Inches of a figure that spans a page."""
 

@@ -16,10 +16,10 @@ from groupsc import baselines
 from groupsc.benchmark.averages import average, distinct, share
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config import definitions
-from groupsc.figures.comparison import METHODS
 from groupsc.figures.style import COLORS, STYLE, WIDTH
 from groupsc.paper.layouts import TABLES
 from groupsc.paper.tables import read_published
+from groupsc.paper.titles import METHODS
 from groupsc.utils.errors import GroupSCError
 
 QUOTED, OURS, PEERS = "#777777", COLORS[1], COLORS[0]

@@ -23,10 +23,10 @@ from groupsc.benchmark import metrics
 from groupsc.benchmark.averages import DECIMALS, plain
 from groupsc.config.definitions import LEVEL_NAMES
 from groupsc.data.datasets import data_digest
-from groupsc.figures.artefacts import TASKS
-from groupsc.figures.comparison import DEGRADED, METHODS, picture
 from groupsc.io.images import read_image
+from groupsc.paper.pictures import picture
 from groupsc.paper.reproducibility import read_cells
+from groupsc.paper.titles import DEGRADED, METHODS, TASKS
 from groupsc.utils.atomic import write_text
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.files import file_digest, load_weights, name_of

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
-from matplotlib.figure import Figure
 
-from groupsc.figures.style import STYLE, WIDTH
 from groupsc.paper.tables import CELL_COLUMNS, Table
 from groupsc.paper.typesetting import Cell, Part
 from groupsc.utils.errors import GroupSCError
@@ -21,14 +18,8 @@ PAPER_STEPS = 120_000
 TOLERANCE = 1e-6
 """Differences of figures with two decimals are compared as such."""
 
-VERDICTS = {
-    "within 0.05 dB": "#00704f",
-    "within 0.1 dB": "#5bb892",
-    "beyond": "#d55e00",
-    "part of the images": "#c9d6e6",
-    "not run": "#ececec",
-}
-"""What can be said of a figure, and its colour in the chart."""
+VERDICTS = ("within 0.05 dB", "within 0.1 dB", "beyond", "part of the images", "not run")
+"""What can be said of a figure."""
 WHO = {True: "the paper's models", False: "methods of others, run here"}
 TITLE = "How much of the paper is reproduced, counted in its PSNR figures."
 LEGEND = (
@@ -131,34 +122,6 @@ def _reasons(lines: pd.DataFrame, cards: dict[str, dict]) -> list[str]:
     if missing:
         reasons.append(f"{missing} not trained or not evaluated")
     return reasons
-
-
-def chart(cells: pd.DataFrame) -> Figure:
-    """Bars of the counts of the paper's own figures, one bar a table."""
-    found = verdicts(cells)
-    found = found[found["own"]]
-    numbers = sorted(found["table"].unique())
-    counts = (
-        found.groupby(["table", "verdict"]).size().unstack(fill_value=0).reindex(columns=list(VERDICTS), fill_value=0)
-    )
-    with matplotlib.rc_context({**STYLE, "axes.grid": False}):
-        figure = Figure(figsize=(WIDTH, 0.24 * len(numbers) + 0.75), layout="constrained")
-        ax = figure.subplots()
-        labels, left = [f"Table {number}" for number in numbers], pd.Series(0, index=numbers)
-        for verdict, color in VERDICTS.items():
-            width = counts[verdict].reindex(numbers)
-            bars = ax.barh(labels, width, left=left, color=color, label=verdict, height=0.72)
-            dark = verdict in ("within 0.05 dB", "beyond")
-            ax.bar_label(
-                bars, [str(count) if count else "" for count in width], label_type="center", fontsize=7,
-                color="white" if dark else "black",
-            )  # fmt: skip
-            left = left + width
-        ax.invert_yaxis()
-        ax.set_xlabel("PSNR figures of the paper's own models")
-        ax.tick_params(length=0)
-        figure.legend(loc="outside upper center", ncols=len(VERDICTS), handlelength=1, columnspacing=1)
-    return figure
 
 
 def cards_of(weights) -> dict[str, dict]:

@@ -12,12 +12,15 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from groupsc.figures.catalog import atoms, csr_prox_curves, draw, draw_dictionary, training_curves
-from groupsc.figures.comparison import restorations, telling_detail
-from groupsc.figures.progress import progress
+from groupsc.figures.catalog import draw
+from groupsc.figures.comparison import restorations
+from groupsc.figures.dictionaries import atoms, draw_dictionary
+from groupsc.figures.progress import progress, training_curves
+from groupsc.figures.prox import csr_prox_curves
 from groupsc.figures.style import save
 from groupsc.io.images import write_image
 from groupsc.ops.prox import csr_prox
+from groupsc.paper.pictures import telling_detail
 from groupsc.utils.errors import GroupSCError
 
 

@@ -11,14 +11,17 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from small_models import perturbed_coder, some_image
 
+from groupsc.benchmark.degraded_image import degraded_image
 from groupsc.benchmark.evaluation import COLUMNS
-from groupsc.figures.artefacts import Panel, artefacts, worst_detail
+from groupsc.figures.artefacts import Panel, artefacts
 from groupsc.figures.diagram import one_step
 from groupsc.figures.dictionaries import dictionaries
-from groupsc.figures.scenes import degraded_image, similarity_maps
-from groupsc.figures.sparsity import draw_group, similar_patches, sparsity_pattern
+from groupsc.figures.explanation import similarity_maps
+from groupsc.figures.sparsity import draw_group, sparsity_pattern
 from groupsc.figures.tradeoff import tradeoff
+from groupsc.inference.similar_patches import similar_patches
 from groupsc.io.images import write_image
+from groupsc.paper.pictures import worst_detail
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.files import save_weights
 

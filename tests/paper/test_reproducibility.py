@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from groupsc.paper.reproducibility import VERDICTS, chart, panel, read_cells, verdicts
+from groupsc.figures.reproducibility import chart
+from groupsc.paper.reproducibility import VERDICTS, panel, read_cells, verdicts
 from groupsc.paper.settings import build_settings
 from groupsc.paper.tables import CELL_COLUMNS
 from groupsc.utils.errors import GroupSCError

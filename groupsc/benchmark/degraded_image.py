@@ -1,4 +1,4 @@
-"""One pixel of a test image, degraded by the protocol, as figures of what a model does there take it."""
+"""A test image with the noise that the protocol gives it, beside the model that restores it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from torch import Tensor
 
 from groupsc.data import datasets
 from groupsc.data.degradations import degrade, noise_generator
-from groupsc.figures.explanation import draw_explanation, explain
 from groupsc.io.images import read_image
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
@@ -34,21 +33,3 @@ def degraded_image(
     clean = torch.from_numpy(read_image(path, channels=model.config.channels))
     degraded, _ = degrade(clean[None], card["task"], level, noise_generator(dataset, image, level))
     return model, degraded[0], level
-
-
-def similarity_maps(*, weights, dataset: str, images: list[str], at: tuple[int, int], level=None, raw="data/raw"):
-    """Where the similarity Σ of one pixel looks at each refresh, and which atoms its patch uses in the end.
-
-    Parameters
-    ----------
-    weights : list of paths
-        The model; the first counts.
-    dataset, images : str, list of str
-        The image is the first of these.
-    at : (int, int)
-        Column and row of the pixel.
-    level : float, optional
-        Of the noise; the model's own when left out.
-    """
-    model, degraded, level = degraded_image(weights[0], dataset, images[0], level=level, raw=raw)
-    return draw_explanation(explain(model, degraded, *at, level=level))

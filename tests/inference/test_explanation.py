@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 from small_models import perturbed_coder, some_image
 
-from groupsc.figures.explanation import draw_explanation, explain
+from groupsc.figures.explanation import draw_explanation
 from groupsc.figures.style import save
+from groupsc.inference.explanation import explain
 from groupsc.utils.errors import GroupSCError
 
 ROOT = Path(__file__).resolve().parents[2]
