@@ -38,6 +38,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	ruff check
 	ruff format --check
+	lint-imports
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
