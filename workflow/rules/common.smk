@@ -1,7 +1,5 @@
 # What the rules share: the checked configuration, the grid it spans, and where things are.
-import ast
 import dataclasses
-import hashlib
 import os
 import shlex
 import shutil
@@ -15,10 +13,12 @@ from snakemake.utils import validate
 
 # The package of this checkout, and the interpreter that runs Snakemake, also where no environment was activated.
 ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 # Progress bars go to log files, where ten lines a second are of no use.
 os.environ.setdefault("TQDM_MININTERVAL", "10")
+
+import code_digest
 
 from groupsc import baselines
 from groupsc.benchmark import grid as shared_grid
@@ -29,16 +29,19 @@ from groupsc.config.experiments import experiments
 
 # Modules outside the digests of code: what they do reaches the rules as settings of experiments and manifests of data sets.
 # The list of baselines is one of them too: an edited baseline changes its own rows alone (`evaluation_code`).
-UNCOUNTED = {
-    "groupsc",
-    "groupsc.baselines",
-    "groupsc.config.checks",
-    "groupsc.config.definitions",
-    "groupsc.data.downloads",
-    "groupsc.utils.errors",
-    "groupsc.utils.resources",
-    "groupsc.utils.version",
-}
+UNCOUNTED = frozenset(
+    f"groupsc{name}"
+    for name in (
+        "",
+        ".baselines",
+        ".config.checks",
+        ".config.definitions",
+        ".data.downloads",
+        ".utils.errors",
+        ".utils.resources",
+        ".utils.version",
+    )
+)
 
 
 def checked(config):
@@ -111,27 +114,12 @@ def options(**values):
     return " ".join(f"--{key} {shlex.quote(str(value))}" for key, found in lists.items() for value in found)
 
 
-@cache
-def code(module):
-    """Digest of the code behind a module of the library: Snakemake itself sees no edits of imported packages.
-
-    Covers the module and all that it imports, without comments and docstrings.
-    """
-    sources, queue = {}, [f"groupsc.{module}"]
-    while queue:
-        name = queue.pop()
-        path = ROOT.joinpath(*name.split("."))
-        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        if name in sources or name in UNCOUNTED or not path.exists():
-            continue
-        tree = ast.parse(path.read_text())
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "groupsc":
-                queue += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                node.value.value = ""
-        sources[name] = ast.unparse(tree)
-    return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()[:12]
+def code(*modules):
+    """Digest of the code behind modules of the library."""
+    try:
+        return "".join(code_digest.digest(ROOT, f"groupsc.{module}", UNCOUNTED) for module in modules)
+    except LookupError as error:
+        raise WorkflowError(str(error)) from None
 
 
 config = checked(config)

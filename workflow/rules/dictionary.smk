@@ -16,6 +16,6 @@ rule dictionary:
     params:
         dataset=learned_from,
         options=dictionary_options,
-        code=code("training.dictionary_learning") + code("data.datasets"),
+        code=code("training.dictionary_learning", "data.datasets"),
     shell:
         "python -m groupsc dictionary {params.dataset:q} {params.options} --output {output.weights:q} &> {log:q}"

@@ -50,7 +50,7 @@ rule reproducibility:
     params:
         stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
         options=lambda wildcards, input, output: options(weights=list(input.weights), chart=[output.png, output.pdf]),
-        code=code("paper.reproducibility") + code("figures.reproducibility"),
+        code=code("paper.reproducibility", "figures.reproducibility"),
     shell:
         "python -m groupsc reproducibility {input.tables:q} {params.options} --output {params.stem:q} &> {log:q}"
 
