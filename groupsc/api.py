@@ -20,7 +20,8 @@ from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import one_if_equal, unpack
 from groupsc.utils.device import pick_device
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.files import load_weights, purpose
+from groupsc.weights.cards import purpose
+from groupsc.weights.files import load_weights
 from groupsc.weights.released import find_weights
 from groupsc.weights.selection import choose
 

@@ -6,9 +6,8 @@ method; the output clipped to [0, 1]; figures over all pixels and channels, no b
 
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tqdm import tqdm
 
 from groupsc import baselines
 from groupsc.benchmark import metrics
+from groupsc.benchmark.rows import earlier_rows, finished_rows, read_rows, table_of, write_rows
 from groupsc.config.checks import require_blocks
 from groupsc.config.definitions import LEVEL_NAMES, TASKS, experiment_name, method_name, repetitions
 from groupsc.data import datasets
@@ -27,36 +27,17 @@ from groupsc.data.degradations import degrade, noise_generator
 from groupsc.inference.noise_level import estimate_noise
 from groupsc.inference.tiling import restore
 from groupsc.io.images import read_image, write_image
-from groupsc.utils.atomic import replacing
 from groupsc.utils.device import device_name, pick_own_device
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.memory import PeakMemory
 from groupsc.utils.version import code_version
-from groupsc.weights.files import file_digest, load_weights, purpose
+from groupsc.weights.cards import file_digest, purpose
+from groupsc.weights.files import load_weights
 
 INPUT = "input"
 """Stands for weights where the degraded image itself is measured, such as the JPEG baseline of Table 5."""
 
 NOISES = ("estimated", "known")
-
-SETTINGS = [
-    "experiment", "task", "method", "level", "dataset", "mode", "stride", "device",
-    "parameters", "weights_sha256", "code_version",
-]  # fmt: skip
-"""Columns that say under which conditions a row was made."""
-
-MEASURED_BY = ("device", "code_version")
-"""Those that may differ within a file, where rows were taken over from an earlier evaluation."""
-
-COLUMNS = [
-    "experiment", "task", "method", "level", "dataset", "image", "repetition", "mode", "stride",
-    "psnr", "psnr_channels", "ssim", "seconds", "device", "peak_memory_mb",
-    "height", "width", "parameters", "weights_sha256", "code_version",
-]  # fmt: skip
-
-TEXTS = ["experiment", "task", "method", "dataset", "image", "code_version"]
-NUMBERS = ["repetition", "psnr", "psnr_channels", "ssim", "seconds", "height", "width", "parameters"]
-"""Columns that no row may leave empty."""
 
 
 def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
@@ -80,7 +61,7 @@ def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
         For an unknown task or level, weights trained for another, or that give no numbers, a data set that was not
         fetched, a baseline that can't run, or a stride without blocks.
     """
-    return _table(Evaluation(weights, dataset, **options).rows())
+    return table_of(Evaluation(weights, dataset, **options).rows())
 
 
 def evaluate_to_csv(path, weights, dataset: str, *, measured=None, **options) -> pd.DataFrame:
@@ -108,47 +89,18 @@ def evaluate_to_csv(path, weights, dataset: str, *, measured=None, **options) ->
     partial = path.with_name(path.name + ".partial")
     evaluation = Evaluation(weights, dataset, **options)
     settings = evaluation.settings()
-    earlier = {} if measured is None else _earlier(measured, settings, evaluation.repetitions)
-    finished = earlier | _finished([path, partial], settings)
+    earlier = {} if measured is None else earlier_rows(measured, settings, evaluation.repetitions)
+    finished = earlier | finished_rows([path, partial], settings)
     rows = []
     for row in evaluation.rows(finished):
         rows.append(row)
         if (row["image"], row["repetition"]) not in finished:
-            _write_csv(partial, _table(rows))
+            write_rows(partial, table_of(rows))
     images = {row["image"] for row in rows}
     rows += [row for (image, _), row in earlier.items() if image not in images]
-    _write_csv(path, _table(rows))
+    write_rows(path, table_of(rows))
     partial.unlink(missing_ok=True)
     return read_rows([path])
-
-
-def read_rows(paths) -> pd.DataFrame:
-    """The rows of several files made by `evaluate_to_csv`, one below the other.
-
-    Raises
-    ------
-    GroupSCError
-        When a file is missing, truncated, or no file of rows.
-    """
-    tables = [_read_rows(path) for path in paths]
-    return _table([]) if not tables else pd.concat(tables, ignore_index=True).infer_objects()
-
-
-def _read_rows(path) -> pd.DataFrame:
-    try:
-        content = Path(path).read_bytes()
-        table = pd.read_csv(io.BytesIO(content), dtype={"image": str, "weights_sha256": str})
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise GroupSCError(f"{path} can't be read as rows ({error}); make it with `groupsc evaluate`") from error
-    missing = sorted(set(COLUMNS) - set(table.columns))
-    if missing:
-        raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it anew with `groupsc evaluate`")
-    numbers = table[NUMBERS].apply(pd.to_numeric, errors="coerce")
-    wrong = (table[TEXTS].isna().any(axis=1) | numbers.isna().any(axis=1)).to_numpy()
-    if wrong.any() or not content.endswith(b"\n"):
-        line = 2 + (wrong.argmax() if wrong.any() else len(table) - 1)
-        raise GroupSCError(f"{path} is damaged in line {line}; make it anew with `groupsc evaluate`")
-    return table[COLUMNS].astype(object)
 
 
 @dataclass(kw_only=True)
@@ -346,51 +298,3 @@ def _figures(restored: np.ndarray, clean: np.ndarray) -> dict:
         "psnr_channels": round(metrics.psnr_channels(restored, clean), 4),
         "ssim": round(metrics.ssim(restored, clean), 6),
     }
-
-
-def complete(measured: Iterable[tuple[str, int]], times: int) -> set[str]:
-    """The images of which all of `times` repetitions are among those measured, given as (image, repetition)."""
-    measured = set(measured)
-    return {image for image, _ in measured if all((image, number) in measured for number in range(times))}
-
-
-def _earlier(path, settings: dict, times: int) -> dict:
-    """Rows of an earlier evaluation of the same, by (image, repetition), of images with all repetitions."""
-    found = _agreeing(read_rows([path]), settings, [name for name in SETTINGS if name not in MEASURED_BY])
-    images = complete(found, times)
-    return {(image, number): row for (image, number), row in found.items() if image in images and number < times}
-
-
-def _finished(paths: list[Path], settings: dict) -> dict:
-    """Rows of earlier runs under the same settings, by (image, repetition)."""
-    found = {}
-    for path in paths:
-        try:
-            rows = read_rows([path])
-        except GroupSCError:
-            continue
-        found |= _agreeing(rows, settings, SETTINGS)
-    return found
-
-
-def _agreeing(rows: pd.DataFrame, settings: dict, columns: list[str]) -> dict:
-    """Rows that agree with the settings in some columns, by (image, repetition)."""
-    return {
-        (row["image"], row["repetition"]): row
-        for row in rows.to_dict("records")
-        if all(_same(row[key], settings[key]) for key in columns)
-    }
-
-
-def _same(one, other) -> bool:
-    return one == other or bool(pd.isna(one) and pd.isna(other))
-
-
-def _table(rows) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=COLUMNS)
-
-
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table so that `path` is at every moment absent, old or complete."""
-    with replacing(path) as fresh:
-        table.to_csv(fresh, index=False, lineterminator="\n")

@@ -1,7 +1,6 @@
 """What a grid costs before anything of it runs: trainings, evaluations, hours, disk and download.
 
-Hours are counted operations divided by a rate. On this machine the rate is that of its matrix products, measured when
-asked, times `SHARES`, and on its GPU that of a few steps; on GPUs that aren't here it is `H100`. Methods of others and
+Hours are counted operations divided by a rate, which `groupsc.benchmark.machine` gives. Methods of others and
 dictionaries take the seconds that were measured on two cores, on any machine; tables and figures are left out.
 """
 
@@ -13,31 +12,16 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from groupsc import baselines
 from groupsc.benchmark import grid, operation_counts
-from groupsc.benchmark.evaluation import complete, read_rows
-from groupsc.config.definitions import Experiment, ModelConfig, experiment_name, repetitions
+from groupsc.benchmark.rows import complete, read_rows
+from groupsc.config.definitions import Experiment, experiment_name, repetitions
 from groupsc.config.experiments import experiments
 from groupsc.data.datasets import BUNDLED, datasets, registry
-from groupsc.models.coder import SparseCoder
-from groupsc.utils.device import device_name, fast_products, has_matrix_tiles, pick_device
+from groupsc.models.sizes import number_of_parameters
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.files import load_state
+from groupsc.weights.cards import newest_state, read_metadata
 from groupsc.weights.released import releases
-
-SHARES = {"group": 0.57, "csr": 0.54, "l1": 0.43}
-AMX_SHARES = {"group": 0.28, "csr": 0.28, "l1": 0.11}
-"""Share of the machine's matrix rate that a training step reaches; `benchmarks/training.py` on two cores without and
-with AMX, whose products are so fast that passes over memory take most of the time."""
-
-_H100_STEPS = {"group": 45e-3, "csr": 48e-3, "l1": 9.8e-3}
-H100 = {
-    penalty: 32 * operation_counts.training_operations(ModelConfig(penalty=penalty)) / seconds
-    for penalty, seconds in _H100_STEPS.items()
-}
-"""Operations a second on an NVIDIA H100, from its seconds for a step of 32 gray blocks in benchmarks/README.md."""
 
 OTHERS = {
     "bm3d": 45, "cbm3d": 117, "dncnn": 11, "cdncnn": 13, "dncnn-3": 11, "ffdnet": 3, "nlm": 1, "menon": 0.2,
@@ -139,7 +123,7 @@ def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
         found = {name: e for name, e in found.items() if name in known}
     evaluations = list(_evaluations(config, found, output, {e.name for e in missing}))
     sizes = _absent(config, found if trained else {}, raw, times)
-    weights = sum(4 * _parameters(e.model) * (2 * COPIES_IN_STATE + 1) for e in missing)
+    weights = sum(4 * number_of_parameters(e.model) * (2 * COPIES_IN_STATE + 1) for e in missing)
     images = sum(count for _, count in evaluations)
     others = list(_others(config, output))
     dictionaries = {e.dictionary for e in missing if e.start is None}
@@ -158,32 +142,11 @@ def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
     )
 
 
-def here() -> tuple[str, float, dict[str, float]]:
-    """Name of this machine's device, its matrix rate measured now, and its operations a second by penalty.
-
-    On a GPU steps of training are timed as well, since they reach a smaller share of its matrix rate.
-    """
-    device = pick_device()
-    products = fast_products(device)
-    rate = operation_counts.matmul_rate(device, products)
-    if device.type == "cuda":
-        return device_name(device), rate, {penalty: step_rate(penalty, products, device) for penalty in SHARES}
-    shares = AMX_SHARES if products is torch.bfloat16 and has_matrix_tiles() else SHARES
-    return device_name(device), rate, {penalty: rate * share for penalty, share in shares.items()}
-
-
-def step_rate(penalty: str, products: torch.dtype, device: torch.device, blocks: int = 8) -> float:
-    """Operations a second of steps of training on gray blocks, timed now."""
-    config = ModelConfig(penalty=penalty)
-    step = operation_counts.step_seconds(config, blocks, blocks, products, device, repetitions=3)
-    return blocks * operation_counts.training_operations(config) / step
-
-
 def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
     training, model = experiment.training, experiment.model
-    saved = load_state(output / "training" / experiment.name / "state.safetensors")
-    same = saved and saved[1].get("experiment", {}).get("model") == _plain(dataclasses.asdict(model))
-    left = training.steps - (saved[1]["step"] if same else 0)
+    saved = newest_state(output / "training" / experiment.name / "state.safetensors", read_metadata)
+    same = saved and saved.get("experiment", {}).get("model") == _plain(dataclasses.asdict(model))
+    left = training.steps - (saved["step"] if same else 0)
     crops = left * training.batch * operation_counts.training_operations(model, training.crop)
     blocks = (
         left
@@ -319,11 +282,6 @@ def _decoded(experiment: Experiment, times: int) -> int:
 
 def _has(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
-
-
-def _parameters(model: ModelConfig) -> int:
-    with torch.device("meta"):
-        return SparseCoder(model).number_of_parameters
 
 
 def _weights(output: Path, name: str) -> Path:

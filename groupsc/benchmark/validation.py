@@ -28,7 +28,8 @@ from groupsc.utils.atomic import write_text
 from groupsc.utils.device import device_name
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.version import code_version
-from groupsc.weights.files import file_digest, load_weights, name_of
+from groupsc.weights.cards import file_digest, name_of
+from groupsc.weights.files import load_weights
 from groupsc.weights.scores import Score
 
 VALIDATION_SET, VALIDATION_SIDE = "BSDval32", 128

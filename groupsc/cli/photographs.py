@@ -198,7 +198,7 @@ def index_weights(
     output: Annotated[Path, Option(help="Markdown file to write.")] = Path("data/weights/README.md"),
 ) -> None:
     """Write how each released model was made and how far it is from the paper."""
-    from groupsc.benchmark.evaluation import read_rows
+    from groupsc.benchmark.rows import read_rows
     from groupsc.paper.tables import read_published
     from groupsc.paper.weights_index import index
     from groupsc.utils.atomic import write_text

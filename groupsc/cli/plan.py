@@ -46,26 +46,23 @@ def plan(
 
 def _machines(found, gpus, threads: int) -> dict:
     """Hours on this machine and on GPUs, and what they rest on."""
-    import torch
+    from groupsc.benchmark.machine import H100, SHARES, this_machine
+    from groupsc.benchmark.plan import START
 
-    from groupsc.benchmark.plan import H100, SHARES, START, here
-
-    name, rate, rates = here()
-    cuda = torch.cuda.is_available()
-    workers, cores = (torch.cuda.device_count(), threads) if cuda else (1, torch.get_num_threads())
-    rows = [_hours(f"this machine: {name}", found, rates, workers, cores, cuda)]
-    kind, speeds = (name, rates) if cuda else ("NVIDIA H100", H100)
+    here = this_machine()
+    rows = [_hours(f"this machine: {here.name}", found, here.rates, here.workers, here.cores or threads, here.gpu)]
+    kind, speeds = (here.name, here.rates) if here.gpu else ("NVIDIA H100", H100)
     rows += [_hours(f"{number} × {kind}", found, speeds, number, threads, True) for number in gpus]
-    share = {penalty: rates[penalty] / rate for penalty in SHARES}
+    share = {penalty: here.rates[penalty] / here.rate for penalty in SHARES}
     assumptions = [
-        f"this machine multiplies matrices at {rate / 1e9:,.0f} GFLOP/s, measured now, which other work makes slower; "
-        f"GroupSC reaches {share['group']:.0%} of it, CSR {share['csr']:.0%}, SC {share['l1']:.0%}",
+        f"this machine multiplies matrices at {here.rate / 1e9:,.0f} GFLOP/s, measured now, which other work makes "
+        f"slower; GroupSC reaches {share['group']:.0%} of it, CSR {share['csr']:.0%}, SC {share['l1']:.0%}",
         f"a job takes {START} seconds before it computes",
         "evaluations count every pair of patches in the window",
         "the hours above are of trainings and of evaluations of their models; tables and figures, minutes in all, are "
         "left out, and other people's methods take as long as on the two cores of benchmarks/README.md",
     ]
-    if gpus and not cuda:
+    if gpus and not here.gpu:
         assumptions.insert(2, "an H100 takes the seconds a step that benchmarks/README.md lists; one job on a GPU")
     return {"machines": rows, "assumptions": assumptions}
 

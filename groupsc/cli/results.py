@@ -20,13 +20,13 @@ def table(
     rows: Rows = None,
 ) -> None:
     """Make a table of the paper: its figures, the measured ones, and the difference; table7 from files of weights."""
-    from groupsc.benchmark.evaluation import read_rows
+    from groupsc.benchmark.rows import read_rows
     from groupsc.paper.settings import build_settings
     from groupsc.paper.tables import build
-    from groupsc.weights.files import load_weights, name_of
+    from groupsc.weights.cards import name_of, read_card
 
     if name == "table7":
-        cards = [(path, load_weights(path)[1]) for path in rows or []]
+        cards = [(path, read_card(path)) for path in rows or []]
         made = build_settings({name_of(path, card): card for path, card in cards})
     else:
         made = build(name, read_rows(rows or []))
@@ -73,7 +73,7 @@ def figure(
     raw: Annotated[Path | None, Option(help="Folder of the data sets.")] = None,
 ) -> None:
     """Draw a figure."""
-    from groupsc.benchmark.evaluation import read_rows
+    from groupsc.benchmark.rows import read_rows
     from groupsc.figures.artefacts import Panel
     from groupsc.figures.catalog import FIGURES, draw
 
@@ -111,7 +111,7 @@ def report(
     weights: Annotated[list[Path] | None, Option(help="Weights that were evaluated.")] = None,
 ) -> None:
     """Put tables, figures and restored images on one page that opens without a network."""
-    from groupsc.benchmark.evaluation import read_rows
+    from groupsc.benchmark.rows import read_rows
     from groupsc.paper.report import write_report
 
     texts = dict(text.partition("=")[::2] for text in captions or [])
@@ -125,7 +125,7 @@ def metrics(
 ) -> None:
     """Write the mean of every evaluation to one small file, for `dvc metrics show`."""
     from groupsc.benchmark.averages import metrics_json
-    from groupsc.benchmark.evaluation import read_rows
+    from groupsc.benchmark.rows import read_rows
 
     write_text(output, json.dumps(metrics_json(read_rows(rows or [])), indent=1) + "\n")
 
@@ -139,7 +139,7 @@ def summary(
 ) -> None:
     """Say where tables and figures are, and how many images stand behind each number."""
     from groupsc.benchmark import averages
-    from groupsc.benchmark.evaluation import read_rows
+    from groupsc.benchmark.rows import read_rows
 
     text = averages.summary(read_rows(rows or []), tables or (), figures or (), remarks=remarks or ())
     if output is None:

@@ -10,7 +10,8 @@ import torch
 from matplotlib.figure import Figure
 
 from groupsc.figures.style import STYLE, WIDTH, save
-from groupsc.weights.files import load_weights, name_of
+from groupsc.weights.cards import name_of
+from groupsc.weights.files import load_weights
 
 COLUMNS = 4
 """Dictionaries in a row."""

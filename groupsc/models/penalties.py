@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
-
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from groupsc.ops.prox import csr_prox, group_shrink, soft_threshold
 from groupsc.utils.errors import GroupSCError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Penalty(ABC):

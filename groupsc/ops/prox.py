@@ -6,8 +6,10 @@ G squared group norms, (…, N, p); w square root of the summed similarities of 
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NORM_EPSILON = 1e-8
 WEIGHT_EPSILON = 1e-12
@@ -15,18 +17,18 @@ WEIGHT_EPSILON = 1e-12
 
 def soft_threshold(u: Tensor, lam: Tensor | float) -> Tensor:
     """S_λ(u) = sign(u) max(0, |u| − λ), the proximal operator of λ|u|."""
-    return torch.sign(u) * torch.relu(u.abs() - lam)
+    return u.sign() * (u.abs() - lam).relu()
 
 
 def csr_prox(u: Tensor, beta: Tensor, lam: Tensor | float, gamma: Tensor | float) -> Tensor:
     """Proximal operator of λ(|u| + γ|u − β|), elementwise (Proposition 1)."""
-    shift = beta + lam * torch.sign(beta)
+    shift = beta + lam * beta.sign()
     return soft_threshold(soft_threshold(u - shift, lam * gamma) + shift, lam)
 
 
 def group_weights(Sigma: Tensor) -> Tensor:
     """√(‖Σ_t‖₁) of every target t, (b, N, 1)."""
-    return torch.sqrt(Sigma.sum(1) + WEIGHT_EPSILON).unsqueeze(-1)
+    return (Sigma.sum(1) + WEIGHT_EPSILON).sqrt().unsqueeze(-1)
 
 
 def group_shrink(B: Tensor, lam: Tensor, Sigma: Tensor) -> Tensor:
@@ -36,4 +38,4 @@ def group_shrink(B: Tensor, lam: Tensor, Sigma: Tensor) -> Tensor:
     √|S_i|.
     """
     G = Sigma.transpose(1, 2) @ B.square()
-    return torch.relu(1 - lam * group_weights(Sigma) / torch.sqrt(G + NORM_EPSILON)) * B
+    return (1 - lam * group_weights(Sigma) / (G + NORM_EPSILON).sqrt()).relu() * B

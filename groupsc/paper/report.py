@@ -29,7 +29,8 @@ from groupsc.paper.reproducibility import read_cells
 from groupsc.paper.titles import DEGRADED, METHODS, TASKS
 from groupsc.utils.atomic import write_text
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.files import file_digest, load_weights, name_of
+from groupsc.weights.cards import file_digest, name_of
+from groupsc.weights.files import load_weights
 
 WIDTH, QUALITY = 1400, 82
 """Pixels across a figure in the page, and the quality of its WebP pictures; the whole files stand beside it."""
@@ -84,7 +85,7 @@ def write_report(
     output : path
         The HTML file. Links to the files of tables and figures are relative to it.
     rows : pandas.DataFrame
-        As `groupsc.benchmark.evaluation.read_rows` returns them.
+        As `groupsc.benchmark.rows.read_rows` returns them.
     tables : list of paths
         HTML files that `groupsc table` wrote, with the CSV files beside them.
     figures : list of paths

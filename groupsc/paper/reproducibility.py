@@ -9,7 +9,7 @@ import pandas as pd
 from groupsc.paper.tables import CELL_COLUMNS, Table
 from groupsc.paper.typesetting import Cell, Part
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.files import file_digest, load_weights
+from groupsc.weights.cards import file_digest, read_card
 
 NEAR, FAR = 0.05, 0.1
 """Differences in dB that count as reproduced, and as nearly so."""
@@ -126,4 +126,4 @@ def _reasons(lines: pd.DataFrame, cards: dict[str, dict]) -> list[str]:
 
 def cards_of(weights) -> dict[str, dict]:
     """Metadata of weights files by the sha256 of the file."""
-    return {file_digest(path): load_weights(path)[1] for path in map(Path, weights)}
+    return {file_digest(path): read_card(path) for path in map(Path, weights)}

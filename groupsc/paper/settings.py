@@ -23,7 +23,7 @@ def build_settings(cards: dict[str, dict], published: pd.DataFrame | None = None
     Parameters
     ----------
     cards : dict
-        The metadata of weights files, as of `groupsc.weights.files.load_weights`, by name. Of each task those of
+        The metadata of weights files, as of `groupsc.weights.cards.read_card`, by name. Of each task those of
         GroupSC count, or where there are none of CSR, or of SC.
     published : pandas.DataFrame, optional
         The paper's figures; `read_published()` when left out.

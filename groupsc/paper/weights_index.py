@@ -44,7 +44,7 @@ def index(
     scores : dict
         `groupsc.weights.scores.Score` of those that were validated, by name.
     rows : pandas.DataFrame
-        What was measured, as of `groupsc.benchmark.evaluation.read_rows`.
+        What was measured, as of `groupsc.benchmark.rows.read_rows`.
     published : pandas.DataFrame
         The paper's figures, as of `groupsc.paper.tables.read_published`.
     """

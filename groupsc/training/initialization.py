@@ -13,7 +13,8 @@ from torch import Tensor
 from groupsc.config.definitions import LEVEL_NAMES, Experiment
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.files import load_weights, purpose, read_tensors
+from groupsc.weights.cards import purpose
+from groupsc.weights.files import load_weights, read_tensors
 
 GROUP_THRESHOLDS, NOISE_DISTANCE = 0.5, 6.2
 """What `adapt_to_groups` multiplies thresholds by, and where it puts the noise."""

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from groupsc.benchmark import evaluation, metrics
-from groupsc.benchmark.evaluation import COLUMNS, MEASURED_BY, SETTINGS, evaluate, evaluate_to_csv, read_rows
+from groupsc.benchmark.evaluation import evaluate, evaluate_to_csv
+from groupsc.benchmark.rows import COLUMNS, MEASURED_BY, SETTINGS, read_rows
 from groupsc.config.definitions import ModelConfig
 from groupsc.data.datasets import registry
 from groupsc.data.degradations import add_noise, noise_generator

@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from groupsc.benchmark import grid, operation_counts
 from groupsc.benchmark.grid import read_grid
-from groupsc.benchmark.plan import Job, Plan, plan, step_rate
+from groupsc.benchmark.machine import step_rate
+from groupsc.benchmark.plan import Job, Plan, plan
 from groupsc.config.definitions import ModelConfig
 from groupsc.config.experiments import experiments
 from groupsc.data.datasets import registry

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from small_models import perturbed_coder, some_image
 
 from groupsc.benchmark.degraded_image import degraded_image
-from groupsc.benchmark.evaluation import COLUMNS
+from groupsc.benchmark.rows import COLUMNS
 from groupsc.figures.artefacts import Panel, artefacts
 from groupsc.figures.diagram import one_step
 from groupsc.figures.dictionaries import dictionaries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from groupsc.benchmark.evaluation import COLUMNS
+from groupsc.benchmark.rows import COLUMNS
 from groupsc.config.definitions import experiment_name
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import skimage.data
+from scipy.signal import convolve2d
+from scipy.stats import gamma
 
-from groupsc.inference.noise_level import PATCH, _flat_texture, _texture, estimate_noise
+from groupsc.inference.noise_level import FLAT_TEXTURE, PATCH, _texture, estimate_noise
 from groupsc.utils.errors import GroupSCError
 
 
@@ -52,11 +54,21 @@ def test_texture_is_the_sum_of_squared_differences_inside_a_patch():
             assert found[row, column] == pytest.approx(across + down)
 
 
+def test_the_limit_of_texture_is_a_quantile_of_the_gamma_distribution():
+    kernel = np.array([[-0.5, 0, 0.5]])
+    units = np.eye(PATCH**2).reshape(-1, PATCH, PATCH)
+    rows = [[convolve2d(unit, k, mode="valid").ravel() for k in (kernel, kernel.T)] for unit in units]
+    differences = np.array([np.concatenate(row) for row in rows])
+    form = differences @ differences.T
+    rank, trace = np.linalg.matrix_rank(form), np.trace(form)
+    assert gamma.ppf(1 - 1e-6, rank / 2, scale=2 * trace / rank) == pytest.approx(FLAT_TEXTURE, rel=1e-12)
+
+
 def test_noise_alone_almost_never_counts_as_texture():
     noise = np.random.default_rng(1).standard_normal((400, 400))
     texture = _texture(noise)
-    assert (texture > _flat_texture()).mean() < 1e-3
-    assert (texture > 0.5 * _flat_texture()).mean() > 0.01
+    assert (texture > FLAT_TEXTURE).mean() < 1e-3
+    assert (texture > 0.5 * FLAT_TEXTURE).mean() > 0.01
 
 
 @pytest.mark.parametrize(

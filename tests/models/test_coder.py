@@ -10,6 +10,7 @@ from small_models import perturbed_coder, some_image
 
 from groupsc.config.definitions import ModelConfig
 from groupsc.models.coder import SparseCoder
+from groupsc.models.sizes import number_of_parameters
 from groupsc.utils.errors import GroupSCError
 
 PENALTIES = ["l1", "csr", "group"]
@@ -97,3 +98,19 @@ def test_first_values_are_the_dictionary():
     assert all(torch.equal(matrix, dictionary) for matrix in (model.D, model.C, model.W))
     with pytest.raises(GroupSCError, match="learn one for this model"):
         SparseCoder(ModelConfig(patch=3, atoms=13), dictionary=dictionary)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"channels": 3, "patch": 7, "shared_similarity": False},
+        {"levels": (5.0, 25.0)},
+        {"levels": (5.0, 25.0), "scalar_thresholds": True},
+    ],
+    ids=["gray", "color", "blind", "scalar"],
+)
+def test_parameters_are_counted_without_the_model(penalty, options):
+    config = ModelConfig(penalty=penalty, atoms=16, steps=12, **options)
+    assert number_of_parameters(config) == SparseCoder(config).number_of_parameters

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from browser import Browser, executable
 
-from groupsc.benchmark.evaluation import COLUMNS
+from groupsc.benchmark.rows import COLUMNS
 from groupsc.figures.catalog import draw
 from groupsc.io.images import write_image
 from groupsc.paper.report import write_report

@@ -13,7 +13,7 @@ import pytest
 from measured_rows import make_rows
 
 from groupsc.benchmark.averages import average, metrics_json, summary
-from groupsc.benchmark.evaluation import COLUMNS, read_rows
+from groupsc.benchmark.rows import COLUMNS, read_rows
 from groupsc.paper.tables import TABLES, build, read_published
 from groupsc.utils.errors import GroupSCError
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from measured_rows import make_rows
 
-from groupsc.benchmark.evaluation import COLUMNS
+from groupsc.benchmark.rows import COLUMNS
 from groupsc.paper.tables import read_published
 from groupsc.paper.weights_index import index
 from groupsc.weights.released import releases

@@ -26,7 +26,8 @@ from groupsc.training.initialization import first_model
 from groupsc.training.loop import learning_rate, train
 from groupsc.training.state import Run
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.files import load_weights, parameters_digest, previous_state, save_weights, write_tensors
+from groupsc.weights.cards import previous_state
+from groupsc.weights.files import load_weights, parameters_digest, save_weights, write_tensors
 
 
 def read_log(folder) -> list[dict]:
