@@ -144,7 +144,7 @@ def test_the_weights_are_those_of_the_best_validation(tmp_path):
     assert psnr.mean().item() == pytest.approx(validated[best], abs=1e-4)
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e4])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e30])
 def test_a_bad_batch_changes_neither_parameters_nor_averages(tmp_path, bad):
     experiment = tiny_experiment(clip=2.0, units=True)
     images = [torch.from_numpy(image) for image in load_images("Bundled", channels=1, images=3).values()]
