@@ -14,7 +14,7 @@ from torch import Tensor
 from groupsc.config.definitions import Experiment
 from groupsc.data.datasets import load_images
 from groupsc.data.degradations import add_noise, bayer_mask, degrade
-from groupsc.training.contrast import HIGHEST_GAIN, with_gains, with_strong_colors
+from groupsc.training.contrast import VALIDATED_GAIN, with_gains, with_strong_colors
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.randomness import seeded
 
@@ -106,7 +106,7 @@ def training_images(experiment: Experiment, raw) -> list[Tensor]:
 
 
 class Validation(NamedTuple):
-    """The blocks that steer a training: plain ones, and with crops of higher contrast the same at the highest gain."""
+    """The blocks that steer a training: plain ones, and with crops of higher contrast the same at a gain of 3."""
 
     plain: Batch
     contrast: Batch | None
@@ -120,7 +120,7 @@ def validation(experiment: Experiment, raw, *, block: int) -> Validation:
     plain = validation_blocks(experiment, raw, block=block)
     if experiment.task == "jpeg" or not experiment.training.gain_share:
         return Validation(plain, None)
-    clean = HIGHEST_GAIN * plain.clean
+    clean = VALIDATED_GAIN * plain.clean
     degraded = clean * plain.mask if plain.mask is not None else clean + (plain.degraded - plain.clean)
     return Validation(plain, plain._replace(clean=clean, degraded=degraded))
 

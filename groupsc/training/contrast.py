@@ -19,8 +19,11 @@ import math
 import torch
 from torch import Tensor
 
-HIGHEST_GAIN = 3.0
+HIGHEST_GAIN = 5.0
 """Largest factor of a crop; gains are uniform in their logarithm from 1 on."""
+
+VALIDATED_GAIN = 3.0
+"""Factor of the validation blocks of high contrast."""
 
 HIGHEST_SATURATION = 8.0
 """Largest factor of the differences between the channels and their mean; uniform in its logarithm from 1 on."""
