@@ -6,6 +6,7 @@ import math
 
 from groupsc.config.definitions import LEVEL_NAMES, METHODS, experiment_name
 from groupsc.utils.errors import GroupSCError
+from groupsc.weights.files import read_tensors
 from groupsc.weights.released import releases
 from groupsc.weights.scores import scores_of
 
@@ -20,9 +21,8 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     Parameters
     ----------
     known : dict, optional
-        The names to choose among, each with its validation PSNR; left out, all releases with those of
-        `groupsc.weights.scores`. The method "best" takes, of the first kind that any method has, the one of the
-        highest.
+        The names to choose among, each with its validation PSNR; left out, all releases. The method "best" takes, of
+        the first kind that any method has, the one of the highest, by `validation_psnr`.
 
     Raises
     ------
@@ -31,9 +31,7 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     """
     if level is not None and not 0 < level < math.inf:
         raise GroupSCError(f"the level is {level}; give a number above 0")
-    if known is None:
-        scores = scores_of(releases())
-        known = {name: scores[name].psnr if name in scores else -math.inf for name in releases()}
+    measured, known = known, releases() if known is None else known
     if method not in ("best", *METHODS):
         raise GroupSCError(f"there is no method {method!r}; choose one of best, {', '.join(METHODS)}")
     candidates = METHODS[::-1] if method == "best" else (method,)
@@ -44,7 +42,10 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
         kinds += [names, blind] if ratio <= NEAR else [blind, names]
     found = next((kind for names in kinds if (kind := [name for name in names if name in known])), None)
     if found is not None:
-        return found[0] if len(found) == 1 else max(found, key=known.get)
+        if len(found) == 1:
+            return found[0]
+        psnr = validation_psnr(found) if measured is None else measured
+        return max(found, key=psnr.get)
     there = sorted(name for name in known if name.startswith(f"{task}-"))
     raise GroupSCError(
         f"no {method} model is released for {task} images; choose among {', '.join(there) or 'other tasks'}"
@@ -61,3 +62,16 @@ def nearest(task: str, methods, level: float, known) -> tuple[list[str], float]:
     ratios = {at: max(level, at) / min(level, at) for at in sorted(trained.values(), reverse=True)}
     found = min(ratios, key=ratios.get, default=None)
     return [name for name, at in trained.items() if at == found], ratios.get(found, math.inf)
+
+
+def validation_psnr(names) -> dict[str, float]:
+    """Validation PSNR in dB of releases that are to be compared.
+
+    It is that of `groupsc.weights.scores` where all of them have one, else that of their cards, which was measured on
+    blocks of the size of their crops.
+    """
+    known = releases()
+    scores = scores_of(known)
+    if all(name in scores for name in names):
+        return {name: scores[name].psnr for name in names}
+    return {name: read_tensors(known[name].find())[1]["validation_psnr"] for name in names}

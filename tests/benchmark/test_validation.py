@@ -25,9 +25,10 @@ from groupsc.data.datasets import load_images
 from groupsc.data.degradations import bayer_mask, degrade, noise_generator
 from groupsc.data.stress_set import STRESS_LEVELS, stress_pictures
 from groupsc.inference.tiling import restore
-from groupsc.weights.files import save_weights
+from groupsc.weights.files import read_tensors, save_weights
 from groupsc.weights.released import releases
 from groupsc.weights.scores import Score, read_scores, scores_of, write_scores
+from groupsc.weights.selection import validation_psnr
 
 CARDS = {
     "gray": {"task": "gray", "level": 25.0},
@@ -176,6 +177,15 @@ def test_every_score_is_of_a_released_file():
     assert {name: score.md5 for name, score in read_scores().items()} == {
         name: known[name].md5 for name in read_scores()
     }
+
+
+def test_models_are_compared_by_scores_only_where_all_have_one():
+    known = releases()
+    scores = scores_of(known)
+    validated = list(scores)[:2]
+    assert validation_psnr(validated) == {name: scores[name].psnr for name in validated}
+    names = [validated[0], next(name for name in known if name not in scores)]
+    assert validation_psnr(names) == {name: read_tensors(known[name].find())[1]["validation_psnr"] for name in names}
 
 
 def test_scores_of_other_files_do_not_count():
