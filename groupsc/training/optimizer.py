@@ -3,8 +3,8 @@
 Single batches can have losses of 1e8 to 1e24 at high learning rates. One such step moves all parameters and spoils
 Adam's moments for hundreds of steps. Two things prevent this. A step whose loss or gradient is not finite is skipped.
 And gradients are clipped at a multiple of the running median of their norm; without clipping, a step above `OUTLIER`
-times the running median is skipped as well. Clipped steps are not skipped, since crops of high contrast on which a
-model explodes teach it stability: gray SC, σ = 50, ρ = 1.50, lost 17 of 200 steps when they were, and kept exploding.
+times the running median is skipped as well. Clipped steps are short and not skipped, since crops on which a model
+explodes are those that gains are drawn for: of gray SC, σ = 50, ρ = 1.50, they were 17 of 200 steps of 8 crops.
 All decisions are taken on the device, and the CPU does not wait for them.
 
 Symbols: κ weights of the distance between patches, ν blend of a refresh, Λ thresholds.
