@@ -54,11 +54,9 @@ class Verdict:
     def __str__(self) -> str:
         parts = [f"validation {self.gain:+.4f} ± {self.error:.4f} dB"]
         parts += [f"worse on {case} by {-change:.2f} dB" for case, change in self.worse.items()]
-        parts += [f"newly {state} {', '.join(cases)}" for state, cases in self._changed() if cases]
+        changed = ("passes", self.passed), ("fails", self.failed)
+        parts += [f"newly {state} {', '.join(cases)}" for state, cases in changed if cases]
         return f"{'released' if self.released else 'not released'}: {'; '.join(parts)}"
-
-    def _changed(self):
-        return ("passes", self.passed), ("fails", self.failed)
 
 
 def compare(old: pd.DataFrame, new: pd.DataFrame) -> Verdict:

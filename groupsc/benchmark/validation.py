@@ -8,7 +8,6 @@ input of a mosaic is its bilinear interpolation, that of JPEG the decoded image.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from groupsc.utils.errors import GroupSCError
 from groupsc.utils.version import code_version
 from groupsc.weights.cards import file_digest, name_of
 from groupsc.weights.files import load_weights
+from groupsc.weights.released import md5_of
 from groupsc.weights.scores import Score
 
 VALIDATION_SET, VALIDATION_SIDE = "BSDval32", 128
@@ -165,7 +165,7 @@ def score(path, rows: pd.DataFrame) -> Score:
     model, card = load_weights(path)
     return Score(
         model=name_of(path, card),
-        md5=hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest(),
+        md5=md5_of(Path(path)),
         device=device_name(torch.device("cpu")),
         code_version=code_version(),
         **facts(model, rows),

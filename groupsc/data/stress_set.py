@@ -26,7 +26,7 @@ CONTRASTS = (1, 2, 3)
 """Factors of the photograph; with those above 1 the picture leaves [0, 1]."""
 
 WORDS = "Fine text 8 of a page of 0123 words"
-RED, BLUE, WHITE, BLACK = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
 
 def stress_pictures(channels: int, *, side: int = SIDE) -> dict[str, Tensor]:
@@ -74,13 +74,13 @@ def _gray(values: Tensor, channels: int) -> Tensor:
 
 def _text(side: int, channels: int, *, ground, colors) -> Tensor:
     """Lines of text in colours that take turns, drawn with a bitmap font and without smoothing."""
-    image = Image.new("RGB", (side, side), _bytes(ground))
+    image = Image.new("RGB", (side, side), ground)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default_imagefont()
     draw.fontmode = "1"
     letters = max(1, side // 6)
     for number, top in enumerate(range(0, side, 11)):
         line = (WORDS * 2 * (1 + letters))[number * letters : (number + 1) * letters]
-        draw.text((1, top), line, fill=_bytes(colors[number % len(colors)]), font=font)
+        draw.text((1, top), line, fill=colors[number % len(colors)], font=font)
     return _tensor(image, channels)
 
 
@@ -92,7 +92,7 @@ def _lines(side: int, channels: int) -> Tensor:
     for _ in range(side // 4):
         places = torch.randint(side, (4,), generator=generator).tolist()
         color = torch.randint(1, 8, (), generator=generator).item()
-        draw.line(places, fill=WHITE_BYTES if channels == 1 else tuple(255 * (color >> bit & 1) for bit in range(3)))
+        draw.line(places, fill=WHITE if channels == 1 else tuple(255 * (color >> bit & 1) for bit in range(3)))
     return _tensor(image, channels)
 
 
@@ -119,13 +119,6 @@ def _photograph(name: str, channels: int, side: int) -> Tensor:
 @functools.cache
 def _bundled(channels: int) -> dict[str, np.ndarray]:
     return load_images(BUNDLED, channels=channels)
-
-
-def _bytes(color) -> tuple[int, ...]:
-    return tuple(round(255 * value) for value in color)
-
-
-WHITE_BYTES = _bytes(WHITE)
 
 
 def _tensor(image: Image.Image, channels: int) -> Tensor:

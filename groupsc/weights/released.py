@@ -46,7 +46,7 @@ class Release:
         """
         for place in (self.path, self.stored):
             if place.is_file():
-                if hashlib.md5(place.read_bytes(), usedforsecurity=False).hexdigest() != self.md5:
+                if md5_of(place) != self.md5:
                     raise GroupSCError(
                         f"{place} is not the file that was released (its checksum differs); remove it and run "
                         "`groupsc weights pull`, or pass the path of the weights that you mean"
@@ -62,6 +62,11 @@ class Release:
         with replacing(self.path) as partial:
             shutil.copyfile(found, partial)
         return self.path
+
+
+def md5_of(path: Path) -> str:
+    """md5 of a file, by which DVC names it; it protects against damage alone."""
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def releases(folders=None) -> dict[str, Release]:
