@@ -20,9 +20,9 @@ def main() -> None:
     parser.add_argument("weights", nargs="+")
     parser.add_argument("--dataset", default="Kodak24")
     parser.add_argument("--images", type=int, default=5)
-    parser.add_argument("--raw", default="data/raw")
+    parser.add_argument("--data-dir", default="data/raw")
     arguments = parser.parse_args()
-    images = load_images(arguments.dataset, arguments.raw, channels=3, images=arguments.images)
+    images = load_images(arguments.dataset, arguments.data_dir, channels=3, images=arguments.images)
     print(f"mean per-channel PSNR in dB over {len(images)} images of {arguments.dataset}")
     for weights in arguments.weights:
         figures = {}

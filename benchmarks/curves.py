@@ -35,14 +35,18 @@ LEVEL, POINTS = 25.0, 6
 
 def gray(method: str, steps: int) -> Experiment:
     """The experiment at σ = 25 with the budget of two cores, in one cycle of so many steps."""
-    grid = {"budget": "cpu", "training": {"steps": steps}, "tasks": {"gray": {"methods": [method], "levels": [LEVEL]}}}
+    grid = {
+        "budget": "cpu",
+        "training": {"max_steps": steps},
+        "tasks": {"gray": {"methods": [method], "levels": [LEVEL]}},
+    }
     return next(iter(experiments(grid).values()))
 
 
-def middles(raw: str, images: int, side: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def middles(data_dir: str, images: int, side: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Clean and noisy middles (1, 1, side, side) of the first images of BSD68."""
     found = []
-    for name, image in load_images("BSD68", raw, channels=1, images=images).items():
+    for name, image in load_images("BSD68", data_dir, channels=1, images=images).items():
         clean = torch.from_numpy(image)[None]
         noisy, _ = degrade(clean, "gray", LEVEL, noise_generator("BSD68", name, LEVEL))
         top, left = ((length - side) // 2 for length in clean.shape[-2:])
@@ -59,11 +63,11 @@ def mean_psnr(run: Run, tests) -> float:
 
 def curve(experiment: Experiment, tests, options, folder: Path, **beginning) -> list[dict]:
     """Train, measuring at `POINTS` equal distances and before the first step; the weights stay in `folder`."""
-    batches = Batches(training_images(experiment, options.raw), experiment)
+    batches = Batches(training_images(experiment, options.data_dir), experiment)
     folder.mkdir(parents=True, exist_ok=True)
     model = first_model(experiment, spread=batches.spread(), **beginning)
     run = Run(experiment, model, pick_device(options.device), folder)
-    steps, rows = experiment.training.steps, []
+    steps, rows = experiment.training.max_steps, []
     points = {round(steps * i / POINTS) for i in range(POINTS + 1)}
     while True:
         if run.step in points:
@@ -85,16 +89,16 @@ def main() -> None:
     parser.add_argument("--groupsc-steps", type=int, default=300)
     parser.add_argument("--images", type=int, default=17)
     parser.add_argument("--side", type=int, default=128, help="pixels of the middle that is restored")
-    parser.add_argument("--raw", default="data/raw")
+    parser.add_argument("--data-dir", default="data/raw")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, default=Path("results/bench/curves.csv"))
     options = parser.parse_args()
     folder = options.output.with_suffix("")
-    tests = middles(options.raw, options.images, options.side)
+    tests = middles(options.data_dir, options.images, options.side)
     sc, groupsc = gray("sc", options.sc_steps), gray("groupsc", options.groupsc_steps)
     dictionary = folder / f"{sc.dictionary}.safetensors"
     if not dictionary.exists():
-        make_dictionary(sc, options.raw, dictionary)
+        make_dictionary(sc, options.data_dir, dictionary)
     rows = curve(sc, tests, options, folder / "sc", dictionary=dictionary)
     rows += curve(groupsc, tests, options, folder / "groupsc", init=folder / "sc" / "weights.safetensors")
     pd.DataFrame(rows).to_csv(options.output, index=False)

@@ -33,7 +33,7 @@ from groupsc.utils.version import code_version
 
 def plain_blocks(model, image, mask=None, *, level=None, stride: int):
     """The paper's block mode by the plain coder in float32."""
-    patch = model.config.patch
+    patch_size = model.config.patch_size
     side = model.config.block(stride)
     together = BLOCKS_TOGETHER[image.device.type]
     return blockwise(
@@ -42,7 +42,7 @@ def plain_blocks(model, image, mask=None, *, level=None, stride: int):
         mask,
         side=side,
         stride=stride,
-        patch=patch,
+        patch_size=patch_size,
         together=together,
         progress=True,
     )
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--weights", default="gray-groupsc-sigma25")
     parser.add_argument("--dataset", default="BSD68")
     parser.add_argument("--level", type=float, default=25, help="noise for a blind model")
-    parser.add_argument("--raw", default="data/raw")
+    parser.add_argument("--data-dir", default="data/raw")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--patient", action="store_true", help="run the blocks at stride 12 too")
     parser.add_argument("--output", type=Path, default=Path("results/bench/inference.json"))
@@ -66,7 +66,7 @@ def main() -> None:
     # Blocks and window of the paper, whatever the crops of the training were.
     model = SparseCoder(dataclasses.replace(restorer.coder.config, window=None)).to(device).requires_grad_(False)
     model.load_state_dict(restorer.coder.state_dict())
-    path = image_paths(options.dataset, options.raw, images=1)[0]
+    path = image_paths(options.dataset, options.data_dir, images=1)[0]
     clean = torch.from_numpy(read_image(path, channels=model.config.channels))[None]
     level = card["level"] if model.config.levels is None else options.level
     noisy, mask = degrade(clean, card["task"], level, noise_generator(options.dataset, path.stem, level))

@@ -1,4 +1,4 @@
-"""CPU seconds a megapixel of other people's methods, on one thread: what `groupsc plan` counts with.
+"""CPU seconds a megapixel of baselines, on one thread: what `groupsc plan` counts with.
 
     python benchmarks/methods.py [--side 192] [--raw data/raw]
 
@@ -21,7 +21,7 @@ LEVELS = {"sigma": 25, "quality": 10, None: None}
 
 
 def seconds(method, task: str, side: int) -> float:
-    """Processor seconds of restoring a square of one photograph, after a smaller one that isn't counted."""
+    """CPU seconds of restoring a square of one photograph, after a smaller one that isn't counted."""
     level = LEVELS[LEVEL_NAMES[task]]
     channels = 3 if task in ("color", "mosaic") else 1
     clean = torch.from_numpy(load_images("Bundled", channels=channels, images=1)["astronaut"])[None, :, :side, :side]
@@ -36,10 +36,10 @@ def seconds(method, task: str, side: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=192)
-    parser.add_argument("--raw", default="data/raw")
+    parser.add_argument("--data-dir", default="data/raw")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    for name, method in baselines.methods(options.raw).items():
+    for name, method in baselines.methods(options.data_dir).items():
         for task in method.tasks:
             missing = method.skip(task, LEVELS[LEVEL_NAMES[task]])
             shown = missing or f"{seconds(method, task, options.side) / options.side**2 * 1e6:.1f}"

@@ -23,10 +23,10 @@ CHANNELS = {"BSD68": 1, "CBSD68": 3}
 LEVELS = (5, 10, 15, 20, 25, 35, 50)
 
 
-def estimates(dataset: str, level: float, images: int | None, raw) -> pd.DataFrame:
+def estimates(dataset: str, level: float, images: int | None, data_dir) -> pd.DataFrame:
     """Both estimates of every image, in gray levels of 255."""
     rows = []
-    for path in image_paths(dataset, raw, images=images):
+    for path in image_paths(dataset, data_dir, images=images):
         clean = torch.from_numpy(read_image(path, channels=CHANNELS[dataset]))
         noisy = add_noise(clean, level, noise_generator(dataset, path.stem, level)).numpy()
         wavelet = 255 * estimate_sigma(noisy, channel_axis=0, average_sigmas=True)
@@ -37,10 +37,10 @@ def estimates(dataset: str, level: float, images: int | None, raw) -> pd.DataFra
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=None)
-    parser.add_argument("--raw", default="data/raw")
+    parser.add_argument("--data-dir", default="data/raw")
     parser.add_argument("--output", type=Path, default=Path("results/bench/noise_levels.csv"))
     arguments = parser.parse_args()
-    found = pd.concat(estimates(d, level, arguments.images, arguments.raw) for d in CHANNELS for level in LEVELS)
+    found = pd.concat(estimates(d, level, arguments.images, arguments.data_dir) for d in CHANNELS for level in LEVELS)
     lines = []
     for (dataset, level), group in found.groupby(["dataset", "level"]):
         line = {"dataset": dataset, "level": level, "images": len(group)}

@@ -1,8 +1,8 @@
-"""How many operations a device starts for one whole image, with the tiles of processors and with those of GPUs.
+"""How many operations a device starts for one whole image, with the tiles of CPUs and with those of GPUs.
 
     python benchmarks/operations.py [--weights gray-groupsc-sigma25] [--size 481x321]
 
-Counted on the processor, whose chunks of rows are made as long as a GPU's for this; views start nothing, so they don't
+Counted on the CPU, whose chunks of rows are made as long as a GPU's for this; views start nothing, so they don't
 count.
 """
 
@@ -48,12 +48,12 @@ def main() -> None:
     torch.set_num_threads(1)  # A mode counts in its own thread alone.
     workers.CHUNK = workers.LARGE_CHUNK
     windows = {
-        "tiles of processors": SlidingWindow,
+        "tiles of CPUs": SlidingWindow,
         "tiles of GPUs": functools.partial(GatheredWindow, device=image.device),
     }
     for name, window in windows.items():
         with Counting() as counting:
-            restore_whole(model, image, products=torch.bfloat16, window=window)
+            restore_whole(model, image, matmul_dtype=torch.bfloat16, window=window)
         most = ", ".join(f"{operation} {count:,}" for operation, count in counting.counts.most_common(5))
         print(f"{name}: {counting.counts.total():,} operations, of them {most}", flush=True)
 

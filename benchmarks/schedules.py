@@ -21,17 +21,17 @@ from groupsc.training.loop import train
 from groupsc.training.queue import make_dictionary
 from groupsc.weights.files import load_weights
 
-SHORT = {"schedule": "one-cycle", "epsilon": 1e-3, "steps": 1200, "validate_every": 300}
+SHORT = {"lr_schedule": "one-cycle", "adam_eps": 1e-3, "max_steps": 1200, "validate_every": 300}
 START = "sc-rate-2e-3"
 VARIANTS = {
-    "sc-rate-1e-3": ("sc", {"rate": 1e-3}),
-    "sc-rate-2e-3": ("sc", {"rate": 2e-3}),
-    "sc-rate-4e-3": ("sc", {"rate": 4e-3}),
-    "sc-half-batch-twice-the-steps": ("sc", {"rate": 2e-3, "batch": 16, "steps": 2400, "validate_every": 600}),
-    "sc-epsilon-1e-8": ("sc", {"rate": 2e-3, "epsilon": 1e-8}),
-    "groupsc-rate-6e-4": ("groupsc", {"rate": 6e-4, "steps": 300, "validate_every": 100}),
-    "groupsc-rate-1.5e-3": ("groupsc", {"rate": 1.5e-3, "steps": 300, "validate_every": 100}),
-    "groupsc-rate-3e-3": ("groupsc", {"rate": 3e-3, "steps": 300, "validate_every": 100}),
+    "sc-rate-1e-3": ("sc", {"lr": 1e-3}),
+    "sc-rate-2e-3": ("sc", {"lr": 2e-3}),
+    "sc-rate-4e-3": ("sc", {"lr": 4e-3}),
+    "sc-half-batch-twice-the-steps": ("sc", {"lr": 2e-3, "batch_size": 16, "max_steps": 2400, "validate_every": 600}),
+    "sc-epsilon-1e-8": ("sc", {"lr": 2e-3, "adam_eps": 1e-8}),
+    "groupsc-rate-6e-4": ("groupsc", {"lr": 6e-4, "max_steps": 300, "validate_every": 100}),
+    "groupsc-rate-1.5e-3": ("groupsc", {"lr": 1.5e-3, "max_steps": 300, "validate_every": 100}),
+    "groupsc-rate-3e-3": ("groupsc", {"lr": 3e-3, "max_steps": 300, "validate_every": 100}),
 }
 
 
@@ -48,7 +48,7 @@ def variant(method: str, settings: dict) -> Experiment:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--raw", default="data/raw")
+    parser.add_argument("--data-dir", default="data/raw")
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--output", type=Path, default=Path("results/bench/schedules.csv"))
     options = parser.parse_args()
@@ -66,16 +66,16 @@ def main() -> None:
             first = {
                 "dictionary": dictionary
                 if dictionary.exists()
-                else make_dictionary(experiment, options.raw, dictionary)
+                else make_dictionary(experiment, options.data_dir, dictionary)
             }
-        weights = train(experiment, raw=options.raw, output=folder / name, device=options.device, **first)
+        weights = train(experiment, data_dir=options.data_dir, output=folder / name, device=options.device, **first)
         card = load_weights(weights)[1]
         kept = {key: card[key] for key in ("steps", "minutes", "validation_psnr", "device", "code_version")}
         rows.append(
             {
                 "variant": name,
                 **kept,
-                **{key: dataclasses.asdict(experiment.training)[key] for key in ("rate", "batch", "epsilon")},
+                **{key: dataclasses.asdict(experiment.training)[key] for key in ("lr", "batch_size", "adam_eps")},
             }
         )
         print(

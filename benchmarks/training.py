@@ -17,16 +17,16 @@ import torch
 
 from groupsc.benchmark.operation_counts import matmul_rate, step_seconds, training_operations
 from groupsc.config.definitions import PENALTIES, TASK_MODELS, ModelConfig
-from groupsc.utils.device import device_name, fast_products, pick_device
+from groupsc.utils.device import device_name, fast_matmul_dtype, pick_device
 from groupsc.utils.version import code_version
 
 
 def measure(task: str, method: str, batch: int, plain_batch: int, device: torch.device, repetitions: int) -> dict:
     """One row: seconds of both paths per step of `batch` blocks, achieved rate and share of the machine's rate."""
     config = ModelConfig(**{**TASK_MODELS[task], "penalty": PENALTIES[method]})
-    products = fast_products(device)
+    matmul_dtype = fast_matmul_dtype(device)
     micro = batch if device.type == "cuda" else 1
-    fast = step_seconds(config, batch, micro, products, device, repetitions=repetitions)
+    fast = step_seconds(config, batch, micro, matmul_dtype, device, repetitions=repetitions)
     plain = (
         step_seconds(config, plain_batch, plain_batch, None, device, repetitions=max(1, repetitions // 2))
         * batch
@@ -43,7 +43,7 @@ def measure(task: str, method: str, batch: int, plain_batch: int, device: torch.
         "ratio": plain / fast,
         "gflop": work / 1e9,
         "gflop_per_second": work / fast / 1e9,
-        "share_of_matmul_rate": work / fast / matmul_rate(device, products),
+        "share_of_matmul_rate": work / fast / matmul_rate(device, matmul_dtype),
     }
 
 
@@ -58,13 +58,13 @@ def main() -> None:
     options = parser.parse_args()
     device = pick_device(options.device)
     batch = options.batch or (32 if device.type == "cuda" else 4)
-    products = fast_products(device)
+    matmul_dtype = fast_matmul_dtype(device)
     report = {
         "device": device_name(device),
         "torch": torch.__version__,
         "code_version": code_version(),
-        "products": str(products),
-        "matmul_gflop_per_second": {str(t): matmul_rate(device, t) / 1e9 for t in {torch.float32, products}},
+        "matmul_dtype": str(matmul_dtype),
+        "matmul_gflop_per_second": {str(t): matmul_rate(device, t) / 1e9 for t in {torch.float32, matmul_dtype}},
         "rows": [],
     }
     print(f"{report['device']}; matrix products, GFLOP/s: {report['matmul_gflop_per_second']}")

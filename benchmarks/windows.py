@@ -20,9 +20,11 @@ def main() -> None:
     parser.add_argument("--dataset", default="BSDval32")
     parser.add_argument("--images", type=int, default=3)
     parser.add_argument("--sides", type=int, nargs="+", default=[16, 20, 24, 28, 32, 40, 48])
-    parser.add_argument("--raw", default="data/raw")
+    parser.add_argument("--data-dir", default="data/raw")
     options = parser.parse_args()
-    evaluation = Evaluation(options.weights, options.dataset, raw=options.raw, images=options.images, progress=False)
+    evaluation = Evaluation(
+        options.weights, options.dataset, data_dir=options.data_dir, images=options.images, progress=False
+    )
     trained = evaluation.model
     print(f"{options.weights}, window {trained.config.window}, over {options.images} images of {options.dataset}")
     print(f"{'window':>6} {'PSNR':>8} {'seconds':>8}")

@@ -114,7 +114,7 @@ def test_deblocking_leaves_the_chroma_alone(weights):
 
 
 @pytest.mark.parametrize(
-    ("call", "cure"),
+    ("call", "hint"),
     [
         (lambda w, x: groupsc.denoise(x, -1), "above 0 and at most 255"),
         (lambda w, x: groupsc.denoise(x, float("nan")), "above 0"),
@@ -150,8 +150,8 @@ def test_deblocking_leaves_the_chroma_alone(weights):
         (lambda w, x: groupsc.load(w["gray"])(torch.zeros(3, 1, 9, 9), torch.ones(2)), "one an image"),
     ],
 )
-def test_what_cannot_be_restored_is_said_with_the_cure(weights, call, cure):
-    with pytest.raises(GroupSCError, match=cure):
+def test_what_cannot_be_restored_is_said_with_the_cure(weights, call, hint):
+    with pytest.raises(GroupSCError, match=hint):
         call(weights, noisy_camera()[0][:20, :20])
 
 

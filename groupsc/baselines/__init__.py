@@ -1,4 +1,4 @@
-"""Methods of others, measured in the same run: one file a method, and here the list of them all."""
+"""Baselines, measured in the same run: one file a method, and here the list of them all."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from groupsc.baselines.ffdnet import FFDNet
 from groupsc.baselines.filters import BayesShrink, NonLocalMeans, TotalVariation
 from groupsc.utils.errors import GroupSCError
 
-METHODS = (
+BASELINES = (
     DnCNN, ColorDnCNN, DnCNN3, FFDNet, DRUNet, BM3D, ColorBM3D, NonLocalMeans, BayesShrink, TotalVariation,
     Bilinear, Malvar, Menon,
 )  # fmt: skip
 
 
-def methods(raw="data/raw") -> dict[str, Baseline]:
+def methods(data_dir="data/raw") -> dict[str, Baseline]:
     """All baselines by name; their weights are looked for in the folder `raw` of the data sets."""
-    return {found.name: found(raw) for found in METHODS}
+    return {found.name: found(data_dir) for found in BASELINES}
 
 
-def method(name: str, raw="data/raw") -> Baseline:
+def method(name: str, data_dir="data/raw") -> Baseline:
     """A baseline by its name.
 
     Raises
@@ -30,7 +30,7 @@ def method(name: str, raw="data/raw") -> Baseline:
     GroupSCError
         When there is none of that name.
     """
-    found = methods(raw)
+    found = methods(data_dir)
     if name not in found:
         raise GroupSCError(f"there is no method {name!r}; choose one of {', '.join(found)}")
     return found[name]

@@ -31,7 +31,7 @@ class Baseline(ABC):
 
     Parameters
     ----------
-    raw : path
+    data_dir : path
         Folder of the data sets.
     """
 
@@ -43,8 +43,8 @@ class Baseline(ABC):
     install: str = "pip install 'groupsc[peers]'"
     dataset: dict[str, str] = {}  # noqa: RUF012
 
-    def __init__(self, raw="data/raw"):
-        self.raw = Path(raw)
+    def __init__(self, data_dir="data/raw"):
+        self.data_dir = Path(data_dir)
 
     @abstractmethod
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
@@ -77,12 +77,12 @@ class Baseline(ABC):
         reason = self.unsuited(task, level)
         path = self.weights(task, level) if reason is None else None
         if path is not None and not path.is_file():
-            return f"{path} is missing; {self.cure(path, task)}"
+            return f"{path} is missing; {self.hint(path, task)}"
         return reason
 
-    def cure(self, path: Path, task: str) -> str:
+    def hint(self, path: Path, task: str) -> str:
         """What brings a missing file."""
-        return f"run `groupsc fetch {self.dataset[task]} --root {self.raw}`"
+        return f"run `groupsc fetch {self.dataset[task]} --data-dir {self.data_dir}`"
 
     def weights(self, task: str, level: float | None) -> Path | None:
         """The file of its weights; None for a method without training."""

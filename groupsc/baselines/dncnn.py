@@ -23,8 +23,8 @@ class DnCNN(Baseline):
     dataset = {"gray": "peers-dncnn-gray"}  # noqa: RUF012
     levels: tuple[float, ...] = (10, 15, 25, 50)
 
-    def __init__(self, raw="data/raw"):
-        super().__init__(raw)
+    def __init__(self, data_dir="data/raw"):
+        super().__init__(data_dir)
         self._networks = {}
 
     def untrained(self, task: str, level: float | None) -> str | None:
@@ -35,7 +35,7 @@ class DnCNN(Baseline):
 
     def weights(self, task: str, level: float | None) -> Path:
         level = self.levels[-1] if level is None else level
-        return self.raw / self.dataset[task] / f"sigma{int(level):02d}.mat"
+        return self.data_dir / self.dataset[task] / f"sigma{int(level):02d}.mat"
 
     def prepare(self, task: str, level: float | None) -> None:
         from groupsc.baselines.matconvnet import build
@@ -75,4 +75,4 @@ class DnCNN3(DnCNN):
         return None if 5 <= level <= 99 else f"{self.name} was trained for qualities 5 to 99, not for {level:g}"
 
     def weights(self, task: str, level: float | None) -> Path:
-        return self.raw / self.dataset[task] / "DnCNN3.mat"
+        return self.data_dir / self.dataset[task] / "DnCNN3.mat"

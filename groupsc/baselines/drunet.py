@@ -28,17 +28,17 @@ class DRUNet(Baseline):
         "DeepInverse. JOSS 10(115), 2025. https://doi.org/10.21105/joss.08923"
     )
 
-    def __init__(self, raw="data/raw"):
-        super().__init__(raw)
+    def __init__(self, data_dir="data/raw"):
+        super().__init__(data_dir)
         self._networks = {}
 
     def number_of_parameters(self, task: str) -> int:
         return {"gray": 32_638_656, "color": 32_640_960}[task]
 
     def weights(self, task: str, level: float | None) -> Path:
-        return self.raw / "peers-drunet" / FILES[task]
+        return self.data_dir / "peers-drunet" / FILES[task]
 
-    def cure(self, path: Path, task: str) -> str:
+    def hint(self, path: Path, task: str) -> str:
         return f"download it from {PLACE}/{path.name}"
 
     def untrained(self, task: str, level: float | None) -> str | None:

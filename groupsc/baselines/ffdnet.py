@@ -25,7 +25,7 @@ class FFDNet(DnCNN):
         return None if 0 <= level <= 75 else f"{self.name} was trained for σ from 0 to 75, not for {level:g}"
 
     def weights(self, task: str, level: float | None) -> Path:
-        return self.raw / self.dataset[task] / f"FFDNet_{task}.mat"
+        return self.data_dir / self.dataset[task] / f"FFDNet_{task}.mat"
 
     def number_of_parameters(self, task: str) -> int:
         return 852_108 if task == "color" else self.parameters

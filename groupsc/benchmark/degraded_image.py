@@ -14,7 +14,7 @@ from groupsc.weights.files import load_weights
 
 
 def degraded_image(
-    weights, dataset: str, image: str, *, level: float | None = None, raw="data/raw"
+    weights, dataset: str, image: str, *, level: float | None = None, data_dir="data/raw"
 ) -> tuple[SparseCoder, Tensor, float | None]:
     """A model, the image (c, H, W) with the noise that the tables' rows are about, and its level.
 
@@ -29,7 +29,7 @@ def degraded_image(
     level = card["level"] if level is None else level
     if level is None:
         raise GroupSCError(f"{weights} is a blind model; give the level of the noise")
-    path = datasets.image_path(dataset, image, raw)
+    path = datasets.image_path(dataset, image, data_dir)
     clean = torch.from_numpy(read_image(path, channels=model.config.channels))
     degraded, _ = degrade(clean[None], card["task"], level, noise_generator(dataset, image, level))
     return model, degraded[0], level

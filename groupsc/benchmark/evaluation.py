@@ -53,7 +53,7 @@ def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
     pandas.DataFrame
         One row per image and repetition, columns `COLUMNS`: PSNR in dB (joint, and as the mean over channels), SSIM,
         seconds of the restoration alone (on a GPU after a warm-up at each new size), peak memory in MiB (on a GPU what
-        torch allocated, on Linux processors what the whole process held, else missing), and all settings.
+        torch allocated, on Linux CPUs what the whole process held, else missing), and all settings.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
     return table_of(Evaluation(weights, dataset, **options).rows())
 
 
-def evaluate_to_csv(path, weights, dataset: str, *, measured=None, **options) -> pd.DataFrame:
+def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **options) -> pd.DataFrame:
     """`evaluate` into a CSV file, image by image, so that a run that was cut short goes on where it stopped.
 
     Finished rows wait in `<path>.partial` and become `path` when all are there. Rows found in either file are taken
@@ -75,7 +75,7 @@ def evaluate_to_csv(path, weights, dataset: str, *, measured=None, **options) ->
     path : path
     weights, dataset, **options
         As for `Evaluation`.
-    measured : path, optional
+    cached_results : path, optional
         Rows of an earlier evaluation, elsewhere or by other code: those of the same weights, measured in the same way,
         are taken over with the device and the code version that they name, images beyond the first `images` included.
         An image counts as measured when all repetitions of it are there.
@@ -83,13 +83,13 @@ def evaluate_to_csv(path, weights, dataset: str, *, measured=None, **options) ->
     Raises
     ------
     GroupSCError
-        As `evaluate`; when `measured` is no file of rows.
+        As `evaluate`; when `cached_results` is no file of rows.
     """
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
     evaluation = Evaluation(weights, dataset, **options)
     settings = evaluation.settings()
-    earlier = {} if measured is None else earlier_rows(measured, settings, evaluation.repetitions)
+    earlier = {} if cached_results is None else earlier_rows(cached_results, settings, evaluation.repetitions)
     finished = earlier | finished_rows([path, partial], settings)
     rows = []
     for row in evaluation.rows(finished):
@@ -119,7 +119,7 @@ class Evaluation:
     noise : {"estimated", "known"}
         What a blind model is told: the level estimated from the degraded image alone, or the true one; the method is
         then written as "groupsc-blind-known".
-    raw : path
+    data_dir : path
         Folder of the data sets.
     images : int, optional
         The first so many images of the data set; all when left out.
@@ -142,7 +142,7 @@ class Evaluation:
     task: str | None = None
     level: float | None = None
     noise: str = "estimated"
-    raw: str | Path = "data/raw"
+    data_dir: str | Path = "data/raw"
     images: int | None = None
     repetitions: int = 1
     mode: str = "whole"
@@ -153,7 +153,7 @@ class Evaluation:
     progress: bool = True
 
     def __post_init__(self):
-        self.baseline = _baseline(self.weights, self.raw)
+        self.baseline = _baseline(self.weights, self.data_dir)
         self.where = pick_own_device(self.device if self.baseline is None else "cpu")
         self.model, self.digest, self.method, self.blind = None, None, INPUT, False
         self.level = None if self.level is None else float(self.level)
@@ -223,7 +223,7 @@ class Evaluation:
         is missing of their pictures is made."""
         finished = finished or {}
         settings = self.settings()
-        paths = datasets.image_paths(self.dataset, self.raw, images=self.images)
+        paths = datasets.image_paths(self.dataset, self.data_dir, images=self.images)
         title = f"{settings['experiment']} on {self.dataset}"
         sizes = set()
         for path in tqdm(paths, desc=title, unit="image", disable=not self.progress):
@@ -282,12 +282,12 @@ class Evaluation:
         return restored.cpu().float(), {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
 
 
-def _baseline(weights: str | Path, raw: str | Path) -> baselines.Baseline | None:
+def _baseline(weights: str | Path, data_dir: str | Path) -> baselines.Baseline | None:
     """The baseline of that name; None for "input" and for the path of a weights file."""
     if str(weights) == INPUT or Path(weights).suffix or Path(weights).is_file():
         return None
     try:
-        return baselines.method(str(weights), raw)
+        return baselines.method(str(weights), data_dir)
     except GroupSCError as error:
         raise GroupSCError(f"there is no weights file {str(weights)!r}, and {error}, or {INPUT}") from error
 

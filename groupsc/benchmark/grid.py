@@ -65,7 +65,7 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
         require(
             step <= side, f"{name} is restored in blocks of {side} pixels; choose no stride above that, as {step} is"
         )
-    measured_folder(config)
+    cached_results_folder(config)
 
 
 def check_names(config: dict, found: dict[str, Experiment]) -> None:
@@ -119,7 +119,7 @@ def image_names(config: dict, dataset: str) -> list[str]:
     return [Path(file).stem for file in files[: images_of(config, dataset)]]
 
 
-def measured_folder(config: dict) -> Path | None:
+def cached_results_folder(config: dict) -> Path | None:
     """The folder of rows of earlier evaluations; None where all is measured anew.
 
     Raises
@@ -127,19 +127,19 @@ def measured_folder(config: dict) -> Path | None:
     GroupSCError
         When it is no folder, or the one that this run writes to.
     """
-    folder = config.get("measured")
+    folder = config.get("cached_results")
     if folder is None:
         return None
     if not Path(folder).is_dir():
-        raise GroupSCError(f"measured is {folder!r}, which is no folder; leave it out to measure everything here")
+        raise GroupSCError(f"cached_results is {folder!r}, which is no folder; leave it out to measure everything here")
     if Path(folder).resolve() == Path(config.get("output", "results"), "rows").resolve():
-        raise GroupSCError(f"measured is {folder!r}, where this run writes its rows; choose another output")
+        raise GroupSCError(f"cached_results is {folder!r}, where this run writes its rows; choose another output")
     return Path(folder)
 
 
-def measured_before(config: dict, name: str, place: str) -> Path | None:
+def cached_results_of(config: dict, name: str, place: str) -> Path | None:
     """The file of rows of an earlier evaluation of `name` on a data set, where there is one."""
-    folder = measured_folder(config)
+    folder = cached_results_folder(config)
     rows = None if folder is None else folder / name / f"{place}.csv"
     return rows if rows and rows.is_file() else None
 

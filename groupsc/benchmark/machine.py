@@ -72,23 +72,23 @@ def measure() -> Machine:
     """
     import torch
 
-    from groupsc.utils.device import device_name, fast_products, has_matrix_tiles, pick_device
+    from groupsc.utils.device import device_name, fast_matmul_dtype, has_matrix_tiles, pick_device
 
     device = pick_device()
-    products = fast_products(device)
-    rate = operation_counts.matmul_rate(device, products)
+    matmul_dtype = fast_matmul_dtype(device)
+    rate = operation_counts.matmul_rate(device, matmul_dtype)
     if device.type == "cuda":
-        rates = {penalty: step_rate(penalty, products, device) for penalty in SHARES}
+        rates = {penalty: step_rate(penalty, matmul_dtype, device) for penalty in SHARES}
         return Machine(device_name(device), True, rate, rates, torch.cuda.device_count(), None)
-    shares = AMX_SHARES if products is torch.bfloat16 and has_matrix_tiles() else SHARES
+    shares = AMX_SHARES if matmul_dtype is torch.bfloat16 and has_matrix_tiles() else SHARES
     rates = {penalty: rate * share for penalty, share in shares.items()}
     return Machine(device_name(device), False, rate, rates, 1, torch.get_num_threads())
 
 
-def step_rate(penalty: str, products: torch.dtype, device: torch.device, blocks: int = 8) -> float:
+def step_rate(penalty: str, matmul_dtype: torch.dtype, device: torch.device, blocks: int = 8) -> float:
     """Operations a second of steps of training on gray blocks, timed now."""
     config = ModelConfig(penalty=penalty)
-    step = operation_counts.step_seconds(config, blocks, blocks, products, device, repetitions=3)
+    step = operation_counts.step_seconds(config, blocks, blocks, matmul_dtype, device, repetitions=3)
     return blocks * operation_counts.training_operations(config) / step
 
 

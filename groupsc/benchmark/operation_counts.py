@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def block_operations(config: ModelConfig, side: int = BLOCK) -> float:
     """Operations of the forward pass over one block of `side` pixels, every patch compared with every other."""
-    patches = (side - config.patch + 1) ** 2
+    patches = (side - config.patch_size + 1) ** 2
     return _operations(config, patches, patches)
 
 
@@ -44,11 +44,11 @@ def blocks(length: float, side: int, stride: int) -> int:
 def _operations(config: ModelConfig, patches: float, others: float) -> float:
     from groupsc.models.penalties import Centralised, kind_of
 
-    kind, m, p, K = kind_of(config.penalty), config.dimension, config.atoms, config.steps
+    kind, m, p, K = kind_of(config.penalty), config.dimension, config.n_atoms, config.n_iterations
     # The first step of CSR sees no codes of other patches, since there are none yet.
     sums = (K - 1 if kind is Centralised else K) if kind.nonlocal_ else 0
     products = sums * 2 * patches * others * p
-    similarities = (1 + len(config.refreshes)) * 2 * patches * others * m if kind.nonlocal_ else 0
+    similarities = (1 + len(config.similarity_updates)) * 2 * patches * others * m if kind.nonlocal_ else 0
     return (2 * K - 1) * 2 * patches * m * p + products + similarities
 
 
@@ -75,8 +75,10 @@ def seconds(function, device: torch.device, *, repetitions: int) -> float:
     return statistics.median(times[1:])
 
 
-def step_seconds(config: ModelConfig, batch: int, micro_batch: int, products, device, *, repetitions: int) -> float:
-    """Seconds of forward and backward of `batch` blocks, `micro_batch` at a time, on noise of σ = 25.
+def step_seconds(
+    config: ModelConfig, batch_size: int, micro_batch_size: int, matmul_dtype, device, *, repetitions: int
+) -> float:
+    """Seconds of forward and backward of `batch` blocks, `micro_batch_size` at a time, on noise of σ = 25.
 
     `products` is the type of the matrix products; None for the plain coder in float32.
     """
@@ -85,14 +87,14 @@ def step_seconds(config: ModelConfig, batch: int, micro_batch: int, products, de
     from groupsc.models.coder import SparseCoder
 
     model, generator = SparseCoder(config).to(device), torch.Generator().manual_seed(0)
-    size = (batch, config.channels, BLOCK, BLOCK)
+    size = (batch_size, config.channels, BLOCK, BLOCK)
     clean = torch.rand(size, generator=generator).to(device)
     noisy = clean + 25 / 255 * torch.randn(size, generator=generator).to(device)
 
     def step():
         model.zero_grad(set_to_none=True)
-        for x, y in zip(clean.split(micro_batch), noisy.split(micro_batch), strict=True):
-            (model(y, products=products) - x).square().sum().backward()
+        for x, y in zip(clean.split(micro_batch_size), noisy.split(micro_batch_size), strict=True):
+            (model(y, matmul_dtype=matmul_dtype) - x).square().sum().backward()
 
     step()
     return seconds(step, device, repetitions=repetitions)

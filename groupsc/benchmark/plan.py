@@ -1,6 +1,6 @@
 """What a grid costs before anything of it runs: trainings, evaluations, hours, disk and download.
 
-Hours are counted operations divided by a rate, which `groupsc.benchmark.machine` gives. Methods of others and
+Hours are counted operations divided by a rate, which `groupsc.benchmark.machine` gives. Baselines and
 dictionaries take the seconds that were measured on two cores, on any machine; tables and figures are left out.
 """
 
@@ -26,14 +26,14 @@ from groupsc.weights.released import releases
 OTHERS = {
     "bm3d": 45, "cbm3d": 117, "dncnn": 11, "cdncnn": 13, "dncnn-3": 11, "ffdnet": 3, "nlm": 1, "menon": 0.2,
 }  # fmt: skip
-"""Processor seconds a megapixel of methods of others on one thread; `benchmarks/methods.py`. DRUNet wasn't measured,
+"""CPU seconds a megapixel of baselines on one thread; `benchmarks/methods.py`. DRUNet wasn't measured,
 the others take next to none."""
 
 START = 5
 """Seconds of a job before it computes: to load the libraries (3) and its images."""
 
 DICTIONARY = 30
-"""Processor seconds of `groupsc dictionary` with 256 atoms: 15 for gray patches of 9×9, 31 for colour ones of 7×7."""
+"""CPU seconds of `groupsc dictionary` with 256 atoms: 15 for gray patches of 9×9, 31 for colour ones of 7×7."""
 
 PIXELS = {
     "BSD68": 154_401, "CBSD68": 154_401, "BSDval32": 154_401, "BSD400": 32_400, "CBSD400": 154_401, "Set12": 147_456,
@@ -62,7 +62,7 @@ class Job:
 class Plan:
     """What remains to be done for a configuration.
 
-    `others` are evaluations of other people's methods, `other_seconds` the processor's for them and for dictionaries.
+    `others` are evaluations of baselines, `other_seconds` the CPU's for them and for dictionaries.
     `download` is in bytes, `disk` too and includes it; `memory` is what the largest training set takes, decoded, in one
     training; `passes` is the largest number of times that a training sees as many crops as its set has images.
     """
@@ -91,7 +91,7 @@ class Plan:
         return sum(lengths.values()), _makespan(self.jobs, lengths, workers)
 
 
-def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
+def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
     """Count what a configuration has yet to train, evaluate and fetch.
 
     Parameters
@@ -100,7 +100,7 @@ def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
         As read from a file of config/.
     times : int
         For training sets so many times as large, at the same number of steps.
-    raw, output : path, optional
+    data_dir, output : path, optional
         Where data and results are, in place of the configuration's own.
 
     Raises
@@ -110,7 +110,10 @@ def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
     """
     if times < 1:
         raise GroupSCError(f"the training set is to be {times} times as large; give 1 or more")
-    raw, output = Path(raw or config.get("raw", "data/raw")), Path(output or config.get("output", "results"))
+    data_dir, output = (
+        Path(data_dir or config.get("data_dir", "data/raw")),
+        Path(output or config.get("output", "results")),
+    )
     found, trained = experiments(config), config.get("weights") == "trained"
     grid.check(config, found)
     config = {**config, "weights": "trained" if trained else "released"}
@@ -122,11 +125,11 @@ def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
         missing, trainings = [], []
         found = {name: e for name, e in found.items() if name in known}
     evaluations = list(_evaluations(config, found, output, {e.name for e in missing}))
-    sizes = _absent(config, found if trained else {}, raw, times)
+    sizes = _absent(config, found if trained else {}, data_dir, times)
     weights = sum(4 * number_of_parameters(e.model) * (2 * COPIES_IN_STATE + 1) for e in missing)
     images = sum(count for _, count in evaluations)
     others = list(_others(config, output))
-    dictionaries = {e.dictionary for e in missing if e.start is None}
+    dictionaries = {e.dictionary for e in missing if e.init_from is None}
     dictionaries = [name for name in dictionaries if not (output / f"dictionaries/{name}.safetensors").is_file()]
     return Plan(
         trainings=tuple(trainings),
@@ -138,7 +141,7 @@ def plan(config: dict, *, times: int = 1, raw=None, output=None) -> Plan:
         download=sum(sizes.values()),
         disk=sum(sizes.values()) + weights + images * BYTES_OF_ROW,
         memory=max((_decoded(e, times) for e in missing), default=0),
-        passes=max((e.training.steps * e.training.batch / _count(e, times) for e in missing), default=0.0),
+        passes=max((e.training.max_steps * e.training.batch_size / _count(e, times) for e in missing), default=0.0),
     )
 
 
@@ -146,15 +149,15 @@ def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
     training, model = experiment.training, experiment.model
     saved = newest_state(output / "training" / experiment.name / "state.safetensors", read_metadata)
     same = saved and saved.get("experiment", {}).get("model") == _plain(dataclasses.asdict(model))
-    left = training.steps - (saved["step"] if same else 0)
-    crops = left * training.batch * operation_counts.training_operations(model, training.crop)
+    left = training.max_steps - (saved["step"] if same else 0)
+    crops = left * training.batch_size * operation_counts.training_operations(model, training.crop_size)
     blocks = (
         left
         // training.validate_every
         * training.validation_images
-        * operation_counts.block_operations(model, training.crop)
+        * operation_counts.block_operations(model, training.crop_size)
     )
-    after = experiment.start if experiment.start in missing else None
+    after = experiment.init_from if experiment.init_from in missing else None
     return Job(experiment.name, model.penalty, crops + blocks, after)
 
 
@@ -183,7 +186,7 @@ def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
 
 
 def _others(config: dict, output: Path):
-    """Processor seconds of each file of rows of other people's methods that isn't there."""
+    """CPU seconds of each file of rows of baselines that isn't there."""
     for task, given in config["tasks"].items():
         for name, level in itertools.product(given.get("baselines", ()), given.get("levels", [None])):
             if name != "input" and baselines.method(name).unsuited(task, level):
@@ -220,7 +223,7 @@ def _pixels(dataset: str) -> int:
     return PIXELS.get(dataset, PIXELS["Kodak24"])
 
 
-def _absent(config: dict, found: dict, raw: Path, times: int) -> dict[str, int]:
+def _absent(config: dict, found: dict, data_dir: Path, times: int) -> dict[str, int]:
     """Bytes of each data set that aren't there in their full size; none of a set that is many times as large are."""
     trained_on = {e.training.dataset for e in found.values()}
     used = trained_on | {e.training.validation for e in found.values()}
@@ -228,13 +231,13 @@ def _absent(config: dict, found: dict, raw: Path, times: int) -> dict[str, int]:
     sizes = {}
     for dataset in sorted(used):
         files = _files(dataset)[: grid.images_to_fetch(config, found, dataset)]
-        absent = sum(size for file, size in files if not _has(raw / dataset / file, size))
+        absent = sum(size for file, size in files if not _has(data_dir / dataset / file, size))
         sizes[dataset] = times * sum(size for _, size in files) if times > 1 and dataset in trained_on else absent
     return sizes
 
 
 def _peers(config: dict):
-    """Data sets that hold the weights of other people's methods."""
+    """Data sets that hold the weights of baselines."""
     for task, given in config["tasks"].items():
         for name in given.get("baselines", ()):
             method = None if name == "input" else baselines.method(name)

@@ -48,13 +48,13 @@ exactly."""
 COLUMNS = ["part", "case", "level", "repetition", "before", "after"]
 
 
-def measure_file(path, raw="data/raw", *, dataset: str = VALIDATION_SET, details=None) -> pd.DataFrame:
+def measure_file(path, data_dir="data/raw", *, dataset: str = VALIDATION_SET, details=None) -> pd.DataFrame:
     """`measure` of a weights file.
 
     Parameters
     ----------
     path : path
-    raw : path
+    data_dir : path
         Folder of the data sets.
     dataset : str
         The validation set.
@@ -66,22 +66,22 @@ def measure_file(path, raw="data/raw", *, dataset: str = VALIDATION_SET, details
     kept = None if details is None else Path(details) / f"{name_of(path, card)}-{file_digest(path)[:12]}-{dataset}.csv"
     if kept is not None and kept.exists():
         return pd.read_csv(kept, dtype={"case": str})
-    rows = measure(model, card, raw, dataset=dataset)
+    rows = measure(model, card, data_dir, dataset=dataset)
     if kept is not None:
         write_text(kept, rows.to_csv(index=False))
     return rows
 
 
 def measure(
-    model: SparseCoder, card: dict, raw, *, dataset: str = VALIDATION_SET, images: int | None = None
+    model: SparseCoder, card: dict, data_dir, *, dataset: str = VALIDATION_SET, images: int | None = None
 ) -> pd.DataFrame:
     """Validation and stress set of one model; see `validate` and `stress`."""
-    parts = [validate(model, card, raw, dataset=dataset, images=images), stress(model, card)]
+    parts = [validate(model, card, data_dir, dataset=dataset, images=images), stress(model, card)]
     return pd.concat(parts, ignore_index=True)
 
 
 def validate(
-    model: SparseCoder, card: dict, raw, *, dataset: str = VALIDATION_SET, images: int | None = None
+    model: SparseCoder, card: dict, data_dir, *, dataset: str = VALIDATION_SET, images: int | None = None
 ) -> pd.DataFrame:
     """Restore the central part of every validation image, as a whole image with the window of the model.
 
@@ -91,7 +91,7 @@ def validate(
     card : dict
         Metadata of its weights file: `task` and `level`. For blind models the noise levels rise evenly from image to
         image over the range of the model.
-    raw : path
+    data_dir : path
         Folder of the data sets.
     dataset : str
     images : int, optional
@@ -102,7 +102,7 @@ def validate(
     pandas.DataFrame
         One row an image, columns `COLUMNS`.
     """
-    found = load_images(dataset, raw, channels=model.config.channels, images=images)
+    found = load_images(dataset, data_dir, channels=model.config.channels, images=images)
     levels = _spread_levels(model, card["level"], len(found))
     rows = []
     for (name, image), level in zip(found.items(), levels, strict=True):

@@ -31,7 +31,7 @@ for command in (*results.COMMANDS, *validation.COMMANDS):
     app.command()(command)
 app.add_typer(photo_cli.weights_app, name="weights")
 
-Raw = Annotated[Path, Option(help="Folder of the data sets.")]
+DataDir = Annotated[Path, Option(help="Folder of the data sets.")]
 Device = Annotated[str, Option(help="auto, cpu or cuda.")]
 Images = Annotated[int | None, Option(min=1, help="Only the first so many images.")]
 
@@ -52,7 +52,7 @@ def fetch(
     datasets: Annotated[
         list[str] | None, Argument(metavar="[DATASET...]", help="Names from data/registry.csv; none lists them.")
     ] = None,
-    root: Raw = Path("data/raw"),
+    data_dir: DataDir = Path("data/raw"),
     images: Images = None,
     mirror: Annotated[
         str | None, Option(help="Folder or address that holds the files; GROUPSC_MIRROR otherwise.")
@@ -70,7 +70,7 @@ def fetch(
             f"a manifest describes one data set, and {len(datasets)} are asked for; fetch them one by one"
         )
     for name in datasets:
-        found = data.fetch(name, root, images=images, mirror=mirror)
+        found = data.fetch(name, data_dir, images=images, mirror=mirror)
         megabytes = sum(file["bytes"] for file in found["files"]) / 1e6
         print(f"{name}: {len(found['files'])} files, {megabytes:.1f} MB, all checksums agree")
         if manifest is not None:
@@ -82,10 +82,10 @@ def dictionary(
     dataset: Annotated[str, Argument(help="Data set to learn from.")],
     output: Annotated[Path, Option(help="Safetensors file to write.")],
     channels: Annotated[int, Option(help="1 for gray, 3 for color.")] = 1,
-    patch: Annotated[int, Option(min=1, help="Side of the patches.")] = 9,
-    atoms: Annotated[int, Option(min=1, help="Number of atoms.")] = 256,
+    patch_size: Annotated[int, Option(min=1, help="Side of the patches.")] = 9,
+    n_atoms: Annotated[int, Option(min=1, help="Number of atoms.")] = 256,
     seed: Annotated[int, Option(help="Seed of the patches drawn and of the first atoms.")] = 0,
-    raw: Raw = Path("data/raw"),
+    data_dir: DataDir = Path("data/raw"),
     images: Images = None,
     picture: Annotated[Path | None, Option(help="Also draw the atoms to this PNG file.")] = None,
 ) -> None:
@@ -94,15 +94,17 @@ def dictionary(
     from groupsc.training.dictionary_learning import learn_dictionary
     from groupsc.weights.files import write_tensors
 
-    photographs = load_images(dataset, raw, channels=channels, images=images).values()
-    D = learn_dictionary(photographs, channels=channels, patch=patch, atoms=atoms, seed=seed)
+    photographs = load_images(dataset, data_dir, channels=channels, images=images).values()
+    D = learn_dictionary(photographs, channels=channels, patch_size=patch_size, n_atoms=n_atoms, seed=seed)
     write_tensors(
-        output, {"D": D}, {"dataset": dataset, "channels": channels, "patch": patch, "atoms": atoms, "seed": seed}
+        output,
+        {"D": D},
+        {"dataset": dataset, "channels": channels, "patch_size": patch_size, "n_atoms": n_atoms, "seed": seed},
     )
     if picture is not None:
         from groupsc.figures.dictionaries import draw_dictionary
 
-        draw_dictionary(D, picture, channels=channels, patch=patch)
+        draw_dictionary(D, picture, channels=channels, patch_size=patch_size)
 
 
 @app.command()
@@ -144,7 +146,7 @@ def train(
     minutes: Annotated[
         float | None, Option("--max-minutes", "--minutes", help="Save and stop after this time; the next call goes on.")
     ] = None,
-    raw: Raw = Path("data/raw"),
+    data_dir: DataDir = Path("data/raw"),
     dictionary: Annotated[Path | None, Option(help="Initial dictionary, made by `groupsc dictionary`.")] = None,
     init: Annotated[Path | None, Option(help="Weights to start from.")] = None,
     released: Annotated[Path | None, Option(help="With --queue: folder of weights to start from.")] = None,
@@ -156,14 +158,14 @@ def train(
             "what to train is either one experiment file or a queue; give EXPERIMENT.yaml or --queue FILE"
         )
     if queue is not None:
-        _train_queue(queue, raw=raw, output=output, minutes=minutes, weights=released, device=device)
+        _train_queue(queue, data_dir=data_dir, output=output, minutes=minutes, weights=released, device=device)
         return
     from groupsc.config.definitions import read_experiment
     from groupsc.training.loop import train as train_experiment
 
     settings = read_experiment(experiment)
     first = {"dictionary": dictionary, "init": init}
-    weights = train_experiment(settings, raw=raw, output=output, max_minutes=minutes, device=device, **first)
+    weights = train_experiment(settings, data_dir=data_dir, output=output, max_minutes=minutes, device=device, **first)
     print(f"wrote {weights}" if weights else f"stopped after {minutes:g} minutes; the same command goes on")
 
 
@@ -191,7 +193,7 @@ def evaluate(
     noise: Annotated[
         str, Option(help="What blind models are told: the level as estimated, or as known.")
     ] = "estimated",
-    raw: Raw = Path("data/raw"),
+    data_dir: DataDir = Path("data/raw"),
     images: Images = None,
     repetitions: Annotated[int, Option(min=1, help="Noise realisations an image.")] = 1,
     mode: Annotated[str, Option(help="whole image, or block as in the paper.")] = "whole",
@@ -199,7 +201,7 @@ def evaluate(
     device: Device = "auto",
     pictures: Annotated[Path | None, Option(help="Also write clean, degraded and restored PNG files here.")] = None,
     names: Annotated[list[str] | None, Option("--name", help="Image to make pictures of; all when left out.")] = None,
-    measured: Annotated[
+    cached_results: Annotated[
         Path | None, Option(help="CSV file of earlier rows; those of the same weights and settings are taken over.")
     ] = None,
 ) -> None:
@@ -213,7 +215,7 @@ def evaluate(
         task=task,
         level=level,
         noise=noise,
-        raw=raw,
+        data_dir=data_dir,
         images=images,
         repetitions=repetitions,
         mode=mode,
@@ -221,7 +223,7 @@ def evaluate(
         device=device,
         pictures=pictures,
         names=names or None,
-        measured=measured,
+        cached_results=cached_results,
     )
     print(f"{dataset}: {rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images")
 

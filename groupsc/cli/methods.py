@@ -21,7 +21,7 @@ REFERENCE = (
 def methods(
     task: Annotated[str | None, Option(help="Only those for gray, color, mosaic or jpeg.")] = None,
     level: Annotated[float | None, Option(help="Noise σ in gray levels of 255, or JPEG quality.")] = None,
-    raw: Annotated[Path, Option(help="Folder of the data sets.")] = Path("data/raw"),
+    data_dir: Annotated[Path, Option(help="Folder of the data sets.")] = Path("data/raw"),
     as_json: Annotated[bool, Option("--json", help="As JSON.")] = False,
 ) -> None:
     """List the methods: own models and baselines, their tasks, parameters and references."""
@@ -29,7 +29,7 @@ def methods(
         raise GroupSCError(f"there is no task {task!r}; choose one of {', '.join(TASKS)}")
     if level is not None and task in (None, "mosaic"):
         raise GroupSCError("a level belongs to a task; give --task gray, color or jpeg, or leave out --level")
-    found = [entry for entry in (*_own(), *_baselines(level, raw)) if task in (None, entry["task"])]
+    found = [entry for entry in (*_own(), *_baselines(level, data_dir)) if task in (None, entry["task"])]
     if as_json:
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return
@@ -52,12 +52,12 @@ def _own() -> list[dict]:
     return found
 
 
-def _baselines(level: float | None, raw: Path) -> list[dict]:
+def _baselines(level: float | None, data_dir: Path) -> list[dict]:
     from groupsc import baselines
 
     return [
         _entry(name, task, method.number_of_parameters(task), method.reference, method.skip(task, level))
-        for name, method in baselines.methods(raw).items()
+        for name, method in baselines.methods(data_dir).items()
         for task in method.tasks
     ]
 

@@ -14,7 +14,7 @@ def plan(
     gpus: Annotated[list[int] | None, Option(min=1, help="Also for so many GPUs; may be given several times.")] = None,
     times: Annotated[int, Option("--times", min=1, help="For training sets so many times as large.")] = 1,
     released: Annotated[bool, Option("--released", help="For released weights, without training.")] = False,
-    raw: Annotated[Path | None, Option(help="Folder of the data sets; the configuration's otherwise.")] = None,
+    data_dir: Annotated[Path | None, Option(help="Folder of the data sets; the configuration's otherwise.")] = None,
     results: Annotated[Path | None, Option(help="Folder of the results; the configuration's otherwise.")] = None,
     as_json: Annotated[bool, Option("--json", help="As JSON.")] = False,
 ) -> None:
@@ -25,7 +25,7 @@ def plan(
     values = read_grid(config)
     if released:
         values["weights"] = "released"
-    found = count(values, times=times, raw=raw, output=results)
+    found = count(values, times=times, data_dir=data_dir, output=results)
     report = {
         "configuration": str(config),
         "trainings": len(found.trainings),
@@ -60,7 +60,7 @@ def _machines(found, gpus, threads: int) -> dict:
         f"a job takes {START} seconds before it computes",
         "evaluations count every pair of patches in the window",
         "the hours above are of trainings and of evaluations of their models; tables and figures, minutes in all, are "
-        "left out, and other people's methods take as long as on the two cores of benchmarks/README.md",
+        "left out, and baselines take as long as on the two cores of benchmarks/README.md",
     ]
     if gpus and not here.gpu:
         assumptions.insert(2, "an H100 takes the seconds a step that benchmarks/README.md lists; one job on a GPU")
@@ -76,7 +76,7 @@ def _text(report: dict) -> str:
     lines = [
         f"{report['configuration']}: {report['trainings']:,} trainings, {report['evaluations']:,} evaluations of "
         f"{report['images']:,} images; {report['models_there']:,} models are there already",
-        f"other people's methods: {report['other_evaluations']:,} evaluations; with the dictionaries "
+        f"baselines: {report['other_evaluations']:,} evaluations; with the dictionaries "
         f"{report['other_cpu_hours']:,.1f} CPU-hours",
         f"download {_size(report['download_bytes'])}, disk {_size(report['disk_bytes'])}",
     ]

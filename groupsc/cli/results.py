@@ -70,7 +70,7 @@ def figure(
     panels: Annotated[
         list[str] | None, Option("--panel", metavar="TASK,LEVEL,DATASET,IMAGE", help="For the figure of artefacts.")
     ] = None,
-    raw: Annotated[Path | None, Option(help="Folder of the data sets.")] = None,
+    data_dir: Annotated[Path | None, Option(help="Folder of the data sets.")] = None,
 ) -> None:
     """Draw a figure."""
     from groupsc.benchmark.rows import read_rows
@@ -89,7 +89,7 @@ def figure(
         "level": level,
         "dataset": dataset,
         "images": images or None,
-        "raw": raw,
+        "data_dir": data_dir,
     }
     for path in draw(name, output, **{key: value for key, value in chosen.items() if value is not None}):
         print(f"wrote {path}")

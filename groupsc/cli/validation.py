@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 Weights = Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors", help="A released model, or a file.")]
-Raw = Annotated[Path, Option(help="Folder of the data sets.")]
+DataDir = Annotated[Path, Option(help="Folder of the data sets.")]
 Dataset = Annotated[str, Option(help="The validation set.")]
 Details = Annotated[
     Path | None, Option(help="Folder that keeps the PSNR of every image; what is there is not measured again.")
@@ -36,7 +36,7 @@ def validate(
         Argument(metavar="[NAME|WEIGHTS.safetensors]...", help="All released models when left out."),
     ] = None,
     dataset: Dataset = "BSDval32",
-    raw: Raw = Path("data/raw"),
+    data_dir: DataDir = Path("data/raw"),
     details: Details = None,
     index: Annotated[Path | None, Option(help="CSV file to add the scores to, as data/weights/validation.csv.")] = None,
 ) -> None:
@@ -47,7 +47,7 @@ def validate(
 
     for name in weights or releases():
         path = find_weights(name)
-        score = validation.score(path, validation.measure_file(path, raw, dataset=dataset, details=details))
+        score = validation.score(path, validation.measure_file(path, data_dir, dataset=dataset, details=details))
         print(
             f"{score.model}: {score.psnr:.4f} dB over {score.images} images, rho {score.rho:.2f}, "
             f"{score.failed} of {score.cases} stress cases fail, worst {score.worst_case} {score.worst_change:+.2f} dB",
@@ -61,7 +61,7 @@ def compare(
     old: Weights,
     new: Weights,
     dataset: Dataset = "BSDval32",
-    raw: Raw = Path("data/raw"),
+    data_dir: DataDir = Path("data/raw"),
     details: Details = None,
 ) -> None:
     """Say whether a new model replaces an old one by the rule of release."""
@@ -70,7 +70,9 @@ def compare(
     from groupsc.weights.released import find_weights
 
     print(
-        compare_rows(*(measure_file(find_weights(name), raw, dataset=dataset, details=details) for name in (old, new)))
+        compare_rows(
+            *(measure_file(find_weights(name), data_dir, dataset=dataset, details=details) for name in (old, new))
+        )
     )
 
 

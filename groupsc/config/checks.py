@@ -1,4 +1,4 @@
-"""Values that don't fit, told in one sentence with the cure."""
+"""Check configuration values and report errors."""
 
 from __future__ import annotations
 
@@ -65,14 +65,15 @@ def require_blocks(mode: str, stride) -> None:
     )
 
 
-def require_keys(where: str, values, known: dict, *required: str) -> None:
+def require_keys(where: str, values, known: dict, *required: str, former: dict | None = None) -> None:
     """Raise an error unless `values` is a mapping of some `known` keys, the `required` ones among them.
 
     `known` gives for each key whether its value is a `list`, a `dict`, or anything (None).
     """
     require(isinstance(values, dict), f"{where} is {values!r}; give a mapping with {', '.join(known)}")
     unknown = sorted(str(key) for key in values if key not in known)
-    require(not unknown, f"{where} has no {', '.join(unknown)}; it has {', '.join(known)}")
+    hints = "".join(f"; {key} is now {former[key]}" for key in unknown if key in (former or {}))
+    require(not unknown, f"{where} has no {', '.join(unknown)}{hints}; it has {', '.join(known)}")
     missing = [key for key in required if not values.get(key)]
     require(not missing, f"{where} lacks {', '.join(missing)}; it has {', '.join(known)}")
     for key, value in values.items():

@@ -14,14 +14,13 @@ from pathlib import Path
 
 import yaml
 
+from groupsc.config import aliases
 from groupsc.config.checks import is_number, require, require_counts, require_numbers, require_texts
 from groupsc.utils.atomic import write_text
 from groupsc.utils.errors import GroupSCError
 
 TASKS = ("gray", "color", "mosaic", "jpeg")
-TITLES = {"sc": "SC", "csr": "CSR", "groupsc": "GroupSC"}
-"""What methods are called where people read."""
-METHODS = tuple(TITLES)
+METHODS = ("sc", "csr", "groupsc")
 PENALTIES = {"sc": "l1", "csr": "csr", "groupsc": "group"}
 LEVEL_NAMES = {"gray": "sigma", "color": "sigma", "jpeg": "quality", "mosaic": None}
 
@@ -42,13 +41,13 @@ class ModelConfig:
     """
 
     channels: int = 1
-    patch: int = 9
-    atoms: int = 256
-    steps: int = 24
+    patch_size: int = 9
+    n_atoms: int = 256
+    n_iterations: int = 24
     penalty: str = "group"
     window: int | None = None
-    refresh: int | None = 6
-    average_refresh: bool = True
+    similarity_interval: int | None = 6
+    middle_averaging: bool = True
     shared_similarity: bool = True
     levels: tuple[float, ...] | None = None
     scalar_thresholds: bool = False
@@ -65,49 +64,51 @@ class ModelConfig:
                 f"levels is {self.levels}; give two or more noise levels in ascending order, or null",
             )
         if self.window is None:
-            object.__setattr__(self, "window", BLOCK + 1 - self.patch)
+            object.__setattr__(self, "window", BLOCK + 1 - self.patch_size)
         require(self.channels in (1, 3), f"channels is {self.channels}; choose 1 (gray) or 3 (color)")
         known = ", ".join(PENALTIES.values())
         require(self.penalty in PENALTIES.values(), f"penalty is {self.penalty!r}; choose one of {known}")
-        require_counts(self, "patch", "atoms", "steps", "window")
+        require_counts(self, "patch_size", "n_atoms", "n_iterations", "window")
         require(
-            self.refresh is None or self.refresh >= 1,
-            "refresh is below 1; choose null for no refresh of the similarity",
+            self.similarity_interval is None or self.similarity_interval >= 1,
+            "similarity_interval is below 1; choose null for no update of the similarity",
         )
 
     @property
     def dimension(self) -> int:
         """Entries of a patch, m = channels · patch²."""
-        return self.channels * self.patch**2
+        return self.channels * self.patch_size**2
 
     @property
-    def refreshes(self) -> tuple[int, ...]:
-        """The steps i (0 for the first prox) before which the similarity is refreshed."""
-        if self.refresh is None or self.penalty == "l1":
+    def similarity_updates(self) -> tuple[int, ...]:
+        """The iterations i (0 for the first prox) before which the similarity is updated."""
+        if self.similarity_interval is None or self.penalty == "l1":
             return ()
-        return tuple(i for i in range(2, self.steps) if (i - 1) % self.refresh == 0)
+        return tuple(i for i in range(2, self.n_iterations) if (i - 1) % self.similarity_interval == 0)
 
     def block(self, stride: int | None = None) -> int:
         """Side in pixels of the blocks of block mode: as many patches as the window has, as in the crops of a training,
         or as wide as the stride where that is wider, up to the paper's 56."""
-        return max(self.window + self.patch - 1, min(stride or 0, BLOCK))
+        return max(self.window + self.patch_size - 1, min(stride or 0, BLOCK))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """How a model is trained; the defaults are the authors' recipe (appendix A and the released code).
 
-    Rates are per step of Adam. `schedule` is "steps" (× `decay` every `decay_every` steps) or "one-cycle" (linear
-    warm-up over `warmup` of the steps, then a cosine to zero). `start` names what gives the first parameters: a method
-    (its model of the same task and level), "blind" (the blind model of the same task and method) or an experiment; left
-    out, D, C and W start from the learned dictionary.
-    `drop` and `slowdown` are the backtracking: when the validation PSNR falls by more than `drop` dB below the best,
-    the best snapshot comes back and the rate is multiplied by `slowdown`. `average` is the decay of the averaged
-    parameters (0: none). With `any_phase` the Bayer mosaics of training crops begin at any of the four phases, else all
-    with the first, as the authors'.
+    Learning rates are per step of Adam. `lr_schedule` is "steps" (× `lr_decay` every `lr_decay_every` steps) or
+    "one-cycle" (linear warm-up over `warmup` of the steps, then a cosine to zero). `init_from` names the source of the
+    first parameters: a method (its model of the same task and level), "blind" (the blind model of the same task and
+    method) or an experiment; without it, D, C and W are the learned dictionary.
 
-    `clip` limits the norm of the gradient to this multiple of its running median. With `units` the rate counts in the
-    units of each parameter (see `groupsc.training.optimizer.parameter_units`), else it is the same for all.
+    When the validation PSNR falls by more than `backtrack_threshold` dB below the best, the best snapshot is restored
+    and the learning rate is multiplied by `backtrack_factor`. `ema_decay` is the decay of the averaged parameters (0:
+    no average). With `any_phase` the Bayer mosaics of training crops begin at any of the four phases, otherwise all
+    with the first, as in the authors' code.
+
+    `grad_clip` limits the norm of the gradient to this multiple of its running median. With `units` the learning rate
+    counts in the units of each parameter (see `groupsc.training.optimizer.parameter_units`), otherwise it is the same
+    for all.
 
     `gain_share` is the share of the crops that are multiplied by a gain before they are degraded, which keeps models
     stable on images of higher contrast than the training set; `strong_color_share` the share that is replaced by
@@ -119,80 +120,91 @@ class TrainingConfig:
     validation: str = "BSDval32"
     validation_images: int = 32
     validate_every: int = 4000
-    steps: int = 120_000
-    batch: int = 32
-    micro_batch: int | None = None
-    crop: int = BLOCK
-    rate: float = 6e-4
-    schedule: str = "steps"
-    decay: float = 0.35
-    decay_every: int = 32_000
+    max_steps: int = 120_000
+    batch_size: int = 32
+    micro_batch_size: int | None = None
+    crop_size: int = BLOCK
+    lr: float = 6e-4
+    lr_schedule: str = "steps"
+    lr_decay: float = 0.35
+    lr_decay_every: int = 32_000
     warmup: float = 0.05
-    epsilon: float = 1e-3
-    clip: float | None = None
+    adam_eps: float = 1e-3
+    grad_clip: float | None = None
     units: bool = False
     gain_share: float = 0.0
     strong_color_share: float = 0.0
-    average: float = 0.0
-    drop: float = 0.2
-    slowdown: float = 0.8
+    ema_decay: float = 0.0
+    backtrack_threshold: float = 0.2
+    backtrack_factor: float = 0.8
     precision: str = "auto"
-    start: str | None = None
+    init_from: str | None = None
     any_phase: bool = True
     seed: int = 0
 
     def __post_init__(self):
-        require(self.schedule in ("steps", "one-cycle"), f"schedule is {self.schedule!r}; choose steps or one-cycle")
+        require(
+            self.lr_schedule in ("steps", "one-cycle"),
+            f"lr_schedule is {self.lr_schedule!r}; choose steps or one-cycle",
+        )
         require(
             self.precision in ("auto", "float32", "bfloat16"),
             f"precision is {self.precision!r}; choose auto, float32 or bfloat16",
         )
         require_texts(self, "dataset", "validation")
-        start = str(self.start)
-        known = self.start is None or start in (*METHODS, "blind") or start.partition("-")[0] in TASKS
+        start = str(self.init_from)
+        known = self.init_from is None or start in (*METHODS, "blind") or start.partition("-")[0] in TASKS
         require(
-            known, f"start is {self.start!r}; choose null, one of {', '.join(METHODS)}, blind, or an experiment's name"
+            known,
+            f"init_from is {self.init_from!r}; choose null, one of {', '.join(METHODS)}, blind, or an experiment",
         )
-        require_counts(self, "steps", "batch", "crop", "validate_every", "validation_images", "decay_every")
-        require_numbers(self, "rate", "decay", "warmup", "epsilon", "average", "drop", "slowdown")
-        require(self.rate > 0, f"rate is {self.rate}; choose a positive learning rate")
-        if self.clip is not None:
-            require_numbers(self, "clip")
-            require(self.clip > 0, f"clip is {self.clip}; choose a multiple of the median norm, such as 2, or null")
+        require_counts(
+            self, "max_steps", "batch_size", "crop_size", "validate_every", "validation_images", "lr_decay_every"
+        )
+        require_numbers(
+            self, "lr", "lr_decay", "warmup", "adam_eps", "ema_decay", "backtrack_threshold", "backtrack_factor"
+        )
+        require(self.lr > 0, f"lr is {self.lr}; choose a positive learning rate")
+        if self.grad_clip is not None:
+            require_numbers(self, "grad_clip")
+            require(
+                self.grad_clip > 0,
+                f"grad_clip is {self.grad_clip}; choose a multiple of the median norm, such as 2, or null",
+            )
         require(isinstance(self.units, bool), f"units is {self.units!r}; choose true or false")
         for name in ("gain_share", "strong_color_share"):
             require_numbers(self, name)
             share = getattr(self, name)
             require(0 <= share <= 1, f"{name} is {share}; choose a share of the crops from 0 to 1")
-        if self.micro_batch is not None:
-            require_counts(self, "micro_batch")
+        if self.micro_batch_size is not None:
+            require_counts(self, "micro_batch_size")
 
 
 _ONE_CYCLE = {
-    "schedule": "one-cycle", "rate": 2e-3, "epsilon": 1e-8, "clip": 2.0, "units": True, "gain_share": 0.5,
+    "lr_schedule": "one-cycle", "lr": 2e-3, "adam_eps": 1e-8, "grad_clip": 2.0, "units": True, "gain_share": 0.5,
 }  # fmt: skip
-_SMALL_BATCHES = {**_ONE_CYCLE, "rate": 7e-4, "steps": 800, "batch": 8, "crop": 40, "validate_every": 100}
+_SMALL_BATCHES = {**_ONE_CYCLE, "lr": 7e-4, "max_steps": 800, "batch_size": 8, "crop_size": 40, "validate_every": 100}
 
 BUDGETS = {
     "paper": {"sc": {}, "csr": {}, "groupsc": {}},
     "fast": {
-        "sc": {**_ONE_CYCLE, "steps": 6000, "validate_every": 500},
-        "csr": {**_ONE_CYCLE, "steps": 5000, "validate_every": 500, "start": "sc"},
-        "groupsc": {**_ONE_CYCLE, "steps": 5000, "validate_every": 500, "start": "sc"},
+        "sc": {**_ONE_CYCLE, "max_steps": 6000, "validate_every": 500},
+        "csr": {**_ONE_CYCLE, "max_steps": 5000, "validate_every": 500, "init_from": "sc"},
+        "groupsc": {**_ONE_CYCLE, "max_steps": 5000, "validate_every": 500, "init_from": "sc"},
     },
     "cpu": {
-        "sc": {**_ONE_CYCLE, "steps": 2000, "batch": 16, "crop": 40, "validate_every": 200},
-        "csr": {**_SMALL_BATCHES, "start": "sc"},
-        "groupsc": {**_SMALL_BATCHES, "start": "sc"},
+        "sc": {**_ONE_CYCLE, "max_steps": 2000, "batch_size": 16, "crop_size": 40, "validate_every": 200},
+        "csr": {**_SMALL_BATCHES, "init_from": "sc"},
+        "groupsc": {**_SMALL_BATCHES, "init_from": "sc"},
     },
 }
 """Training budgets by name and method: what differs from the defaults of `TrainingConfig`."""
 
 TASK_MODELS = {
-    "gray": {"channels": 1, "patch": 9, "refresh": 6},
-    "color": {"channels": 3, "patch": 7, "refresh": 6},
-    "mosaic": {"channels": 3, "patch": 7, "refresh": 8},
-    "jpeg": {"channels": 1, "patch": 9, "refresh": 6},
+    "gray": {"channels": 1, "patch_size": 9, "similarity_interval": 6},
+    "color": {"channels": 3, "patch_size": 7, "similarity_interval": 6},
+    "mosaic": {"channels": 3, "patch_size": 7, "similarity_interval": 8},
+    "jpeg": {"channels": 1, "patch_size": 9, "similarity_interval": 6},
 }
 """The paper's Table 7: what differs from the defaults of `ModelConfig`."""
 
@@ -227,9 +239,9 @@ class Experiment:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     @property
-    def start(self) -> str | None:
+    def init_from(self) -> str | None:
         """Name of the experiment whose weights this one starts from."""
-        start = self.training.start
+        start = self.training.init_from
         if start == "blind":
             return experiment_name(self.task, f"{self.method}-blind", None)
         return experiment_name(self.task, method_name(start, self.variant), self.level) if start in METHODS else start
@@ -237,7 +249,8 @@ class Experiment:
     @property
     def dictionary(self) -> str:
         """Name of the initial dictionary: experiments of the same training set, patch and atoms share one."""
-        return f"{self.training.dataset}-{self.model.channels}x{self.model.patch}x{self.model.patch}-{self.model.atoms}"
+        model = self.model
+        return f"{self.training.dataset}-{model.channels}x{model.patch_size}x{model.patch_size}-{model.n_atoms}"
 
 
 def experiment_name(task: str, method: str, level: float | None) -> str:
@@ -302,7 +315,9 @@ def strict(kind, values: dict):
     """
     known = {f.name for f in dataclasses.fields(kind)}
     unknown = sorted(str(key) for key in values if key not in known)
-    require(not unknown, f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    former = aliases.MODEL if kind is ModelConfig else aliases.TRAINING if kind is TrainingConfig else {}
+    hints = "".join(f"; {key} is now {former[key]}" for key in unknown if key in former)
+    require(not unknown, f"{kind.__name__} has no {', '.join(unknown)}{hints}; it has {', '.join(sorted(known))}")
     try:
         return kind(**values)
     except GroupSCError:

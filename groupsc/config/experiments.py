@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from groupsc.config import aliases
 from groupsc.config.checks import is_number, require, require_keys
 from groupsc.config.definitions import (
     BLIND,
@@ -31,8 +32,8 @@ VARIANT_KEYS = _CELL_KEYS
 BLIND_KEYS = {"methods": list, "levels": list, "kinds": list}
 GRID_KEYS = {
     "tasks": dict, "budget": None, "weights": None, "tables": list, "figures": dict, "blocks": dict, "index": None,
-    "images": None, "measured": None, "repetitions": None, "mode": None, "stride": None, "model": dict,
-    "training": dict, "device": None, "threads": dict, "output": None, "raw": None, "mirror": None,
+    "images": None, "cached_results": None, "repetitions": None, "mode": None, "stride": None, "model": dict,
+    "training": dict, "device": None, "threads": dict, "output": None, "data_dir": None, "mirror": None,
 }  # fmt: skip
 """Keys of a grid and of its parts, with the kind of those that hold others; config/README.md explains them."""
 
@@ -62,7 +63,7 @@ def experiments(config: dict) -> dict[str, Experiment]:
 
 def _check_grid(config: dict) -> None:
     """Raise an error where the grid has a key that none has, or lacks one, or a value of another kind."""
-    require_keys("the configuration", config, GRID_KEYS, "tasks")
+    require_keys("the configuration", config, GRID_KEYS, "tasks", former=aliases.GRID)
     require(
         "levels" not in config.get("model", {}), "model.levels makes blind models; ask for them by `blind` of a task"
     )
@@ -96,13 +97,13 @@ def _check_levels(where: str, task: str, cell: dict) -> None:
 
 def _with_plain_start(experiment: Experiment, found: dict) -> Experiment:
     """A variant starts from its own kind where the grid has it, else from the paper's model."""
-    start = experiment.training.start
-    if experiment.variant is None or start not in METHODS or experiment.start in found:
+    start = experiment.training.init_from
+    if experiment.variant is None or start not in METHODS or experiment.init_from in found:
         return experiment
     plain = experiment_name(experiment.task, start, experiment.level)
     if plain not in found:
         return experiment
-    return dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, start=plain))
+    return dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, init_from=plain))
 
 
 def _variants(task: str, grid: dict):
@@ -140,10 +141,13 @@ def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
             **cell.get("training", {}),
         }
         recipe, coder = strict(TrainingConfig, training), strict(ModelConfig, model)
-        require(recipe.crop > coder.patch, f"crop is {recipe.crop}; choose more than the patch, {coder.patch}")
+        require(
+            recipe.crop_size > coder.patch_size,
+            f"crop_size is {recipe.crop_size}; choose more than patch_size, {coder.patch_size}",
+        )
         # Whole images then show a patch as many others as the crops of its training did.
         if "window" not in model:
-            coder = dataclasses.replace(coder, window=min(BLOCK, recipe.crop) + 1 - coder.patch)
+            coder = dataclasses.replace(coder, window=min(BLOCK, recipe.crop_size) + 1 - coder.patch_size)
         for level in cell.get("levels") or [None]:
             yield Experiment(
                 name=experiment_name(task, method_name(method, variant), level),

@@ -48,7 +48,7 @@ def datasets() -> list[str]:
 
 def fetch(
     dataset: str,
-    root="data/raw",
+    data_dir="data/raw",
     *,
     images: int | None = None,
     mirror: str | Path | None = None,
@@ -61,8 +61,8 @@ def fetch(
 
     Parameters
     ----------
-    root : path
-        The files go to `root/dataset/`.
+    data_dir : path
+        The files go to `data_dir/dataset/`.
     images : int, optional
         Only the first so many files, in sorted order.
     mirror : path or http(s) URL, optional
@@ -90,7 +90,7 @@ def fetch(
         paths = _bundled_paths(images)
         return _manifest(dataset, [(path.name, path.stat().st_size, checksum(path)) for path in paths])
     rows = list(_rows(dataset, images, files).itertuples())
-    folder = Path(root) / dataset
+    folder = Path(data_dir) / dataset
     mirror = str(mirror or os.environ.get("GROUPSC_MIRROR") or PUBLIC)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def fetch(
     return _manifest(dataset, [(row.file, row.bytes, row.sha256) for row in rows])
 
 
-def image_paths(dataset: str, root="data/raw", *, images: int | None = None) -> list[Path]:
+def image_paths(dataset: str, data_dir="data/raw", *, images: int | None = None) -> list[Path]:
     """The image files of a data set in sorted order, or the first `images` of them.
 
     Raises
@@ -111,17 +111,17 @@ def image_paths(dataset: str, root="data/raw", *, images: int | None = None) -> 
     GroupSCError
         For an unknown data set, one that holds no images, or files that are not there yet.
     """
-    paths = _listed_paths(dataset, root, images)
+    paths = _listed_paths(dataset, data_dir, images)
     absent = [path for path in paths if not path.is_file()]
     if absent:
         raise GroupSCError(
             f"{len(absent)} of {len(paths)} files of {dataset} are missing, {absent[0]} first; "
-            f"run `groupsc fetch {dataset} --root {root}`"
+            f"run `groupsc fetch {dataset} --data-dir {data_dir}`"
         )
     return paths
 
 
-def image_path(dataset: str, image: str, root="data/raw") -> Path:
+def image_path(dataset: str, image: str, data_dir="data/raw") -> Path:
     """The file of one image of a data set, named by its stem; the other files need not be there.
 
     Raises
@@ -129,27 +129,29 @@ def image_path(dataset: str, image: str, root="data/raw") -> Path:
     GroupSCError
         For an unknown data set or image, or one that is not there yet.
     """
-    found = {path.stem: path for path in _listed_paths(dataset, root, None)}
+    found = {path.stem: path for path in _listed_paths(dataset, data_dir, None)}
     if image not in found:
         raise GroupSCError(f"{dataset} has no image {image!r}; it has {', '.join(list(found)[:12])}")
     if not found[image].is_file():
-        raise GroupSCError(f"{found[image]} is missing; run `groupsc fetch {dataset} --root {root}`")
+        raise GroupSCError(f"{found[image]} is missing; run `groupsc fetch {dataset} --data-dir {data_dir}`")
     return found[image]
 
 
-def _listed_paths(dataset: str, root, images: int | None) -> list[Path]:
+def _listed_paths(dataset: str, data_dir, images: int | None) -> list[Path]:
     """Where the images of a data set belong, whether they are there or not."""
     if dataset == BUNDLED:
         return _bundled_paths(images)
     names = _rows(dataset, images)["file"]
     if not all(name.lower().endswith(IMAGE_SUFFIXES) for name in names):
         raise GroupSCError(f"{dataset} holds no images; choose one of {', '.join(_image_sets())}")
-    return [Path(root) / dataset / name for name in names]
+    return [Path(data_dir) / dataset / name for name in names]
 
 
-def load_images(dataset: str, root="data/raw", *, channels: int, images: int | None = None) -> dict[str, np.ndarray]:
+def load_images(
+    dataset: str, data_dir="data/raw", *, channels: int, images: int | None = None
+) -> dict[str, np.ndarray]:
     """The images of a data set by file stem, float32 (channels, H, W) in [0, 1]."""
-    return {path.stem: read_image(path, channels=channels) for path in image_paths(dataset, root, images=images)}
+    return {path.stem: read_image(path, channels=channels) for path in image_paths(dataset, data_dir, images=images)}
 
 
 def data_digest(dataset: str) -> str | None:

@@ -29,9 +29,9 @@ CURE_DISK = "free some space or choose another folder, and try again"
 class _Failure(Exception):
     """Why an attempt brought nothing, what helps, and whether another attempt may."""
 
-    def __init__(self, problem: str, cure: str, *, again: bool = False):
+    def __init__(self, problem: str, hint: str, *, again: bool = False):
         super().__init__(problem)
-        self.cure, self.again = cure, again
+        self.hint, self.again = hint, again
 
 
 def download(
@@ -87,7 +87,7 @@ def download(
             partial.unlink(missing_ok=True)
     raise GroupSCError(
         f"{target} could not be fetched from {without_secrets(source)}: expected {size} bytes with sha256 "
-        f"{sha256[:12]}…, {without_secrets(str(failure))}; {failure.cure}"
+        f"{sha256[:12]}…, {without_secrets(str(failure))}; {failure.hint}"
     ) from failure
 
 

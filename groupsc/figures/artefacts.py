@@ -12,10 +12,10 @@ from matplotlib.patches import Rectangle
 
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.definitions import LEVEL_NAMES
+from groupsc.config.labels import METHOD_LABELS, TASK_LABELS
 from groupsc.figures.style import FRAME, STYLE, WIDTH, show_picture
 from groupsc.io.images import read_image
 from groupsc.paper.pictures import picture, worst_detail
-from groupsc.paper.titles import METHODS, TASKS
 from groupsc.utils.errors import GroupSCError
 
 PAIR = ("sc", "groupsc")
@@ -52,7 +52,7 @@ class Panel:
     @property
     def title(self) -> str:
         name = LEVEL_NAMES[self.task]
-        return TASKS[self.task] + (f"\n{'σ' if name == 'sigma' else name} = {self.level:g}" if name else "\nRGGB")
+        return TASK_LABELS[self.task] + (f"\n{'σ' if name == 'sigma' else name} = {self.level:g}" if name else "\nRGGB")
 
 
 def artefacts(*, rows: pd.DataFrame, pictures, panels: list[Panel]) -> Figure:
@@ -92,7 +92,7 @@ def artefacts(*, rows: pd.DataFrame, pictures, panels: list[Panel]) -> Figure:
                 if line == 0:
                     ax.set_title(panel.title, pad=3)
                 if column == 0:
-                    ax.set_ylabel(METHODS[PAIR[line]], labelpad=3)
+                    ax.set_ylabel(METHOD_LABELS[PAIR[line]], labelpad=3)
     return figure
 
 
@@ -105,7 +105,7 @@ def _row(rows: pd.DataFrame, panel: Panel, method: str):
         for row in found[found["method"] == name].itertuples():
             return row
     raise GroupSCError(
-        f"there are no rows of {METHODS[method]} for {panel}; make them with `groupsc evaluate --pictures`"
+        f"there are no rows of {METHOD_LABELS[method]} for {panel}; make them with `groupsc evaluate --pictures`"
     )
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from groupsc.config.labels import METHOD_LABELS
 from groupsc.figures.style import FRAME, STYLE, WIDTH, show_picture
 from groupsc.paper.pictures import RATIO, Panels, picture, read_panels
-from groupsc.paper.titles import METHODS
 from groupsc.utils.errors import GroupSCError
 
 GAP, HEADING, CAPTION = 0.05, 0.2, 0.2
@@ -47,7 +47,7 @@ def restorations(
     GroupSCError
         When there is no picture of such an image.
     """
-    shown = rows[(rows["task"] == task) & (rows["repetition"] == 0) & rows["method"].isin(METHODS)]
+    shown = rows[(rows["task"] == task) & (rows["repetition"] == 0) & rows["method"].isin(METHOD_LABELS)]
     drawn = [picture(pictures, row, "restored").is_file() for row in shown.itertuples()]
     shown = shown[np.array(drawn, dtype=bool)]
     for column, value in (("level", level), ("dataset", dataset)):

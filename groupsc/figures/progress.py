@@ -10,13 +10,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from groupsc.config.definitions import METHODS, TITLES
+from groupsc.config import aliases
+from groupsc.config.definitions import METHODS
+from groupsc.config.labels import LEVEL_LABELS, MODEL_LABELS, SHORT_TASK_LABELS
 from groupsc.figures.style import COLORS, STYLE, WIDTH
 from groupsc.utils.errors import GroupSCError
 
-TASK_TITLES = {"gray": "Gray", "color": "Color", "mosaic": "Demosaicking", "jpeg": "JPEG"}
-LEVELS = {"sigma": "σ = ", "quality": "quality "}
-NAME = re.compile(rf"({'|'.join(TASK_TITLES)})-({'|'.join(METHODS)})(?:-(.+))?")
+NAME = re.compile(rf"({'|'.join(SHORT_TASK_LABELS)})-({'|'.join(METHODS)})(?:-(.+))?")
 COLUMNS = 5
 SHOWN = 1.0
 """dB below the best that a panel shows; first steps far below are cut."""
@@ -62,7 +62,7 @@ def progress(*, logs) -> Figure:
         shown = [method for method in METHODS if method in drawn]
         figure.legend(
             [drawn[method] for method in shown],
-            [TITLES[method] for method in shown],
+            [MODEL_LABELS[method] for method in shown],
             loc="outside upper right",
             ncols=len(shown),
         )
@@ -78,7 +78,7 @@ def training_curves(*, logs) -> Figure:
         `log.csv` files of `groupsc train`; the folder of each is its name.
     """
     tables = {Path(log).parent.name: read_log(log) for log in ([logs] if isinstance(logs, (str, Path)) else logs)}
-    measures = {"validation_psnr": "Validation PSNR (dB)", "loss": "Loss", "rate": "Learning rate"}
+    measures = {"validation_psnr": "Validation PSNR (dB)", "loss": "Loss", "lr": "Learning rate"}
     with matplotlib.rc_context(STYLE):
         columns = min(3, len(tables))
         legend = 0.16 * -(-len(tables) // columns)
@@ -111,10 +111,10 @@ def _panels(logs) -> dict[str, dict[str, pd.DataFrame]]:
         if parts is None:
             raise GroupSCError(f"{path} has no name of an experiment; call it as in gray-sc-sigma25.csv")
         task, method, rest = parts.groups()
-        found.setdefault((list(TASK_TITLES).index(task), _order(rest), rest), {})[method] = read_log(path)[
+        found.setdefault((list(SHORT_TASK_LABELS).index(task), _order(rest), rest), {})[method] = read_log(path)[
             ["minutes", "validation_psnr"]
         ].dropna()
-    tasks = list(TASK_TITLES)
+    tasks = list(SHORT_TASK_LABELS)
     return {_title(tasks[task], rest): curves for (task, _, rest), curves in sorted(found.items(), key=_first)}
 
 
@@ -129,16 +129,16 @@ def _order(rest: str | None) -> float:
 
 
 def _title(task: str, rest: str | None) -> str:
-    words = re.sub(r"(sigma|quality)(?=[\d.]+$)", lambda kind: LEVELS[kind[1]], rest or "").replace("-", ", ")
+    words = re.sub(r"(sigma|quality)(?=[\d.]+$)", lambda kind: LEVEL_LABELS[kind[1]], rest or "").replace("-", ", ")
     variant, _, level = words.rpartition(", ")
-    return ", ".join(filter(None, [TASK_TITLES[task], f"{variant},\n{level}" if variant else level]))
+    return ", ".join(filter(None, [SHORT_TASK_LABELS[task], f"{variant},\n{level}" if variant else level]))
 
 
 def read_log(path) -> pd.DataFrame:
     """What `groupsc train` noted at each validation."""
     try:
-        table = pd.read_csv(path, dtype={"event": str})
-        return table[["step", "minutes", "loss", "rate", "validation_psnr", "event"]].fillna({"event": ""})
+        table = pd.read_csv(path, dtype={"event": str}).rename(columns=aliases.LOG)
+        return table[["step", "minutes", "loss", "lr", "validation_psnr", "event"]].fillna({"event": ""})
     except (OSError, KeyError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise GroupSCError(f"{path} can't be read as a training log ({error}); `groupsc train` writes one") from error
 

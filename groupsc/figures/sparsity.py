@@ -15,7 +15,7 @@ HEIGHT = 3.0
 """Inches of the figure."""
 
 
-def sparsity_pattern(*, weights, dataset: str, images: list[str], at: tuple[int, int], level=None, raw="data/raw"):
+def sparsity_pattern(*, weights, dataset: str, images: list[str], at: tuple[int, int], level=None, data_dir="data/raw"):
     """Figure 2: the non-zero codes of similar patches, one matrix a model with atoms as rows and patches as columns.
 
     Parameters
@@ -29,12 +29,12 @@ def sparsity_pattern(*, weights, dataset: str, images: list[str], at: tuple[int,
     level : float, optional
         Of the noise; the models' own when left out.
     """
-    loaded = [degraded_image(path, dataset, images[0], level=level, raw=raw) for path in weights]
+    loaded = [degraded_image(path, dataset, images[0], level=level, data_dir=data_dir) for path in weights]
     models, (_, degraded, level) = [model for model, *_ in loaded], loaded[-1]
-    return draw_group(similar_patches(models, degraded, *at, level=level), models[-1].config.patch)
+    return draw_group(similar_patches(models, degraded, *at, level=level), models[-1].config.patch_size)
 
 
-def draw_group(group: Group, patch: int) -> Figure:
+def draw_group(group: Group, patch_size: int) -> Figure:
     """The patches in the image, and for each model the matrix of their codes, its atoms from strong to weak."""
     shown = {name: codes[codes.abs().sum(1) > 0] for name, codes in group.codes.items()}
     rows = max(len(codes) for codes in shown.values())
@@ -45,7 +45,7 @@ def draw_group(group: Group, patch: int) -> Figure:
         first.set_aspect("equal")
         for number, (top, left) in reversed(list(enumerate(group.corners))):
             look = {"color": COLORS[1] if number == 0 else COLORS[4], "linewidth": 1.6 if number == 0 else 0.7}
-            first.add_patch(Rectangle((left - 0.5, top - 0.5), patch, patch, fill=False, **look))
+            first.add_patch(Rectangle((left - 0.5, top - 0.5), patch_size, patch_size, fill=False, **look))
         first.set(title=f"{len(group.corners)} similar patches", xticks=[], yticks=[])
         for ax, (name, codes) in zip(axes, shown.items(), strict=True):
             used = codes != 0

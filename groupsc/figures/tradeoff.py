@@ -16,10 +16,10 @@ from groupsc import baselines
 from groupsc.benchmark.averages import average, distinct, share
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config import definitions
+from groupsc.config.labels import METHOD_LABELS
 from groupsc.figures.style import COLORS, STYLE, WIDTH
 from groupsc.paper.layouts import TABLES
 from groupsc.paper.tables import read_published
-from groupsc.paper.titles import METHODS
 from groupsc.utils.errors import GroupSCError
 
 QUOTED, OURS, PEERS = "#777777", COLORS[1], COLORS[0]
@@ -111,7 +111,7 @@ def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFr
     """What was measured here, over the images that all methods restored, in the same columns."""
     same = rows[(rows["task"] == task) & (rows["dataset"] == dataset) & (rows["mode"].notna())]
     same = same[same["level"] == level] if level is not None else same
-    names = [*METHODS, *baselines.methods()]
+    names = [*METHOD_LABELS, *baselines.methods()]
     same = same[same["method"].isin(names)]
     runs_of = same.groupby("image")["experiment"].nunique()
     shared = runs_of.index[runs_of == same["experiment"].nunique()]
@@ -119,9 +119,9 @@ def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFr
     for ran in average(same[same["image"].isin(shared)], sizes).itertuples(index=False):
         own = ran.method.split("-")[0] in definitions.METHODS
         found.append({
-            "name": METHODS.get(ran.method, ran.method), "psnr": getattr(ran, measure),
+            "name": METHOD_LABELS.get(ran.method, ran.method), "psnr": getattr(ran, measure),
             "parameters": ran.parameters or np.nan, "seconds": ran.seconds,
-            "kind": f"{'this library' if own else 'other methods, run here'}, {share(ran)}",
+            "kind": f"{'this library' if own else 'baselines, run here'}, {share(ran)}",
             "color": OURS if own else PEERS, "marker": "o", "device": ran.device,
         })  # fmt: skip
     columns = ["name", "psnr", "parameters", "seconds", "kind", "color", "marker", "device"]

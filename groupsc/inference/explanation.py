@@ -72,23 +72,23 @@ def explain(
     """
     config = model.config
     channels, height, width = image.shape
-    if channels != config.channels or min(height, width) < config.patch:
+    if channels != config.channels or min(height, width) < config.patch_size:
         raise GroupSCError(
             f"the image is {tuple(image.shape)}; the model explains images of {config.channels} channels and at least "
-            f"{config.patch}×{config.patch} pixels"
+            f"{config.patch_size}×{config.patch_size} pixels"
         )
     if not (0 <= x < width and 0 <= y < height):
         raise GroupSCError(f"the pixel {x},{y} lies outside of the image, which is {width} wide and {height} high")
     side = config.block()
-    rows, top = _around(y, height, side, config.patch)
-    columns, left = _around(x, width, side, config.patch)
+    rows, top = _around(y, height, side, config.patch_size)
+    columns, left = _around(x, width, side, config.patch_size)
     recorder = Recorder(config)
     recorder.load_state_dict(model.state_dict())
     recorder = recorder.to(image.dtype)
     surroundings = image[None, :, rows, columns]
     with torch.no_grad():
         restored = recorder(gain * surroundings, level=None if level is None else gain * level) / gain
-    grid = tuple(length - config.patch + 1 for length in surroundings.shape[-2:])
+    grid = tuple(length - config.patch_size + 1 for length in surroundings.shape[-2:])
     target = top * grid[1] + left
     seen = [Sigma[0, :, target].view(grid) for Sigma in recorder.similarities]
     return Explanation(
@@ -118,8 +118,8 @@ class Recorder(SparseCoder):
         return self.codes
 
 
-def _around(position: int, length: int, side: int, patch: int) -> tuple[slice, int]:
+def _around(position: int, length: int, side: int, patch_size: int) -> tuple[slice, int]:
     """At most `side` pixels around a position, and where in them the patch begins that has it in its middle."""
     start = min(max(0, position - side // 2), max(0, length - side))
     stop = min(length, start + side)
-    return slice(start, stop), min(max(0, position - patch // 2 - start), stop - start - patch)
+    return slice(start, stop), min(max(0, position - patch_size // 2 - start), stop - start - patch_size)

@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from groupsc.config.definitions import PENALTIES, TITLES
+from groupsc.config.definitions import PENALTIES
+from groupsc.config.labels import MODEL_LABELS
 from groupsc.inference.explanation import Recorder
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
 
 PATCHES = 24
 """Patches in the group, the given one among them."""
-NAMES = {PENALTIES[method]: title for method, title in TITLES.items()}
+NAMES = {PENALTIES[method]: title for method, title in MODEL_LABELS.items()}
 """What models are called, by penalty."""
 
 
@@ -54,16 +55,16 @@ def similar_patches(models: list[SparseCoder], image: Tensor, x: int, y: int, *,
         When the last model compares no patches, the sizes of patches differ, or the pixel lies outside.
     """
     config = models[-1].config
-    if not models[-1].kind.nonlocal_ or len({model.config.patch for model in models}) > 1:
+    if not models[-1].kind.nonlocal_ or len({model.config.patch_size for model in models}) > 1:
         raise GroupSCError("the last model chooses the patches for all; let it be CSR or GroupSC, of their patch size")
     _, height, width = image.shape
     if not (0 <= x < width and 0 <= y < height):
         raise GroupSCError(f"the pixel {x},{y} lies outside of the image, {width} wide and {height} high")
-    patch = config.patch
+    patch_size = config.patch_size
     side = config.block()
     top, left = (min(max(0, place - side // 2), max(0, length - side)) for place, length in ((y, height), (x, width)))
     around = image[None, :, top : top + side, left : left + side]
-    rows, columns = (length - patch + 1 for length in around.shape[-2:])
+    rows, columns = (length - patch_size + 1 for length in around.shape[-2:])
     recorders = []
     for model in models:
         recorders.append(Recorder(model.config))
@@ -71,7 +72,7 @@ def similar_patches(models: list[SparseCoder], image: Tensor, x: int, y: int, *,
         with torch.no_grad():
             recorders[-1].to(image.dtype)(around, level=level)
     row, column = (
-        min(max(0, place - start - patch // 2), length - 1)
+        min(max(0, place - start - patch_size // 2), length - 1)
         for place, start, length in ((y, top, rows), (x, left, columns))
     )
     target = row * columns + column

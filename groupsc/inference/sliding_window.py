@@ -32,7 +32,7 @@ def restore_whole(
     mask: Tensor | None = None,
     *,
     level: float | None = None,
-    products: torch.dtype,
+    matmul_dtype: torch.dtype,
     window=None,
     advance=None,
 ) -> Tensor:
@@ -44,7 +44,7 @@ def restore_whole(
     mask : Tensor (1, c, H, W), optional
     level : float, optional
         Noise σ in gray levels of 255, for blind models.
-    products : torch.dtype
+    matmul_dtype : torch.dtype
         Type of the codes and of the matrix products.
     window : callable, optional
         What makes Σ, of the arguments of `SlidingWindow`; left out, what suits the device.
@@ -66,8 +66,8 @@ def restore_whole(
             f"whole images are restored with {', '.join(SUMMED)} or a prior of single patches, not yet with "
             f"{model.config.penalty!r}; use mode='block', or write its step in groupsc/inference/sliding_window.py"
         )
-    coding = _Coding(model, image, mask, products, window)
-    refreshes = (0, *model.config.refreshes)
+    coding = _Coding(model, image, mask, matmul_dtype, window)
+    refreshes = (0, *model.config.similarity_updates)
     with workers(image.device) as each:
         for step, lam in enumerate(model.thresholds_at(level)):
             if coding.window is not None and step in refreshes:
@@ -86,31 +86,31 @@ class _Coding:
     which costs less than to ask for it anew.
     """
 
-    def __init__(self, model: SparseCoder, image: Tensor, mask: Tensor | None, products, window):
+    def __init__(self, model: SparseCoder, image: Tensor, mask: Tensor | None, matmul_dtype, window):
         config = model.config
         self.model, self.size, self.mosaic, self.begun = model, image.shape[-2:], mask is not None, False
-        self.grid = tuple(length - config.patch + 1 for length in self.size)
-        Y = extract(image, config.patch)[0]
+        self.grid = tuple(length - config.patch_size + 1 for length in self.size)
+        Y = extract(image, config.patch_size)[0]
         self.mu = Y.mean(-1, keepdim=True)
         self.Y = Y - self.mu
-        M = None if mask is None else extract(mask, config.patch)[0]
-        D, C = model.D.to(products), model.C.to(products)
+        M = None if mask is None else extract(mask, config.patch_size)[0]
+        D, C = model.D.to(matmul_dtype), model.C.to(matmul_dtype)
         masked = model.kind.first_step_masked
         self.parts = chunks(len(Y), image.device)
         self.linear = [
             LinearStep(
-                *(x if x is None else x[None, part].to(products) for x in (self.Y, M)), D, C, first_masked=masked
+                *(x if x is None else x[None, part].to(matmul_dtype) for x in (self.Y, M)), D, C, first_masked=masked
             )
             for part in self.parts
         ]
-        self.A = torch.zeros(len(Y), config.atoms, dtype=products, device=image.device)
+        self.A = torch.zeros(len(Y), config.n_atoms, dtype=matmul_dtype, device=image.device)
         self.window = self.shared = self.summed = None
         if model.kind.nonlocal_:
             if window is None:
                 window = SlidingWindow
                 if image.device.type != "cpu":
                     window = functools.partial(GatheredWindow, device=image.device)
-            self.window = window(*self.grid, config.window, products)
+            self.window = window(*self.grid, config.window, matmul_dtype)
             self.shared, self.summed = torch.zeros_like(self.A), torch.empty_like(self.A)
 
     def refresh(self, number: int, each) -> None:
@@ -131,10 +131,12 @@ class _Coding:
 
         if not self.begun:
             return lambda rows: some(self.Y, rows)
-        if not self.model.config.average_refresh:
+        if not self.model.config.middle_averaging:
             return lambda rows: some(self.A, rows).to(self.Y.dtype) @ self.model.W.T
-        image, patch = self.image(each), self.model.config.patch
-        return lambda rows: extract(image[:, :, rows.start : rows.stop + patch - 1], patch)[0] - some(self.mu, rows)
+        image, patch_size = self.image(each), self.model.config.patch_size
+        return lambda rows: (
+            extract(image[:, :, rows.start : rows.stop + patch_size - 1], patch_size)[0] - some(self.mu, rows)
+        )
 
     def image(self, each) -> Tensor:
         """The estimate, the mean of all patches A Wᵀ + μ that hold a pixel (1, c, H, W)."""
@@ -145,7 +147,7 @@ class _Coding:
             torch.addmm(self.mu[part].T, self.model.W, self.A[part].to(self.mu.dtype).T, out=E[0, :, part])
 
         each(decode, self.parts)
-        return average(E.transpose(1, 2), *self.size, self.model.config.patch)
+        return average(E.transpose(1, 2), *self.size, self.model.config.patch_size)
 
     def step(self, lam: Tensor, each) -> None:
         """One step of Algorithm 1."""

@@ -21,13 +21,13 @@ from groupsc.inference.sliding_window import SUMMED, restore_whole
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import counts
 from groupsc.ops.window import TILE
-from groupsc.utils.device import device_name, fast_products
+from groupsc.utils.device import device_name, fast_matmul_dtype
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.memory import memory_share
 
-MODES = ("whole", "block")
+RESTORATION_MODES = ("whole", "block")
 BLOCKS_TOGETHER = {"cpu": 1, "cuda": 24}
-"""Most blocks that go through the coder together: one stays in a processor's cache, a GPU wants many."""
+"""Most blocks that go through the coder together: one stays in a CPU's cache, a GPU wants many."""
 
 HALO_WINDOWS = 2
 """Windows of surroundings that a region of a large image is restored with, and that are then cut off."""
@@ -79,32 +79,32 @@ def restore(
         blocks or wider than them; too little memory, or a GPU's that is full; a prior that whole images don't know.
     """
     channels, height, width = image.shape[-3:]
-    patch = model.config.patch
-    if mode not in MODES:
-        raise GroupSCError(f"there is no mode {mode!r}; choose one of {', '.join(MODES)}")
+    patch_size = model.config.patch_size
+    if mode not in RESTORATION_MODES:
+        raise GroupSCError(f"there is no mode {mode!r}; choose one of {', '.join(RESTORATION_MODES)}")
     require_blocks(mode, stride)
     if stride is not None and not is_count(stride):
         raise GroupSCError(f"the stride between blocks is {stride!r}; choose whole pixels, at least 1")
     if image.ndim != 4 or image.shape[0] != 1 or channels != model.config.channels:
         raise GroupSCError(f"the model wants an image (1, {model.config.channels}, H, W), not {tuple(image.shape)}")
-    if min(height, width) < patch:
+    if min(height, width) < patch_size:
         raise GroupSCError(
-            f"the image is {height}×{width} pixels, smaller than a {patch}×{patch} patch; use a larger one"
+            f"the image is {height}×{width} pixels, smaller than a {patch_size}×{patch_size} patch; use a larger one"
         )
     if model.D.dtype != image.dtype:
         model = copy.deepcopy(model).to(image.dtype)
-    products = image.dtype if image.dtype == torch.float64 else fast_products(image.device)
+    matmul_dtype = image.dtype if image.dtype == torch.float64 else fast_matmul_dtype(image.device)
     if memory is not None and not (isinstance(memory, Real) and memory > 0):
         raise GroupSCError(f"memory is {memory!r}; give a number of bytes above 0")
     mask = None if mask is None else mask.to(image).expand_as(image)
-    options = {"level": level, "products": products}
+    options = {"level": level, "matmul_dtype": matmul_dtype}
     with torch.no_grad(), torch.autocast(image.device.type, enabled=False), _within_memory(image.device):
         if mode == "whole":
             if memory is None:
-                memory = memory_share(image.device, least_memory(model, products, height, width))
-            side = region_side(model, products, memory, height, width)
+                memory = memory_share(image.device, least_memory(model, matmul_dtype, height, width))
+            side = region_side(model, matmul_dtype, memory, height, width)
             return regionwise(model, image, mask, **options, side=side, progress=progress)
-        # On a processor similar patches are summed faster tile by tile, for a block as well; a GPU wants many blocks.
+        # On a CPU similar patches are summed faster tile by tile, for a block as well; a GPU wants many blocks.
         tiled = image.device.type == "cpu" and model.config.penalty in SUMMED
         each = functools.partial(restore_whole, model) if tiled else model
         side = model.config.block(stride)
@@ -114,7 +114,7 @@ def restore(
             mask,
             side=side,
             stride=model.config.window if stride is None else stride,
-            patch=patch,
+            patch_size=patch_size,
             together=blocks_together(model, image, side, memory_share(image.device) if memory is None else memory),
             progress=progress,
         )
@@ -132,9 +132,9 @@ def _within_memory(device: torch.device):
 
 def blocks_together(model: SparseCoder, image: Tensor, side: int, memory: float) -> int:
     """How many blocks of a side go through the coder together within `memory` bytes; at least one."""
-    config, patches = model.config, (side - model.config.patch + 1) ** 2
+    config, patches = model.config, (side - model.config.patch_size + 1) ** 2
     similarities = 5 * patches if model.kind.nonlocal_ else 0
-    bytes_a_block = patches * (similarities + 3 * config.atoms + 12 * config.dimension) * image.element_size()
+    bytes_a_block = patches * (similarities + 3 * config.n_atoms + 12 * config.dimension) * image.element_size()
     return max(1, min(BLOCKS_TOGETHER[image.device.type], int(memory / bytes_a_block)))
 
 
@@ -144,7 +144,7 @@ def regionwise(
     mask: Tensor | None,
     *,
     level: float | None = None,
-    products: torch.dtype,
+    matmul_dtype: torch.dtype,
     side: int,
     progress: bool = False,
 ) -> Tensor:
@@ -154,14 +154,14 @@ def regionwise(
     around = halo(model)
     places = [
         (rows, columns)
-        for rows in _regions(height, side, around, model.config.patch)
-        for columns in _regions(width, side, around, model.config.patch)
+        for rows in _regions(height, side, around, model.config.patch_size)
+        for columns in _regions(width, side, around, model.config.patch_size)
     ]
     restored = torch.empty_like(image)
-    bar = tqdm(total=len(places) * model.config.steps, unit="step", delay=2, leave=False, disable=not progress)
+    bar = tqdm(total=len(places) * model.config.n_iterations, unit="step", delay=2, leave=False, disable=not progress)
     for (row, near_rows, kept_rows), (column, near_columns, kept_columns) in places:
         region, region_mask = (x if x is None else x[..., near_rows, near_columns] for x in (image, mask))
-        found = restore_whole(model, region, region_mask, level=level, products=products, advance=bar.update)
+        found = restore_whole(model, region, region_mask, level=level, matmul_dtype=matmul_dtype, advance=bar.update)
         restored[..., row, column] = found[..., kept_rows, kept_columns]
     bar.close()
     return restored
@@ -170,11 +170,11 @@ def regionwise(
 def halo(model: SparseCoder) -> int:
     """Pixels around a region that its restoration depends on; a patch that knows no other is coded on its own."""
     if not model.kind.nonlocal_:
-        return model.config.patch - 1
+        return model.config.patch_size - 1
     return HALO_WINDOWS * model.config.window
 
 
-def region_side(model: SparseCoder, products: torch.dtype, memory: float, height: int, width: int) -> int:
+def region_side(model: SparseCoder, matmul_dtype: torch.dtype, memory: float, height: int, width: int) -> int:
     """Side in pixels of the largest region that whole-image mode restores within `memory` bytes: the whole of an image
     that fits, else a square, or of a narrow image a piece of its length.
 
@@ -183,7 +183,7 @@ def region_side(model: SparseCoder, products: torch.dtype, memory: float, height
     GroupSCError
         When neither the image fits nor the surroundings of a region do.
     """
-    pixels = memory / _bytes_a_patch(model, products)
+    pixels = memory / _bytes_a_patch(model, matmul_dtype)
     if height * width <= pixels:
         return max(height, width)
     # Of an image that is narrower than a region, regions are as narrow.
@@ -191,29 +191,29 @@ def region_side(model: SparseCoder, products: torch.dtype, memory: float, height
     if side < _least_side(model):
         raise GroupSCError(
             f"{memory / 1e6:,.6g} MB are too little; this model restores regions of {_least_side(model)} pixels, so "
-            f"allow at least {least_memory(model, products, height, width) / 1e6:.0f} MB"
+            f"allow at least {least_memory(model, matmul_dtype, height, width) / 1e6:.0f} MB"
         )
     return side
 
 
-def least_memory(model: SparseCoder, products: torch.dtype, height: int, width: int) -> float:
+def least_memory(model: SparseCoder, matmul_dtype: torch.dtype, height: int, width: int) -> float:
     """Bytes without which `region_side` finds no region, in whole megabytes."""
     least = _least_side(model)
-    needed = _bytes_a_patch(model, products) * min(least, height) * min(least, width)
+    needed = _bytes_a_patch(model, matmul_dtype) * min(least, height) * min(least, width)
     return 1e6 * (int(needed / 1e6) + 1)
 
 
 def _least_side(model: SparseCoder) -> int:
-    return 2 * halo(model) + 2 * model.config.patch
+    return 2 * halo(model) + 2 * model.config.patch_size
 
 
-def _bytes_a_patch(model: SparseCoder, products: torch.dtype) -> float:
-    config, entry = model.config, products.itemsize
+def _bytes_a_patch(model: SparseCoder, matmul_dtype: torch.dtype) -> float:
+    config, entry = model.config, matmul_dtype.itemsize
     similarities = 0 if not model.kind.nonlocal_ else (TILE + config.window - 1) ** 2 * entry
-    return similarities + config.atoms * (3 * entry + 8) + 12 * config.dimension * 4
+    return similarities + config.n_atoms * (3 * entry + 8) + 12 * config.dimension * 4
 
 
-def _regions(length: int, side: int, around: int, patch: int) -> list[tuple[slice, slice, slice]]:
+def _regions(length: int, side: int, around: int, patch_size: int) -> list[tuple[slice, slice, slice]]:
     """Cut an axis into parts: where each lies, what it is restored from, and where it lies in that."""
     if length <= side:
         return [(slice(0, length), slice(0, length), slice(0, length))]
@@ -221,7 +221,7 @@ def _regions(length: int, side: int, around: int, patch: int) -> list[tuple[slic
     parts = []
     for start in range(0, length, step):
         stop = min(start + step, length)
-        first, last = max(0, min(start - around, length - patch)), min(length, stop + around)
+        first, last = max(0, min(start - around, length - patch_size)), min(length, stop + around)
         parts.append((slice(start, stop), slice(first, last), slice(start - first, stop - first)))
     return parts
 
@@ -233,7 +233,7 @@ def blockwise(
     *,
     side: int,
     stride: int,
-    patch: int,
+    patch_size: int,
     together: int,
     progress: bool = False,
 ) -> Tensor:
@@ -259,7 +259,7 @@ def blockwise(
         for top in range(0, len(rows) - side + 1, stride)
         for left in range(0, len(columns) - side + 1, stride)
     ]
-    weight = counts(side, side, patch, dtype=image.dtype, device=image.device)
+    weight = counts(side, side, patch_size, dtype=image.dtype, device=image.device)
     total, weights = torch.zeros_like(padded), torch.zeros_like(padded[0, 0])
     bar = tqdm(total=len(corners), unit="block", delay=2, leave=False, disable=not progress)
     for start in range(0, len(corners), together):

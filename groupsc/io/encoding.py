@@ -13,7 +13,7 @@ from PIL import Image
 from groupsc.io import exif as exif_data
 from groupsc.utils.errors import GroupSCError
 
-MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+PIXEL_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 DEPTHS = {"uint8": "8 bits", "uint16": "16 bits", "float32": "floats"}
 
 
@@ -64,7 +64,7 @@ def _lacks(kind: Format, *, depth: str, alpha: bool, side: int, exif: int) -> li
 
 
 def encode(samples: np.ndarray, kind: Format, *, profile: bytes | None, exif: bytes | None, quality: int) -> bytes:
-    """The content of a file with samples (H, W, n) of uint8, uint16 or float32; n as in `MODES`.
+    """The content of a file with samples (H, W, n) of uint8, uint16 or float32; n as in `PIXEL_MODES`.
 
     A colour profile of gray is left out from a colour image and the other way round: readers refuse such files.
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from groupsc.utils.atomic import replacing
 from groupsc.utils.errors import GroupSCError
 
-MODES = {1: "L", 3: "RGB"}
+PIXEL_MODES = {1: "L", 3: "RGB"}
 
 
 def read_image(path, *, channels: int | None = None) -> np.ndarray:
@@ -30,7 +30,7 @@ def read_image(path, *, channels: int | None = None) -> np.ndarray:
     GroupSCError
         When the file is missing, truncated, no image, or of floating point.
     """
-    if channels not in (None, *MODES):
+    if channels not in (None, *PIXEL_MODES):
         raise GroupSCError(f"an image can't be read with {channels} channels; choose 1 or 3, or leave it out")
     try:
         with Image.open(path) as image:
@@ -51,7 +51,7 @@ def _pixels(image: Image.Image, channels: int | None) -> np.ndarray:
         return np.repeat(gray[..., None], 3, axis=2) if channels == 3 else gray
     if image.mode in ("I", "F"):
         raise ValueError(f"its pixels are of mode {image.mode!r}, whose range is unknown; save it with 8 or 16 bits")
-    mode = MODES[channels] if channels else ("L" if image.mode in ("1", "L", "LA", "La") else "RGB")
+    mode = PIXEL_MODES[channels] if channels else ("L" if image.mode in ("1", "L", "LA", "La") else "RGB")
     return np.asarray(image.convert(mode), dtype=np.float32) / 255
 
 
@@ -68,7 +68,7 @@ def write_image(path, image) -> None:
     path, image = Path(path), np.asarray(image)
     if path.suffix.lower() != ".png":
         raise GroupSCError(f"{path} can't be written; images are written as PNG, so let the name end in .png")
-    if image.ndim != 3 or image.shape[0] not in MODES or not image.size:
+    if image.ndim != 3 or image.shape[0] not in PIXEL_MODES or not image.size:
         raise GroupSCError(f"an image of shape {image.shape} can't be written to {path}; it must be (1 or 3, H, W)")
     check_values(path, image)
     pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)

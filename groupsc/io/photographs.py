@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from groupsc.io.decoding import decode
-from groupsc.io.encoding import DEPTHS, FORMATS, MODES, Format, encode, format_for
+from groupsc.io.encoding import DEPTHS, FORMATS, PIXEL_MODES, Format, encode, format_for
 from groupsc.io.images import check_values
 from groupsc.utils.atomic import replacing
 from groupsc.utils.errors import GroupSCError
@@ -60,7 +60,7 @@ class Photograph:
     @property
     def mode(self) -> str:
         """Pillow's name of what is written: "L", "LA", "RGB" or "RGBA"."""
-        return MODES[len(self.pixels) + (self.alpha is not None)]
+        return PIXEL_MODES[len(self.pixels) + (self.alpha is not None)]
 
 
 def read_photograph(path) -> Photograph:

@@ -47,7 +47,7 @@ class SparseCoder(nn.Module):
     def __init__(self, config: ModelConfig, *, dictionary: Tensor | None = None):
         super().__init__()
         self.config, self.kind = config, kind_of(config.penalty)
-        m, p = config.dimension, config.atoms
+        m, p = config.dimension, config.n_atoms
         if dictionary is None:
             dictionary = torch.randn(m, p, generator=torch.Generator().manual_seed(0))
             dictionary = dictionary / torch.linalg.matrix_norm(dictionary, 2)
@@ -56,14 +56,14 @@ class SparseCoder(nn.Module):
                 f"the dictionary is {tuple(dictionary.shape)}, the model needs {(m, p)}; learn one for this model"
             )
         self.D, self.C, self.W = (nn.Parameter(dictionary.clone()) for _ in range(3))
-        self.thresholds = nn.Parameter(torch.full((config.steps, p), FIRST_THRESHOLD))
+        self.thresholds = nn.Parameter(torch.full((config.n_iterations, p), FIRST_THRESHOLD))
         if config.levels is not None:
             self.register_buffer("levels", torch.tensor(config.levels))
-            size = (1, 1) if config.scalar_thresholds else (config.steps, p)
+            size = (1, 1) if config.scalar_thresholds else (config.n_iterations, p)
             share = self.levels.view(-1, 1, 1) / FIRST_THRESHOLD_LEVEL
             self.thresholds = nn.Parameter((FIRST_THRESHOLD * share).repeat(1, *size))
         if self.kind.nonlocal_:
-            refreshes = len(config.refreshes)
+            refreshes = len(config.similarity_updates)
             self.kappa = nn.Parameter(torch.ones(1 if config.shared_similarity else refreshes + 1, m))
             self.nu_logit = nn.Parameter(torch.full((1 if config.shared_similarity else refreshes,), FIRST_NU_LOGIT))
         if self.kind is Centralised:
@@ -103,7 +103,7 @@ class SparseCoder(nn.Module):
             )
         level = torch.as_tensor(level, dtype=self.levels.dtype, device=self.levels.device)
         share = shares(level, self.levels, interpolate=self.config.interpolate)
-        bank = self.thresholds.expand(-1, self.config.steps, self.config.atoms)
+        bank = self.thresholds.expand(-1, self.config.n_iterations, self.config.n_atoms)
         found = torch.einsum("...s,skp->k...p", share.to(bank.dtype), bank)
         return found if level.ndim == 0 else found.unsqueeze(2)
 
@@ -113,7 +113,7 @@ class SparseCoder(nn.Module):
         mask: Tensor | None = None,
         *,
         level: Tensor | float | None = None,
-        products: torch.dtype | None = None,
+        matmul_dtype: torch.dtype | None = None,
     ) -> Tensor:
         """Restore an image as given, one block or small image at a time: all its patches within the window see each
         other.
@@ -126,7 +126,7 @@ class SparseCoder(nn.Module):
             1 where a value was measured (equation 16).
         level : float or Tensor (b,), optional
             Noise σ in gray levels of 255, for blind models; see `thresholds_at`.
-        products : torch.dtype, optional
+        matmul_dtype : torch.dtype, optional
             Compute by the fast path, where the penalty has one, with matrix products in this type; left out, by plain
             operations in the image's type.
 
@@ -136,27 +136,27 @@ class SparseCoder(nn.Module):
             Neither clipped nor with the measured values put back.
         """
         config = self.config
-        products = products if config.penalty in FAST_STEPS else None
+        matmul_dtype = matmul_dtype if config.penalty in FAST_STEPS else None
         height, width = image.shape[-2:]
-        patches = extract(image, config.patch)
+        patches = extract(image, config.patch_size)
         mu = patches.mean(-1, keepdim=True)
         Y = patches - mu
-        M = None if mask is None else extract(mask.to(image.dtype).expand_as(image), config.patch)
+        M = None if mask is None else extract(mask.to(image.dtype).expand_as(image), config.patch_size)
         thresholds = self.thresholds_at(level)
         A, similarities = None, None
-        starts = (0, *config.refreshes)
-        for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.steps), strict=True)):
+        starts = (0, *config.similarity_updates)
+        for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.n_iterations), strict=True)):
             if self.kind.nonlocal_:
                 E = Y if A is None else self.estimate(A.to(Y.dtype) @ self.W.T, mu, height, width)
                 F = self.features(E, number, mosaic=mask is not None)
-                similarities = self._refresh(similarities, F, self.blend(number), height, width, products)
-            A = self._iterate(A, Y, M, thresholds[first:last], similarities, products)
-        return average(A.to(Y.dtype) @ self.W.T + mu, height, width, config.patch)
+                similarities = self._refresh(similarities, F, self.blend(number), height, width, matmul_dtype)
+            A = self._iterate(A, Y, M, thresholds[first:last], similarities, matmul_dtype)
+        return average(A.to(Y.dtype) @ self.W.T + mu, height, width, config.patch_size)
 
     def estimate(self, E: Tensor, mu: Tensor, height: int, width: int) -> Tensor:
         """Centred patches of the estimate E = A Wᵀ (b, N, m), averaged over overlaps when the model does so."""
-        if self.config.average_refresh:
-            E = extract(average(E + mu, height, width, self.config.patch), self.config.patch) - mu
+        if self.config.middle_averaging:
+            E = extract(average(E + mu, height, width, self.config.patch_size), self.config.patch_size) - mu
         return E
 
     def features(self, E: Tensor, number: int, *, mosaic: bool) -> Tensor:
@@ -171,19 +171,19 @@ class SparseCoder(nn.Module):
         """ν, the weight of similarity `number` in its refresh; None for the initial one."""
         return None if number == 0 else torch.sigmoid(self.nu_logit[min(number - 1, len(self.nu_logit) - 1)])
 
-    def _refresh(self, similarities, F, nu, height, width, products):
+    def _refresh(self, similarities, F, nu, height, width, matmul_dtype):
         """Σ, or on the fast path Σ and its mass, after a similarity of features F was blended in."""
-        side = self.config.patch - 1
+        side = self.config.patch_size - 1
         inside = window_mask(height - side, width - side, self.config.window, device=F.device)
-        if products is not None:
-            return unrolled.blended_similarity(similarities and similarities[0], F, nu, inside, products)
+        if matmul_dtype is not None:
+            return unrolled.blended_similarity(similarities and similarities[0], F, nu, inside, matmul_dtype)
         fresh = similarity(F, inside)
         return fresh if nu is None else (1 - nu) * similarities + nu * fresh
 
-    def _iterate(self, A, Y, M, thresholds, similarities, products):
+    def _iterate(self, A, Y, M, thresholds, similarities, matmul_dtype):
         """The steps between two refreshes, one a row of `thresholds`."""
         penalty = self.penalty
-        if products is None:
+        if matmul_dtype is None:
             for lam in thresholds:
                 R = Y if A is None else Y - A @ self.D.T
                 if M is not None and (A is not None or penalty.first_step_masked):
@@ -191,7 +191,7 @@ class SparseCoder(nn.Module):
                 B = R @ self.C if A is None else A + R @ self.C
                 A = penalty.prox(B, A if penalty.nonlocal_ else None, lam, similarities)
             return A
-        Y, D, C = (x.to(products) for x in (Y, self.D, self.C))
-        M = None if M is None else M.to(products)
+        Y, D, C = (x.to(matmul_dtype) for x in (Y, self.D, self.C))
+        M = None if M is None else M.to(matmul_dtype)
         gamma = (penalty.gamma,) if self.kind is Centralised else ()
         return FAST_STEPS[self.config.penalty](A, Y, M, D, C, thresholds, *(similarities or ()), *gamma)

@@ -31,8 +31,8 @@ class GatheredWindow:
     device : torch.device
     """
 
-    def __init__(self, rows, columns, window, products, *, tile: int = TILE, together: int = TOGETHER, device):
-        self.rows, self.columns, self.products = rows, columns, products
+    def __init__(self, rows, columns, window, matmul_dtype, *, tile: int = TILE, together: int = TOGETHER, device):
+        self.rows, self.columns, self.matmul_dtype = rows, columns, matmul_dtype
         self.parts = chunks(rows, device, columns)
         side, before = tile + window - 1, window // 2
         own, near = torch.arange(tile, device=device), torch.arange(side, device=device) - before
@@ -43,14 +43,14 @@ class GatheredWindow:
         inside = (reached[:, None, :, None] & reached[None, :, None, :]).flatten(2).flatten(0, 1)
         missing = -side * side % ALIGNED
         self.sources = pad(self.sources, (0, missing))
-        self.bound = bound_of(pad(inside, (0, missing)), products)  # (t, s)
-        self.border = bound_of(pad(there, (0, missing)), products)[:, None]  # (T, 1, s)
+        self.bound = bound_of(pad(inside, (0, missing)), matmul_dtype)  # (t, s)
+        self.border = bound_of(pad(there, (0, missing)), matmul_dtype)[:, None]  # (T, 1, s)
         # Where each patch stands among the targets of all tiles.
         row, column = torch.arange(rows, device=device)[:, None], torch.arange(columns, device=device)
         number = row // tile * len(corners[1]) + column // tile
         self.places = (number * tile**2 + row % tile * tile + column % tile).flatten()
         self.batches = [slice(start, start + together) for start in range(0, len(self.sources), together)]
-        self.Sigma = torch.empty(len(self.sources), *self.bound.shape, dtype=products, device=device)
+        self.Sigma = torch.empty(len(self.sources), *self.bound.shape, dtype=matmul_dtype, device=device)
         self.mass = self.summed = None
 
     def _positions(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,7 +65,9 @@ class GatheredWindow:
         """As `SlidingWindow.refresh`."""
         left, right = (
             torch.cat(factors)
-            for factors in zip(*(distance_factors(features(part), self.products) for part in self.parts), strict=True)
+            for factors in zip(
+                *(distance_factors(features(part), self.matmul_dtype) for part in self.parts), strict=True
+            )
         )
         mass = []
         for batch in self.batches:

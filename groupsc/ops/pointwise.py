@@ -118,12 +118,12 @@ def norm_backward(dB, A, Q, dS):
     return (dB + 2 * plus(A, Q) * dS).to(dB.dtype)
 
 
-def blend(Sigma, gram, norms, nu, mask, products):
+def blend(Sigma, gram, norms, nu, mask, matmul_dtype):
     """The blended Σ, its mass, and the similarity alone where it is another one."""
     distance = norms[:, :, None] + norms[:, None, :] - 2 * gram
     fresh = torch.exp(-torch.relu(distance)) * mask
-    blended = (fresh if Sigma is None else torch.lerp(Sigma.to(fresh.dtype), fresh, nu)).to(products)
-    return blended, blended.sum(1, dtype=norms.dtype), None if Sigma is None else fresh.to(products)
+    blended = (fresh if Sigma is None else torch.lerp(Sigma.to(fresh.dtype), fresh, nu)).to(matmul_dtype)
+    return blended, blended.sum(1, dtype=norms.dtype), None if Sigma is None else fresh.to(matmul_dtype)
 
 
 def blend_backward(Sigma, fresh, nu, dSigma, dmass):

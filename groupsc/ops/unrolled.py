@@ -41,12 +41,12 @@ def csr_steps(A, Y, M, D, C, lam, Sigma, mass, gamma):
     return CentralisedSteps.apply(A, *_aligned(Y, M, D, C), lam, Sigma, mass, gamma)
 
 
-def blended_similarity(Sigma, F, nu, mask, products):
+def blended_similarity(Sigma, F, nu, mask, matmul_dtype):
     """(1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)) inside `mask`, and its mass; from Σ = None the exponential alone.
 
-    F (b, N, m) is already weighted by κ. Distances are computed in the type of F, the result is kept in `products`.
+    F (b, N, m) is already weighted by κ. Distances are computed in the type of F, the result is kept in `matmul_dtype`.
     """
-    return BlendedSimilarity.apply(Sigma, functional.pad(F, (0, _missing(F, F.shape[-1]))), nu, mask, products)
+    return BlendedSimilarity.apply(Sigma, functional.pad(F, (0, _missing(F, F.shape[-1]))), nu, mask, matmul_dtype)
 
 
 class SoftSteps(Function):
@@ -152,10 +152,10 @@ class BlendedSimilarity(Function):
     """Similarity of features, blended into the Σ before; see `blended_similarity`."""
 
     @staticmethod
-    def forward(ctx, Sigma, F, nu, mask, products):
+    def forward(ctx, Sigma, F, nu, mask, matmul_dtype):
         gram = torch.bmm(F, F.transpose(1, 2))
         blend = fused(pointwise.blend, gram, training=any(ctx.needs_input_grad))
-        blended, mass, fresh = blend(Sigma, gram, F.square().sum(-1), nu, mask, products)
+        blended, mass, fresh = blend(Sigma, gram, F.square().sum(-1), nu, mask, matmul_dtype)
         ctx.save_for_backward(Sigma, F, nu, blended if fresh is None else fresh)
         return blended, mass
 
@@ -220,7 +220,7 @@ def _gradient(A: Tensor | None, dB: Tensor, dQ: Tensor | None) -> Tensor | None:
 
 
 def _target_major(Sigma: Tensor) -> Tensor:
-    """Σᵀ as products read it fastest: on a processor, products with a transposed matrix take twice the time."""
+    """Σᵀ as products read it fastest: on a CPU, products with a transposed matrix take twice the time."""
     if Sigma.is_cuda:
         return Sigma.transpose(1, 2)
     # Rows a power of two apart would fall into the same few sets of the cache as columns are read.

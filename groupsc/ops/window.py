@@ -1,4 +1,4 @@
-"""Similarities in a sliding window, for images of any size: every patch sees the full window around it. For processors;
+"""Similarities in a sliding window, for images of any size: every patch sees the full window around it. For CPUs;
 `groupsc.ops.gathered` is the same for other devices.
 
 The grid of patches is cut into vertical strips, and a strip into square tiles of targets. The sources of a strip, the
@@ -23,15 +23,15 @@ from groupsc.ops.workers import Scratch, chunks
 
 TILE, NARROW_TILE = 16, 8
 """Side of a tile in patches: wide enough for efficient products, narrow enough to have few pairs outside the window.
-Products of float32 take so long that the narrow tile pays on processors, by 14 % for a window of 48."""
+Products of float32 take so long that the narrow tile pays on CPUs, by 14 % for a window of 48."""
 
 ALIGNED = 32
-"""Terms that a matrix product sums over come in multiples of this, the depth of a processor's matrix units."""
+"""Terms that a matrix product sums over come in multiples of this, the depth of a CPU's matrix units."""
 
 
-def tile_side(products: torch.dtype) -> int:
-    """Side of a tile on a processor, for matrix products in a type."""
-    return TILE if products == torch.bfloat16 else NARROW_TILE
+def tile_side(matmul_dtype: torch.dtype) -> int:
+    """Side of a tile on a CPU, for matrix products in a type."""
+    return TILE if matmul_dtype == torch.bfloat16 else NARROW_TILE
 
 
 @dataclass
@@ -74,21 +74,21 @@ class SlidingWindow:
         The grid of patches.
     window : int
         Side n of the window.
-    products : torch.dtype
+    matmul_dtype : torch.dtype
         Type of the matrix products with Σ.
     tile : int, optional
         Side of a tile; left out, `tile_side`.
     """
 
-    def __init__(self, rows: int, columns: int, window: int, products: torch.dtype, *, tile: int | None = None):
-        tile = tile or tile_side(products)
-        self.rows, self.columns, self.window, self.products = rows, columns, window, products
+    def __init__(self, rows: int, columns: int, window: int, matmul_dtype: torch.dtype, *, tile: int | None = None):
+        tile = tile or tile_side(matmul_dtype)
+        self.rows, self.columns, self.window, self.matmul_dtype = rows, columns, window, matmul_dtype
         self.scratch, self.factors, self.parts = Scratch(), [], chunks(rows, torch.device("cpu"), columns)
         bounds = {}
         self.strips = [self._strip(across, tile, bounds) for across in range(0, columns, tile)]
         tiles = [one for strip in self.strips for one in strip.tiles]
         # One piece of memory; small ones would be asked for again and again.
-        memory = torch.empty(sum(one.bound.numel() for one in tiles), dtype=products)
+        memory = torch.empty(sum(one.bound.numel() for one in tiles), dtype=matmul_dtype)
         for one, part in zip(tiles, memory.split([one.bound.numel() for one in tiles]), strict=True):
             one.Sigma = part.view(one.bound.shape)
         self.mass = torch.empty(rows * columns, 1, dtype=wide(memory))
@@ -116,7 +116,9 @@ class SlidingWindow:
         position = torch.arange(start, start + number)
         down = position.div(width, rounding_mode="floor") - torch.arange(height)[:, None]
         along = position.remainder(width) + left - torch.arange(across)[:, None]
-        return bound_of(within(down, self.window)[:, None] & within(along, self.window), self.products).flatten(0, 1)
+        return bound_of(within(down, self.window)[:, None] & within(along, self.window), self.matmul_dtype).flatten(
+            0, 1
+        )
 
     def refresh(self, features, nu: float | None, each) -> None:
         """Σ ← (1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)); with ν = None the exponential alone.
@@ -124,14 +126,16 @@ class SlidingWindow:
         `features(part)` gives F of some rows of patches, (n, m); `each(function, items)` applies a function to all
         items (`groupsc.ops.workers`).
         """
-        lengths = [x.shape[1:] for x in distance_factors(features(slice(0, 1)), self.products)]
+        lengths = [x.shape[1:] for x in distance_factors(features(slice(0, 1)), self.matmul_dtype)]
         if [x.shape[2:] for x in self.factors] != lengths:
-            self.factors = [torch.empty(self.rows, self.columns, *length, dtype=self.products) for length in lengths]
+            self.factors = [
+                torch.empty(self.rows, self.columns, *length, dtype=self.matmul_dtype) for length in lengths
+            ]
         left, right = self.factors
         all_mass = self.mass.view(self.rows, self.columns)
 
         def factorise(part: slice) -> None:
-            for factor, found in zip(self.factors, distance_factors(features(part), self.products), strict=True):
+            for factor, found in zip(self.factors, distance_factors(features(part), self.matmul_dtype), strict=True):
                 factor[part] = found.view(-1, *factor.shape[1:])
 
         def refresh(strip: Strip) -> None:
@@ -170,19 +174,19 @@ def within(offset: Tensor, window: int) -> Tensor:
     return (offset >= -(window // 2)) & (offset <= window - 1 - window // 2)
 
 
-def bound_of(inside: Tensor, products: torch.dtype) -> Tensor:
+def bound_of(inside: Tensor, matmul_dtype: torch.dtype) -> Tensor:
     """The largest exponent of a similarity, 0 for pairs inside the window and −∞ for others."""
-    return torch.zeros(inside.shape, dtype=products, device=inside.device).masked_fill_(~inside, -math.inf)
+    return torch.zeros(inside.shape, dtype=matmul_dtype, device=inside.device).masked_fill_(~inside, -math.inf)
 
 
-def distance_factors(F: Tensor, products: torch.dtype) -> tuple[Tensor, Tensor]:
+def distance_factors(F: Tensor, matmul_dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Rows l and r (N, k) for features F (N, m) with l_t · r_s = −‖F_s − F_t‖².
 
     In bfloat16 every number is split into parts that add up to it, features into two and norms into three, so that
     their products keep about 16 bits; the distance that they add up to has the 8 bits of its exponential.
     """
     norms = F.square().sum(-1, keepdim=True)
-    if products != torch.bfloat16:
+    if matmul_dtype != torch.bfloat16:
         ones = torch.ones_like(norms)
         return torch.cat([2 * F, -norms, ones], 1), torch.cat([F, ones, -norms], 1)
     high, low = _split(F, 2)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 CHUNK = 2048
-"""Rows that go through an operation together on a processor, whose cache holds them."""
+"""Rows that go through an operation together on a CPU, whose cache holds them."""
 
 LARGE_CHUNK = 2**15
 """The same on other devices, where temporary memory is the limit."""

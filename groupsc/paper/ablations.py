@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from groupsc.config.aliases import MODEL, renamed
+
 STRIDES = (1, 12)
 SIZES = (13,)
 WHOLE = "whole image"
@@ -47,17 +49,20 @@ def _runs_by_stride(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _refreshed(method: str, setting: dict) -> str:
-    if "refresh" not in setting or (setting["refresh"], setting["average_refresh"]) == ("6", "true"):
+    if "similarity_interval" not in setting or (setting["similarity_interval"], setting["middle_averaging"]) == (
+        "6",
+        "true",
+    ):
         return method
-    name = "norefresh" if setting["refresh"] == "none" else f"refresh{setting['refresh']}"
-    return f"{method}-{name}" + ("" if setting["average_refresh"] == "true" else "raw")
+    name = "norefresh" if setting["similarity_interval"] == "none" else f"refresh{setting['similarity_interval']}"
+    return f"{method}-{name}" + ("" if setting["middle_averaging"] == "true" else "raw")
 
 
 def _printed_by_size(printed: pd.DataFrame) -> pd.DataFrame:
     settings = [_setting(variant) for variant in printed["variant"]]
     return printed.assign(
-        method=[f"atoms{setting['atoms']}" for setting in settings],
-        dataset=[f"k={setting['patch']}" for setting in settings],
+        method=[f"atoms{setting['n_atoms']}" for setting in settings],
+        dataset=[f"k={setting['patch_size']}" for setting in settings],
     )
 
 
@@ -68,4 +73,4 @@ def _runs_by_size(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _setting(variant: str) -> dict:
-    return dict(part.split("=") for part in variant.split(";") if part)
+    return renamed(dict(part.split("=") for part in variant.split(";") if part), MODEL)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from groupsc.benchmark import metrics
+from groupsc.config.labels import DEGRADED_LABELS, METHOD_LABELS
 from groupsc.io.images import read_image
-from groupsc.paper.titles import DEGRADED, METHODS
 
 DETAIL = 0.22
 """Width of the magnified detail as a share of the image's shorter side."""
@@ -50,13 +50,13 @@ def read_panels(folder, rows: pd.DataFrame, box) -> Panels:
     box : (int, int, int), optional
         Top, left and width of the detail.
     """
-    order = list(METHODS)
+    order = list(METHOD_LABELS)
     rows = sorted(rows.drop_duplicates("method").itertuples(), key=lambda row: order.index(row.method))
     clean, degraded = (read_image(picture(folder, rows[0], kind)) for kind in ("clean", "degraded"))
-    restored = {METHODS[row.method]: read_image(picture(folder, row, "restored")) for row in rows}
-    title, measure = DEGRADED[rows[0].task], metrics.measure_of(rows[0].task)
+    restored = {METHOD_LABELS[row.method]: read_image(picture(folder, row, "restored")) for row in rows}
+    title, measure = DEGRADED_LABELS[rows[0].task], metrics.measure_of(rows[0].task)
     figures = {title: getattr(metrics, measure)(degraded, clean), "Clean": None}
-    figures |= {METHODS[row.method]: getattr(row, measure) for row in rows}
+    figures |= {METHOD_LABELS[row.method]: getattr(row, measure) for row in rows}
     if box is None:
         box = telling_detail(clean, *restored.values())
     else:

@@ -22,11 +22,11 @@ from PIL import Image
 from groupsc.benchmark import metrics
 from groupsc.benchmark.averages import DECIMALS, plain
 from groupsc.config.definitions import LEVEL_NAMES
+from groupsc.config.labels import DEGRADED_LABELS, METHOD_LABELS, TASK_LABELS
 from groupsc.data.datasets import data_digest
 from groupsc.io.images import read_image
 from groupsc.paper.pictures import picture
 from groupsc.paper.reproducibility import read_cells
-from groupsc.paper.titles import DEGRADED, METHODS, TASKS
 from groupsc.utils.atomic import write_text
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.cards import file_digest, name_of
@@ -171,7 +171,7 @@ def _files(path: Path, output: Path, endings) -> dict[str, str]:
 
 def _comparisons(rows: pd.DataFrame, pictures, shown: int) -> list[Comparison]:
     """Images in turn from every task, so that a short list has all of them."""
-    rows = rows[(rows["repetition"] == 0) & rows["method"].isin(METHODS)]
+    rows = rows[(rows["repetition"] == 0) & rows["method"].isin(METHOD_LABELS)]
     whole = rows["mode"] != "block"
     rows = rows[whole] if whole.any() else rows
     drawn = [picture(pictures, row, "restored").is_file() for row in rows.itertuples()]
@@ -185,21 +185,21 @@ def _comparisons(rows: pd.DataFrame, pictures, shown: int) -> list[Comparison]:
 
 
 def _comparison(pictures, rows: pd.DataFrame) -> Comparison:
-    order = list(METHODS)
+    order = list(METHOD_LABELS)
     lines = sorted(rows.drop_duplicates("method").itertuples(), key=lambda row: order.index(row.method))
     first = lines[0]
     clean, degraded = (read_image(picture(pictures, first, kind)) for kind in ("clean", "degraded"))
     level, measure = plain(first.level), metrics.measure_of(first.task)
     kind = LEVEL_NAMES[first.task]
     words = "" if level is None else f", {'σ' if kind == 'sigma' else kind} = {level:g}"
-    views = [(f"{DEGRADED[first.task]}, {getattr(metrics, measure)(degraded, clean):.2f} dB", degraded)]
+    views = [(f"{DEGRADED_LABELS[first.task]}, {getattr(metrics, measure)(degraded, clean):.2f} dB", degraded)]
     for row in lines:
-        title = f"{METHODS[row.method]}, {getattr(row, measure):.2f} dB"
+        title = f"{METHOD_LABELS[row.method]}, {getattr(row, measure):.2f} dB"
         views.append((title, read_image(picture(pictures, row, "restored"))))
     views.append(("Clean", clean))
     sources = [(name, _webp(_pil(image))) for name, image in views]
     size = (clean.shape[2], clean.shape[1])
-    return Comparison(f"{TASKS[first.task]}{words}: {first.image} of {first.dataset}", size, sources)
+    return Comparison(f"{TASK_LABELS[first.task]}{words}: {first.image} of {first.dataset}", size, sources)
 
 
 def _pil(image: np.ndarray) -> Image.Image:

@@ -20,7 +20,7 @@ TOLERANCE = 1e-6
 
 VERDICTS = ("within 0.05 dB", "within 0.1 dB", "beyond", "part of the images", "not run")
 """What can be said of a figure."""
-WHO = {True: "the paper's models", False: "methods of others, run here"}
+WHO = {True: "the paper's models", False: "baselines, run here"}
 TITLE = "How much of the paper is reproduced, counted in its PSNR figures."
 LEGEND = (
     "A figure counts as reproduced within a difference, up or down, when the same images were restored. Figures over a "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from groupsc.config.definitions import METHODS, TITLES
+from groupsc.config.definitions import METHODS
+from groupsc.config.labels import MODEL_LABELS
 from groupsc.paper.tables import CELL_COLUMNS, Table, read_published
 from groupsc.paper.typesetting import Cell, Part
 
@@ -34,7 +35,7 @@ def build_settings(cards: dict[str, dict], published: pd.DataFrame | None = None
     chosen = {task: _chosen(cards, task) for task in columns}
     header = ["Experiment"]
     for task, column in columns.items():
-        methods = {TITLES[card["method"]] for card in chosen[task].values()}
+        methods = {MODEL_LABELS[card["method"]] for card in chosen[task].values()}
         header += [column, f"{column}: this run{''.join(f', {method}' for method in methods)}"]
     grid, records = [], []
     for setting, lines in printed.groupby("row", sort=False):
@@ -68,16 +69,16 @@ def _chosen(cards: dict[str, dict], task: str) -> dict[str, dict]:
 def _values(setting: str, card: dict) -> tuple[str, float]:
     """A setting of a model as text and as number."""
     model, training = card["model"], card["training"]
-    refresh = model.get("refresh")
+    interval = model.get("similarity_interval")
     if setting == "Middle averaging":
-        return ("✓", 1.0) if model.get("average_refresh", True) else ("✗", 0.0)
+        return ("✓", 1.0) if model.get("middle_averaging", True) else ("✗", 0.0)
     if setting.startswith("Correlation update"):
-        return (f"1/{refresh}", 1 / refresh) if refresh else ("0", 0.0)
+        return (f"1/{interval}", 1 / interval) if interval else ("0", 0.0)
     if setting == "Nr epochs":
         return f"{card['steps'] / EPOCH:g} ({card['steps']:,} steps)", card["steps"] / EPOCH
     value = {
-        "Patch size": model["patch"], "Dictionary size": model["atoms"], "Batch size": training["batch"],
-        "K iterations": model["steps"],
+        "Patch size": model["patch_size"], "Dictionary size": model["n_atoms"], "Batch size": training["batch_size"],
+        "K iterations": model["n_iterations"],
     }[setting]  # fmt: skip
     return str(value), float(value)
 

@@ -51,12 +51,13 @@ def index(
     runs, lines = average(rows), []
     for name, (card, parameters) in models.items():
         training = card["training"]
-        start = f", from {training['start']}" if training.get("start") else ""
+        start = f", from {training['init_from']}" if training.get("init_from") else ""
         earlier = sum(stage["steps"] for stage in card.get("earlier", ()))
         start += f" after {earlier:,} steps" if earlier else ""
         lines.append(
             f"| `{name}` | {parameters:,} | {card['steps']:,} steps, {card['minutes']:.0f} min{start} "
-            f"| {training['batch']} of {training['crop']}×{training['crop']} | {card['device'].partition(',')[0]} "
+            f"| {training['batch_size']} of {training['crop_size']}×{training['crop_size']} "
+            f"| {card['device'].partition(',')[0]} "
             f"| {training['seed']} | {_data(card)} | {_validation(scores.get(name))} "
             f"| {'; '.join(_tests(card, runs, published)) or 'not run'} |\n"
         )

@@ -48,13 +48,17 @@ class Batches:
     def __init__(self, images, experiment: Experiment):
         self.task, self.level, self.levels = experiment.task, experiment.level, experiment.model.levels
         self.phases = BAYER_PHASES if experiment.training.any_phase else BAYER_PHASES[:1]
-        self.crop, self.batch, self.seed = experiment.training.crop, experiment.training.batch, experiment.training.seed
+        self.crop_size, self.batch_size, self.seed = (
+            experiment.training.crop_size,
+            experiment.training.batch_size,
+            experiment.training.seed,
+        )
         self.gain_share = experiment.training.gain_share
         self.strong_color_share = experiment.training.strong_color_share
-        small = [tuple(image.shape) for image in images if min(image.shape[-2:]) < self.crop]
+        small = [tuple(image.shape) for image in images if min(image.shape[-2:]) < self.crop_size]
         if not images or small:
             raise GroupSCError(
-                f"{len(small)} of {len(images)} training images are smaller than a crop of side {self.crop}; "
+                f"{len(small)} of {len(images)} training images are smaller than a crop of side {self.crop_size}; "
                 "choose a training set with larger images, or a smaller crop"
             )
         self.clean = list(images)
@@ -75,7 +79,7 @@ class Batches:
     def at(self, step: int) -> Batch:
         """The crops of one step."""
         generator = seeded("batch", self.seed, step)
-        draws = torch.randint(2**31, (self.batch, 6), generator=generator).tolist()
+        draws = torch.randint(2**31, (self.batch_size, 6), generator=generator).tolist()
         clean = torch.stack([self._cut(self.clean, draw) for draw in draws])
         if self.task == "jpeg":
             return Batch(clean, torch.stack([self._cut(self.degraded, draw) for draw in draws]))
@@ -85,24 +89,24 @@ class Batches:
             clean = with_gains(clean, self.gain_share, generator)
         if self.task == "mosaic":
             phases = [self.phases[draw[5] % len(self.phases)] for draw in draws]
-            mask = torch.stack([bayer_mask(self.crop, self.crop, offset=phase) for phase in phases])
+            mask = torch.stack([bayer_mask(self.crop_size, self.crop_size, offset=phase) for phase in phases])
             return Batch(clean, clean * mask, mask)
         if self.levels is not None:
             low, high = self.levels[0], self.levels[-1]
-            return _noisy(clean, low + (high - low) * torch.rand(self.batch, generator=generator), generator)
+            return _noisy(clean, low + (high - low) * torch.rand(self.batch_size, generator=generator), generator)
         return Batch(clean, degrade(clean, self.task, self.level, generator)[0])
 
     def _cut(self, images, draw) -> Tensor:
         image = images[draw[0] % len(images)]
-        top, left = draw[1] % (image.shape[-2] - self.crop + 1), draw[2] % (image.shape[-1] - self.crop + 1)
-        crop = image[:, top : top + self.crop, left : left + self.crop]
+        top, left = draw[1] % (image.shape[-2] - self.crop_size + 1), draw[2] % (image.shape[-1] - self.crop_size + 1)
+        crop = image[:, top : top + self.crop_size, left : left + self.crop_size]
         crop = torch.rot90(crop, draw[3] % 4, (1, 2))
         return crop.flip(2) if draw[4] % 2 else crop
 
 
-def training_images(experiment: Experiment, raw) -> list[Tensor]:
+def training_images(experiment: Experiment, data_dir) -> list[Tensor]:
     """The clean images of the experiment's training set, (c, H, W)."""
-    return _tensors(load_images(experiment.training.dataset, raw, channels=experiment.model.channels))
+    return _tensors(load_images(experiment.training.dataset, data_dir, channels=experiment.model.channels))
 
 
 class Validation(NamedTuple):
@@ -112,12 +116,12 @@ class Validation(NamedTuple):
     contrast: Batch | None
 
 
-def validation(experiment: Experiment, raw, *, block: int) -> Validation:
+def validation(experiment: Experiment, data_dir, *, block: int) -> Validation:
     """The blocks that steer a training.
 
     Photographs alone would prefer models that explode at higher contrast, by some thousandths of a decibel.
     """
-    plain = validation_blocks(experiment, raw, block=block)
+    plain = validation_blocks(experiment, data_dir, block=block)
     if experiment.task == "jpeg" or not experiment.training.gain_share:
         return Validation(plain, None)
     clean = VALIDATED_GAIN * plain.clean
@@ -125,14 +129,14 @@ def validation(experiment: Experiment, raw, *, block: int) -> Validation:
     return Validation(plain, plain._replace(clean=clean, degraded=degraded))
 
 
-def validation_blocks(experiment: Experiment, raw, *, block: int) -> Batch:
+def validation_blocks(experiment: Experiment, data_dir, *, block: int) -> Batch:
     """The central block of each image of the validation set; the same in every run.
 
     For blind models the noise levels rise evenly from image to image.
     """
     name = experiment.training.validation
     images = _tensors(
-        load_images(name, raw, channels=experiment.model.channels, images=experiment.training.validation_images)
+        load_images(name, data_dir, channels=experiment.model.channels, images=experiment.training.validation_images)
     )
     clean = torch.stack([_center(image, block) for image in images])
     if experiment.task == "jpeg":

@@ -21,12 +21,12 @@ def learn_dictionary(
     images,
     *,
     channels: int,
-    patch: int,
-    atoms: int,
+    patch_size: int,
+    n_atoms: int,
     seed: int = 0,
     patches: int = 100_000,
     sparsity: float = 0.8,
-    batch: int = 512,
+    batch_size: int = 512,
 ) -> Tensor:
     """Learn a dictionary from clean images.
 
@@ -34,8 +34,8 @@ def learn_dictionary(
     ----------
     images : sequence of ndarray (c, H, W)
         Clean images in [0, 1].
-    channels, patch, atoms : int
-        Size of the dictionary, m = channels · patch² by `atoms`.
+    channels, patch_size, atoms : int
+        Size of the dictionary, m = channels · patch² by `n_atoms`.
     patches : int
         Number of patches to learn from; flat ones are left out, for they hold nothing to learn.
     sparsity : float
@@ -52,16 +52,16 @@ def learn_dictionary(
         When the images have other channels or hold too few patches.
     """
     rng = np.random.default_rng(seed)
-    samples = _sample_patches(list(images), channels, patch, patches, rng)
-    if len(samples) < 2 * atoms:
+    samples = _sample_patches(list(images), channels, patch_size, patches, rng)
+    if len(samples) < 2 * n_atoms:
         raise GroupSCError(
-            f"{len(samples)} patches with structure are too few to learn {atoms} atoms; use more images or fewer atoms"
+            f"{len(samples)} patches with structure are too few for {n_atoms} atoms; use more images or fewer atoms"
         )
-    first = samples[rng.choice(len(samples), atoms, replace=False)]
+    first = samples[rng.choice(len(samples), n_atoms, replace=False)]
     learner = MiniBatchDictionaryLearning(
-        n_components=atoms,
+        n_components=n_atoms,
         alpha=sparsity,
-        batch_size=batch,
+        batch_size=batch_size,
         max_iter=1,
         fit_algorithm="cd",
         dict_init=first / np.linalg.norm(first, axis=1, keepdims=True),
@@ -77,19 +77,20 @@ def learn_dictionary(
     return torch.from_numpy(D / np.linalg.norm(D, 2)).float()
 
 
-def _sample_patches(images, channels: int, patch: int, number: int, rng) -> np.ndarray:
+def _sample_patches(images, channels: int, patch_size: int, number: int, rng) -> np.ndarray:
     """Random centred patches with structure, as rows (number, m), scaled to unit variance over all entries."""
-    wrong = [image.shape for image in images if image.shape[0] != channels or min(image.shape[1:]) < patch]
+    wrong = [image.shape for image in images if image.shape[0] != channels or min(image.shape[1:]) < patch_size]
     if wrong or not images:
         raise GroupSCError(
-            f"a dictionary of {channels} channels and {patch}×{patch} patches can't be learned from images {wrong[:3]}"
+            f"a dictionary of {channels} channels and {patch_size}×{patch_size} patches can't be learned "
+            f"from images {wrong[:3]}"
         )
     per_image = -(-2 * number // len(images))
     drawn = []
     for image in images:
         views = np.lib.stride_tricks.sliding_window_view(
-            image, (patch, patch), axis=(1, 2)
-        )  # (c, rows, columns, patch, patch)
+            image, (patch_size, patch_size), axis=(1, 2)
+        )  # (c, rows, columns, patch_size, patch_size)
         rows, columns = rng.integers(views.shape[1], size=per_image), rng.integers(views.shape[2], size=per_image)
         drawn.append(views[:, rows, columns].transpose(1, 0, 2, 3).reshape(per_image, -1))
     samples = np.concatenate(drawn).astype(np.float64)

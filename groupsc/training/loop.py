@@ -28,13 +28,13 @@ from groupsc.utils.lock import alone
 from groupsc.weights.files import load_weights, read_tensors, save_weights
 
 STEPS_IN_FLIGHT = 10
-"""Steps that the processor may be ahead of a GPU, so that the clock is read in time."""
+"""Steps that the CPU may be ahead of a GPU, so that the clock is read in time."""
 
 
 def train(
     experiment: Experiment,
     *,
-    raw,
+    data_dir,
     output,
     dictionary=None,
     init=None,
@@ -47,7 +47,7 @@ def train(
     Parameters
     ----------
     experiment : Experiment
-    raw : path
+    data_dir : path
         Folder of the data sets.
     output : path
         Folder for `weights.safetensors`, `log.csv` and `state.safetensors`.
@@ -71,42 +71,42 @@ def train(
     config, output = experiment.training, Path(output)
     weights = output / "weights.safetensors"
     rank, processes = _process_group()
-    batches = Batches(training_images(experiment, raw), experiment)
+    batches = Batches(training_images(experiment, data_dir), experiment)
     spread = batches.spread()
     model = first_model(experiment, dictionary, init, spread=spread)
     run = Run(experiment, model, pick_own_device(device), output, spread=spread)
     with alone(output) if rank == 0 else contextlib.nullcontext():
         resumed = run.resume()
-        if resumed and run.step == config.steps and _readable(weights):
+        if resumed and run.step == config.max_steps and _readable(weights):
             return weights
         if not resumed and rank == 0:
             run.log.unlink(missing_ok=True)
-        blocks = validation(experiment, raw, block=min(BLOCK, config.crop))
+        blocks = validation(experiment, data_dir, block=min(BLOCK, config.crop_size))
         if not resumed:
             run.begin(blocks, write=rank == 0)
         earlier_minutes = run.minutes
         shown = {"desc": experiment.name, "unit": "step", "disable": not progress or rank > 0}
-        with tqdm(total=config.steps, initial=run.step, **shown) as bar:
-            while run.step < config.steps:
-                rate = learning_rate(config, run.step) * run.slowdown
+        with tqdm(total=config.max_steps, initial=run.step, **shown) as bar:
+            while run.step < config.max_steps:
+                lr = learning_rate(config, run.step) * run.lr_factor
                 shard = (None if x is None else x[rank::processes] for x in batches.at(run.step))
-                loss = run.advance(shard, rate, processes)
+                loss = run.advance(shard, lr, processes)
                 bar.update()
                 if run.step % STEPS_IN_FLIGHT == 0:
-                    numbers = {"loss": f"{float(loss):.3f}", "rate": f"{rate:.1e}", "psnr": f"{run.psnr:.2f} dB"}
+                    numbers = {"loss": f"{float(loss):.3f}", "lr": f"{lr:.1e}", "psnr": f"{run.psnr:.2f} dB"}
                     bar.set_postfix(numbers, refresh=False)
                 over = max_minutes is not None and _agreed(time.monotonic() - began > 60 * max_minutes, processes)
                 run.minutes = earlier_minutes + (time.monotonic() - began) / 60
-                if run.step % config.validate_every == 0 or run.step == config.steps:
-                    run.validate(blocks, rate, write=rank == 0)
+                if run.step % config.validate_every == 0 or run.step == config.max_steps:
+                    run.validate(blocks, lr, write=rank == 0)
                 elif over and rank == 0:
                     run.save()
-                if over and run.step < config.steps:
+                if over and run.step < config.max_steps:
                     return None
         if rank == 0:
             best = run.best_model()
             earlier = {"earlier": earlier_trainings(init)}
-            save_weights(weights, best, run.card() | earlier | _validation(best, experiment, raw))
+            save_weights(weights, best, run.card() | earlier | _validation(best, experiment, data_dir))
     return weights
 
 
@@ -120,22 +120,22 @@ def earlier_trainings(init) -> list[dict]:
     return [*card.get("earlier", []), own]
 
 
-def _validation(model: SparseCoder, experiment: Experiment, raw) -> dict:
+def _validation(model: SparseCoder, experiment: Experiment, data_dir) -> dict:
     """What the card of a model says of its validation, measured in the same way whatever the crops of its training."""
     config = experiment.training
     settings = {"dataset": config.validation, "images": config.validation_images}
-    found = facts(model, measure(model, dataclasses.asdict(experiment), raw, **settings))
+    found = facts(model, measure(model, dataclasses.asdict(experiment), data_dir, **settings))
     return {"validation_psnr": found["psnr"], "validation": {"side": VALIDATION_SIDE, **found}}
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
     """Rate of Adam at a step: the authors' decaying steps, or a linear warm-up and a cosine to zero."""
-    if config.schedule == "steps":
-        return config.rate * config.decay ** (step // config.decay_every)
-    warm = max(1, round(config.warmup * config.steps))
+    if config.lr_schedule == "steps":
+        return config.lr * config.lr_decay ** (step // config.lr_decay_every)
+    warm = max(1, round(config.warmup * config.max_steps))
     if step < warm:
-        return config.rate * (step + 1) / warm
-    return config.rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
+        return config.lr * (step + 1) / warm
+    return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.max_steps - warm)))
 
 
 def _readable(weights: Path) -> bool:

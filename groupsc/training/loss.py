@@ -21,19 +21,19 @@ GROWTH, FLOOR = 1.25, 0.01
 """Of the squared error with the noise: models of σ = 5, 15, 50 have 0.13, 0.56 and 2.0 times that of σ = 25."""
 
 CACHED_CODES = 2**20
-"""Codes that a processor's cache holds beside what is computed from them."""
+"""Codes that a CPU's cache holds beside what is computed from them."""
 
 
 class LossGradient:
     """Callable that leaves the gradient of the loss in `.grad` of every parameter and returns the loss.
 
-    On a processor, crops go through one at a time and stay in its cache. On a GPU the whole step is recorded once as a
+    On a CPU, crops go through one at a time and stay in its cache. On a GPU the whole step is recorded once as a
     CUDA graph and replayed, which costs one launch instead of a thousand.
     """
 
-    def __init__(self, model: SparseCoder, config: TrainingConfig, device: torch.device, products: torch.dtype):
-        self.model, self.config, self.device, self.products = model, config, device, products
-        weight = counts(config.crop, config.crop, model.config.patch, device=device)
+    def __init__(self, model: SparseCoder, config: TrainingConfig, device: torch.device, matmul_dtype: torch.dtype):
+        self.model, self.config, self.device, self.matmul_dtype = model, config, device, matmul_dtype
+        weight = counts(config.crop_size, config.crop_size, model.config.patch_size, device=device)
         self.weight = weight / weight.max()
         self.graph = None
 
@@ -53,20 +53,20 @@ class LossGradient:
 
     def _compute(self, batch) -> Tensor:
         self.model.zero_grad(set_to_none=True)
-        size = self.config.micro_batch or self._together(batch[0])
+        size = self.config.micro_batch_size or self._together(batch[0])
         total = torch.zeros((), device=self.device)
         for clean, degraded, mask, level in micro_batches(batch, size):
             try:
-                restored = self.model(degraded, mask, level=level, products=self.products)
+                restored = self.model(degraded, mask, level=level, matmul_dtype=self.matmul_dtype)
                 squares = (self.weight * (restored - clean)).square().sum((1, 2, 3))
                 loss = (
                     squares if level is None else squares / ((level / 25) ** GROWTH + FLOOR)
-                ).sum() / self.config.batch
+                ).sum() / self.config.batch_size
                 loss.backward()
             except torch.OutOfMemoryError as exception:
                 raise GroupSCError(
                     f"{len(clean)} crops at a time do not fit the memory of {device_name(self.device)}; "
-                    f"set training.micro_batch to {max(1, len(clean) // 2)}"
+                    f"set training.micro_batch_size to {max(1, len(clean) // 2)}"
                 ) from exception
             total = total + loss.detach()
         return total
@@ -75,8 +75,8 @@ class LossGradient:
         """Crops that go through the model together."""
         if self.device.type == "cuda":
             return len(clean)
-        patches = (clean.shape[-1] - self.model.config.patch + 1) ** 2
-        return max(1, CACHED_CODES // (patches * self.model.config.atoms))
+        patches = (clean.shape[-1] - self.model.config.patch_size + 1) ** 2
+        return max(1, CACHED_CODES // (patches * self.model.config.n_atoms))
 
     def _record(self, batch) -> None:
         self.batch = batch

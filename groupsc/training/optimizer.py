@@ -55,16 +55,16 @@ class GuardedAdam:
 
     def __init__(self, model: nn.Module, config: TrainingConfig, spread: float | None = None):
         named = dict(model.named_parameters())
-        self.parameters, self.clip = list(named.values()), config.clip
+        self.parameters, self.grad_clip = list(named.values()), config.grad_clip
         self.units = parameter_units(model, spread) if config.units else dict.fromkeys(named, 1.0)
         groups = [{"params": [parameter], "name": name} for name, parameter in named.items()]
-        self.adam = torch.optim.Adam(groups, lr=config.rate, eps=config.epsilon, fused=True)
+        self.adam = torch.optim.Adam(groups, lr=config.lr, eps=config.adam_eps, fused=True)
         device = self.parameters[0].device
         self.norms, self.losses = (torch.full((HISTORY,), math.nan, device=device) for _ in range(2))
         self.skipped = torch.zeros((), dtype=torch.int64, device=device)
         self.steps = 0
 
-    def step(self, loss: Tensor, rate: float) -> Tensor:
+    def step(self, loss: Tensor, lr: float) -> Tensor:
         """One step with the gradients that stand in `.grad`.
 
         Parameters
@@ -84,14 +84,14 @@ class GuardedAdam:
         loss = loss.to(norm.dtype)
         median = torch.nanmedian(self.norms)
         taken = norm.isfinite() & loss.isfinite()
-        if self.clip is None:
+        if self.grad_clip is None:
             # A comparison with the median of no step, which is not a number, is false.
             taken &= ~((norm > OUTLIER * median) | (loss > OUTLIER * torch.nanmedian(self.losses)))
         else:
-            limit = self.clip * median.nan_to_num(nan=FIRST_NORM)
+            limit = self.grad_clip * median.nan_to_num(nan=FIRST_NORM)
             torch._foreach_mul_(gradients, torch.clamp(limit / norm, max=1.0).nan_to_num(nan=1.0))
         for group in self.adam.param_groups:
-            group["lr"] = rate * self.units[group["name"]]
+            group["lr"] = lr * self.units[group["name"]]
         self.adam.found_inf = (~taken).to(torch.float32)
         self.adam.step()
         self._remember(norm, loss, taken)

@@ -40,7 +40,14 @@ def read_queue(path) -> list[Experiment]:
 
 
 def run_queue(
-    queue: list[Experiment], *, raw, output, minutes: float, weights=None, device: str = "auto", progress: bool = True
+    queue: list[Experiment],
+    *,
+    data_dir,
+    output,
+    minutes: float,
+    weights=None,
+    device: str = "auto",
+    progress: bool = True,
 ) -> dict[str, str]:
     """Train the experiments of a queue in order until the time is over; finished ones are left alone, a stopped one
     goes on.
@@ -68,43 +75,43 @@ def run_queue(
             continue
         done = train(
             experiment,
-            raw=raw,
+            data_dir=data_dir,
             output=output / experiment.name,
             max_minutes=left,
             device=device,
             progress=progress,
-            **_beginning(experiment, raw, output, weights),
+            **_beginning(experiment, data_dir, output, weights),
         )
         outcome[experiment.name] = "finished" if done else "stopped"
     return outcome
 
 
-def make_dictionary(experiment: Experiment, raw, path) -> Path:
+def make_dictionary(experiment: Experiment, data_dir, path) -> Path:
     """Learn the initial dictionary of an experiment and save it as tensor D of a safetensors file."""
     model, config = experiment.model, experiment.training
-    images = load_images(config.dataset, raw, channels=model.channels)
+    images = load_images(config.dataset, data_dir, channels=model.channels)
     D = learn_dictionary(
-        images.values(), channels=model.channels, patch=model.patch, atoms=model.atoms, seed=config.seed
+        images.values(), channels=model.channels, patch_size=model.patch_size, n_atoms=model.n_atoms, seed=config.seed
     )
     write_tensors(
         path,
         {"D": D},
-        {"dataset": config.dataset, "channels": model.channels, "patch": model.patch, "seed": config.seed},
+        {"dataset": config.dataset, "channels": model.channels, "patch_size": model.patch_size, "seed": config.seed},
     )
     return Path(path)
 
 
-def _beginning(experiment: Experiment, raw, output: Path, weights) -> dict:
+def _beginning(experiment: Experiment, data_dir, output: Path, weights) -> dict:
     """Where the parameters start: keyword arguments `init` or `dictionary` of `train`."""
-    if experiment.start is None:
+    if experiment.init_from is None:
         dictionary = output / "dictionaries" / f"{experiment.dictionary}.safetensors"
-        return {"dictionary": dictionary if dictionary.exists() else make_dictionary(experiment, raw, dictionary)}
-    places = [output / experiment.start / "weights.safetensors"]
+        return {"dictionary": dictionary if dictionary.exists() else make_dictionary(experiment, data_dir, dictionary)}
+    places = [output / experiment.init_from / "weights.safetensors"]
     if weights is not None:
-        places.append(Path(weights) / f"{experiment.start}.safetensors")
+        places.append(Path(weights) / f"{experiment.init_from}.safetensors")
     for place in places:
         if place.exists():
             return {"init": place}
     raise GroupSCError(
-        f"{experiment.name} starts from {experiment.start}, which is not trained; put it earlier into the queue"
+        f"{experiment.name} starts from {experiment.init_from}, which is not trained; put it earlier into the queue"
     )

@@ -21,14 +21,14 @@ from groupsc.training.batches import Validation
 from groupsc.training.loss import LossGradient, micro_batches
 from groupsc.training.optimizer import GuardedAdam
 from groupsc.utils.atomic import write_text
-from groupsc.utils.device import device_name, fast_products
+from groupsc.utils.device import device_name, fast_matmul_dtype
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.memory import keep_freed_memory
 from groupsc.utils.version import code_version
 from groupsc.weights.files import load_state, save_state
 
-LOG_COLUMNS = ("step", "minutes", "loss", "rate", "validation_psnr", "contrast_psnr", "rho", "skipped", "event")
-COUNTERS = ("step", "slowdown", "minutes", "best_score", "best_psnr", "best_step", "psnr", "contrast_psnr", "loss")
+LOG_COLUMNS = ("step", "minutes", "loss", "lr", "validation_psnr", "contrast_psnr", "rho", "skipped", "event")
+COUNTERS = ("step", "lr_factor", "minutes", "best_score", "best_psnr", "best_step", "psnr", "contrast_psnr", "loss")
 SLOWEST = 1e-3
 VALIDATED_TOGETHER = 8
 
@@ -61,27 +61,27 @@ class Run:
         self.experiment, self.device = experiment, device
         self.model = model.to(device)
         self.state, self.log = output / "state.safetensors", output / "log.csv"
-        self.products = fast_products(device, config.precision)
-        if device.type == "cuda" and self.products is torch.bfloat16:
+        self.matmul_dtype = fast_matmul_dtype(device, config.precision)
+        if device.type == "cuda" and self.matmul_dtype is torch.bfloat16:
             # Distances between patches keep float32 operands; TF32 multiplies them on the tensor cores.
             torch.set_float32_matmul_precision("high")
         if device.type == "cpu":
             keep_freed_memory()
-        self.gradient = LossGradient(self.model, config, device, self.products)
+        self.gradient = LossGradient(self.model, config, device, self.matmul_dtype)
         self.optimizer = GuardedAdam(self.model, config, spread)
         self.average, self.best = self._snapshot(), self._snapshot()
         self.best_score = self.best_psnr = self.psnr = self.contrast_psnr = -math.inf
-        self.step, self.best_step, self.slowdown, self.minutes, self.loss = 0, 0, 1.0, 0.0, math.nan
+        self.step, self.best_step, self.lr_factor, self.minutes, self.loss = 0, 0, 1.0, 0.0, math.nan
         # Sum of the losses of the steps taken since the last validation, and their number.
         self.losses = torch.zeros(2, dtype=torch.float64, device=device)
 
-    def advance(self, batch, rate: float, processes: int) -> Tensor:
+    def advance(self, batch, lr: float, processes: int) -> Tensor:
         """One step over a `groupsc.training.batches.Batch`; returns the loss, still on the device."""
         loss = self.gradient(*batch)
         if processes > 1:
             _sum_over_processes([loss, *(p.grad for p in self.model.parameters())])
-        taken = self.optimizer.step(loss, rate)
-        weight = taken * (1 - self.experiment.training.average)
+        taken = self.optimizer.step(loss, lr)
+        weight = taken * (1 - self.experiment.training.ema_decay)
         averages = list(self.average.values())
         changes = torch._foreach_sub([p.detach() for p in self.model.parameters()], averages)
         torch._foreach_addcmul_(averages, changes, [weight] * len(averages))
@@ -94,21 +94,25 @@ class Run:
         self.best_score = self._measure(validation)
         self.best_psnr = self.psnr
         if write:
-            self._append(loss="", rate="", event="")
+            self._append(loss="", lr="", event="")
 
-    def validate(self, validation: Validation, rate: float, *, write: bool) -> None:
+    def validate(self, validation: Validation, lr: float, *, write: bool) -> None:
         """Measure, backtrack when the model got worse, log the mean loss since the last time, and save the state."""
         config = self.experiment.training
         total, number = self.losses.tolist()
         self.loss, score = total / number if number else math.nan, self._measure(validation)
         self.losses.zero_()
         event = ""
-        if not math.isfinite(self.loss) or not math.isfinite(score) or score < self.best_score - config.drop:
-            self.slowdown *= config.slowdown
-            event = f"back to the snapshot of {self.best_psnr:.2f} dB, rate × {self.slowdown:.3g}"
-            if self.slowdown < SLOWEST:
+        if (
+            not math.isfinite(self.loss)
+            or not math.isfinite(score)
+            or score < self.best_score - config.backtrack_threshold
+        ):
+            self.lr_factor *= config.backtrack_factor
+            event = f"back to the snapshot of {self.best_psnr:.2f} dB, lr × {self.lr_factor:.3g}"
+            if self.lr_factor < SLOWEST:
                 raise GroupSCError(
-                    f"{self.experiment.name} diverges at every rate tried; lower training.rate below {config.rate:g}"
+                    f"{self.experiment.name} diverges at every lr tried; set training.lr below {config.lr:g}"
                 )
             self._restore(self.best)
             self.psnr = self.best_psnr
@@ -116,7 +120,7 @@ class Run:
             self.best_score, self.best_psnr, self.best_step = score, self.psnr, self.step
             self.best = self._copy(self.average)
         if write:
-            self._append(loss=self.loss, rate=rate, event=event)
+            self._append(loss=self.loss, lr=lr, event=event)
             self.save()
 
     def _measure(self, validation: Validation) -> float:
@@ -136,7 +140,7 @@ class Run:
         highest = max(1.0, float(blocks[0].max()))
         with torch.no_grad():
             for clean, degraded, mask, level in micro_batches(blocks, VALIDATED_TOGETHER):
-                restored = model(degraded, mask, level=level, products=self.products).clamp(0, highest)
+                restored = model(degraded, mask, level=level, matmul_dtype=self.matmul_dtype).clamp(0, highest)
                 squares.append((restored - clean).square().mean((1, 2, 3)))
         return float(-10 * torch.log10(torch.cat(squares)).mean())
 
@@ -164,7 +168,7 @@ class Run:
             "steps": self.step,
             "minutes": round(self.minutes, 2),
             "device": device_name(self.device),
-            "precision": str(self.products),
+            "precision": str(self.matmul_dtype),
             "best_step": self.best_step,
             "skipped": int(self.optimizer.skipped),
             "code_version": code_version(),
@@ -220,10 +224,10 @@ class Run:
             self.average[name].copy_(snapshot[name])
         self.optimizer.forget()
 
-    def _append(self, *, loss, rate, event: str) -> None:
+    def _append(self, *, loss, lr, event: str) -> None:
         rho, skipped = spectral_radius(self.average["D"], self.average["C"]), int(self.optimizer.skipped)
         measured = (self.psnr, self.contrast_psnr, round(rho, 4), skipped)
-        self._write_log([*self._read_log(), (self.step, round(self.minutes, 3), loss, rate, *measured, event)])
+        self._write_log([*self._read_log(), (self.step, round(self.minutes, 3), loss, lr, *measured, event)])
 
     def _cut_log(self) -> None:
         rows = self._read_log()

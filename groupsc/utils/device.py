@@ -43,7 +43,7 @@ def _gpu() -> torch.device | None:
     try:
         return pick_device("cuda")
     except GroupSCError as error:
-        warnings.warn(f"The processor is used, since the GPU can't be: {error.__cause__}", stacklevel=3)
+        warnings.warn(f"The CPU is used, since the GPU can't be: {error.__cause__}", stacklevel=3)
         return None
 
 
@@ -86,7 +86,7 @@ def claim(names: list[str]) -> int | None:
     return None
 
 
-def fast_products(device: torch.device, precision: str = "auto") -> torch.dtype:
+def fast_matmul_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
     """Type of matrix products: bfloat16 where the device multiplies it faster than float32, unless `precision` says
     otherwise."""
     if precision != "auto":
@@ -97,7 +97,7 @@ def fast_products(device: torch.device, precision: str = "auto") -> torch.dtype:
 
 
 def device_name(device: torch.device) -> str:
-    """Name of the GPU or processor, as it is written into rows and model cards."""
+    """Name of the GPU or CPU, as it is written into rows and model cards."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_processor_name()}, {torch.get_num_threads()} threads"
@@ -109,7 +109,7 @@ def _processor_has_bfloat16() -> bool:
 
 
 def has_matrix_tiles() -> bool:
-    """Whether the processor multiplies matrices of bfloat16 in units of their own (AMX)."""
+    """Whether the CPU multiplies matrices of bfloat16 in units of their own (AMX)."""
     return bool(_capabilities().get("amx_bf16"))
 
 

@@ -2,4 +2,4 @@
 
 
 class GroupSCError(ValueError):
-    """Bad input or configuration; the message carries the cure."""
+    """Bad input or configuration; the message carries the hint."""

@@ -19,19 +19,19 @@ UNKNOWN = 4e9
 
 
 def memory_share(device: torch.device, least: float = 0) -> float:
-    """Bytes of what is free that fall to this process: of a GPU half, on processors as large a part as it has of the
-    processors, at most half. So many that run side by side, each with a thread or two, get by with what there is.
+    """Bytes of what is free that fall to this process: of a GPU half, on CPUs as large a part as it has of the
+    CPUs, at most half. So many that run side by side, each with a thread or two, get by with what there is.
     Where that is less than `least`, as much as half of what is free is granted up to it."""
     part = 0.5
     if device.type != "cuda":
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        part = min(part, torch.get_num_threads() / processors)
+        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        part = min(part, torch.get_num_threads() / cpus)
     free = free_memory(device)
     return max(free * part, min(least, free / 2))
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that are free on the device: for the processor, what system and control groups (containers, jobs of a
+    """Bytes that are free on the device: for the CPU, what system and control groups (containers, jobs of a
     cluster) still give."""
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -92,7 +92,7 @@ def _room(folder: Path, limit: str, used: str, cache: str) -> float:
 def keep_freed_memory() -> None:
     """Let this process keep memory that it frees for what it allocates next; no effect where the C library isn't glibc.
 
-    A training step on a processor allocates the same tensors again and again. By default glibc gives large ones back to
+    A training step on a CPU allocates the same tensors again and again. By default glibc gives large ones back to
     the system at once, which then has to fault every page in anew.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if platform.libc_ver()[0] == "glibc" else None
@@ -103,7 +103,7 @@ def keep_freed_memory() -> None:
 
 
 class PeakMemory:
-    """Peak memory from its making on: what torch allocated on a GPU, the whole process on Linux processors."""
+    """Peak memory from its making on: what torch allocated on a GPU, the whole process on Linux CPUs."""
 
     def __init__(self, where: torch.device):
         self.where, self.known = where, True

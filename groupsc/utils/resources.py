@@ -25,5 +25,5 @@ def data_file(name: str) -> Path:
     for place in _PLACES:
         if (place / name).is_file():
             return place / name
-    cure = f"get it back with `git checkout -- data/{name}` or install groupsc again"
-    raise GroupSCError(f"{name} is missing from {_PLACES[0]}; {cure}")
+    hint = f"get it back with `git checkout -- data/{name}` or install groupsc again"
+    raise GroupSCError(f"{name} is missing from {_PLACES[0]}; {hint}")

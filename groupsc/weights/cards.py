@@ -10,6 +10,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from groupsc.config.aliases import renamed_metadata
 from groupsc.config.definitions import METHODS, TASKS, model_from_dict
 from groupsc.utils.errors import GroupSCError
 
@@ -36,7 +37,8 @@ def opened(path, framework: str = "numpy") -> Iterator[tuple[safe_open, dict]]:
         with open(path, "rb"):  # Of a file that may not be read, safetensors says that it is missing.
             pass
         with safe_open(path, framework=framework) as file:
-            yield file, {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            yield file, renamed_metadata(metadata)
     except PermissionError as error:
         raise GroupSCError(f"{path} may not be read; correct its permissions, or copy it to another place") from error
     except (OSError, SafetensorError, json.JSONDecodeError) as error:

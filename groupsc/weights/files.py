@@ -45,7 +45,7 @@ def load_weights(path, *, device="cpu") -> tuple[SparseCoder, dict]:
     # is made on the device "meta". Others are made here, since arithmetic on "meta" loads the compiler of torch.
     enough = number_of_parameters(config) <= sum(tensor.numel() for tensor in tensors.values())
     with torch.device("cpu" if enough else "meta"):
-        model = SparseCoder(config, dictionary=torch.empty(config.dimension, config.atoms))
+        model = SparseCoder(config, dictionary=torch.empty(config.dimension, config.n_atoms))
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if wanted != found:

@@ -13,7 +13,7 @@ from pathlib import Path
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.released import SUFFIX, Release
 
-CURES = {
+HINTS = {
     "Unable to locate credentials": (
         "there are no credentials",
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment",
@@ -37,7 +37,7 @@ CURES = {
         "run `dvc push --remote {remote}` again where the weights are whole, and check the bucket's name",
     ),
 }
-"""What DVC says, what that means, and the cure."""
+"""What DVC says, what that means, and the hint."""
 CREDENTIALS = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 
 
@@ -83,9 +83,9 @@ def _dvc() -> str:
 def _sentence(said: str, direction: str, remote: str) -> str:
     for sign in CREDENTIALS:
         said = said.replace(sign, "Forbidden")
-    for sign, (meaning, cure) in CURES.items():
+    for sign, (meaning, hint) in HINTS.items():
         if sign in said:
-            return f"dvc {direction} with the remote {remote} failed: {meaning}; {cure.format(remote=remote)}"
+            return f"dvc {direction} with the remote {remote} failed: {meaning}; {hint.format(remote=remote)}"
     last = said.strip().splitlines()[-1:] or ["without a word"]
     return (
         f"dvc {direction} with the remote {remote} failed ({last[0]}); run `dvc {direction} --verbose` to see all of it"

@@ -150,10 +150,10 @@ def test_an_absent_file_is_skipped_with_a_reason(tmp_path):
     pytest.importorskip("h5py")
     for name in ("dncnn", "ffdnet"):
         reason = method(name, tmp_path).skip("gray", 25)
-        assert f"groupsc fetch {method(name).dataset['gray']} --root {tmp_path}" in reason
+        assert f"groupsc fetch {method(name).dataset['gray']} --data-dir {tmp_path}" in reason
         assert method(name, tmp_path).unsuited("gray", 25) is None
     with pytest.raises(GroupSCError, match="groupsc fetch peers-dncnn-gray"):
-        evaluate("dncnn", "Bundled", task="gray", level=25, raw=tmp_path, images=1)
+        evaluate("dncnn", "Bundled", task="gray", level=25, data_dir=tmp_path, images=1)
 
 
 def test_a_damaged_file_is_an_error_that_names_it(tmp_path):
@@ -227,14 +227,14 @@ def test_what_the_command_cannot_measure_ends_in_one_sentence(tmp_path, argument
 
 @pytest.mark.slow
 def test_the_command_lists_methods_and_why_they_cannot_run(tmp_path):
-    result = groupsc("methods", "--task", "gray", "--level", 5, "--raw", tmp_path, "--json")
+    result = groupsc("methods", "--task", "gray", "--level", 5, "--data-dir", tmp_path, "--json")
     assert result.returncode == 0, result.stderr
     found = {entry["method"]: entry for entry in json.loads(result.stdout)}
     assert {"sc", "csr", "groupsc", "dncnn", "ffdnet", "bm3d", "nlm"} <= set(found)
     assert "menon" not in found
     assert "level 5" in found["dncnn"]["skip"]
     assert found["tv"]["skip"] is None
-    text = groupsc("methods", "--raw", tmp_path).stdout
+    text = groupsc("methods", "--data-dir", tmp_path).stdout
     assert "https://doi.org/10.1109/TIP.2007.901238" in text or "bm3d can't be imported" in text
     assert groupsc("methods", "--task", "grey").returncode == 2
 

@@ -43,7 +43,9 @@ def weights(tmp_path):
 
 
 def make_weights(path, *, task="gray", method="sc", level=25.0, penalty="l1", threshold=0.02):
-    config = ModelConfig(channels=1 if task == "gray" else 3, patch=3, atoms=12, steps=2, penalty=penalty, window=5)
+    config = ModelConfig(
+        channels=1 if task == "gray" else 3, patch_size=3, n_atoms=12, n_iterations=2, penalty=penalty, window=5
+    )
     model = SparseCoder(config)
     with torch.no_grad():
         model.thresholds.fill_(threshold)
@@ -159,29 +161,31 @@ def test_rows_measured_before_are_taken_over_from_any_code_and_beyond_the_first_
     rows["code_version"], rows["device"], rows["psnr"] = "older", "another", "12.34"
     rows[rows["image"] != "02"].to_csv(earlier, index=False)
 
-    found = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)
+    found = evaluate_to_csv(path, weights, dataset, cached_results=earlier, images=2, **options)
     assert found["image"].tolist() == ["01", "01", "02", "02", "03", "03"]
     assert ((found["psnr"] == 12.34) == (found["image"] != "02")).all()
     assert ((found["code_version"] == "older") == (found["image"] != "02")).all()
     options["repetitions"] = 1
-    assert evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)["image"].tolist() == [
+    assert evaluate_to_csv(path, weights, dataset, cached_results=earlier, images=2, **options)["image"].tolist() == [
         "01", "02", "03",
     ]  # fmt: skip
 
     options["repetitions"] = 3
-    found = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)
+    found = evaluate_to_csv(path, weights, dataset, cached_results=earlier, images=2, **options)
     assert found["image"].tolist() == ["01", "01", "01", "02", "02", "02"], "03 was not measured three times"
     options["repetitions"] = 1
-    blocks = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, mode="block", stride=3, **options)
+    blocks = evaluate_to_csv(
+        path, weights, dataset, cached_results=earlier, images=2, mode="block", stride=3, **options
+    )
     make_weights(weights, threshold=0.05)
-    others = evaluate_to_csv(path, weights, dataset, measured=earlier, images=2, **options)
+    others = evaluate_to_csv(path, weights, dataset, cached_results=earlier, images=2, **options)
     for anew in (blocks, others):
         assert anew["image"].tolist() == ["01", "02"]
         assert (anew["psnr"] != 12.34).all()
 
     earlier.write_text("half a fi")
     with pytest.raises(GroupSCError, match="groupsc evaluate"):
-        evaluate_to_csv(path, weights, dataset, measured=earlier, **options)
+        evaluate_to_csv(path, weights, dataset, cached_results=earlier, **options)
 
 
 def test_rows_that_the_repository_holds_are_of_whole_files_and_of_images_of_their_sets():

@@ -45,7 +45,7 @@ def toy():
 
 @pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
 def test_operations_are_those_that_torch_counts(penalty):
-    config = ModelConfig(penalty=penalty, patch=5, atoms=32, steps=6, refresh=2)
+    config = ModelConfig(penalty=penalty, patch_size=5, n_atoms=32, n_iterations=6, similarity_interval=2)
     model, side = SparseCoder(config), 20
     with FlopCounterMode(display=False) as counter:
         model(torch.rand(1, 1, side, side)).square().sum().backward()
@@ -71,7 +71,7 @@ def test_counts_are_those_of_the_workflow(configuration, tmp_path):
     path = f"config/{configuration}.yaml"
     jobs = planned(cwd=checkout, config=path)
     config = read_grid(checkout / path)
-    found = plan(config, raw=tmp_path / "nothing", output=tmp_path / "nowhere")
+    found = plan(config, data_dir=tmp_path / "nothing", output=tmp_path / "nowhere")
     assert {f"name={job.name}" for job in found.trainings} == jobs.get("train", set())
     measured = {job.name.replace("/", ", dataset=") for job in found.evaluations}
     others = {name for name in jobs["evaluate"] if name.removeprefix("name=").split(",")[0] not in models(config)}
@@ -92,7 +92,9 @@ def models(config):
 
 def test_the_schema_has_the_defaults_that_a_plan_takes():
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
-    defaults = {key: schema[key]["default"] for key in ("output", "raw", "images", "repetitions", "mode", "stride")}
+    defaults = {
+        key: schema[key]["default"] for key in ("output", "data_dir", "images", "repetitions", "mode", "stride")
+    }
     config = toy()
     spelled = plan({**defaults, **config})
     assert plan({key: value for key, value in config.items() if key not in defaults} | {"images": 2}) == spelled
@@ -103,14 +105,14 @@ def test_the_schema_has_the_defaults_that_a_plan_takes():
 
 def test_what_is_there_is_not_counted(tmp_path):
     config, nothing = toy(), tmp_path / "raw"
-    before = plan(config, raw=nothing, output=tmp_path)
+    before = plan(config, data_dir=nothing, output=tmp_path)
     folder = tmp_path / "training/gray-sc-sigma25"
     folder.mkdir(parents=True)
     (folder / "weights.safetensors").write_bytes(b"whatever")
     rows = tmp_path / "rows/gray-sc-sigma25/Bundled.csv"
     rows.parent.mkdir(parents=True)
     rows.write_text("whatever")
-    after = plan(config, raw=nothing, output=tmp_path)
+    after = plan(config, data_dir=nothing, output=tmp_path)
     assert len(after.trainings) == len(before.trainings) - 1
     assert len(after.evaluations) == len(before.evaluations) - 1
     assert (before.finished, after.finished) == (0, 1)
@@ -118,9 +120,9 @@ def test_what_is_there_is_not_counted(tmp_path):
 
 
 def test_rows_measured_before_cost_nothing_unless_their_model_is_yet_to_be_trained(tmp_path):
-    config, places = toy(), {"raw": tmp_path / "raw", "output": tmp_path}
+    config, places = toy(), {"data_dir": tmp_path / "data_dir", "output": tmp_path}
     config["tasks"]["gray"]["datasets"] = ["Set12"]
-    measured = {**config, "measured": str(ROOT / "data/measured")}
+    measured = {**config, "cached_results": str(ROOT / "data/measured")}
     before = plan(config, **places)
     assert plan(measured, **places) == before
     folder = tmp_path / "training/gray-sc-sigma25"
@@ -140,11 +142,11 @@ def test_images_are_counted_as_they_are_measured(tmp_path):
         "jpeg": {"methods": ["sc"], "levels": [10], "datasets": ["Classic5"], "baselines": ["bm3d", "dncnn-3"]},
     }
     config = {"budget": "cpu", "weights": "trained", "repetitions": 3, "images": 9, "tasks": tasks}
-    found = plan(config, raw=tmp_path, output=tmp_path)
+    found = plan(config, data_dir=tmp_path, output=tmp_path)
     assert found.images == 3 * 9 + 5
-    assert plan({**config, "images": None}, raw=tmp_path, output=tmp_path).images == 3 * 12 + 5
+    assert plan({**config, "images": None}, data_dir=tmp_path, output=tmp_path).images == 3 * 12 + 5
     whole, default, paper = (
-        plan({**config, **change}, raw=tmp_path, output=tmp_path).evaluations[0].operations
+        plan({**config, **change}, data_dir=tmp_path, output=tmp_path).evaluations[0].operations
         for change in ({}, {"mode": "block"}, {"mode": "block", "stride": 32})
     )
     assert whole < default == paper
@@ -154,17 +156,17 @@ def test_sets_of_variants_alone_are_fetched(tmp_path):
     variant = {"methods": ["sc"], "levels": [25], "datasets": ["Kodak24"]}
     config = {"budget": "cpu", "weights": "trained", "images": 2}
     config["tasks"] = {"gray": {"methods": ["sc"], "levels": [25], "datasets": ["Set12"]}}
-    without = plan(config, raw=tmp_path, output=tmp_path).download
+    without = plan(config, data_dir=tmp_path, output=tmp_path).download
     config["tasks"]["gray"]["variants"] = {"light": variant}
     files = registry().query("dataset == 'Kodak24'").sort_values("file")
-    assert plan(config, raw=tmp_path, output=tmp_path).download - without == files["bytes"][:2].sum()
+    assert plan(config, data_dir=tmp_path, output=tmp_path).download - without == files["bytes"][:2].sum()
     assert grid.images_to_fetch(config, {}, "Kodak24") == 2
 
 
 def test_an_unknown_data_set_is_told(tmp_path):
     config = {"tasks": {"gray": {"methods": ["sc"], "levels": [25], "datasets": ["BSD86"]}}, "weights": "trained"}
     with pytest.raises(GroupSCError, match=r"no data set 'BSD86'; choose one of .*BSD68"):
-        plan(config, raw=tmp_path, output=tmp_path)
+        plan(config, data_dir=tmp_path, output=tmp_path)
 
 
 def test_what_is_restored_in_blocks_anyway_is_not_restored_so_again():
@@ -205,12 +207,12 @@ def test_data_of_full_size_is_not_downloaded(tmp_path):
     }
     files = registry()
     files = files[files["dataset"] == "Classic5"].sort_values("file")[:2]
-    assert plan(config, raw=tmp_path).download == files["bytes"].sum()
+    assert plan(config, data_dir=tmp_path).download == files["bytes"].sum()
     first, second = files.itertuples()
     (tmp_path / "Classic5").mkdir()
     (tmp_path / "Classic5" / first.file).write_bytes(bytes(first.bytes))
     (tmp_path / "Classic5" / second.file).write_bytes(bytes(second.bytes - 1))
-    assert plan(config, raw=tmp_path).download == second.bytes
+    assert plan(config, data_dir=tmp_path).download == second.bytes
 
 
 def test_gpus_share_the_work_and_wait_for_what_they_need():
@@ -228,7 +230,7 @@ def test_steps_are_timed_where_rates_are_not_known():
 
 def test_a_larger_training_set_costs_memory_and_bytes_but_no_steps(tmp_path):
     config = read_grid(ROOT / "config/paper.yaml")
-    once, often = (plan(config, raw=tmp_path, output=tmp_path, times=times) for times in (1, 1000))
+    once, often = (plan(config, data_dir=tmp_path, output=tmp_path, times=times) for times in (1, 1000))
     assert often.jobs == once.jobs
     assert often.memory == 1000 * once.memory
     assert often.download > 100 * once.download

@@ -102,7 +102,7 @@ def test_bilinear_interpolation_is_the_mean_of_the_measured_neighbours():
 
 def test_a_model_that_leaves_images_alone_fails_no_case():
     """With thresholds of 0 and D = C = W of orthonormal rows, every iteration gives the image back."""
-    model = coder("gray", penalty="l1", patch=3, atoms=9)
+    model = coder("gray", penalty="l1", patch_size=3, n_atoms=9)
     with torch.no_grad():
         model.thresholds.zero_()
         for matrix in (model.D, model.C, model.W):
@@ -121,7 +121,7 @@ def test_a_model_that_leaves_images_alone_fails_no_case():
 
 
 def test_noise_is_the_same_for_every_model_and_another_in_every_repetition():
-    first, second = (stress(coder("gray", atoms=atoms), CARDS["gray"]) for atoms in (12, 14))
+    first, second = (stress(coder("gray", n_atoms=n_atoms), CARDS["gray"]) for n_atoms in (12, 14))
     assert list(first["before"]) == list(second["before"])
     assert first.groupby("case")["before"].nunique().eq(3).all()
     assert set(first["case"]) == set(stress_pictures(1))

@@ -35,17 +35,17 @@ def test_a_grid_is_the_product_of_methods_and_levels():
     assert list(found) == [
         "gray-sc-sigma15", "gray-sc-sigma25", "gray-groupsc-sigma15", "gray-groupsc-sigma25", "mosaic-sc",
     ]  # fmt: skip
-    assert found["gray-groupsc-sigma25"].start == "gray-sc-sigma25"
-    assert found["gray-sc-sigma25"].start is None
+    assert found["gray-groupsc-sigma25"].init_from == "gray-sc-sigma25"
+    assert found["gray-sc-sigma25"].init_from is None
     mosaic = found["mosaic-sc"].model
-    assert (mosaic.channels, mosaic.patch, mosaic.refresh, mosaic.window) == (3, 7, 8, 50)
+    assert (mosaic.channels, mosaic.patch_size, mosaic.similarity_interval, mosaic.window) == (3, 7, 8, 50)
 
 
 def test_windows_span_the_crops_of_the_training():
     grid = {"tasks": {"gray": {"methods": ["groupsc"], "levels": [25]}, "mosaic": {"methods": ["csr"]}}}
     for budget, crop in (("fast", 56), ("cpu", 40)):
         found = experiments({"budget": budget, **grid})
-        assert {e.training.crop for e in found.values()} == {crop}
+        assert {e.training.crop_size for e in found.values()} == {crop}
         assert [e.model.window for e in found.values()] == [crop - 8, crop - 6]
     chosen = experiments({"budget": "cpu", "model": {"window": 20}, **grid})
     assert {e.model.window for e in chosen.values()} == {20}
@@ -57,10 +57,12 @@ def test_names():
 
 
 def test_the_closest_override_wins():
-    grid = {**GRID, "training": {"steps": 7, "seed": 1}}
-    grid["tasks"] = {"gray": {"methods": ["sc"], "levels": [25], "training": {"steps": 9}, "model": {"atoms": 64}}}
+    grid = {**GRID, "training": {"max_steps": 7, "seed": 1}}
+    grid["tasks"] = {
+        "gray": {"methods": ["sc"], "levels": [25], "training": {"max_steps": 9}, "model": {"n_atoms": 64}}
+    }
     experiment = experiments(grid)["gray-sc-sigma25"]
-    assert (experiment.training.steps, experiment.training.seed, experiment.model.atoms) == (9, 1, 64)
+    assert (experiment.training.max_steps, experiment.training.seed, experiment.model.n_atoms) == (9, 1, 64)
 
 
 def test_the_paper_budget_is_the_authors_recipe():
@@ -68,15 +70,28 @@ def test_the_paper_budget_is_the_authors_recipe():
     32,000."""
     for method in METHODS:
         config = TrainingConfig(**BUDGETS["paper"][method])
-        assert (config.rate, config.epsilon, config.steps, config.batch, config.crop) == (6e-4, 1e-3, 120_000, 32, 56)
-        assert (config.schedule, config.decay, config.decay_every, config.start) == ("steps", 0.35, 32_000, None)
+        assert (config.lr, config.adam_eps, config.max_steps, config.batch_size, config.crop_size) == (
+            6e-4,
+            1e-3,
+            120_000,
+            32,
+            56,
+        )
+        assert (config.lr_schedule, config.lr_decay, config.lr_decay_every, config.init_from) == (
+            "steps",
+            0.35,
+            32_000,
+            None,
+        )
 
 
 def test_refreshes_of_the_paper():
     """f = 6: before proxes 8, 14, 20; f = 8: before 10 and 18 (counted from 1)."""
-    assert [i + 1 for i in ModelConfig().refreshes] == [8, 14, 20]
-    assert [i + 1 for i in ModelConfig(refresh=8).refreshes] == [10, 18]
-    assert ModelConfig(refresh=None).refreshes == ModelConfig(penalty="l1").refreshes == ()
+    assert [i + 1 for i in ModelConfig().similarity_updates] == [8, 14, 20]
+    assert [i + 1 for i in ModelConfig(similarity_interval=8).similarity_updates] == [10, 18]
+    assert (
+        ModelConfig(similarity_interval=None).similarity_updates == ModelConfig(penalty="l1").similarity_updates == ()
+    )
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
@@ -84,7 +99,7 @@ def test_every_budget_suits_every_task(budget):
     grid = {task: {"methods": list(METHODS), "levels": [25] if LEVEL_NAMES[task] else []} for task in TASKS}
     found = experiments({"budget": budget, "tasks": grid})
     assert len(found) == 12
-    assert all(experiment.start in (None, *found) for experiment in found.values())
+    assert all(experiment.init_from in (None, *found) for experiment in found.values())
 
 
 def test_an_experiment_survives_its_file(tmp_path):
@@ -102,15 +117,15 @@ def test_an_experiment_survives_its_file(tmp_path):
             {"tasks": {"gray": {"methods": ["bm3d"], "levels": [25]}}},
             "no method 'bm3d'; choose one of sc, csr, groupsc",
         ),
-        ({"training": {"learning_rate": 1}}, "TrainingConfig has no learning_rate; it has .*rate"),
+        ({"training": {"learning_rate": 1}}, "TrainingConfig has no learning_rate; it has .*lr"),
         ({"model": {"layers": 3}}, "ModelConfig has no layers"),
         ({"model": {"channels": 2}}, r"channels is 2; choose 1 \(gray\) or 3 \(color\)"),
-        ({"training": {"start": "bm3d"}}, "start is 'bm3d'; choose null"),
-        ({"training": {"rate": 0}}, "rate is 0; choose a positive"),
-        ({"training": {"epsilon": "1e-8"}}, r"epsilon is '1e-8'; give a number; to YAML 1e-8 is text, write 1\.0e-8"),
-        ({"training": {"decay": True}}, "decay is True; give a number"),
-        ({"training": {"clip": "no"}}, "clip is 'no'; give a number"),
-        ({"training": {"start": 3}}, "start is 3; choose null"),
+        ({"training": {"init_from": "bm3d"}}, "init_from is 'bm3d'; choose null"),
+        ({"training": {"lr": 0}}, "lr is 0; choose a positive"),
+        ({"training": {"adam_eps": "1e-8"}}, r"adam_eps is '1e-8'; give a number; to YAML 1e-8 is text, write 1\.0e-8"),
+        ({"training": {"lr_decay": True}}, "lr_decay is True; give a number"),
+        ({"training": {"grad_clip": "no"}}, "grad_clip is 'no'; give a number"),
+        ({"training": {"init_from": 3}}, "init_from is 3; choose null"),
         ({"training": [1]}, r"the configuration.training is \[1\]; give a mapping"),
         ({"bugdet": "cpu"}, "the configuration has no bugdet; it has tasks, budget"),
         ({"tasks": {"gray": None}}, "tasks.gray is None; give a mapping with methods"),
@@ -135,9 +150,9 @@ def test_an_experiment_survives_its_file(tmp_path):
         ),
         ({"model": {"levels": [0, 55]}}, "model.levels makes blind models; ask for them by `blind`"),
         ({"budget": ["fast"]}, r"no training budget \['fast'\]"),
-        ({"training": {"decay": "one"}}, "decay is 'one'; give a number$"),
-        ({"training": {"steps": True}}, "steps is True; choose a whole number"),
-        ({"training": {"crop": 5}}, "crop is 5; choose more than the patch, 9"),
+        ({"training": {"lr_decay": "one"}}, "lr_decay is 'one'; give a number$"),
+        ({"training": {"max_steps": True}}, "max_steps is True; choose a whole number"),
+        ({"training": {"crop_size": 5}}, "crop_size is 5; choose more than patch_size, 9"),
         ({"training": {"validation": None}}, "validation is None; give a name"),
     ],
 )
@@ -169,7 +184,7 @@ def test_the_schema_of_the_workflow_has_the_same_keys():
         ({"images": {"Set12": "2"}}, "images of Set12 is '2'; choose a whole number"),
         ({"repetitions": "3"}, "repetitions is '3'; choose a whole number"),
         ({"threads": {"trains": 2}}, "threads has no trains; it has train, evaluate"),
-        ({"measured": "/nowhere"}, "measured is '/nowhere', which is no folder"),
+        ({"cached_results": "/nowhere"}, "cached_results is '/nowhere', which is no folder"),
     ],
 )
 def test_values_that_nothing_can_be_done_with(change, sentence):
@@ -189,4 +204,4 @@ def test_files_that_are_no_experiment(tmp_path, text):
 
 def test_configurations_cannot_be_changed_in_place():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        ModelConfig().patch = 7
+        ModelConfig().patch_size = 7

@@ -138,7 +138,7 @@ def test_unknown_data_set(tmp_path):
 def test_files_that_are_not_there_name_the_command_that_fetches(tmp_path):
     with pytest.raises(GroupSCError, match="12 of 12 files of Set12 are missing") as failure:
         datasets.image_paths("Set12", tmp_path)
-    assert f"`groupsc fetch Set12 --root {tmp_path}`" in str(failure.value)
+    assert f"`groupsc fetch Set12 --data-dir {tmp_path}`" in str(failure.value)
 
 
 def test_weights_of_other_methods_are_no_images(tmp_path):

@@ -74,13 +74,13 @@ def test_atoms_run_from_smooth_to_rough(tmp_path):
     ramp = torch.linspace(-1, 1, 3).repeat(3, 1)
     rough = torch.tensor([[1.0, -1, 1], [-1, 1, -1], [1, -1, 1]])
     D = torch.stack([rough.flatten(), ramp.flatten()], 1)
-    shown = atoms(D=D, patch=3).axes[0].images[0].get_array()
+    shown = atoms(D=D, patch_size=3).axes[0].images[0].get_array()
     np.testing.assert_allclose(shown[1:4, 1:4, 0], 0.5 + ramp.numpy() / 2, atol=1e-6)
     np.testing.assert_allclose(shown[1:4, 5:8, 0], 0.5 + rough.numpy() / 2, atol=1e-6)
     D = torch.randn(3 * 16, 10, generator=torch.Generator().manual_seed(0))
-    draw_dictionary(D, tmp_path / "atoms.png", channels=3, patch=4)
+    draw_dictionary(D, tmp_path / "atoms.png", channels=3, patch_size=4)
     assert imread(tmp_path / "atoms.png").shape[2] == 4
-    shown = atoms(D=D, channels=3, patch=4).axes[0].images[0].get_array()
+    shown = atoms(D=D, channels=3, patch_size=4).axes[0].images[0].get_array()
     assert shown.shape == (3 * 5 + 1, 4 * 5 + 1, 3)
     assert np.ptp(shown, axis=2).max() > 0.5
 

@@ -123,9 +123,11 @@ def test_scenes_have_the_noise_of_the_protocol(tmp_path):
     folder = tmp_path / "raw" / "Set12"
     folder.mkdir(parents=True)
     write_image(folder / "05.png", np.full((1, 20, 20), 0.5))
-    assert degraded_image(sc, "Set12", "05", raw=tmp_path / "raw")[1].shape == (1, 20, 20), "the others may be missing"
+    assert degraded_image(sc, "Set12", "05", data_dir=tmp_path / "raw")[1].shape == (1, 20, 20), (
+        "the others may be missing"
+    )
     with pytest.raises(GroupSCError, match="groupsc fetch Set12"):
-        degraded_image(sc, "Set12", "06", raw=tmp_path / "raw")
+        degraded_image(sc, "Set12", "06", data_dir=tmp_path / "raw")
     with pytest.raises(GroupSCError, match="no image 'x'"):
         degraded_image(sc, "Bundled", "x")
     with pytest.raises(GroupSCError, match="removes noise"):

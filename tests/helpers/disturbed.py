@@ -15,13 +15,13 @@ from checkouts import change, copy_checkout
 STEPS = 300
 
 
-def small_grid(folder, steps=STEPS):
+def small_grid(folder, max_steps=STEPS):
     """A copy of the checkout whose two trainings take `steps` steps and save their state every tenth."""
     copy_checkout(folder)
     grid = {"methods": ["sc", "groupsc"], "levels": [25], "datasets": ["Bundled"], "baselines": ["input"]}
-    # Without a GPU, jobs that ask for one compute on the processor.
+    # Without a GPU, jobs that ask for one compute on the CPU.
     change(folder / "config/ci.yaml", tasks={"gray": grid}, figures={}, tables=["table4"], device="auto")
-    change(folder / "config/ci.yaml", training__steps=steps, training__validate_every=10)
+    change(folder / "config/ci.yaml", training__max_steps=max_steps, training__validate_every=10)
     return folder
 
 

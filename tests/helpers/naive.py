@@ -12,17 +12,17 @@ import numpy as np
 def restore(image: np.ndarray, p: dict, config, mask: np.ndarray | None = None) -> np.ndarray:
     """Restore (c, H, W), every patch seeing the window around it."""
     channels, height, width = image.shape
-    k = config.patch
+    k = config.patch_size
     places = [(r, c) for r in range(height - k + 1) for c in range(width - k + 1)]
     raw = [image[:, r : r + k, c : c + k].reshape(-1) for r, c in places]
     mu = [patch.mean() for patch in raw]
     Y = [patch - mean for patch, mean in zip(raw, mu, strict=True)]
     M = [np.ones_like(Y[0]) if mask is None else mask[:, r : r + k, c : c + k].reshape(-1) for r, c in places]
     neighbours = [[s for s, source in enumerate(places) if reaches(source, target, config.window)] for target in places]
-    A = [np.zeros(config.atoms) for _ in places]
+    A = [np.zeros(config.n_atoms) for _ in places]
     Sigma, similarities = None, 0
-    for i in range(config.steps):
-        refreshed = i >= 2 and config.refresh is not None and (i - 1) % config.refresh == 0
+    for i in range(config.n_iterations):
+        refreshed = i >= 2 and config.similarity_interval is not None and (i - 1) % config.similarity_interval == 0
         if config.penalty != "l1" and (i == 0 or refreshed):
             E = Y if i == 0 else estimate(A, p, mu, places, image.shape, config)
             Sigma = blend(Sigma, E, p, similarities, neighbours, config, mosaic=mask is not None)
@@ -48,9 +48,9 @@ def reaches(source, target, window: int) -> bool:
 
 def estimate(A, p, mu, places, shape, config) -> list[np.ndarray]:
     """Patches of the current estimate, without their first means."""
-    k = config.patch
+    k = config.patch_size
     E = [p["W"] @ a for a in A]
-    if not config.average_refresh:
+    if not config.middle_averaging:
         return E
     total, count = np.zeros(shape), np.zeros(shape)
     for e, m, (r, c) in zip(E, mu, places, strict=True):

@@ -10,7 +10,9 @@ from groupsc.models.coder import SparseCoder
 
 def perturbed_coder(**options) -> SparseCoder:
     """A coder in float64 with all its parameters moved away from their first values."""
-    config = ModelConfig(**{"patch": 3, "atoms": 12, "steps": 5, "window": 5, "refresh": 2, **options})
+    config = ModelConfig(
+        **{"patch_size": 3, "n_atoms": 12, "n_iterations": 5, "window": 5, "similarity_interval": 2, **options}
+    )
     model = SparseCoder(config).double()
     generator = torch.Generator().manual_seed(7)
     with torch.no_grad():

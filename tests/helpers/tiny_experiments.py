@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from groupsc.config.definitions import Experiment, ModelConfig, TrainingConfig
 
-TINY = ModelConfig(patch=5, atoms=16, steps=4, window=8, refresh=2)
+TINY = ModelConfig(patch_size=5, n_atoms=16, n_iterations=4, window=8, similarity_interval=2)
 
 
 def tiny_experiment(**training) -> Experiment:
@@ -12,14 +12,14 @@ def tiny_experiment(**training) -> Experiment:
         "dataset": "Bundled",
         "validation": "Bundled",
         "validation_images": 3,
-        "steps": 12,
+        "max_steps": 12,
         "validate_every": 4,
-        "batch": 4,
-        "crop": 16,
-        "rate": 5e-3,
-        "schedule": "one-cycle",
-        "epsilon": 1e-8,
-        "average": 0.5,
+        "batch_size": 4,
+        "crop_size": 16,
+        "lr": 5e-3,
+        "lr_schedule": "one-cycle",
+        "adam_eps": 1e-8,
+        "ema_decay": 0.5,
         "precision": "float32",
     }
     config = TrainingConfig(**{**settings, **training})

@@ -10,10 +10,10 @@ from groupsc.weights.files import read_tensors
 
 EXPERIMENT = {
     "name": "gray-sc-sigma25", "task": "gray", "method": "sc", "level": 25,
-    "model": {"patch": 5, "atoms": 16, "steps": 4, "window": 9, "penalty": "l1"},
+    "model": {"patch_size": 5, "n_atoms": 16, "n_iterations": 4, "window": 9, "penalty": "l1"},
     "training": {
-        "dataset": "Bundled", "validation": "Bundled", "validation_images": 2, "validate_every": 4, "steps": 8,
-        "batch": 2, "crop": 16, "rate": 1e-3, "average": 0.5,
+        "dataset": "Bundled", "validation": "Bundled", "validation_images": 2, "validate_every": 4, "max_steps": 8,
+        "batch_size": 2, "crop_size": 16, "lr": 1e-3, "ema_decay": 0.5,
     },
 }  # fmt: skip
 VOLATILE = ["minutes", "seconds", "peak_memory_mb"]

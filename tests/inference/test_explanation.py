@@ -33,12 +33,12 @@ def test_codes_of_a_single_patch_are_its_restoration(penalty):
 
 @pytest.mark.parametrize("place", [(0, 0), (9, 5), (19, 21), (12, 21)])
 def test_similarities_are_those_of_the_patch_around_the_pixel(place):
-    model = perturbed_coder(penalty="group", window=5, patch=3)
+    model = perturbed_coder(penalty="group", window=5, patch_size=3)
     image, _ = some_image(1, 22, 20)
     x, y = place
     found = explain(model, image[0], x, y)
     assert found.degraded.shape == (1, 7, 7)
-    assert len(found.similarities) == 1 + len(model.config.refreshes)
+    assert len(found.similarities) == 1 + len(model.config.similarity_updates)
     patches = found.degraded[0].unfold(0, 3, 1).unfold(1, 3, 1).reshape(25, 9)
     features = (patches - patches.mean(1, keepdim=True)) * model.kappa.detach()
     target = found.top * 5 + found.left

@@ -72,7 +72,7 @@ def test_noise_alone_almost_never_counts_as_texture():
 
 
 @pytest.mark.parametrize(
-    ("image", "cure"),
+    ("image", "hint"),
     [
         (np.zeros((1, 10, 200)), None),
         (np.zeros((1, 6, 200)), "too small"),
@@ -81,11 +81,11 @@ def test_noise_alone_almost_never_counts_as_texture():
         (np.zeros((2, 1, 40, 40)), r"\(c, H, W\)"),
     ],
 )
-def test_what_cannot_be_estimated_is_said(image, cure):
-    if cure is None:
+def test_what_cannot_be_estimated_is_said(image, hint):
+    if hint is None:
         assert estimate_noise(image) == 0
         return
-    with pytest.raises(GroupSCError, match=cure):
+    with pytest.raises(GroupSCError, match=hint):
         estimate_noise(image)
 
 

@@ -28,8 +28,8 @@ def demosaicker() -> Restorer:
 
 @pytest.mark.parametrize("levels", [None, (5.0, 25.0)])
 def test_what_an_image_is_multiplied_by_lies_where_the_image_does(levels):
-    """Torch describes tensors of a GPU that isn't there, and refuses to multiply them with those of a processor."""
-    config = ModelConfig(patch=3, atoms=12, steps=5, penalty="l1", levels=levels)
+    """Torch describes tensors of a GPU that isn't there, and refuses to multiply them with those of a CPU."""
+    config = ModelConfig(patch_size=3, n_atoms=12, n_iterations=5, penalty="l1", levels=levels)
     with FakeTensorMode():
         with torch.device("cuda"):
             model = Restorer(SparseCoder(config), {"task": "gray", "level": None if levels else 25})
@@ -58,11 +58,11 @@ def test_a_mask_without_a_batch_holds_for_all_images(demosaicker):
 
 
 @pytest.mark.parametrize(
-    ("mask", "cure"),
+    ("mask", "hint"),
     [(None, "give the mask"), (torch.ones(1, 1, 12, 14), "their shape"), (torch.ones(2, 3, 12, 14), "their shape")],
 )
-def test_a_wrong_mask_is_told(demosaicker, mask, cure):
-    with pytest.raises(GroupSCError, match=cure):
+def test_a_wrong_mask_is_told(demosaicker, mask, hint):
+    with pytest.raises(GroupSCError, match=hint):
         demosaicker(torch.rand(3, 3, 12, 14), mask=mask)
 
 

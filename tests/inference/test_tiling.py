@@ -43,7 +43,7 @@ def test_blocks_of_the_golden_arrays(shared, stride, patch):
     arrays = np.load(shared / "golden" / "blocks_affine.npz")
     side = json.loads(str(arrays["config_json"]))["block"]
     image = torch.from_numpy(arrays["input"])
-    found = blockwise(affine_blocks(side), image, None, side=side, stride=stride, patch=patch, together=7)
+    found = blockwise(affine_blocks(side), image, None, side=side, stride=stride, patch_size=patch, together=7)
     np.testing.assert_allclose(found.numpy(), arrays[f"output_k{patch}_stride{stride}"], rtol=0, atol=1e-12)
 
 
@@ -73,7 +73,7 @@ def test_blocks_against_a_naive_loop(shape, stride):
         None,
         side=side,
         stride=stride,
-        patch=patch,
+        patch_size=patch,
         together=4,
     )
     weight = counts(side, side, patch, dtype=torch.float64).numpy()
@@ -94,16 +94,18 @@ def test_a_bayer_mask_stays_one_under_padding():
         assert torch.equal(blocks != 0, masks != 0)
         return blocks
 
-    found = blockwise(check, image * mask, mask[None].expand_as(image), side=8, stride=3, patch=3, together=5)
+    found = blockwise(check, image * mask, mask[None].expand_as(image), side=8, stride=3, patch_size=3, together=5)
     torch.testing.assert_close(found, image * mask)
 
 
 @pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
 def test_block_size_in_one_call_does_not_matter_and_small_images_work(penalty):
-    model = SparseCoder(ModelConfig(patch=3, atoms=8, steps=4, window=6, refresh=2, penalty=penalty)).double()
+    model = SparseCoder(
+        ModelConfig(patch_size=3, n_atoms=8, n_iterations=4, window=6, similarity_interval=2, penalty=penalty)
+    ).double()
     image = torch.rand(1, 1, 10, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     found = restore(model, image, mode="block", stride=4)
-    alone = blockwise(lambda b, m: model(b), image, None, side=8, stride=4, patch=3, together=100)
+    alone = blockwise(lambda b, m: model(b), image, None, side=8, stride=4, patch_size=3, together=100)
     torch.testing.assert_close(found, alone.detach())
 
 
@@ -114,12 +116,12 @@ def test_blocks_are_as_large_as_the_stride_where_the_window_is_smaller(penalty):
     image, _ = some_image(1, 21, 26)
     found = restore(model, image, mode="block", stride=9)
     with torch.no_grad():
-        alone = blockwise(lambda b, m: model(b), image, None, side=9, stride=9, patch=3, together=100)
+        alone = blockwise(lambda b, m: model(b), image, None, side=9, stride=9, patch_size=3, together=100)
     torch.testing.assert_close(found, alone)
 
 
 def test_errors_say_what_to_do():
-    model = SparseCoder(ModelConfig(patch=5, atoms=8, steps=2, window=6))
+    model = SparseCoder(ModelConfig(patch_size=5, n_atoms=8, n_iterations=2, window=6))
     with pytest.raises(GroupSCError, match="smaller than a 5×5 patch"):
         restore(model, torch.zeros(1, 1, 4, 30))
     with pytest.raises(GroupSCError, match=r"wants an image \(1, 1, H, W\)"):
@@ -147,7 +149,7 @@ def test_an_image_within_one_window_is_restored_as_the_coder_does(penalty, chann
 def test_the_image_of_a_single_patch_stays_as_it_was(penalty):
     """All of its patches are the image itself, in the same memory."""
     model = perturbed_coder(penalty=penalty)
-    image, _ = some_image(1, model.config.patch, model.config.patch)
+    image, _ = some_image(1, model.config.patch_size, model.config.patch_size)
     before = image.clone()
     restore(model, image)
     assert torch.equal(image, before)
@@ -169,7 +171,7 @@ def test_whole_image_mode_on_images_larger_than_the_window(penalty, window, chan
         device = torch.device("cpu")
         gathered = [functools.partial(GatheredWindow, tile=a, together=b, device=device) for a, b in sizes]
         for window_of in (*sliding, *gathered):
-            found = restore_whole(model, image, mask, products=torch.float64, window=window_of)
+            found = restore_whole(model, image, mask, matmul_dtype=torch.float64, window=window_of)
             torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
@@ -177,8 +179,8 @@ def test_bfloat16_products_change_little():
     model = perturbed_coder(penalty="group", window=9).float()
     image, _ = some_image(1, 40, 30)
     with torch.no_grad():
-        exact = restore_whole(model.double(), image, products=torch.float64)
-        fast = restore_whole(model.float(), image.float(), products=torch.bfloat16)
+        exact = restore_whole(model.double(), image, matmul_dtype=torch.float64)
+        fast = restore_whole(model.float(), image.float(), matmul_dtype=torch.bfloat16)
     assert (fast - exact).abs().max() < 1e-2
     assert (fast - exact).square().mean().sqrt() < 1e-3
 
@@ -187,7 +189,7 @@ def test_regions_of_sc_have_no_seams_at_all():
     model = perturbed_coder(penalty="l1")
     image, _ = some_image(1, 33, 40)
     whole = restore(model, image)
-    pieces = regionwise(model, image, None, products=torch.float64, side=13)
+    pieces = regionwise(model, image, None, matmul_dtype=torch.float64, side=13)
     torch.testing.assert_close(pieces, whole, rtol=0, atol=1e-12)
 
 
@@ -196,7 +198,7 @@ def test_regions_cover_the_image_and_agree(penalty):
     model = perturbed_coder(penalty=penalty, window=4)
     image, _ = some_image(1, 45, 60)
     whole = restore(model, image)
-    pieces = regionwise(model, image, None, products=torch.float64, side=2 * halo(model) + 9)
+    pieces = regionwise(model, image, None, matmul_dtype=torch.float64, side=2 * halo(model) + 9)
     assert (pieces - whole).abs().max() < 2e-3
 
 
@@ -215,7 +217,7 @@ def test_the_memory_that_the_error_names_is_enough(penalty, shape):
         region_side(model, torch.float32, 1000, *shape)
     needed = float(re.search(r"at least (\d+) MB", str(error.value))[1]) * 1e6
     side = region_side(model, torch.float32, needed, *shape)
-    assert 2 * halo(model) + model.config.patch < side
+    assert 2 * halo(model) + model.config.patch_size < side
     assert region_side(model, torch.float32, needed, side, min(side, *shape)) == side
     with pytest.raises(GroupSCError):
         region_side(model, torch.float32, needed - 1e6, *shape)
@@ -235,11 +237,11 @@ def test_threads_change_nothing_but_the_time():
     try:
         torch.set_num_threads(1)
         with torch.no_grad():
-            expected = restore_whole(model, image, products=torch.float32, window=window)
+            expected = restore_whole(model, image, matmul_dtype=torch.float32, window=window)
         torch.set_num_threads(3)
         for mode in (torch.no_grad, torch.inference_mode):
             with mode():
-                found = restore_whole(model, image, products=torch.float32, window=window)
+                found = restore_whole(model, image, matmul_dtype=torch.float32, window=window)
             torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
             assert torch.get_num_threads() == 3
     finally:
@@ -252,7 +254,7 @@ def test_a_refresh_whose_weight_rounds_to_zero_changes_nothing():
     with torch.no_grad():
         model.nu_logit.fill_(-200.0)
         expected = model(image)
-        found = restore_whole(model, image, products=torch.float32, window=functools.partial(SlidingWindow, tile=4))
+        found = restore_whole(model, image, matmul_dtype=torch.float32, window=functools.partial(SlidingWindow, tile=4))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 

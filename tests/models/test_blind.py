@@ -32,7 +32,7 @@ def blind_coder(kind: str, **options) -> SparseCoder:
 def plain_twin(model: SparseCoder, level: float) -> SparseCoder:
     """The model without levels whose thresholds are those of `level`, found by numpy."""
     config = model.config
-    bank = np.broadcast_to(model.thresholds.detach().numpy(), (len(config.levels), config.steps, config.atoms))
+    bank = np.broadcast_to(model.thresholds.detach().numpy(), (len(config.levels), config.n_iterations, config.n_atoms))
     if config.interpolate:
         lam = np.apply_along_axis(lambda column: np.interp(level, config.levels, column), 0, bank)
     else:
@@ -43,19 +43,19 @@ def plain_twin(model: SparseCoder, level: float) -> SparseCoder:
     return twin
 
 
-@pytest.mark.parametrize("products", [None, torch.float64], ids=["plain", "fast"])
+@pytest.mark.parametrize("matmul_dtype", [None, torch.float64], ids=["plain", "fast"])
 @pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_sample_is_restored_with_the_thresholds_of_its_level(kind, penalty, products):
+def test_each_sample_is_restored_with_the_thresholds_of_its_level(kind, penalty, matmul_dtype):
     model = blind_coder(kind, penalty=penalty)
     levels = torch.tensor([0.0, 3.4, 23.0, 52.4, 80.0])
     image, _ = some_image(1, 9, 8, batch=len(levels))
     with torch.no_grad():
-        found = model(image, level=levels, products=products)
+        found = model(image, level=levels, matmul_dtype=matmul_dtype)
         for one, level, expected in zip(image, levels.tolist(), found, strict=True):
             twin = plain_twin(model, level)
             torch.testing.assert_close(expected[None], twin(one[None]), rtol=0, atol=1e-12)
-            torch.testing.assert_close(model(one[None], level=level, products=products), expected[None])
+            torch.testing.assert_close(model(one[None], level=level, matmul_dtype=matmul_dtype), expected[None])
 
 
 @pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
@@ -64,9 +64,9 @@ def test_gradients_of_the_fast_path_equal_the_plain_ones(kind, penalty):
     model = blind_coder(kind, penalty=penalty)
     image, _ = some_image(1, 9, 8, batch=3)
     results = []
-    for products in (None, torch.float64):
+    for matmul_dtype in (None, torch.float64):
         model.zero_grad()
-        model(image, level=torch.tensor([4.0, 21.0, 47.0]), products=products).square().sum().backward()
+        model(image, level=torch.tensor([4.0, 21.0, 47.0]), matmul_dtype=matmul_dtype).square().sum().backward()
         results.append([parameter.grad.clone() for parameter in model.parameters()])
     for plain, fast in zip(*results, strict=True):
         torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-11)
@@ -99,7 +99,7 @@ def blind_experiment(kind: str = "affine", **training):
 
 
 def test_every_crop_has_the_noise_that_the_model_is_told():
-    experiment = blind_experiment(batch=64, crop=64)
+    experiment = blind_experiment(batch_size=64, crop_size=64)
     batch = Batches([torch.rand(1, 80, 80)], experiment).at(0)
     assert batch.level.min() < 10
     assert batch.level.max() > 45
@@ -116,9 +116,9 @@ def test_validation_covers_the_range_of_levels():
 @pytest.mark.parametrize("kind", BLIND)
 def test_training_goes_on_exactly_where_it_stopped(tmp_path, kind):
     experiment = blind_experiment(kind)
-    whole = train(experiment, raw="data/raw", output=tmp_path / "whole", progress=False)
-    assert train(experiment, raw="data/raw", output=tmp_path / "parts", max_minutes=0, progress=False) is None
-    parts = train(experiment, raw="data/raw", output=tmp_path / "parts", progress=False)
+    whole = train(experiment, data_dir="data/raw", output=tmp_path / "whole", progress=False)
+    assert train(experiment, data_dir="data/raw", output=tmp_path / "parts", max_minutes=0, progress=False) is None
+    parts = train(experiment, data_dir="data/raw", output=tmp_path / "parts", progress=False)
     model, card = load_weights(whole)
     assert parameters_digest(model) == parameters_digest(load_weights(parts)[0])
     assert (card["variant"], card["level"]) == ("blind", None)
@@ -146,10 +146,10 @@ def test_grids_hold_blind_models_and_variants():
         "methods": ["sc", "groupsc"],
         "levels": [15],
         "blind": {"methods": ["sc", "groupsc"], "kinds": ["affine", "bank"], "levels": [5, 25]},
-        "variants": {"refresh12": {"methods": ["groupsc"], "levels": [15], "model": {"refresh": 12}}},
+        "variants": {"refresh12": {"methods": ["groupsc"], "levels": [15], "model": {"similarity_interval": 12}}},
     }
     found = experiments({"budget": "cpu", "tasks": {"gray": grid}})
-    assert {name: e.start for name, e in found.items()} == {
+    assert {name: e.init_from for name, e in found.items()} == {
         "gray-sc-sigma15": None,
         "gray-groupsc-sigma15": "gray-sc-sigma15",
         "gray-sc-blind": None,
@@ -159,7 +159,7 @@ def test_grids_hold_blind_models_and_variants():
         "gray-groupsc-refresh12-sigma15": "gray-sc-sigma15",
     }
     assert found["gray-sc-blind"].model.levels == (0, 55)
-    assert found["gray-groupsc-refresh12-sigma15"].model.refresh == 12
+    assert found["gray-groupsc-refresh12-sigma15"].model.similarity_interval == 12
     with pytest.raises(GroupSCError, match="noise alone"):
         experiments({"tasks": {"mosaic": {"methods": ["sc"], "blind": grid["blind"]}}})
     with pytest.raises(GroupSCError, match="affine, bank, scalar"):

@@ -17,7 +17,7 @@ PENALTIES = ["l1", "csr", "group"]
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"refresh": None}, {"average_refresh": False}, {"shared_similarity": False}], ids=str
+    "options", [{}, {"similarity_interval": None}, {"middle_averaging": False}, {"shared_similarity": False}], ids=str
 )
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -39,35 +39,35 @@ def test_fast_path_equals_the_plain_one(penalty, channels, masked):
     model = perturbed_coder(penalty=penalty, channels=channels)
     image, mask = some_image(channels, 9, 8, masked=masked, batch=2)
     results = []
-    for products in (None, torch.float64):
+    for matmul_dtype in (None, torch.float64):
         model.zero_grad()
-        output = model(image, mask, products=products)
+        output = model(image, mask, matmul_dtype=matmul_dtype)
         (output - 0.5).square().sum().backward()
         results.append([output.detach(), *(parameter.grad.clone() for parameter in model.parameters())])
     for plain, fast in zip(*results, strict=True):
         torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("products", [None, torch.float64], ids=["plain", "fast"])
+@pytest.mark.parametrize("matmul_dtype", [None, torch.float64], ids=["plain", "fast"])
 @pytest.mark.parametrize("penalty", PENALTIES)
-def test_gradients_are_finite_differences(penalty, products):
-    model = perturbed_coder(penalty=penalty, atoms=4, steps=3, refresh=1)
+def test_gradients_are_finite_differences(penalty, matmul_dtype):
+    model = perturbed_coder(penalty=penalty, n_atoms=4, n_iterations=3, similarity_interval=1)
     names = [name for name, _ in model.named_parameters()]
     image, _ = some_image(1, 5, 5)
 
     def output(*parameters):
         values = dict(zip(names, parameters, strict=True))
-        return torch.func.functional_call(model, values, (image,), {"products": products})
+        return torch.func.functional_call(model, values, (image,), {"matmul_dtype": matmul_dtype})
 
     inputs = tuple(parameter.detach().clone().requires_grad_() for parameter in model.parameters())
     assert torch.autograd.gradcheck(output, inputs, eps=1e-7, atol=1e-5)
 
 
 def test_bfloat16_products_change_little():
-    model = perturbed_coder(penalty="group", patch=5, atoms=32).float()
+    model = perturbed_coder(penalty="group", patch_size=5, n_atoms=32).float()
     image = torch.rand(1, 1, 20, 20, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        difference = model(image, products=torch.bfloat16) - model(image)
+        difference = model(image, matmul_dtype=torch.bfloat16) - model(image)
     assert difference.abs().max() < 5e-3
 
 
@@ -83,7 +83,7 @@ def test_number_of_parameters_of_the_paper():
     """Tables 3 and 4: 68k parameters for gray, 119k for colour."""
     counted = {
         (channels, penalty): SparseCoder(
-            ModelConfig(channels=channels, patch=patch, penalty=penalty)
+            ModelConfig(channels=channels, patch_size=patch, penalty=penalty)
         ).number_of_parameters
         for channels, patch in ((1, 9), (3, 7))
         for penalty in PENALTIES
@@ -94,10 +94,10 @@ def test_number_of_parameters_of_the_paper():
 
 def test_first_values_are_the_dictionary():
     dictionary = torch.rand(9, 12)
-    model = SparseCoder(ModelConfig(patch=3, atoms=12), dictionary=dictionary)
+    model = SparseCoder(ModelConfig(patch_size=3, n_atoms=12), dictionary=dictionary)
     assert all(torch.equal(matrix, dictionary) for matrix in (model.D, model.C, model.W))
     with pytest.raises(GroupSCError, match="learn one for this model"):
-        SparseCoder(ModelConfig(patch=3, atoms=13), dictionary=dictionary)
+        SparseCoder(ModelConfig(patch_size=3, n_atoms=13), dictionary=dictionary)
 
 
 @pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
@@ -105,12 +105,12 @@ def test_first_values_are_the_dictionary():
     "options",
     [
         {},
-        {"channels": 3, "patch": 7, "shared_similarity": False},
+        {"channels": 3, "patch_size": 7, "shared_similarity": False},
         {"levels": (5.0, 25.0)},
         {"levels": (5.0, 25.0), "scalar_thresholds": True},
     ],
     ids=["gray", "color", "blind", "scalar"],
 )
 def test_parameters_are_counted_without_the_model(penalty, options):
-    config = ModelConfig(penalty=penalty, atoms=16, steps=12, **options)
+    config = ModelConfig(penalty=penalty, n_atoms=16, n_iterations=12, **options)
     assert number_of_parameters(config) == SparseCoder(config).number_of_parameters

@@ -32,12 +32,12 @@ def golden_model(arrays) -> SparseCoder:
     model = SparseCoder(
         ModelConfig(
             channels=config["channels"],
-            patch=config["patch"],
-            atoms=config["atoms"],
-            steps=config["steps"],
+            patch_size=config["patch"],
+            n_atoms=config["atoms"],
+            n_iterations=config["steps"],
             penalty="group" if group else "l1",
             window=config["block"] - config["patch"] + 1,
-            refresh=config.get("refresh_every"),
+            similarity_interval=config.get("refresh_every"),
             shared_similarity=config.get("shared_kappa_nu", True),
         )
     ).double()
@@ -49,13 +49,13 @@ def golden_model(arrays) -> SparseCoder:
     return model
 
 
-@pytest.mark.parametrize("products", [None, torch.float64], ids=["plain", "fast"])
+@pytest.mark.parametrize("matmul_dtype", [None, torch.float64], ids=["plain", "fast"])
 @pytest.mark.parametrize("name", FILES)
-def test_outputs_and_gradients(shared, name, products):
+def test_outputs_and_gradients(shared, name, matmul_dtype):
     arrays = np.load(shared / "golden" / f"{name}.npz")
     model = golden_model(arrays)
     mask = torch.from_numpy(arrays["bayer_mask"]) if "bayer_mask" in arrays else None
-    output = model(torch.from_numpy(arrays["input"]), mask, products=products)
+    output = model(torch.from_numpy(arrays["input"]), mask, matmul_dtype=matmul_dtype)
     np.testing.assert_allclose(output.detach().numpy(), arrays["output"], rtol=0, atol=1e-9)
 
     weight = torch.from_numpy(arrays["loss_weight"])

@@ -68,9 +68,11 @@ def test_training_takes_its_own_prox_and_restoration_in_blocks_too(prior):
     with torch.no_grad():
         restored = new(image)
         assert (restored - known(image)).abs().max() > 1e-3
-        torch.testing.assert_close(new(image, products=torch.float64), restored)
+        torch.testing.assert_close(new(image, matmul_dtype=torch.float64), restored)
         blocks = restore(new, image, mode="block", stride=3)
-        alone = blockwise(lambda b, m: new(b), image, None, side=new.config.block(3), stride=3, patch=3, together=100)
+        alone = blockwise(
+            lambda b, m: new(b), image, None, side=new.config.block(3), stride=3, patch_size=3, together=100
+        )
         torch.testing.assert_close(blocks, alone)
         if prior is HalfGroup:
             known.thresholds /= 2
@@ -96,7 +98,7 @@ def test_a_fast_path_for_training_changes_nothing_of_that(monkeypatch):
     image, _ = some_image(1, 14, 17)
     plain = [new(image[..., :6, :6]).detach(), restore(new, image, mode="block", stride=3)]
     monkeypatch.setitem(FAST_STEPS, "mine", half_steps)
-    fast = [new(image[..., :6, :6], products=torch.float64).detach(), restore(new, image, mode="block", stride=3)]
+    fast = [new(image[..., :6, :6], matmul_dtype=torch.float64).detach(), restore(new, image, mode="block", stride=3)]
     torch.testing.assert_close(fast, plain)
     with pytest.raises(GroupSCError, match="not yet with 'mine'"):
         restore(new, image)

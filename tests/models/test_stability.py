@@ -15,11 +15,11 @@ def test_residuals_grow_by_it_where_nothing_is_shrunk():
     model = perturbed_coder(penalty="l1")
     with torch.no_grad():
         model.C *= 6
-    patches = extract(some_image(1, 9, 9)[0], model.config.patch)
+    patches = extract(some_image(1, 9, 9)[0], model.config.patch_size)
     Y = patches - patches.mean(-1, keepdim=True)
     A, norms = None, []
     for _ in range(60):
-        A = model._iterate(A, Y, None, torch.zeros(1, model.config.atoms, dtype=Y.dtype), None, None)
+        A = model._iterate(A, Y, None, torch.zeros(1, model.config.n_atoms, dtype=Y.dtype), None, None)
         norms.append((Y - A @ model.D.T).norm())
     growth = (norms[-1] / norms[30]) ** (1 / 29)
     assert spectral_radius(model.D, model.C) == pytest.approx(growth.item(), rel=0.02)

@@ -87,8 +87,10 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
 def test_settings_stand_beside_the_papers():
     card = {
         "task": "gray", "method": "groupsc", "steps": 800,
-        "model": {"patch": 9, "atoms": 256, "steps": 24, "refresh": 6, "average_refresh": True},
-        "training": {"batch": 16},
+        "model": {
+            "patch_size": 9, "n_atoms": 256, "n_iterations": 24, "similarity_interval": 6, "middle_averaging": True,
+        },
+        "training": {"batch_size": 16},
     }  # fmt: skip
     made = build_settings({"gray-groupsc-sigma25": card})
     gray = made.cells[made.cells["task"] == "gray"].set_index("row")

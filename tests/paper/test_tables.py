@@ -289,5 +289,5 @@ def test_a_caption_names_each_code_version_and_device_once():
     mixed = make_rows(psnr=(29.0, 30.0))
     mixed.loc[1, ["code_version", "device"]] = ["0.1.0+bb", "Another"]
     caption = build("table4", pd.concat([mixed, make_rows(level=50.0)]), sizes=SIZES).to_markdown().splitlines()[0]
-    assert "Device: A processor; Another." in caption
+    assert "Device: A CPU; Another." in caption
     assert "Code 0.1.0+aa, 0.1.0+bb." in caption

@@ -29,7 +29,7 @@ EARLIER = [{"name": "gray-sc-sigma25", "steps": steps, "minutes": 1.0, "device":
 
 
 def card(task: str, method: str, level, variant=None) -> dict:
-    training = {"batch": 8, "crop": 40, "seed": 3, "dataset": "BSD400", "start": "sc"}
+    training = {"batch_size": 8, "crop_size": 40, "seed": 3, "dataset": "BSD400", "init_from": "sc"}
     return {
         "task": task, "method": method, "level": level, "variant": variant, "steps": 1200, "minutes": 19.6,
         "device": "Processor X, 2 threads", "validation_psnr": 26.849, "training": training,

@@ -37,9 +37,9 @@ def folder(made, tmp_path):
         ({"task": "../../x"}, "choose another"),
         ({"method": "<script>"}, "choose another"),
         ({"level": "many"}, "level 'many'"),
-        ({"model": {"atoms": 10**12}}, "it was altered, so fetch it again"),
+        ({"model": {"n_atoms": 10**12}}, "it was altered, so fetch it again"),
         ({"model": {"steps": 10**12}}, "it was altered, so fetch it again"),
-        ({"model": {"atoms": 2.5}}, "atoms is 2.5; choose a whole number"),
+        ({"model": {"n_atoms": 2.5}}, "atoms is 2.5; choose a whole number"),
         ({"model": {"levels": "abc"}}, "levels is 'abc'; give a list of numbers"),
         ({"model": {"penalty": ["l1"]}}, "choose one of l1, csr, group"),
     ],
@@ -109,7 +109,7 @@ def test_an_image_that_was_cut_off(tmp_path, groupsc):
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:-500])
     arguments = ("evaluate", "input", "--task", "gray", "--level", 25, "--dataset", "Set12", "--images", 1)
-    said = groupsc(*arguments, "--raw", "raw", "--output", "rows.csv", cwd=tmp_path).complaint
+    said = groupsc(*arguments, "--data-dir", "data_dir", "--output", "rows.csv", cwd=tmp_path).complaint
     assert f"raw/Set12/{first['file']} can't be read as an image" in said
     assert "fetch it again" in said
     assert not (tmp_path / "rows.csv").exists()

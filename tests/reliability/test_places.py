@@ -28,7 +28,7 @@ def writing(made, folder):
         ("summary", rows, "--output", folder / "summary.txt"),
         ("experiment", "--all", "--config", ROOT / "config/ci.yaml", "--output", folder),
         ("fetch", "Bundled", "--images", 1, "--manifest", folder / "Bundled.json"),
-        ("fetch", "Set12", "--images", 1, "--root", folder, "--mirror", made),
+        ("fetch", "Set12", "--images", 1, "--data-dir", folder, "--mirror", made),
     ]
 
 

@@ -32,7 +32,9 @@ def test_a_killed_training_is_tried_again_and_goes_on_from_its_state(tmp_path):
     assert 50 <= first_step(checkout, NAME) < 200
     experiment = read_experiment(checkout / f"results/ci/experiments/{NAME}.yaml")
     dictionary = checkout / f"results/ci/dictionaries/{experiment.dictionary}.safetensors"
-    undisturbed = train(experiment, raw="unused", output=tmp_path, dictionary=dictionary, device="cpu", progress=False)
+    undisturbed = train(
+        experiment, data_dir="unused", output=tmp_path, dictionary=dictionary, device="cpu", progress=False
+    )
     curves = [pd.read_csv(place.with_name("log.csv")) for place in (checkout / WEIGHTS, undisturbed)]
     pd.testing.assert_frame_equal(*(curve.drop(columns="minutes") for curve in curves))
     found, wanted = load_file(checkout / WEIGHTS), load_file(undisturbed)

@@ -82,8 +82,8 @@ def test_crops_are_changed_before_they_are_degraded(task):
     channels = 3 if task in ("color", "mosaic") else 1
     images = [torch.rand(channels, 40, 40, generator=seeded("image", number)) for number in range(3)]
     level = {"gray": 25, "color": 25, "mosaic": None, "jpeg": 10}[task]
-    changed = tiny_experiment(gain_share=0.5, strong_color_share=0.25, batch=64, crop=32)
-    plain = tiny_experiment(batch=64, crop=32)
+    changed = tiny_experiment(gain_share=0.5, strong_color_share=0.25, batch_size=64, crop_size=32)
+    plain = tiny_experiment(batch_size=64, crop_size=32)
     experiments = [dataclasses.replace(experiment, task=task, level=level) for experiment in (changed, plain)]
     batch, unchanged = (Batches(images, experiment).at(3) for experiment in experiments)
     if task == "jpeg":

@@ -29,7 +29,7 @@ def lasso_objective(D: torch.Tensor, Y: torch.Tensor, lam: float) -> float:
 @pytest.mark.parametrize(("channels", "patch", "atoms"), [(1, 6, 48), (3, 4, 64)])
 def test_learned_atoms_code_unseen_patches_better(channels, patch, atoms):
     images = list(load_images("Bundled", channels=channels, images=6).values())
-    D = learn_dictionary(images[1:], channels=channels, patch=patch, atoms=atoms, patches=6000)
+    D = learn_dictionary(images[1:], channels=channels, patch_size=patch, n_atoms=atoms, patches=6000)
     assert D.shape == (channels * patch**2, atoms)
     assert D.dtype == torch.float32
     assert torch.linalg.matrix_norm(D, 2).item() == pytest.approx(1, abs=1e-5)
@@ -43,7 +43,7 @@ def test_learned_atoms_code_unseen_patches_better(channels, patch, atoms):
 
 def test_the_same_seed_gives_the_same_dictionary():
     images = list(load_images("Bundled", channels=1, images=2).values())
-    options = {"channels": 1, "patch": 4, "atoms": 12, "patches": 1500}
+    options = {"channels": 1, "patch_size": 4, "n_atoms": 12, "patches": 1500}
     first, again = learn_dictionary(images, **options), learn_dictionary(images, **options)
     assert torch.equal(first, again)
     assert not torch.equal(first, learn_dictionary(images, **options, seed=1))
@@ -51,6 +51,6 @@ def test_the_same_seed_gives_the_same_dictionary():
 
 def test_unusable_images_are_one_sentence():
     with pytest.raises(GroupSCError, match="3 channels and 4×4 patches"):
-        learn_dictionary([np.zeros((1, 20, 20), np.float32)], channels=3, patch=4, atoms=8)
+        learn_dictionary([np.zeros((1, 20, 20), np.float32)], channels=3, patch_size=4, n_atoms=8)
     with pytest.raises(GroupSCError, match="too few to learn 8 atoms"):
-        learn_dictionary([np.zeros((1, 20, 20), np.float32)], channels=1, patch=4, atoms=8)
+        learn_dictionary([np.zeros((1, 20, 20), np.float32)], channels=1, patch_size=4, n_atoms=8)

@@ -46,7 +46,7 @@ def test_the_authors_rate_falls_every_eighty_epochs():
 
 
 def test_one_cycle_warms_up_and_ends_at_zero():
-    config = TrainingConfig(schedule="one-cycle", steps=1000, warmup=0.1, rate=1.0)
+    config = TrainingConfig(lr_schedule="one-cycle", max_steps=1000, warmup=0.1, lr=1.0)
     rates = [learning_rate(config, step) for step in range(1001)]
     assert rates[0] == pytest.approx(0.01)
     assert rates[99] == rates[100] == pytest.approx(1.0)
@@ -72,7 +72,7 @@ def test_batches_are_functions_of_seed_and_step(task):
 def test_crops_are_places_of_the_images_turned_and_mirrored():
     side = 16
     ramp = torch.arange(20 * 23, dtype=torch.float32).view(1, 20, 23) / 460
-    batches = Batches([ramp], tiny_experiment(batch=64))
+    batches = Batches([ramp], tiny_experiment(batch_size=64))
     places = {}
     for top in range(5):
         for left in range(8):
@@ -87,7 +87,7 @@ def test_crops_are_places_of_the_images_turned_and_mirrored():
 
 def test_mosaic_crops_begin_at_every_phase():
     images = [torch.rand(3, 20, 20)]
-    batches = Batches(images, dataclasses.replace(tiny_experiment(batch=32), task="mosaic", level=None))
+    batches = Batches(images, dataclasses.replace(tiny_experiment(batch_size=32), task="mosaic", level=None))
     clean, degraded, mask, _ = batches.at(0)
     assert torch.equal(degraded, clean * mask)
     assert {tuple(m[:, 0, 0].tolist()) + tuple(m[:, 0, 1].tolist()) for m in mask} == {
@@ -99,7 +99,7 @@ def test_mosaic_crops_begin_at_every_phase():
 
 
 def test_mosaic_crops_of_one_phase_begin_with_red():
-    experiment = dataclasses.replace(tiny_experiment(batch=32, any_phase=False), task="mosaic", level=None)
+    experiment = dataclasses.replace(tiny_experiment(batch_size=32, any_phase=False), task="mosaic", level=None)
     mask = Batches([torch.rand(3, 20, 20)], experiment).at(0).mask
     assert torch.equal(mask, bayer_mask(16, 16).expand_as(mask))
 
@@ -107,15 +107,17 @@ def test_mosaic_crops_of_one_phase_begin_with_red():
 def test_jpeg_crops_see_the_grid_of_the_whole_image():
     """Both crops of a pair are cut at the same place: the error of a crop is small and never zero everywhere."""
     images = [torch.from_numpy(image) for image in load_images("Bundled", channels=1, images=3).values()]
-    clean, degraded, *_ = Batches(images, dataclasses.replace(tiny_experiment(batch=16), task="jpeg", level=10)).at(0)
+    clean, degraded, *_ = Batches(
+        images, dataclasses.replace(tiny_experiment(batch_size=16), task="jpeg", level=10)
+    ).at(0)
     errors = (clean - degraded).square().mean((1, 2, 3)).sqrt()
     assert (errors > 0).any()
     assert (errors < 0.15).all()
 
 
 def test_training_learns_on_photographs(tmp_path):
-    experiment = tiny_experiment(steps=120, validate_every=40)
-    weights = train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    experiment = tiny_experiment(max_steps=120, validate_every=40)
+    weights = train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False)
     log = read_log(tmp_path)
     assert [int(row["step"]) for row in log] == [0, 40, 80, 120]
     assert float(log[-1]["loss"]) < float(log[1]["loss"])
@@ -130,23 +132,23 @@ def test_training_learns_on_photographs(tmp_path):
 
 def test_the_weights_are_those_of_the_best_validation(tmp_path):
     """The learning rate grows until the model gets worse; the average of an earlier step is kept."""
-    growing = {"rate": 5e-3, "schedule": "steps", "decay": 5.0, "decay_every": 10}
-    experiment = tiny_experiment(steps=40, drop=30.0, average=0.5, **growing)
-    weights = train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    growing = {"lr": 5e-3, "lr_schedule": "steps", "lr_decay": 5.0, "lr_decay_every": 10}
+    experiment = tiny_experiment(max_steps=40, backtrack_threshold=30.0, ema_decay=0.5, **growing)
+    weights = train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False)
     model, card = load_weights(weights)
     validated = {int(row["step"]): float(row["validation_psnr"]) for row in read_log(tmp_path)}
     best = max(validated, key=validated.get)
     assert card["best_step"] == best < 40
     clean, degraded, *_ = validation_blocks(experiment, "unused", block=16)
     with torch.no_grad():
-        restored = model(degraded, products=torch.float32).clamp(0, 1)
+        restored = model(degraded, matmul_dtype=torch.float32).clamp(0, 1)
     psnr = -10 * (restored - clean).square().mean((1, 2, 3)).log10()
     assert psnr.mean().item() == pytest.approx(validated[best], abs=1e-4)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e30])
 def test_a_bad_batch_changes_neither_parameters_nor_averages(tmp_path, bad):
-    experiment = tiny_experiment(clip=2.0, units=True)
+    experiment = tiny_experiment(grad_clip=2.0, units=True)
     images = [torch.from_numpy(image) for image in load_images("Bundled", channels=1, images=3).values()]
     batches = Batches(images, experiment)
     run = Run(experiment, first_model(experiment), torch.device("cpu"), tmp_path, spread=batches.spread())
@@ -164,58 +166,62 @@ def test_a_bad_batch_changes_neither_parameters_nor_averages(tmp_path, bad):
 
 def test_a_run_in_pieces_ends_bit_for_bit_as_one_in_a_single_piece(tmp_path):
     experiment = tiny_experiment()
-    train(experiment, raw="unused", output=tmp_path / "whole", device="cpu", progress=False)
+    train(experiment, data_dir="unused", output=tmp_path / "whole", device="cpu", progress=False)
     calls = 1
-    while train(experiment, raw="x", output=tmp_path / "pieces", device="cpu", progress=False, max_minutes=0) is None:
+    while (
+        train(experiment, data_dir="x", output=tmp_path / "pieces", device="cpu", progress=False, max_minutes=0) is None
+    ):
         calls += 1
     assert calls == 12
     assert digest(tmp_path / "pieces") == digest(tmp_path / "whole")
-    columns = ("step", "loss", "rate", "validation_psnr", "event")
+    columns = ("step", "loss", "lr", "validation_psnr", "event")
     pieces, whole = ([[row[c] for c in columns] for row in read_log(tmp_path / name)] for name in ("pieces", "whole"))
     assert pieces == whole
 
 
 def test_a_finished_run_is_left_alone(tmp_path):
-    experiment = tiny_experiment(steps=2, validate_every=2)
-    weights = train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    experiment = tiny_experiment(max_steps=2, validate_every=2)
+    weights = train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False)
     before = weights.stat().st_mtime_ns
-    assert train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False) == weights
+    assert train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False) == weights
     assert weights.stat().st_mtime_ns == before
 
 
 def test_a_damaged_state_falls_back_to_the_one_before(tmp_path):
     experiment = tiny_experiment()
-    train(experiment, raw="unused", output=tmp_path / "whole", device="cpu", progress=False)
+    train(experiment, data_dir="unused", output=tmp_path / "whole", device="cpu", progress=False)
     for _ in range(7):
-        train(experiment, raw="unused", output=tmp_path / "hurt", device="cpu", progress=False, max_minutes=0)
+        train(experiment, data_dir="unused", output=tmp_path / "hurt", device="cpu", progress=False, max_minutes=0)
     state = tmp_path / "hurt" / "state.safetensors"
     state.write_bytes(state.read_bytes()[:1000])
-    train(experiment, raw="unused", output=tmp_path / "hurt", device="cpu", progress=False)
+    train(experiment, data_dir="unused", output=tmp_path / "hurt", device="cpu", progress=False)
     assert digest(tmp_path / "hurt") == digest(tmp_path / "whole")
 
 
 def test_no_readable_state_and_another_configuration_are_one_sentence(tmp_path):
     experiment = tiny_experiment()
-    train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False, max_minutes=0)
+    train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False, max_minutes=0)
     with pytest.raises(GroupSCError, match="another configuration of gray-groupsc-sigma25; remove it"):
-        train(tiny_experiment(rate=1e-3), raw="unused", output=tmp_path, device="cpu", progress=False)
+        train(tiny_experiment(lr=1e-3), data_dir="unused", output=tmp_path, device="cpu", progress=False)
     state = tmp_path / "state.safetensors"
     for path in (state, previous_state(state)):
         path.write_bytes(b"not a state")
     with pytest.raises(GroupSCError, match="is damaged or no safetensors file"):
-        train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+        train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False)
 
 
 def test_divergence_is_caught_within_one_validation_interval(tmp_path):
-    experiment = tiny_experiment(rate=0.3, schedule="steps", steps=24, validate_every=4, slowdown=0.2, average=0.0)
-    train(experiment, raw="unused", output=tmp_path, device="cpu", progress=False)
+    experiment = tiny_experiment(
+        lr=0.3, lr_schedule="steps", max_steps=24, validate_every=4, backtrack_factor=0.2, ema_decay=0.0
+    )
+    train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False)
     log = read_log(tmp_path)
     assert "back to the snapshot" in log[1]["event"]
     assert float(log[-1]["validation_psnr"]) >= float(log[0]["validation_psnr"]) - 0.2
-    with pytest.raises(GroupSCError, match=r"diverges at every rate tried; lower training.rate"):
+    with pytest.raises(GroupSCError, match=r"diverges at every lr tried; set training.lr below"):
         train(
-            tiny_experiment(rate=1e9, schedule="steps", steps=400, slowdown=0.5, average=0.0),
-            raw="unused",
+            tiny_experiment(lr=1e9, lr_schedule="steps", max_steps=400, backtrack_factor=0.5, ema_decay=0.0),
+            data_dir="unused",
             output=tmp_path / "hopeless",
             device="cpu",
             progress=False,
@@ -224,16 +230,16 @@ def test_divergence_is_caught_within_one_validation_interval(tmp_path):
 
 def test_crops_larger_than_the_images_are_one_sentence(tmp_path):
     with pytest.raises(GroupSCError, match="smaller than a crop of side 400"):
-        train(tiny_experiment(crop=400), raw="unused", output=tmp_path, device="cpu", progress=False)
+        train(tiny_experiment(crop_size=400), data_dir="unused", output=tmp_path, device="cpu", progress=False)
 
 
 def test_groupsc_starts_from_sc(tmp_path):
     start = dataclasses.replace(
-        tiny_experiment(steps=2, validate_every=2), model=dataclasses.replace(TINY, penalty="l1")
+        tiny_experiment(max_steps=2, validate_every=2), model=dataclasses.replace(TINY, penalty="l1")
     )
-    init = train(start, raw="unused", output=tmp_path / "sc", device="cpu", progress=False)
-    experiment = tiny_experiment(steps=1, validate_every=1, rate=1e-12, average=0.0)
-    weights = train(experiment, raw="unused", output=tmp_path / "group", init=init, device="cpu", progress=False)
+    init = train(start, data_dir="unused", output=tmp_path / "sc", device="cpu", progress=False)
+    experiment = tiny_experiment(max_steps=1, validate_every=1, lr=1e-12, ema_decay=0.0)
+    weights = train(experiment, data_dir="unused", output=tmp_path / "group", init=init, device="cpu", progress=False)
     (sc, sc_card), (group, card) = load_weights(init), load_weights(weights)
     assert sc_card["earlier"] == []
     assert card["earlier"] == [{key: sc_card[key] for key in ("name", "steps", "minutes", "device")}]
@@ -241,9 +247,9 @@ def test_groupsc_starts_from_sc(tmp_path):
     torch.testing.assert_close(group.thresholds, 0.5 * sc.thresholds)
     distance = 2 * 25 * (25 / 255) ** 2 * group.kappa.square()
     torch.testing.assert_close(distance, torch.full_like(distance, 6.2))
-    other = dataclasses.replace(experiment, model=dataclasses.replace(TINY, atoms=12))
+    other = dataclasses.replace(experiment, model=dataclasses.replace(TINY, n_atoms=12))
     with pytest.raises(GroupSCError, match="start from a model of its size"):
-        train(other, raw="unused", output=tmp_path / "other", init=init, device="cpu", progress=False)
+        train(other, data_dir="unused", output=tmp_path / "other", init=init, device="cpu", progress=False)
 
 
 def command(experiment_file, output, *, torchrun=0) -> list[str]:
@@ -264,10 +270,10 @@ def command(experiment_file, output, *, torchrun=0) -> list[str]:
 
 @pytest.mark.slow
 def test_killed_several_times_it_ends_bit_for_bit_as_undisturbed(tmp_path):
-    experiment = tiny_experiment(steps=300, validate_every=10)
+    experiment = tiny_experiment(max_steps=300, validate_every=10)
     file = tmp_path / "experiment.yaml"
     write_experiment(file, experiment)
-    train(experiment, raw="unused", output=tmp_path / "whole", device="cpu", progress=False)
+    train(experiment, data_dir="unused", output=tmp_path / "whole", device="cpu", progress=False)
     kills, state = 0, tmp_path / "killed" / "state.safetensors"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for attempt in range(20):
@@ -288,10 +294,10 @@ def test_killed_several_times_it_ends_bit_for_bit_as_undisturbed(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_follow_the_loss_curve_of_one(tmp_path):
-    experiment = tiny_experiment(steps=40, validate_every=10)
+    experiment = tiny_experiment(max_steps=40, validate_every=10)
     file = tmp_path / "experiment.yaml"
     write_experiment(file, experiment)
-    train(experiment, raw="unused", output=tmp_path / "one", device="cpu", progress=False)
+    train(experiment, data_dir="unused", output=tmp_path / "one", device="cpu", progress=False)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run(command(file, tmp_path / "two", torchrun=2), env=environment, check=True, capture_output=True)
     for one, two in zip(read_log(tmp_path / "one"), read_log(tmp_path / "two"), strict=True):
@@ -301,7 +307,7 @@ def test_two_processes_follow_the_loss_curve_of_one(tmp_path):
 
 def test_mosaic_models_can_give_the_brightness_back_that_their_mean_lacks(tmp_path):
     """The subtracted mean counts the zeros of a mosaic: a flat gray image needs a constant atom."""
-    config = ModelConfig(channels=3, patch=5, atoms=16, steps=24, penalty="l1")
+    config = ModelConfig(channels=3, patch_size=5, n_atoms=16, n_iterations=24, penalty="l1")
     experiment = dataclasses.replace(tiny_experiment(), task="mosaic", method="sc", level=None, model=config)
     D = torch.randn(75, 16, generator=torch.Generator().manual_seed(0))
     D = D - D.mean(0)

@@ -27,7 +27,7 @@ class Parameters(nn.Module):
 
 def optimizer(**settings) -> tuple[Parameters, GuardedAdam]:
     model = Parameters()
-    return model, GuardedAdam(model, TrainingConfig(rate=RATE, epsilon=EPSILON, **settings), spread=25 / 255)
+    return model, GuardedAdam(model, TrainingConfig(lr=RATE, adam_eps=EPSILON, **settings), spread=25 / 255)
 
 
 def gradient(seed: int, scale: float = 1.0) -> list[np.ndarray]:
@@ -69,7 +69,7 @@ def test_it_is_adam():
 
 
 def test_the_norm_is_clipped_at_a_multiple_of_its_running_median():
-    model, adam = optimizer(clip=1.5)
+    model, adam = optimizer(grad_clip=1.5)
     gradients = [gradient(seed, scale) for seed, scale in enumerate((1, 1.2, 0.9, 4.0, 1.1))]
     norms = [norm(found) for found in gradients]
     clipped = []
@@ -95,8 +95,8 @@ NOT_FINITE = [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (1.0, math.inf)
     ],
 )
 def test_a_bad_step_changes_nothing(clip, scale, loss):
-    model, adam = optimizer(clip=clip)
-    untouched, reference = optimizer(clip=clip)
+    model, adam = optimizer(grad_clip=clip)
+    untouched, reference = optimizer(grad_clip=clip)
     for seed in range(4):
         assert step(model, adam, gradient(seed))
         assert step(untouched, reference, gradient(seed))
@@ -114,7 +114,7 @@ def test_a_bad_step_changes_nothing(clip, scale, loss):
 
 def test_a_clipped_step_is_taken_however_large_it_is():
     """Adam's moments stay those of a step of twice the median."""
-    model, adam = optimizer(clip=2.0)
+    model, adam = optimizer(grad_clip=2.0)
     gradients = [gradient(seed) for seed in range(3)]
     large = gradient(7, 1e12)
     norms = sorted(map(norm, gradients))
@@ -161,10 +161,10 @@ def test_units_of_a_model():
 
 
 def test_a_saved_state_goes_on_as_if_nothing_had_happened():
-    model, adam = optimizer(clip=2.0, units=True)
+    model, adam = optimizer(grad_clip=2.0, units=True)
     for seed in range(3):
         step(model, adam, gradient(seed, 1 + seed))
-    other, resumed = optimizer(clip=2.0, units=True)
+    other, resumed = optimizer(grad_clip=2.0, units=True)
     other.load_state_dict(model.state_dict())
     resumed.load({name: tensor.clone() for name, tensor in adam.state().items()})
     for seed in range(3, 6):

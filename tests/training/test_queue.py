@@ -11,10 +11,10 @@ from groupsc.weights.files import load_weights
 
 TOY = {
     "budget": "cpu",
-    "model": {"patch": 5, "atoms": 16, "steps": 4, "window": 8, "refresh": 2},
+    "model": {"patch_size": 5, "n_atoms": 16, "n_iterations": 4, "window": 8, "similarity_interval": 2},
     "training": {
-        "dataset": "Bundled", "validation": "Bundled", "validation_images": 2, "steps": 6, "validate_every": 3,
-        "batch": 2, "crop": 16,
+        "dataset": "Bundled", "validation": "Bundled", "validation_images": 2, "max_steps": 6, "validate_every": 3,
+        "batch_size": 2, "crop_size": 16,
     },
 }  # fmt: skip
 
@@ -27,7 +27,13 @@ def queue(tmp_path, *tasks):
 
 def run(experiments, tmp_path, minutes=10.0, **options):
     return run_queue(
-        experiments, raw="unused", output=tmp_path / "out", minutes=minutes, device="cpu", progress=False, **options
+        experiments,
+        data_dir="unused",
+        output=tmp_path / "out",
+        minutes=minutes,
+        device="cpu",
+        progress=False,
+        **options,
     )
 
 

@@ -95,8 +95,8 @@ def test_blocks_go_together_as_far_as_memory_reaches():
 def test_a_process_with_a_small_share_still_restores_region_by_region(monkeypatch):
     """Of a million processes, each would get less than one region takes."""
     model = perturbed_coder(penalty="group").float()
-    shape, products = (1, 1, 300, 300), torch.float32
-    least = least_memory(model, products, *shape[2:])
+    shape, matmul_dtype = (1, 1, 300, 300), torch.float32
+    least = least_memory(model, matmul_dtype, *shape[2:])
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(10**6))
     assert memory_share(CPU) < least
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0))

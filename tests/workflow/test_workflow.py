@@ -64,7 +64,7 @@ def test_changed_experiment_reruns_only_its_own_chain(checkout):
     snakemake(cwd=checkout)
     model = checkout / "results/ci/training/jpeg-sc-quality40/weights.safetensors"
     before = model.read_bytes()
-    change(checkout / "config/ci.yaml", tasks__jpeg__training={"rate": 0.02})
+    change(checkout / "config/ci.yaml", tasks__jpeg__training={"lr": 0.02})
     jobs = planned(cwd=checkout)
     assert jobs["train"] == {"name=jpeg-sc-quality40"}
     assert jobs["evaluate"] == {"name=jpeg-sc-quality40, dataset=Bundled"}
@@ -137,7 +137,7 @@ def test_rows_measured_before_reach_the_tables(checkout):
     rows["psnr"], rows["code_version"] = 12.34, "older"
     rows.to_csv(file, index=False)
     shutil.rmtree(checkout / "earlier/gray-groupsc-sigma25")
-    change(checkout / "config/ci.yaml", measured="earlier")
+    change(checkout / "config/ci.yaml", cached_results="earlier")
     assert "name=gray-groupsc-sigma25, dataset=Bundled" not in planned(cwd=checkout)["evaluate"]
     snakemake(cwd=checkout)
     found = pd.read_csv(checkout / "results/ci/rows/gray-sc-sigma25/Bundled.csv").set_index("image")["psnr"]
@@ -174,10 +174,10 @@ def test_interrupted_training_goes_on(checkout):
         ("tasks__gray__methods", ["sc", "bm3d"], ["bm3d", "groupsc"]),
         ("tasks__gray__baselines", ["bm5d"], ["tasks.gray.baselines", "bm5d", "cbm3d"]),
         ("budget", "endless", ["endless", "paper"]),
-        ("model__atomms", 16, ["atomms", "atoms"]),
+        ("model__atomms", 16, ["atomms", "n_atoms"]),
         ("weights", "stolen", ["weights", "released"]),
-        ("measured", "results/ci/rows", ["measured", "another output"]),
-        ("measured", "results/ci/row", ["measured", "no folder", "leave it out"]),
+        ("cached_results", "results/ci/rows", ["cached_results", "another output"]),
+        ("cached_results", "results/ci/row", ["cached_results", "no folder", "leave it out"]),
         ("training__start", "csr", ["starts from gray-csr-sigma25", "add that experiment to tasks.gray"]),
         ("training__start", "blind", ["starts from gray-groupsc-blind", "add that experiment to tasks.gray"]),
         ("training__start", "color-sc-sigma5", ["starts from color-sc-sigma5", "add that experiment to tasks.color"]),

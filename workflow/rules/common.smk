@@ -72,18 +72,18 @@ def grid(config):
 
 def check_start(experiment, found):
     """Raise an error when an experiment starts from one that is not in the grid, from itself, or from one of another size."""
-    if experiment.start is None:
+    if experiment.init_from is None:
         return
-    told = f"{experiment.name} starts from {experiment.start}"
-    cure = "or set training.start to null."
-    if experiment.start not in found:
-        task = experiment.start.partition("-")[0]
-        raise WorkflowError(f"{told}, which the grid lacks; add that experiment to tasks.{task}, {cure}")
-    if experiment.start == experiment.name:
-        raise WorkflowError(f"{told}, itself; choose another start, {cure}")
-    sizes = [(model.dimension, model.atoms) for model in (experiment.model, found[experiment.start].model)]
+    told = f"{experiment.name} starts from {experiment.init_from}"
+    hint = "or set training.init_from to null."
+    if experiment.init_from not in found:
+        task = experiment.init_from.partition("-")[0]
+        raise WorkflowError(f"{told}, which the grid lacks; add that experiment to tasks.{task}, {hint}")
+    if experiment.init_from == experiment.name:
+        raise WorkflowError(f"{told}, itself; choose another start, {hint}")
+    sizes = [(model.dimension, model.n_atoms) for model in (experiment.model, found[experiment.init_from].model)]
     if sizes[0] != sizes[1]:
-        raise WorkflowError(f"{told}, whose dictionary has another size; choose a start of its size, {cure}")
+        raise WorkflowError(f"{told}, whose dictionary has another size; choose a start of its size, {hint}")
 
 
 def wanted_baselines(config):
@@ -111,7 +111,7 @@ def unsuited(method, task, level):
 def options(**values):
     """A command line's options: `images=2, name=["a", "b"], level=None` gives `--images 2 --name a --name b`."""
     lists = {key: value if isinstance(value, list) else [value] for key, value in values.items() if value is not None}
-    return " ".join(f"--{key} {shlex.quote(str(value))}" for key, found in lists.items() for value in found)
+    return " ".join(f"--{key.replace('_', '-')} {shlex.quote(str(value))}" for key, found in lists.items() for value in found)
 
 
 def code(*modules):
@@ -174,14 +174,14 @@ def learned_from(wildcards):
 def dictionary_options(wildcards):
     """Size of an initial dictionary."""
     model = learns(wildcards).model
-    return options(channels=model.channels, patch=model.patch, atoms=model.atoms, raw=config["raw"])
+    return options(channels=model.channels, patch_size=model.patch_size, n_atoms=model.n_atoms, data_dir=config["data_dir"])
 
 
 def training_input(wildcards):
     """The experiment, its images, and what its first parameters come from."""
     experiment = experiment_of(wildcards.name)
-    if experiment.start:
-        first = {"init": trained_weights(experiment.start)}
+    if experiment.init_from:
+        first = {"init": trained_weights(experiment.init_from)}
     else:
         first = {"dictionary": f"{OUT}/dictionaries/{experiment.dictionary}.safetensors"}
     return {
@@ -194,15 +194,15 @@ def training_input(wildcards):
 
 def training_options(wildcards, input):
     first = {key: input[key] for key in ("dictionary", "init") if key in input.keys()}
-    return options(raw=config["raw"], device=config["device"], **first)
+    return options(data_dir=config["data_dir"], device=config["device"], **first)
 
 
 def evaluation_input(wildcards):
     """The images, rows measured before, and the weights, those of a baseline as a data set."""
     dataset, _ = dataset_and_stride(wildcards.dataset)
     files = {"images": f"{OUT}/data/{dataset}.json"}
-    if rows := shared_grid.measured_before(config, wildcards.name, wildcards.dataset):
-        files["measured"] = str(rows)
+    if rows := shared_grid.cached_results_of(config, wildcards.name, wildcards.dataset):
+        files["cached_results"] = str(rows)
     if wildcards.name not in BASELINES:
         return {**files, "weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
     method, task, _ = BASELINES[wildcards.name]
@@ -236,14 +236,14 @@ def evaluation_options(wildcards, input):
     """How to degrade and restore, and which images to keep for figures."""
     *_, task, level = EVALUATIONS.get(wildcards.name) or BASELINES[wildcards.name]
     dataset, stride = dataset_and_stride(wildcards.dataset)
-    keys = {key: config[key] for key in ("raw", "repetitions", "mode", "stride", "device")}
+    keys = {key: config[key] for key in ("data_dir", "repetitions", "mode", "stride", "device")}
     if stride is not None:
         keys |= {"mode": "block", "stride": stride}
     place = (wildcards.name, wildcards.dataset)
     shown = sorted({image for *where, image in all_pictures() if (*where,) == place})
     pictures = {"pictures": f"{OUT}/pictures/{wildcards.name}/{wildcards.dataset}", "name": shown} if shown else {}
-    images, measured = shared_grid.images_of(config, dataset), input.get("measured")
-    return options(task=task, level=level, images=images, **keys, **pictures, measured=measured)
+    images, cached = shared_grid.images_of(config, dataset), input.get("cached_results")
+    return options(task=task, level=level, images=images, **keys, **pictures, cached_results=cached)
 
 
 def evaluated():

@@ -9,7 +9,7 @@ rule fetch:
     conda:
         ENVIRONMENT
     params:
-        options=lambda wildcards: options(root=config["raw"], images=images_to_fetch(wildcards.dataset)),
+        options=lambda wildcards: options(data_dir=config["data_dir"], images=images_to_fetch(wildcards.dataset)),
         listed=lambda wildcards: data_digest(wildcards.dataset),
     shell:
         "python -m groupsc fetch {wildcards.dataset:q} {params.options} --manifest {output.manifest:q} &> {log:q}"

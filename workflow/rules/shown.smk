@@ -122,7 +122,7 @@ def figure_options(given):
         **{key: given.get(key) for key in keys},
         image=shown_images(given) or None,
         at=at,
-        raw=config["raw"] if at else None,
+        data_dir=config["data_dir"] if at else None,
         panel=panels,
     )
 
