@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     import torch
 
 
-def block_operations(config: ModelConfig, side: int = BLOCK) -> float:
+def block_operations(config: ModelConfig, side: int = BLOCK, patch_stride: int = 1) -> float:
     """Operations of the forward pass over one block of `side` pixels, every patch compared with every other."""
-    patches = (side - config.patch_size + 1) ** 2
+    patches = (-(-(side - config.patch_size) // patch_stride) + 1) ** 2
     return _operations(config, patches, patches)
 
 
-def training_operations(config: ModelConfig, side: int = BLOCK) -> float:
+def training_operations(config: ModelConfig, side: int = BLOCK, patch_stride: int = 1) -> float:
     """Operations of forward and backward pass over one crop."""
-    return 3 * block_operations(config, side)
+    return 3 * block_operations(config, side, patch_stride)
 
 
 def image_operations(config: ModelConfig, pixels: float, stride: int | None = None) -> float:

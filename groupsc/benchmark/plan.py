@@ -150,7 +150,8 @@ def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
     saved = newest_state(output / "training" / experiment.name / "state.safetensors", read_metadata)
     same = saved and saved.get("experiment", {}).get("model") == _plain(dataclasses.asdict(model))
     left = training.max_steps - (saved["step"] if same else 0)
-    crops = left * training.batch_size * operation_counts.training_operations(model, training.crop_size)
+    operations = operation_counts.training_operations(model, training.crop_size, training.patch_stride)
+    crops = left * training.batch_size * operations
     blocks = (
         left
         // training.validate_every
@@ -211,7 +212,7 @@ def _repetitions(config: dict, task: str) -> int:
 
 def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) -> int:
     """How many of the images that `_images` counts have rows of an earlier evaluation, whatever weights it had."""
-    path = grid.measured_before(config, name, place)
+    path = grid.cached_results_of(config, name, place)
     if path is None:
         return 0
     rows, times = read_rows([path]), _repetitions(config, task)

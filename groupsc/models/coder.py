@@ -21,9 +21,9 @@ from torch.nn import functional
 from groupsc.config.definitions import ModelConfig
 from groupsc.models.levels import shares
 from groupsc.models.penalties import Centralised, Penalty, kind_of
-from groupsc.models.similarity import similarity, window_mask
+from groupsc.models.similarity import similarity, source_weights, window_mask
 from groupsc.ops import unrolled
-from groupsc.ops.patches import average, extract
+from groupsc.ops.patches import PatchGrid
 from groupsc.utils.errors import GroupSCError
 
 FIRST_THRESHOLD, FIRST_THRESHOLD_LEVEL = 0.02, 25.0
@@ -114,6 +114,8 @@ class SparseCoder(nn.Module):
         *,
         level: Tensor | float | None = None,
         matmul_dtype: torch.dtype | None = None,
+        patch_stride: int = 1,
+        source_weight: float = 1.0,
     ) -> Tensor:
         """Restore an image as given, one block or small image at a time: all its patches within the window see each
         other.
@@ -129,6 +131,11 @@ class SparseCoder(nn.Module):
         matmul_dtype : torch.dtype, optional
             Compute by the fast path, where the penalty has one, with matrix products in this type; left out, by plain
             operations in the image's type.
+        patch_stride : int
+            Distance between neighbouring patches in pixels. Above 1, the model computes on a part of the patches, as
+            trainings do to save time.
+        source_weight : float
+            Weight of all similar patches but the patch itself; see `groupsc.models.similarity.source_weights`.
 
         Returns
         -------
@@ -137,26 +144,27 @@ class SparseCoder(nn.Module):
         """
         config = self.config
         matmul_dtype = matmul_dtype if config.penalty in FAST_STEPS else None
-        height, width = image.shape[-2:]
-        patches = extract(image, config.patch_size)
+        grid = PatchGrid(*image.shape[-2:], config.patch_size, patch_stride)
+        patches = grid.extract(image)
         mu = patches.mean(-1, keepdim=True)
         Y = patches - mu
-        M = None if mask is None else extract(mask.to(image.dtype).expand_as(image), config.patch_size)
+        M = None if mask is None else grid.extract(mask.to(image.dtype).expand_as(image))
+        inside = self._window(grid, source_weight, Y) if self.kind.nonlocal_ else None
         thresholds = self.thresholds_at(level)
         A, similarities = None, None
         starts = (0, *config.similarity_updates)
         for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.n_iterations), strict=True)):
             if self.kind.nonlocal_:
-                E = Y if A is None else self.estimate(A.to(Y.dtype) @ self.W.T, mu, height, width)
+                E = Y if A is None else self.estimate(A.to(Y.dtype) @ self.W.T, mu, grid)
                 F = self.features(E, number, mosaic=mask is not None)
-                similarities = self._refresh(similarities, F, self.blend(number), height, width, matmul_dtype)
+                similarities = self._refresh(similarities, F, self.blend(number), inside, matmul_dtype)
             A = self._iterate(A, Y, M, thresholds[first:last], similarities, matmul_dtype)
-        return average(A.to(Y.dtype) @ self.W.T + mu, height, width, config.patch_size)
+        return grid.average(A.to(Y.dtype) @ self.W.T + mu)
 
-    def estimate(self, E: Tensor, mu: Tensor, height: int, width: int) -> Tensor:
+    def estimate(self, E: Tensor, mu: Tensor, grid: PatchGrid) -> Tensor:
         """Centred patches of the estimate E = A Wᵀ (b, N, m), averaged over overlaps when the model does so."""
         if self.config.middle_averaging:
-            E = extract(average(E + mu, height, width, self.config.patch_size), self.config.patch_size) - mu
+            E = grid.extract(grid.average(E + mu)) - mu
         return E
 
     def features(self, E: Tensor, number: int, *, mosaic: bool) -> Tensor:
@@ -171,10 +179,13 @@ class SparseCoder(nn.Module):
         """ν, the weight of similarity `number` in its refresh; None for the initial one."""
         return None if number == 0 else torch.sigmoid(self.nu_logit[min(number - 1, len(self.nu_logit) - 1)])
 
-    def _refresh(self, similarities, F, nu, height, width, matmul_dtype):
+    def _window(self, grid: PatchGrid, source_weight: float, Y: Tensor) -> Tensor:
+        """Which patches are compared, or with what weight, (N, N) [source, target]."""
+        inside = window_mask(grid.rows, grid.columns, self.config.window, grid.stride, device=Y.device)
+        return inside if source_weight == 1 else source_weights(inside, source_weight, Y.dtype)
+
+    def _refresh(self, similarities, F, nu, inside, matmul_dtype):
         """Σ, or on the fast path Σ and its mass, after a similarity of features F was blended in."""
-        side = self.config.patch_size - 1
-        inside = window_mask(height - side, width - side, self.config.window, device=F.device)
         if matmul_dtype is not None:
             return unrolled.blended_similarity(similarities and similarities[0], F, nu, inside, matmul_dtype)
         fresh = similarity(F, inside)

@@ -1,10 +1,12 @@
-"""All overlapping patches of an image, and the image of averaged patches.
+"""Overlapping patches of an image, and the image of averaged patches.
 
-Patches are rows: an image (b, c, H, W) has N = (H − k + 1)(W − k + 1) patches of m = c·k² entries, (b, N, m), in raster
-order, entries ordered channel, row, column. Stride 1, no padding.
+Patches are rows: an image (b, c, H, W) has N = R·S patches of m = c·k² entries, (b, N, m), in raster order, entries
+ordered channel, row, column. R = ⌊(H − k) / stride⌋ + 1 and S likewise; the stride is 1 unless one is given.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,75 +16,159 @@ from torch.nn import functional
 from groupsc.utils.errors import GroupSCError
 
 
-def extract(image: Tensor, patch_size: int) -> Tensor:
-    """All patches of side `patch` of `image` (b, c, H, W), as rows (b, N, m).
+@dataclass(frozen=True)
+class PatchGrid:
+    """Positions of the patches of an image, every `stride`-th in each direction.
+
+    Where the stride does not divide the image, the image is extended by reflection at the bottom and on the right, so
+    that every pixel lies in a patch. Reflection without the border pixel keeps the phase of a Bayer mosaic.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the image in pixels.
+    patch_size : int
+    stride : int
+        Distance between neighbouring patches in pixels, at most `patch_size`.
 
     Raises
     ------
     GroupSCError
         When the image is smaller than one patch.
+
+    Examples
+    --------
+    >>> grid = PatchGrid(8, 9, patch_size=3, stride=2)
+    >>> grid.rows, grid.columns
+    (4, 4)
+    >>> image = torch.arange(72.0).view(1, 1, 8, 9)
+    >>> torch.equal(grid.average(grid.extract(image)), image)
+    True
+    """
+
+    height: int
+    width: int
+    patch_size: int
+    stride: int = 1
+
+    def __post_init__(self):
+        if min(self.height, self.width) < self.patch_size:
+            size = self.patch_size
+            raise GroupSCError(
+                f"the image is {self.height}×{self.width} pixels, smaller than a {size}×{size} patch; "
+                "use a larger image"
+            )
+
+    @property
+    def rows(self) -> int:
+        """Number of patches along the height."""
+        return -(-(self.height - self.patch_size) // self.stride) + 1
+
+    @property
+    def columns(self) -> int:
+        """Number of patches along the width."""
+        return -(-(self.width - self.patch_size) // self.stride) + 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the extended image."""
+        return tuple((number - 1) * self.stride + self.patch_size for number in (self.rows, self.columns))
+
+    def extract(self, image: Tensor) -> Tensor:
+        """Patches (b, N, m) of an image (b, c, height, width)."""
+        below, right = self.size[0] - self.height, self.size[1] - self.width
+        if below or right:
+            image = functional.pad(image, (0, right, 0, below), mode="reflect")
+        return extract(image, self.patch_size, self.stride)
+
+    def average(self, patches: Tensor) -> Tensor:
+        """Image (b, c, height, width) in which each pixel is the mean of its estimates (equation 6)."""
+        return average(patches, *self.size, self.patch_size, self.stride)[..., : self.height, : self.width]
+
+
+def extract(image: Tensor, patch_size: int, stride: int = 1) -> Tensor:
+    """Patches of side `patch_size` of an image (b, c, H, W), as rows (b, N, m).
+
+    Raises
+    ------
+    GroupSCError
+        When the image is smaller than one patch.
+
+    Examples
+    --------
+    >>> extract(torch.arange(9.0).view(1, 1, 3, 3), 2)[0, 0]
+    tensor([0., 1., 3., 4.])
     """
     height, width = image.shape[-2:]
     if min(height, width) < patch_size:
         raise GroupSCError(
             f"the image is {height}×{width} pixels, smaller than a {patch_size}×{patch_size} patch; use a larger image"
         )
-    return Extract.apply(image, patch_size)
+    return Extract.apply(image, patch_size, stride)
 
 
-def accumulate(patches: Tensor, height: int, width: int, patch_size: int) -> Tensor:
+def accumulate(patches: Tensor, height: int, width: int, patch_size: int, stride: int = 1) -> Tensor:
     """Sum of patches (b, N, m) at their places in an image (b, c, height, width): the adjoint of `extract`."""
-    return Accumulate.apply(patches, height, width, patch_size)
+    return Accumulate.apply(patches, height, width, patch_size, stride)
 
 
 class Extract(Function):
-    """Patches as one strided copy; its derivative is the adjoint."""
+    """Patches as one strided copy; the derivative is the adjoint."""
 
     @staticmethod
-    def forward(ctx, image, patch_size):
-        ctx.size = (*image.shape[-2:], patch_size)
-        return _strided(image, patch_size)
+    def forward(ctx, image, patch_size, stride):
+        ctx.size = (*image.shape[-2:], patch_size, stride)
+        return _strided(image, patch_size, stride)
 
     @staticmethod
     def backward(ctx, dpatches):
-        return _folded(dpatches, *ctx.size), None
+        return _folded(dpatches, *ctx.size), None, None
 
 
 class Accumulate(Function):
     """The adjoint of `Extract`, whose derivative is `Extract`."""
 
     @staticmethod
-    def forward(ctx, patches, height, width, patch_size):
-        ctx.patch_size = patch_size
-        return _folded(patches, height, width, patch_size)
+    def forward(ctx, patches, height, width, patch_size, stride):
+        ctx.patch_size, ctx.stride = patch_size, stride
+        return _folded(patches, height, width, patch_size, stride)
 
     @staticmethod
     def backward(ctx, dimage):
-        return _strided(dimage, ctx.patch_size), None, None, None
+        return _strided(dimage, ctx.patch_size, ctx.stride), None, None, None, None
 
 
-def _strided(image: Tensor, patch_size: int) -> Tensor:
-    views = image.unfold(2, patch_size, 1).unfold(3, patch_size, 1)  # (b, c, rows, columns, patch_size, patch_size)
+def _strided(image: Tensor, patch_size: int, stride: int) -> Tensor:
+    views = image.unfold(2, patch_size, stride).unfold(3, patch_size, stride)  # (b, c, R, S, patch_size, patch_size)
     return views.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
 
 
-def _folded(patches: Tensor, height: int, width: int, patch_size: int) -> Tensor:
-    return functional.fold(patches.transpose(1, 2), (height, width), patch_size)
+def _folded(patches: Tensor, height: int, width: int, patch_size: int, stride: int) -> Tensor:
+    return functional.fold(patches.transpose(1, 2), (height, width), patch_size, stride=stride)
 
 
-def counts(height: int, width: int, patch_size: int, *, dtype=torch.float32, device=None) -> Tensor:
-    """Number of patches that hold each pixel, (height, width)."""
+def counts(height: int, width: int, patch_size: int, stride: int = 1, *, dtype=torch.float32, device=None) -> Tensor:
+    """Number of patches that hold each pixel, (height, width).
+
+    Examples
+    --------
+    >>> counts(3, 3, 2)
+    tensor([[1., 2., 1.],
+            [2., 4., 2.],
+            [1., 2., 1.]])
+    """
 
     def along(length: int) -> Tensor:
-        position = torch.arange(length, device=device)
-        first = (position - patch_size + 1).clamp(min=0)
-        last = position.clamp(max=length - patch_size)
-        return (last - first + 1).to(dtype)
+        position, last = torch.arange(length, device=device), (length - patch_size) // stride
+        # Patch i covers the pixels from i·stride to i·stride + patch_size − 1.
+        lowest = torch.div(position - patch_size + stride, stride, rounding_mode="floor").clamp(min=0)
+        highest = torch.div(position, stride, rounding_mode="floor").clamp(max=last)
+        return (highest - lowest + 1).to(dtype)
 
     return along(height)[:, None] * along(width)[None, :]
 
 
-def average(patches: Tensor, height: int, width: int, patch_size: int) -> Tensor:
+def average(patches: Tensor, height: int, width: int, patch_size: int, stride: int = 1) -> Tensor:
     """Image (b, c, height, width) in which each pixel is the mean of its estimates (equation 6)."""
-    total = accumulate(patches, height, width, patch_size)
-    return total / counts(height, width, patch_size, dtype=patches.dtype, device=patches.device)
+    total = accumulate(patches, height, width, patch_size, stride)
+    return total / counts(height, width, patch_size, stride, dtype=patches.dtype, device=patches.device)

@@ -42,7 +42,9 @@ def csr_steps(A, Y, M, D, C, lam, Sigma, mass, gamma):
 
 
 def blended_similarity(Sigma, F, nu, mask, matmul_dtype):
-    """(1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)) inside `mask`, and its mass; from Σ = None the exponential alone.
+    """(1 − ν) Σ + ν · mask · exp(−max(0, ‖F_s − F_t‖²)), and its mass; from Σ = None the second term with ν = 1.
+
+    The mask (N, N) is that of the window, or holds weights of the sources.
 
     F (b, N, m) is already weighted by κ. Distances are computed in the type of F, the result is kept in `matmul_dtype`.
     """

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from groupsc.config.definitions import TrainingConfig
 from groupsc.models.coder import SparseCoder
-from groupsc.ops.patches import counts
+from groupsc.ops.patches import PatchGrid, counts
 from groupsc.utils.device import device_name
 from groupsc.utils.errors import GroupSCError
 
@@ -57,7 +57,10 @@ class LossGradient:
         total = torch.zeros((), device=self.device)
         for clean, degraded, mask, level in micro_batches(batch, size):
             try:
-                restored = self.model(degraded, mask, level=level, matmul_dtype=self.matmul_dtype)
+                restored = self.model(
+                    degraded, mask, level=level, matmul_dtype=self.matmul_dtype,
+                    patch_stride=self.config.patch_stride, source_weight=self.config.source_weight,
+                )  # fmt: skip
                 squares = (self.weight * (restored - clean)).square().sum((1, 2, 3))
                 loss = (
                     squares if level is None else squares / ((level / 25) ** GROWTH + FLOOR)
@@ -75,8 +78,8 @@ class LossGradient:
         """Crops that go through the model together."""
         if self.device.type == "cuda":
             return len(clean)
-        patches = (clean.shape[-1] - self.model.config.patch_size + 1) ** 2
-        return max(1, CACHED_CODES // (patches * self.model.config.n_atoms))
+        grid = PatchGrid(*clean.shape[-2:], self.model.config.patch_size, self.config.patch_stride)
+        return max(1, CACHED_CODES // (grid.rows * grid.columns * self.model.config.n_atoms))
 
     def _record(self, batch) -> None:
         self.batch = batch

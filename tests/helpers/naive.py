@@ -9,11 +9,20 @@ from __future__ import annotations
 import numpy as np
 
 
-def restore(image: np.ndarray, p: dict, config, mask: np.ndarray | None = None) -> np.ndarray:
-    """Restore (c, H, W), every patch seeing the window around it."""
+def restore(
+    image: np.ndarray, p: dict, config, mask: np.ndarray | None = None, *, stride: int = 1, weight: float = 1.0
+) -> np.ndarray:
+    """Restore (c, H, W), every patch seeing the window around it; sources other than the target count `weight` times.
+
+    With a stride, an image that the patches do not cover is continued by its mirror image below and on the right.
+    """
     channels, height, width = image.shape
     k = config.patch_size
-    places = [(r, c) for r in range(height - k + 1) for c in range(width - k + 1)]
+    longer = [(0, 0), *((0, -(length - k) % stride) for length in (height, width))]
+    image = np.pad(image, longer, mode="reflect")
+    mask = None if mask is None else np.pad(mask, longer, mode="reflect")
+    rows, columns = (range(0, length - k + 1, stride) for length in image.shape[1:])
+    places = [(r, c) for r in rows for c in columns]
     raw = [image[:, r : r + k, c : c + k].reshape(-1) for r, c in places]
     mu = [patch.mean() for patch in raw]
     Y = [patch - mean for patch, mean in zip(raw, mu, strict=True)]
@@ -24,8 +33,8 @@ def restore(image: np.ndarray, p: dict, config, mask: np.ndarray | None = None) 
     for i in range(config.n_iterations):
         refreshed = i >= 2 and config.similarity_interval is not None and (i - 1) % config.similarity_interval == 0
         if config.penalty != "l1" and (i == 0 or refreshed):
-            E = Y if i == 0 else estimate(A, p, mu, places, image.shape, config)
-            Sigma = blend(Sigma, E, p, similarities, neighbours, config, mosaic=mask is not None)
+            E = Y if i == 0 else estimate(A, p, mu, places, (height, width), longer, config)
+            Sigma = blend(Sigma, E, p, similarities, neighbours, config, weight, mosaic=mask is not None)
             similarities += 1
         B = []
         for n in range(len(places)):
@@ -38,7 +47,7 @@ def restore(image: np.ndarray, p: dict, config, mask: np.ndarray | None = None) 
     for n, (r, c) in enumerate(places):
         total[:, r : r + k, c : c + k] += (p["W"] @ A[n] + mu[n]).reshape(channels, k, k)
         count[:, r : r + k, c : c + k] += 1
-    return total / count
+    return (total / count)[:, :height, :width]
 
 
 def reaches(source, target, window: int) -> bool:
@@ -46,27 +55,31 @@ def reaches(source, target, window: int) -> bool:
     return all(low <= s - t <= high for s, t in zip(source, target, strict=True))
 
 
-def estimate(A, p, mu, places, shape, config) -> list[np.ndarray]:
+def estimate(A, p, mu, places, size, longer, config) -> list[np.ndarray]:
     """Patches of the current estimate, without their first means."""
     k = config.patch_size
     E = [p["W"] @ a for a in A]
     if not config.middle_averaging:
         return E
+    shape = (config.channels, *(n + more for n, (_, more) in zip(size, longer[1:], strict=True)))
     total, count = np.zeros(shape), np.zeros(shape)
     for e, m, (r, c) in zip(E, mu, places, strict=True):
         total[:, r : r + k, c : c + k] += (e + m).reshape(shape[0], k, k)
         count[:, r : r + k, c : c + k] += 1
-    image = total / count
+    image = np.pad((total / count)[:, : size[0], : size[1]], longer, mode="reflect")
     return [image[:, r : r + k, c : c + k].reshape(-1) - m for m, (r, c) in zip(mu, places, strict=True)]
 
 
-def blend(Sigma, E, p, number: int, neighbours, config, *, mosaic: bool) -> list[dict]:
+def blend(Sigma, E, p, number: int, neighbours, config, weight, *, mosaic: bool) -> list[dict]:
     """Σ as one dictionary {source: similarity} a target."""
     kappa = p["kappa"][min(number, len(p["kappa"]) - 1)]
     F = [kappa * e for e in E]
     if mosaic and number == 0:
         F = [f.reshape(config.channels, -1).sum(0) for f in F]
-    fresh = [{s: np.exp(-np.sum((F[s] - F[t]) ** 2)) for s in near} for t, near in enumerate(neighbours)]
+    fresh = [
+        {s: (1 if s == t else weight) * np.exp(-np.sum((F[s] - F[t]) ** 2)) for s in near}
+        for t, near in enumerate(neighbours)
+    ]
     if number == 0:
         return fresh
     nu = 1 / (1 + np.exp(-p["nu_logit"][min(number - 1, len(p["nu_logit"]) - 1)]))

@@ -33,19 +33,37 @@ def test_the_coder_is_algorithm_1(penalty, masked, options):
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize(("stride", "weight"), [(2, 6.0), (3, 1.0), (2, 0.5)])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_a_part_of_the_patches_is_the_same_algorithm_on_a_coarser_grid(penalty, stride, weight, masked):
+    """Sizes that the grid covers and sizes that need a reflected border, on the plain and on the fast path."""
+    model = perturbed_coder(penalty=penalty, channels=3, window=5)
+    parameters = {name: value.detach().numpy() for name, value in model.named_parameters()}
+    for height, width in ((9, 9), (8, 10)):
+        image, mask = some_image(3, height, width, masked=masked)
+        measured = None if mask is None else mask[0].numpy()
+        expected = naive.restore(image[0].numpy(), parameters, model.config, measured, stride=stride, weight=weight)
+        for matmul_dtype in (None, torch.float64):
+            with torch.no_grad():
+                found = model(image, mask, matmul_dtype=matmul_dtype, patch_stride=stride, source_weight=weight)
+            np.testing.assert_allclose(found[0].numpy(), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_fast_path_equals_the_plain_one(penalty, channels, masked):
     model = perturbed_coder(penalty=penalty, channels=channels)
     image, mask = some_image(channels, 9, 8, masked=masked, batch=2)
-    results = []
-    for matmul_dtype in (None, torch.float64):
-        model.zero_grad()
-        output = model(image, mask, matmul_dtype=matmul_dtype)
-        (output - 0.5).square().sum().backward()
-        results.append([output.detach(), *(parameter.grad.clone() for parameter in model.parameters())])
-    for plain, fast in zip(*results, strict=True):
-        torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-11)
+    for grid in ({}, {"patch_stride": 2, "source_weight": 6.0}):
+        results = []
+        for matmul_dtype in (None, torch.float64):
+            model.zero_grad()
+            output = model(image, mask, matmul_dtype=matmul_dtype, **grid)
+            (output - 0.5).square().sum().backward()
+            results.append([output.detach(), *(parameter.grad.clone() for parameter in model.parameters())])
+        for plain, fast in zip(*results, strict=True):
+            torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("matmul_dtype", [None, torch.float64], ids=["plain", "fast"])
