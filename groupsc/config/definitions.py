@@ -229,6 +229,10 @@ BLIND = {
 """Kinds of blind models. Affine thresholds Λ₀ + σ Λ₁ (as CDLNet's, arXiv:2112.00913) are given by their values at both
 ends of the range."""
 
+TASK_TRAININGS = {"mosaic": {"patch_stride": 1, "source_weight": 1.0}}
+"""What differs from the budget, by task. Every second patch of a mosaic begins at the same Bayer phase, so that a model
+trained on these alone would not know the other three."""
+
 TASK_TRAINING_SETS = {"gray": "BSD400", "color": "CBSD400", "mosaic": "CBSD400", "jpeg": "CBSD400"}
 
 

@@ -17,6 +17,7 @@ from groupsc.config.definitions import (
     PENALTIES,
     TASK_MODELS,
     TASK_TRAINING_SETS,
+    TASK_TRAININGS,
     TASKS,
     Experiment,
     ModelConfig,
@@ -136,6 +137,7 @@ def _cell(config: dict, budget: str, task: str, grid: dict, cell: dict):
         training = {
             "dataset": TASK_TRAINING_SETS[task],
             **BUDGETS[budget][method],
+            **TASK_TRAININGS.get(task, {}),
             **config.get("training", {}),
             **grid.get("training", {}),
             **cell.get("training", {}),

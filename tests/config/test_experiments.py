@@ -56,6 +56,17 @@ def test_names():
     assert experiment_name("color", "csr", 12.5) == "color-csr-sigma12.5"
 
 
+def test_mosaics_are_trained_on_all_bayer_phases():
+    """Every second patch begins at the same phase."""
+    grid = {
+        "budget": "cpu",
+        "tasks": {"mosaic": {"methods": ["groupsc"]}, "color": {"methods": ["groupsc"], "levels": [25]}},
+    }
+    found = experiments(grid)
+    assert found["mosaic-groupsc"].training.patch_stride % 2 == 1
+    assert found["color-groupsc-sigma25"].training.patch_stride == 2
+
+
 def test_the_closest_override_wins():
     grid = {**GRID, "training": {"max_steps": 7, "seed": 1}}
     grid["tasks"] = {
