@@ -81,7 +81,7 @@ def test_experiments_of_a_grid(tmp_path):
     assert sorted(path.stem for path in (tmp_path / "all").iterdir()) == sorted(listed)
     written = yaml.safe_load((tmp_path / "all/gray-sc-sigma25.yaml").read_text())
     assert written["level"] == 25
-    assert written["model"]["atoms"] == 16
+    assert written["model"]["n_atoms"] == 16
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_commands_of_the_readme_make_a_table(trained):
 def test_info_shows_the_card(trained):
     card = json.loads(groupsc("info", "run/weights.safetensors", cwd=trained).stdout)
     assert card["name"] == "gray-groupsc-sigma25"
-    assert card["model"]["atoms"] == 16
+    assert card["model"]["n_atoms"] == 16
     assert card["steps"] == 8
 
 
@@ -157,7 +157,7 @@ def test_time_limit_stops_cleanly_and_the_next_call_goes_on(trained):
 @pytest.mark.slow
 def test_interrupt_ends_with_130(trained):
     settings = yaml.safe_load((trained / "groupsc.yaml").read_text())
-    settings["training"]["steps"] = 10**6
+    settings["training"]["max_steps"] = 10**6
     (trained / "long.yaml").write_text(yaml.safe_dump(settings))
     command = [sys.executable, "-m", "groupsc", "train", "long.yaml", "--output", "long", "--device", "cpu"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
