@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from groupsc.data.degradations import bayer_mask
+from groupsc.inference.guard import guard as guard_restoration
 from groupsc.inference.noise_level import estimate_noise
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import one_if_equal, unpack
@@ -55,7 +56,7 @@ def load(weights, *, device="auto") -> Restorer:
 
 def denoise(
     image, sigma=None, *, method="best", weights=None, channel_axis=None, device="auto", mode="whole", stride=None,
-    memory=None, progress=False,
+    memory=None, progress=False, guard=True,
 ):  # fmt: skip
     """Remove white Gaussian noise.
 
@@ -76,6 +77,9 @@ def denoise(
         "auto" takes the GPU when there is one.
     mode, stride, memory, progress
         As for `groupsc.inference.tiling.restore`.
+    guard : bool
+        Replace what the model restored where it removed more than noise; see `groupsc.inference.guard`. The benchmark
+        of the paper has no guard.
 
     Returns
     -------
@@ -92,16 +96,28 @@ def denoise(
     A model is trained for one σ. For noise near it the image is scaled so that its noise is that of the training;
     farther away a blind model is used, where one is released.
     """
+    return denoise_with_share(
+        image, sigma, method=method, weights=weights, channel_axis=channel_axis, device=device, mode=mode,
+        stride=stride, memory=memory, progress=progress, guard=guard,
+    )[0]  # fmt: skip
+
+
+def denoise_with_share(image, sigma=None, *, method="best", weights=None, channel_axis=None, device="auto", guard=True,
+                       **options) -> tuple[np.ndarray, float]:  # fmt: skip
+    """As `denoise`, with the share of the image, from 0 to 1, in which the guard replaced the model."""
     pixels, back = unpack(image, channel_axis)
     if sigma is not None:
         check_sigma(sigma)
     gray = one_if_equal(pixels)
     sigma = noise_of(gray) if sigma is None else float(sigma)
     model = _model(weights or choose(noise_task(gray), method, sigma), pick_device(device))
-    restored = model.restore(
-        noisy_channels(model, pixels), level=sigma, mode=mode, stride=stride, memory=memory, progress=progress
-    )
-    return back(restored)
+    noisy = noisy_channels(model, pixels)
+    restored, share = model.restore(noisy, level=sigma, **options), 0.0
+    if guard:
+        y, h = (torch.from_numpy(np.ascontiguousarray(x)) for x in (noisy, restored))
+        guarded, replaced = guard_restoration(y, h, sigma / 255)
+        restored, share = guarded.numpy(), float(replaced.mean())
+    return back(restored), share
 
 
 def demosaick(

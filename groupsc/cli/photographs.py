@@ -25,6 +25,9 @@ Memory = Annotated[str | None, Option(help="Such as 4GB; at most half of what is
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace files that exist.")]
 AsJson = Annotated[bool, Option("--json", help="Say what was done as JSON.")]
 
+LEAST_SHARE = 0.005
+"""Share of an image from which on the command says that the guard acted."""
+
 UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 weights_app = typer.Typer(help="The released weights: list, pull, verify.", no_args_is_help=True)
@@ -39,6 +42,9 @@ def denoise(
     mode: Mode = "whole",
     stride: Stride = None,
     memory: Memory = None,
+    guard: Annotated[
+        bool, Option(help="Replace what the model restored where it removed more than noise, by a simpler method.")
+    ] = True,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -49,8 +55,9 @@ def denoise(
 
     def restore(photo, options):
         level, chosen = _level_and_weights(photo, given, method, weights)
-        pixels = api.denoise(photo.pixels, level, weights=chosen, **options)
-        return pixels, {"sigma": round(level, 2), "weights": chosen}
+        pixels, share = api.denoise_with_share(photo.pixels, level, weights=chosen, guard=guard, **options)
+        facts = {"sigma": round(level, 2), "weights": chosen}
+        return pixels, facts | ({"guarded": f"{100 * share:.0f} %"} if share >= LEAST_SHARE else {})
 
     options = _options(device, mode, stride, memory, channel_axis=0)
     _each(paths, restore, options, overwrite=overwrite, as_json=as_json)

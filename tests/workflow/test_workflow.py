@@ -180,7 +180,11 @@ def test_interrupted_training_goes_on(checkout):
         ("cached_results", "results/ci/row", ["cached_results", "no folder", "leave it out"]),
         ("training__init_from", "csr", ["starts from gray-csr-sigma25", "add that experiment to tasks.gray"]),
         ("training__init_from", "blind", ["starts from gray-groupsc-blind", "add that experiment to tasks.gray"]),
-        ("training__init_from", "color-sc-sigma5", ["starts from color-sc-sigma5", "add that experiment to tasks.color"]),
+        (
+            "training__init_from",
+            "color-sc-sigma5",
+            ["starts from color-sc-sigma5", "that experiment to tasks.color"],
+        ),
         ("stride", 24, ["stride is 24", "set mode to block"]),
         ("images", {"BSD86": 5}, ["images names the data set 'BSD86'", "BSD68"]),
         (

@@ -1,0 +1,101 @@
+"""Denoise with the discrete cosine transform of overlapping 8×8 patches.
+
+A two-step estimate for white Gaussian noise: patches are thresholded in the DCT domain and averaged; the result then
+gives the gains of an empirical Wiener filter. Three channels are transformed together. The method has no trained
+parameters, so it treats every image alike; `groupsc.inference.guard` uses it where a trained model fails.
+
+References
+----------
+Yu and Sapiro, "DCT image denoising: a simple and effective image denoising algorithm", Image Processing On Line 1
+(2011), https://doi.org/10.5201/ipol.2011.ys-dct
+
+Symbols: T orthonormal transform of patches (m, m), rows are frequencies; C coefficients of patches (N, m); G gains
+(N, m); patches have m = c·8² entries.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from groupsc.ops.patches import PatchGrid, accumulate
+
+SIDE = 8
+"""Side of a patch in pixels."""
+STRIDE = 2
+"""Distance between neighbouring patches in pixels: a quarter of the patches, at a cost of about 0.2 dB."""
+THRESHOLD = 2.7
+"""Threshold of the first step, in standard deviations of the noise."""
+
+
+@functools.cache
+def patch_transform(channels: int) -> Tensor:
+    """Orthonormal DCT of patches with `channels` channels, float32 (m, m).
+
+    Examples
+    --------
+    >>> T = patch_transform(3)
+    >>> T.shape
+    torch.Size([192, 192])
+    >>> torch.allclose(T @ T.T, torch.eye(192), atol=1e-6)
+    True
+    """
+    along = _cosines(SIDE)
+    return torch.kron(_cosines(channels), torch.kron(along, along)).float()
+
+
+def _cosines(length: int) -> Tensor:
+    """DCT-II of a vector, (frequencies, positions)."""
+    position = torch.arange(length, dtype=torch.float64)
+    waves = torch.cos(math.pi * (position + 0.5) * position[:, None] / length) * math.sqrt(2 / length)
+    waves[0] /= math.sqrt(2)
+    return waves
+
+
+def dct_denoise(image: Tensor, sigma: float) -> Tensor:
+    """Denoise one image by thresholding and Wiener filtering of its patches.
+
+    Parameters
+    ----------
+    image : Tensor (c, H, W), floating
+        With one channel or three.
+    sigma : float
+        Standard deviation of the white noise, in the units of the image.
+
+    Returns
+    -------
+    Tensor (c, H, W)
+
+    Examples
+    --------
+    >>> noisy = 0.5 + 0.1 * torch.randn(1, 32, 32, generator=torch.Generator().manual_seed(0))
+    >>> float((dct_denoise(noisy, 0.1) - 0.5).square().mean().sqrt()) < 0.02
+    True
+    """
+    c, height, width = image.shape
+    border = min(SIDE - 1, height - 1, width - 1)
+    padded = functional.pad(image[None], (border,) * 4, mode="reflect")
+    missing = [max(0, SIDE - length) for length in padded.shape[2:]]
+    padded = functional.pad(padded, (0, missing[1], 0, missing[0]), mode="replicate")
+    grid = PatchGrid(*padded.shape[2:], SIDE, STRIDE)
+    T = patch_transform(c).to(image)
+    C = grid.extract(padded)[0] @ T.T
+    kept = C.abs() > THRESHOLD * sigma
+    kept[:, 0] = True
+    first = _weighted(C * kept, 1 / kept.sum(1).to(C), T, grid)
+    G = (grid.extract(first)[0] @ T.T).square()
+    G = G / (G + sigma**2)
+    restored = _weighted(C * G, 1 / G.square().sum(1).clamp(min=1e-6), T, grid)
+    return restored[0, :, border : border + height, border : border + width]
+
+
+def _weighted(C: Tensor, weight: Tensor, T: Tensor, grid: PatchGrid) -> Tensor:
+    """Image (1, c, H, W) in which each pixel is the mean of its estimates, weighted by patch; C are coefficients."""
+    patches = weight[:, None] * (C @ T)
+    total = accumulate(patches[None], *grid.size, SIDE, STRIDE)
+    share = accumulate(weight.expand(SIDE**2, -1).T[None], *grid.size, SIDE, STRIDE)
+    return (total / share)[..., : grid.height, : grid.width]
