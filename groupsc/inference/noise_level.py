@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from groupsc.utils.boxes import box_sums
 from groupsc.utils.errors import GroupSCError
 
 PATCH = 7
@@ -108,20 +109,14 @@ def _second_moments(channel: np.ndarray, pixels: np.ndarray, texture: float) -> 
 
 def _whole_patches(pixels: np.ndarray) -> np.ndarray:
     """Patches of which all pixels are counted, by their corners."""
-    return _box(pixels.astype(np.int64), PATCH, PATCH) == PATCH**2
+    return box_sums(pixels, PATCH, PATCH) == PATCH**2
 
 
 def _texture(channel: np.ndarray) -> np.ndarray:
     """Trace of each patch's gradient covariance: its squared differences inside the patch, summed; (rows, columns)."""
     across = (0.5 * (channel[:, 2:] - channel[:, :-2])) ** 2
     down = (0.5 * (channel[2:] - channel[:-2])) ** 2
-    return _box(across, PATCH, PATCH - 2) + _box(down, PATCH - 2, PATCH)
-
-
-def _box(x: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Sums over all windows."""
-    total = np.pad(x.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    return total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
+    return box_sums(across, PATCH, PATCH - 2) + box_sums(down, PATCH - 2, PATCH)
 
 
 def _smallest_eigenvalue(moments: np.ndarray, count: int) -> float:

@@ -11,6 +11,7 @@ import pandas as pd
 from groupsc.benchmark import metrics
 from groupsc.config.labels import DEGRADED_LABELS, METHOD_LABELS
 from groupsc.io.images import read_image
+from groupsc.utils.boxes import box_sums
 
 DETAIL = 0.22
 """Width of the magnified detail as a share of the image's shorter side."""
@@ -75,7 +76,7 @@ def telling_detail(clean: np.ndarray, *restored: np.ndarray) -> tuple[int, int, 
         score = np.square(restored[0] - restored[-1]).mean(0)
     else:
         score = sum(np.square(np.gradient(clean.mean(0), axis=axis)) for axis in (0, 1))
-    sums = _sums(score, height, width)
+    sums = box_sums(score, height, width)
     top, left = np.unravel_index(np.argmax(sums), sums.shape)
     return int(top), int(left), width, height
 
@@ -87,13 +88,7 @@ def worst_detail(clean: np.ndarray, first: np.ndarray, second: np.ndarray) -> tu
     errors. Images are (c, H, W).
     """
     side = max(8, round(SQUARE * min(clean.shape[-2:])))
-    excess = _sums((np.square(first - clean) - np.square(second - clean)).mean(0), side, side)
-    structure = _sums(sum(np.square(np.gradient(clean.mean(0), axis=axis)) for axis in (0, 1)), side, side)
+    excess = box_sums((np.square(first - clean) - np.square(second - clean)).mean(0), side, side)
+    structure = box_sums(sum(np.square(np.gradient(clean.mean(0), axis=axis)) for axis in (0, 1)), side, side)
     top, left = np.unravel_index(np.argmax(excess / (structure + 3 * structure.mean())), excess.shape)
     return int(top), int(left), side
-
-
-def _sums(field: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Sums of a field over all its rectangles of a given size, by their corner."""
-    total = np.pad(field.astype(np.float64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    return total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
