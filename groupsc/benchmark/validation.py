@@ -103,12 +103,13 @@ def validate(
         One row an image, columns `COLUMNS`.
     """
     found = load_images(dataset, data_dir, channels=model.config.channels, images=images)
-    levels = _spread_levels(model, card["level"], len(found))
+    number = len(found)
+    levels = [card["level"]] * number if model.config.levels is None else spread_levels(model.config.levels, number)
     rows = []
     for (name, image), level in zip(found.items(), levels, strict=True):
         clean = torch.from_numpy(image)[None]
         before, after = _restored(model, card["task"], clean, level, noise_generator(dataset, name, level), crop=True)
-        clean = _center(clean)
+        clean = central(clean)
         rows.append(("validation", name, level, 0, _psnr(before, clean), _psnr(after.clamp(0, 1), clean)))
     return _table(rows)
 
@@ -193,11 +194,9 @@ def interpolate_mosaic(mosaic: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask > 0, mosaic, values / weights)
 
 
-def _spread_levels(model: SparseCoder, level, number: int) -> list:
-    """The level of a model for each of so many images; evenly spread over the range of a blind model."""
-    if model.config.levels is None:
-        return [level] * number
-    low, high = model.config.levels[0], model.config.levels[-1]
+def spread_levels(levels, number: int) -> list[float]:
+    """Noise levels of so many images, evenly spread over the range of the `levels` of a blind model."""
+    low, high = levels[0], levels[-1]
     return [low + (high - low) * (place + 0.5) / number for place in range(number)]
 
 
@@ -207,10 +206,10 @@ def _restored(model: SparseCoder, task: str, clean: Tensor, level, generator, *,
     With `crop` only the central part is restored; JPEG degrades the whole image first, whose 8×8 grid it keeps.
     """
     if crop and task != "jpeg":
-        clean = _center(clean)
+        clean = central(clean)
     degraded, mask = degrade(clean, task, level, generator)
     if crop and task == "jpeg":
-        degraded = _center(degraded)
+        degraded = central(degraded)
     mask = None if mask is None else mask[None]
     told = level if model.config.levels is not None else None
     device = model.D.device
@@ -218,9 +217,9 @@ def _restored(model: SparseCoder, task: str, clean: Tensor, level, generator, *,
     return degraded if mask is None else interpolate_mosaic(degraded, mask), after
 
 
-def _center(image: Tensor) -> Tensor:
-    """The central `VALIDATION_SIDE` pixels of an image (1, c, H, W) along both axes; all of a smaller one."""
-    height, width = (min(length, VALIDATION_SIDE) for length in image.shape[-2:])
+def central(image: Tensor, side: int = VALIDATION_SIDE) -> Tensor:
+    """The central pixels of an image (…, H, W), `side` along both axes; all of a smaller one."""
+    height, width = (min(length, side) for length in image.shape[-2:])
     top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
     return image[..., top : top + height, left : left + width]
 

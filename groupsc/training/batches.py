@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from groupsc.benchmark.validation import central, spread_levels
 from groupsc.config.definitions import Experiment
 from groupsc.data.datasets import load_images
 from groupsc.data.degradations import add_noise, bayer_mask, degrade
@@ -138,15 +139,17 @@ def validation_blocks(experiment: Experiment, data_dir, *, block: int) -> Batch:
     images = _tensors(
         load_images(name, data_dir, channels=experiment.model.channels, images=experiment.training.validation_images)
     )
-    clean = torch.stack([_center(image, block) for image in images])
+    if small := [f"{image.shape[-2]}×{image.shape[-1]}" for image in images if min(image.shape[-2:]) < block]:
+        raise GroupSCError(
+            f"a validation image is {small[0]} pixels, smaller than a block of {block}; choose larger images"
+        )
+    clean = torch.stack([central(image, block) for image in images])
     if experiment.task == "jpeg":
         compressed = [degrade(image, "jpeg", experiment.level, None)[0] for image in images]
-        return Batch(clean, torch.stack([_center(image, block) for image in compressed]))
+        return Batch(clean, torch.stack([central(image, block) for image in compressed]))
     generator = seeded("validation", name)
     if experiment.model.levels is not None:
-        low, high = experiment.model.levels[0], experiment.model.levels[-1]
-        share = (torch.arange(len(clean)) + 0.5) / len(clean)
-        return _noisy(clean, low + (high - low) * share, generator)
+        return _noisy(clean, torch.tensor(spread_levels(experiment.model.levels, len(clean))), generator)
     degraded, mask = degrade(clean, experiment.task, experiment.level, generator)
     return Batch(clean, degraded, mask if mask is None else mask.expand_as(clean))
 
@@ -159,13 +162,3 @@ def _noisy(clean: Tensor, level: Tensor, generator: torch.Generator) -> Batch:
 
 def _tensors(images: dict) -> list[Tensor]:
     return [torch.from_numpy(image) for image in images.values()]
-
-
-def _center(image: Tensor, side: int) -> Tensor:
-    height, width = image.shape[-2:]
-    if min(height, width) < side:
-        raise GroupSCError(
-            f"a validation image is {height}×{width} pixels, smaller than a block of {side}; choose larger images"
-        )
-    top, left = (height - side) // 2, (width - side) // 2
-    return image[:, top : top + side, left : left + side]
