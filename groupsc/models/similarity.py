@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from groupsc.ops.window import within
+
 
 def window_mask(rows: int, columns: int, window: int, stride: int = 1, *, device=None) -> Tensor:
     """Which source lies in the window of which target, bool (N, N) [source, target], N = rows · columns in raster
@@ -20,8 +22,7 @@ def window_mask(rows: int, columns: int, window: int, stride: int = 1, *, device
 
     def along(length: int) -> Tensor:
         position = stride * torch.arange(length, device=device)
-        offset = position[:, None] - position[None, :]
-        return (offset >= -(window // 2)) & (offset <= window - 1 - window // 2)
+        return within(position[:, None] - position[None, :], window)
 
     return torch.kron(along(rows).to(torch.uint8), along(columns).to(torch.uint8)).bool()
 
