@@ -77,23 +77,14 @@ def explain(
             f"the image is {tuple(image.shape)}; the model explains images of {config.channels} channels and at least "
             f"{config.patch_size}×{config.patch_size} pixels"
         )
-    if not (0 <= x < width and 0 <= y < height):
-        raise GroupSCError(f"the pixel {x},{y} lies outside of the image, which is {width} wide and {height} high")
-    side = config.block()
-    rows, top = _around(y, height, side, config.patch_size)
-    columns, left = _around(x, width, side, config.patch_size)
-    recorder = Recorder(config)
-    recorder.load_state_dict(model.state_dict())
-    recorder = recorder.to(image.dtype)
-    surroundings = image[None, :, rows, columns]
-    with torch.no_grad():
-        restored = recorder(gain * surroundings, level=None if level is None else gain * level) / gain
+    surroundings, top, left = seen_around(model, image, x, y)
+    recorder, restored = recorded(model, gain * surroundings, None if level is None else gain * level)
     grid = tuple(length - config.patch_size + 1 for length in surroundings.shape[-2:])
     target = top * grid[1] + left
     seen = [Sigma[0, :, target].view(grid) for Sigma in recorder.similarities]
     return Explanation(
         degraded=surroundings[0],
-        restored=restored[0],
+        restored=restored[0] / gain,
         top=top,
         left=left,
         similarities=torch.stack(seen) if seen else torch.zeros(0, *grid),
@@ -118,8 +109,28 @@ class Recorder(SparseCoder):
         return self.codes
 
 
-def _around(position: int, length: int, side: int, patch_size: int) -> tuple[slice, int]:
-    """At most `side` pixels around a position, and where in them the patch begins that has it in its middle."""
-    start = min(max(0, position - side // 2), max(0, length - side))
-    stop = min(length, start + side)
-    return slice(start, stop), min(max(0, position - patch_size // 2 - start), stop - start - patch_size)
+def recorded(model: SparseCoder, image: Tensor, level: float | None) -> tuple[Recorder, Tensor]:
+    """A recorder with the parameters of a model that restored an image (1, c, H, W), and the restored image."""
+    recorder = Recorder(model.config)
+    recorder.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        return recorder, recorder.to(image.dtype)(image, level=level)
+
+
+def seen_around(model: SparseCoder, image: Tensor, x: int, y: int) -> tuple[Tensor, int, int]:
+    """What the patch around a pixel of an image (c, H, W) sees, (1, c, h, w), and where in it the patch begins, top and
+    left.
+
+    Raises
+    ------
+    GroupSCError
+        When the pixel lies outside.
+    """
+    height, width = image.shape[-2:]
+    if not (0 <= x < width and 0 <= y < height):
+        raise GroupSCError(f"the pixel {x},{y} lies outside of the image, which is {width} wide and {height} high")
+    side, patch_size = model.config.block(), model.config.patch_size
+    top, left = (min(max(0, place - side // 2), max(0, size - side)) for place, size in ((y, height), (x, width)))
+    seen = image[None, :, top : top + side, left : left + side]
+    places = ((y - top, seen.shape[-2]), (x - left, seen.shape[-1]))
+    return seen, *(min(max(0, place - patch_size // 2), size - patch_size) for place, size in places)

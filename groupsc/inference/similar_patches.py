@@ -10,7 +10,7 @@ from torch import Tensor
 
 from groupsc.config.definitions import PENALTIES
 from groupsc.config.labels import MODEL_LABELS
-from groupsc.inference.explanation import Recorder
+from groupsc.inference.explanation import recorded, seen_around
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
 
@@ -57,29 +57,14 @@ def similar_patches(models: list[SparseCoder], image: Tensor, x: int, y: int, *,
     config = models[-1].config
     if not models[-1].kind.nonlocal_ or len({model.config.patch_size for model in models}) > 1:
         raise GroupSCError("the last model chooses the patches for all; let it be CSR or GroupSC, of their patch size")
-    _, height, width = image.shape
-    if not (0 <= x < width and 0 <= y < height):
-        raise GroupSCError(f"the pixel {x},{y} lies outside of the image, {width} wide and {height} high")
-    patch_size = config.patch_size
-    side = config.block()
-    top, left = (min(max(0, place - side // 2), max(0, length - side)) for place, length in ((y, height), (x, width)))
-    around = image[None, :, top : top + side, left : left + side]
-    rows, columns = (length - patch_size + 1 for length in around.shape[-2:])
-    recorders = []
-    for model in models:
-        recorders.append(Recorder(model.config))
-        recorders[-1].load_state_dict(model.state_dict())
-        with torch.no_grad():
-            recorders[-1].to(image.dtype)(around, level=level)
-    row, column = (
-        min(max(0, place - start - patch_size // 2), length - 1)
-        for place, start, length in ((y, top, rows), (x, left, columns))
-    )
-    target = row * columns + column
+    seen, top, left = seen_around(models[-1], image, x, y)
+    recorders = [recorded(model, seen, level)[0] for model in models]
+    columns = seen.shape[-1] - config.patch_size + 1
+    target = top * columns + left
     nearest = recorders[-1].similarities[-1][0, :, target].argsort(descending=True)
     chosen = torch.cat([torch.tensor([target]), nearest[nearest != target]])[:count]
     codes = {
         NAMES[model.config.penalty]: recorder.codes[0, chosen].T
         for model, recorder in zip(models, recorders, strict=True)
     }
-    return Group(around[0], np.stack(np.divmod(chosen.numpy(), columns), 1), codes)
+    return Group(seen[0], np.stack(np.divmod(chosen.numpy(), columns), 1), codes)
