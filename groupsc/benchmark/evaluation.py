@@ -28,10 +28,11 @@ from groupsc.inference.noise_level import estimate_noise
 from groupsc.inference.tiling import restore
 from groupsc.io.images import read_image, write_image
 from groupsc.utils.device import device_name, pick_own_device
+from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.memory import PeakMemory
 from groupsc.utils.version import code_version
-from groupsc.weights.cards import file_digest, purpose
+from groupsc.weights.cards import purpose
 from groupsc.weights.files import load_weights
 
 INPUT = "input"

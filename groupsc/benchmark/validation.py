@@ -25,9 +25,10 @@ from groupsc.models.coder import SparseCoder
 from groupsc.models.stability import spectral_radius
 from groupsc.utils.atomic import write_text
 from groupsc.utils.device import device_name
+from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.version import code_version
-from groupsc.weights.cards import file_digest, name_of
+from groupsc.weights.cards import name_of
 from groupsc.weights.files import load_weights
 from groupsc.weights.released import md5_of
 from groupsc.weights.scores import Score

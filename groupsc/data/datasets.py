@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from groupsc.data.downloads import checksum, download, is_address, matches
+from groupsc.data.downloads import download, is_address, matches
 from groupsc.io.images import read_image
+from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.resources import data_file
 
@@ -88,7 +89,7 @@ def fetch(
         raise GroupSCError(f"workers is {workers} and timeout {timeout}; give at least one worker and some seconds")
     if dataset == BUNDLED:
         paths = _bundled_paths(images)
-        return _manifest(dataset, [(path.name, path.stat().st_size, checksum(path)) for path in paths])
+        return _manifest(dataset, [(path.name, path.stat().st_size, file_digest(path)) for path in paths])
     rows = list(_rows(dataset, images, files).itertuples())
     folder = Path(data_dir) / dataset
     mirror = str(mirror or os.environ.get("GROUPSC_MIRROR") or PUBLIC)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import threading
@@ -11,6 +10,7 @@ import time
 from pathlib import Path
 
 from groupsc.utils.atomic import beside, sweep
+from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
 
 ATTEMPTS = 3
@@ -94,15 +94,9 @@ def download(
 def matches(path: Path, size: int, sha256: str) -> bool:
     """Whether a file is there with these bytes."""
     try:
-        return path.is_file() and path.stat().st_size == size and checksum(path) == sha256
+        return path.is_file() and path.stat().st_size == size and file_digest(path) == sha256
     except OSError:
         return False
-
-
-def checksum(path: Path) -> str:
-    """The sha256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def without_secrets(text: str) -> str:
@@ -183,6 +177,6 @@ def _read(path: str) -> bytes:
 
 def _verify(source: str, partial: Path, size: int, sha256: str) -> None:
     if not matches(partial, size, sha256):
-        found = f"but got {partial.stat().st_size} bytes with sha256 {checksum(partial)[:12]}…"
+        found = f"but got {partial.stat().st_size} bytes with sha256 {file_digest(partial)[:12]}…"
         networked = is_address(source)
         raise _Failure(found, CURE_ADDRESS if networked else CURE_FOLDER, again=networked)

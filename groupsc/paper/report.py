@@ -28,8 +28,9 @@ from groupsc.io.images import read_image
 from groupsc.paper.pictures import picture
 from groupsc.paper.reproducibility import read_cells
 from groupsc.utils.atomic import write_text
+from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.cards import file_digest, name_of
+from groupsc.weights.cards import name_of
 from groupsc.weights.files import load_weights
 
 WIDTH, QUALITY = 1400, 82

@@ -8,8 +8,9 @@ import pandas as pd
 
 from groupsc.paper.tables import CELL_COLUMNS, Table
 from groupsc.paper.typesetting import Cell, Part
+from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.cards import file_digest, read_card
+from groupsc.weights.cards import read_card
 
 NEAR, FAR = 0.05, 0.1
 """Differences in dB that count as reproduced, and as nearly so."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,9 +124,3 @@ def newest_state(path, read: Callable):
 def previous_state(path: Path) -> Path:
     """Where the state before `path` is kept."""
     return path.with_name(path.name + ".previous")
-
-
-def file_digest(path) -> str:
-    """sha256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
