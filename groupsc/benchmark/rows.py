@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from groupsc.utils.atomic import replacing
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, unreadable
 
 SETTINGS = [
     "experiment", "task", "method", "level", "dataset", "mode", "stride", "device",
@@ -48,7 +48,7 @@ def _read_rows(path) -> pd.DataFrame:
         content = Path(path).read_bytes()
         table = pd.read_csv(io.BytesIO(content), dtype={"image": str, "weights_sha256": str})
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise GroupSCError(f"{path} can't be read as rows ({error}); make it with `groupsc evaluate`") from error
+        raise unreadable(error)(f"{path} can't be read as rows ({error}); make it with `groupsc evaluate`") from error
     missing = sorted(set(COLUMNS) - set(table.columns))
     if missing:
         raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it anew with `groupsc evaluate`")

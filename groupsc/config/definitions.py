@@ -17,7 +17,7 @@ import yaml
 from groupsc.config import aliases
 from groupsc.config.checks import is_number, require, require_counts, require_numbers, require_texts
 from groupsc.utils.atomic import write_text
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, unreadable
 
 TASKS = ("gray", "color", "mosaic", "jpeg")
 METHODS = ("sc", "csr", "groupsc")
@@ -307,7 +307,7 @@ def read_experiment(path) -> Experiment:
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise GroupSCError(
+        raise unreadable(error)(
             f"{path} can't be read as an experiment ({error}); make it with `groupsc experiment`"
         ) from error
     require(isinstance(values, dict), f"{path} holds no experiment; make one with `groupsc experiment`")

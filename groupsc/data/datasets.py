@@ -22,7 +22,7 @@ from tqdm import tqdm
 from groupsc.data.downloads import download, is_address, matches
 from groupsc.io.images import read_image
 from groupsc.utils.digests import file_digest
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, MissingFileError
 from groupsc.utils.resources import data_file
 
 PUBLIC = "https://raw.githubusercontent.com"
@@ -115,7 +115,7 @@ def image_paths(dataset: str, data_dir="data/raw", *, images: int | None = None)
     paths = _listed_paths(dataset, data_dir, images)
     absent = [path for path in paths if not path.is_file()]
     if absent:
-        raise GroupSCError(
+        raise MissingFileError(
             f"{len(absent)} of {len(paths)} files of {dataset} are missing, {absent[0]} first; "
             f"run `groupsc fetch {dataset} --data-dir {data_dir}`"
         )
@@ -134,7 +134,7 @@ def image_path(dataset: str, image: str, data_dir="data/raw") -> Path:
     if image not in found:
         raise GroupSCError(f"{dataset} has no image {image!r}; it has {', '.join(list(found)[:12])}")
     if not found[image].is_file():
-        raise GroupSCError(f"{found[image]} is missing; run `groupsc fetch {dataset} --data-dir {data_dir}`")
+        raise MissingFileError(f"{found[image]} is missing; run `groupsc fetch {dataset} --data-dir {data_dir}`")
     return found[image]
 
 
@@ -207,7 +207,9 @@ def _bundled_paths(images: int | None) -> list[Path]:
     paths = [folder / name for name in BUNDLED_FILES][: _first(images)]
     absent = [path for path in paths if not path.is_file()]
     if absent:
-        raise GroupSCError(f"this scikit-image comes without {absent[0]}; install it with `pip install scikit-image`")
+        raise MissingFileError(
+            f"this scikit-image comes without {absent[0]}; install it with `pip install scikit-image`"
+        )
     return paths
 
 

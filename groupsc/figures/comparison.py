@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from groupsc.config.labels import METHOD_LABELS
 from groupsc.figures.style import FRAME, STYLE, WIDTH, show_picture
 from groupsc.paper.pictures import RATIO, Panels, picture, read_panels
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import MissingFileError
 
 GAP, HEADING, CAPTION = 0.05, 0.2, 0.2
 """Inches between pictures, for the line above them, and for the line below."""
@@ -56,7 +56,7 @@ def restorations(
     names = sorted(set(shown["image"]))[:2] if images is None else images
     if not names or not set(names) <= set(shown["image"]):
         wanted = ", ".join(names) or f"the task {task!r}"
-        raise GroupSCError(f"{pictures} has no pictures of {wanted}; make them with `groupsc evaluate --pictures`")
+        raise MissingFileError(f"{pictures} has no pictures of {wanted}; make them with `groupsc evaluate --pictures`")
     lines = [read_panels(pictures, shown[shown["image"] == name], (boxes or {}).get(name)) for name in names]
     with matplotlib.rc_context(STYLE):
         return _arrange(lines)

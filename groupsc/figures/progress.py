@@ -14,7 +14,7 @@ from groupsc.config import aliases
 from groupsc.config.definitions import METHODS
 from groupsc.config.labels import LEVEL_LABELS, MODEL_LABELS, SHORT_TASK_LABELS
 from groupsc.figures.style import COLORS, STYLE, WIDTH
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, unreadable
 
 NAME = re.compile(rf"({'|'.join(SHORT_TASK_LABELS)})-({'|'.join(METHODS)})(?:-(.+))?")
 COLUMNS = 5
@@ -140,7 +140,9 @@ def read_log(path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype={"event": str}).rename(columns=aliases.LOG)
         return table[["step", "minutes", "loss", "lr", "validation_psnr", "event"]].fillna({"event": ""})
     except (OSError, KeyError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise GroupSCError(f"{path} can't be read as a training log ({error}); `groupsc train` writes one") from error
+        raise unreadable(error)(
+            f"{path} can't be read as a training log ({error}); `groupsc train` writes one"
+        ) from error
 
 
 def _duration(minutes: float) -> str:

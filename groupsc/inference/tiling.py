@@ -22,7 +22,7 @@ from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import counts
 from groupsc.ops.window import TILE
 from groupsc.utils.device import device_name, fast_matmul_dtype
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
 from groupsc.utils.memory import memory_share
 
 RESTORATION_MODES = ("whole", "block")
@@ -125,7 +125,7 @@ def _within_memory(device: torch.device):
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise GroupSCError(
+        raise TooLittleMemoryError(
             f"the image does not fit the memory of {device_name(device)}; allow less of it by memory, or choose cpu"
         ) from error
 
@@ -189,7 +189,7 @@ def region_side(model: SparseCoder, matmul_dtype: torch.dtype, memory: float, he
     # Of an image that is narrower than a region, regions are as narrow.
     side = int(pixels / min(height, width, pixels**0.5))
     if side < _least_side(model):
-        raise GroupSCError(
+        raise TooLittleMemoryError(
             f"{memory / 1e6:,.6g} MB are too little; this model restores regions of {_least_side(model)} pixels, so "
             f"allow at least {least_memory(model, matmul_dtype, height, width) / 1e6:.0f} MB"
         )

@@ -73,7 +73,7 @@ def of_bytes(stored: bytes) -> Image.Exif:
             warnings.simplefilter("ignore")
             found.load(stored)
             return descriptive(found)
-    except Exception:  # As above.
+    except Exception:  # Pillow lets errors of every kind escape from damaged EXIF data.
         return Image.Exif()
 
 
@@ -84,7 +84,7 @@ def of_tiff(file: BinaryIO, orientation: int | None) -> Image.Exif:
         file.seek(0)
         found.load_from_fp(file)
         return descriptive(found)
-    except Exception:  # As above.
+    except Exception:  # Pillow lets errors of every kind escape from damaged EXIF data.
         found = Image.Exif()
         if orientation is not None:
             found[ORIENTATION] = orientation

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from groupsc.utils.atomic import replacing
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, MissingFileError
 
 PIXEL_MODES = {1: "L", 3: "RGB"}
 
@@ -36,7 +36,7 @@ def read_image(path, *, channels: int | None = None) -> np.ndarray:
         with Image.open(path) as image:
             pixels = _pixels(ImageOps.exif_transpose(image), channels)
     except FileNotFoundError as error:
-        raise GroupSCError(f"{path} does not exist; fetch it with `groupsc fetch`, or correct the path") from error
+        raise MissingFileError(f"{path} does not exist; fetch it with `groupsc fetch`, or correct the path") from error
     except Exception as error:  # Pillow lets errors of every kind escape from a damaged file.
         raise GroupSCError(
             f"{path} can't be read as an image ({error}); fetch it again or choose another file"

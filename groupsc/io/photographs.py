@@ -15,7 +15,7 @@ from groupsc.io.decoding import decode
 from groupsc.io.encoding import DEPTHS, FORMATS, PIXEL_MODES, Format, encode, format_for
 from groupsc.io.images import check_values
 from groupsc.utils.atomic import replacing
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, MissingFileError
 
 LUMINANCE = np.array(
     [
@@ -79,7 +79,7 @@ def read_photograph(path) -> Photograph:
     """
     path = Path(path)
     if not os.path.exists(path):
-        raise GroupSCError(f"{path} does not exist; correct the path")
+        raise MissingFileError(f"{path} does not exist; correct the path")
     if not os.path.isfile(path):
         raise GroupSCError(f"{path} is a folder or a device where an image is needed; name a file")
     try:
@@ -185,7 +185,7 @@ def photographs(paths: Iterable) -> list[Path]:
         elif set(str(path)) & set("*?["):
             found += _images_among(map(Path, glob.glob(str(path))), f"{path} matches")
         else:
-            raise GroupSCError(f"{path} does not exist; correct the path")
+            raise MissingFileError(f"{path} does not exist; correct the path")
     if not found:
         raise GroupSCError("no image is given; name at least one file or folder")
     return list(dict.fromkeys(found))

@@ -29,7 +29,7 @@ from groupsc.paper.pictures import picture
 from groupsc.paper.reproducibility import read_cells
 from groupsc.utils.atomic import write_text
 from groupsc.utils.digests import file_digest
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, unreadable
 from groupsc.weights.cards import name_of
 from groupsc.weights.files import load_weights
 
@@ -128,7 +128,7 @@ def _table(path: Path, output: Path) -> PageTable:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise GroupSCError(f"{path} can't be read ({error}); make it with `groupsc table`") from error
+        raise unreadable(error)(f"{path} can't be read ({error}); make it with `groupsc table`") from error
     inside = TABLE.search(text)
     caption = CAPTION.search(text)
     if inside is None or caption is None:
@@ -146,7 +146,7 @@ def _figure(path: Path, output: Path, caption) -> PageFigure:
             inches = opened.width / opened.info.get("dpi", (300, 300))[0]
             image = opened.convert("RGB")
     except OSError as error:
-        raise GroupSCError(f"{path} can't be read ({error}); make it with `groupsc figure`") from error
+        raise unreadable(error)(f"{path} can't be read ({error}); make it with `groupsc figure`") from error
     if image.width > WIDTH:
         image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
     text = " ".join(Path(caption).read_text(encoding="utf-8").split()) if caption else f"**{path.stem}.**"

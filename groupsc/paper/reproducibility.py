@@ -9,7 +9,7 @@ import pandas as pd
 from groupsc.paper.tables import CELL_COLUMNS, Table
 from groupsc.paper.typesetting import Cell, Part
 from groupsc.utils.digests import file_digest
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, unreadable
 from groupsc.weights.cards import read_card
 
 NEAR, FAR = 0.05, 0.1
@@ -42,7 +42,9 @@ def read_cells(paths) -> pd.DataFrame:
         try:
             cells = pd.read_csv(path, dtype={name: str for name in ("row", "column", "printed", "rank", "source")})
         except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise GroupSCError(f"{path} can't be read as a table ({error}); make it with `groupsc table`") from error
+            raise unreadable(error)(
+                f"{path} can't be read as a table ({error}); make it with `groupsc table`"
+            ) from error
         if missing := sorted(set(CELL_COLUMNS) - set(cells.columns)):
             raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it anew with `groupsc table`")
         found.append(cells[CELL_COLUMNS].astype(object))

@@ -15,7 +15,7 @@ from groupsc.config.definitions import TrainingConfig
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import PatchGrid, counts
 from groupsc.utils.device import device_name
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import TooLittleMemoryError
 
 GROWTH, FLOOR = 1.25, 0.01
 """Of the squared error with the noise: models of σ = 5, 15, 50 have 0.13, 0.56 and 2.0 times that of σ = 25."""
@@ -67,7 +67,7 @@ class LossGradient:
                 ).sum() / self.config.batch_size
                 loss.backward()
             except torch.OutOfMemoryError as exception:
-                raise GroupSCError(
+                raise TooLittleMemoryError(
                     f"{len(clean)} crops at a time do not fit the memory of {device_name(self.device)}; "
                     f"set training.micro_batch_size to {max(1, len(clean) // 2)}"
                 ) from exception

@@ -16,7 +16,7 @@ from groupsc.config.experiments import experiments
 from groupsc.data.datasets import load_images
 from groupsc.training.dictionary_learning import learn_dictionary
 from groupsc.training.loop import train
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, unreadable
 from groupsc.weights.files import write_tensors
 
 
@@ -31,7 +31,7 @@ def read_queue(path) -> list[Experiment]:
     try:
         grids = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise GroupSCError(
+        raise unreadable(error)(
             f"{path} can't be read as a queue ({error}); it is a YAML list of grids like those of config/"
         ) from error
     if not isinstance(grids, list) or not all(isinstance(grid, dict) and "tasks" in grid for grid in grids):

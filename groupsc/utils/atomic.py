@@ -38,6 +38,8 @@ def replacing(path, *errors: type[Exception]) -> Iterator[Path]:
         with open(partial, "r+b") as written:
             os.fsync(written.fileno())
         os.replace(partial, path)
+    except GroupSCError:
+        raise  # A file that the block looked for and did not find, which is an OSError too.
     except (OSError, *errors) as error:
         reason = getattr(error, "strerror", None) or error
         raise GroupSCError(f"{path} can't be written ({reason}); free some space or choose another folder") from error

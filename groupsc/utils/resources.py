@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import MissingFileError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _PLACES = (_PACKAGE.parent / "data", _PACKAGE / "_data")
@@ -26,4 +26,4 @@ def data_file(name: str) -> Path:
         if (place / name).is_file():
             return place / name
     hint = f"get it back with `git checkout -- data/{name}` or install groupsc again"
-    raise GroupSCError(f"{name} is missing from {_PLACES[0]}; {hint}")
+    raise MissingFileError(f"{name} is missing from {_PLACES[0]}; {hint}")

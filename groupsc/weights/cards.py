@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from groupsc.config.aliases import renamed_metadata
 from groupsc.config.definitions import METHODS, TASKS, model_from_dict
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, MissingFileError
 
 
 @contextlib.contextmanager
@@ -31,7 +31,7 @@ def opened(path, framework: str = "numpy") -> Iterator[tuple[safe_open, dict]]:
     """
     path = Path(path)
     if not path.is_file():
-        raise GroupSCError(f"{path} does not exist; train the model, or fetch released weights with `dvc pull`")
+        raise MissingFileError(f"{path} does not exist; train the model, or fetch released weights with `dvc pull`")
     try:
         with open(path, "rb"):  # Of a file that may not be read, safetensors says that it is missing.
             pass

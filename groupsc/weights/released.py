@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from groupsc.utils.atomic import replacing
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, MissingFileError
 from groupsc.utils.resources import data_places
 
 SUFFIX = ".safetensors.dvc"
@@ -52,7 +52,9 @@ class Release:
                         "`groupsc weights pull`, or pass the path of the weights that you mean"
                     )
                 return place
-        raise GroupSCError(f"the weights {self.name} are not here; run `dvc pull` in a checkout, or reinstall groupsc")
+        raise MissingFileError(
+            f"the weights {self.name} are not here; run `dvc pull` in a checkout, or reinstall groupsc"
+        )
 
     def pull(self) -> Path:
         """Put the verified file beside its pointer."""
@@ -107,5 +109,5 @@ def find_weights(name_or_path) -> Path:
         return path
     known = releases()
     if str(name_or_path) not in known:
-        raise GroupSCError(f"there are no weights {str(name_or_path)!r}; released are {', '.join(sorted(known))}")
+        raise MissingFileError(f"there are no weights {str(name_or_path)!r}; released are {', '.join(sorted(known))}")
     return known[str(name_or_path)].find()

@@ -19,7 +19,7 @@ from groupsc.models.coder import SparseCoder
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.patches import counts
 from groupsc.ops.window import SlidingWindow, distance_factors
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
 
 
 def affine_blocks(side: int):
@@ -204,7 +204,7 @@ def test_regions_cover_the_image_and_agree(penalty):
 
 def test_too_little_memory_says_how_much_is_needed():
     model = SparseCoder(ModelConfig())
-    with pytest.raises(GroupSCError, match=r"^1 MB are too little; .* allow at least \d+ MB"):
+    with pytest.raises(TooLittleMemoryError, match=r"^1 MB are too little; .* allow at least \d+ MB"):
         restore(model, torch.zeros(1, 1, 500, 500), memory=1e6)
 
 
