@@ -155,7 +155,7 @@ def demosaick(
 
 
 def deblock(
-    image, quality=None, *, method="best", weights=None, channel_axis=None, device="auto", mode="whole",
+    image, quality, *, method="best", weights=None, channel_axis=None, device="auto", mode="whole",
     stride=None, memory=None, progress=False,
 ):  # fmt: skip
     """Remove the artefacts of JPEG compression.

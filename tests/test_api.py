@@ -111,6 +111,8 @@ def test_deblocking_leaves_the_chroma_alone(weights):
     )
     gray = groupsc.deblock(before, 10, weights=weights["jpeg"], device="cpu")
     np.testing.assert_allclose(after, gray, atol=1e-12)
+    with pytest.raises(TypeError, match="quality"):
+        groupsc.deblock(before)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_deblocking_leaves_the_chroma_alone(weights):
         (lambda w, x: groupsc.denoise(x, 25, weights="absent.safetensors"), "does not exist"),
         (lambda w, x: groupsc.denoise(x, 25, device="abacus"), "choose auto or cpu"),
         (lambda w, x: groupsc.demosaick(x, "RGB", weights=w["mosaic"]), "RGGB, BGGR, GRBG, GBRG"),
-        (lambda w, x: groupsc.deblock(x, weights=w["jpeg"]), "1 to 100"),
+        (lambda w, x: groupsc.deblock(x, None, weights=w["jpeg"]), "1 to 100"),
         (lambda w, x: groupsc.deblock(x, 0, weights=w["jpeg"]), "1 to 100"),
         (lambda w, x: groupsc.deblock(x, "40", weights=w["jpeg"]), "1 to 100"),
         (lambda w, x: groupsc.denoise(x, "25"), "at most 255"),

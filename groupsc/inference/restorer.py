@@ -34,8 +34,8 @@ class Restorer(nn.Module):
         super().__init__()
         self.coder, self.card = coder, card
 
-    def forward(self, x: Tensor, sigma: Tensor | float | None = None, mask: Tensor | None = None, **_) -> Tensor:
-        """Restore a batch, as deepinv's denoisers do.
+    def forward(self, x: Tensor, sigma: Tensor | float | None = None, mask: Tensor | None = None, **unknown) -> Tensor:
+        """Restore a batch, as deepinv's denoisers do: its algorithms give x and sigma.
 
         Images of any size are restored in whole-image mode. Where gradients are wanted, of images or parameters, and in
         an export, the plain coder runs on the image as one block, whose memory grows with the square of its pixels.
@@ -58,8 +58,10 @@ class Restorer(nn.Module):
         ------
         GroupSCError
             For images of other channels, another number of noise levels than of images, a mask of another shape, or
-            none for mosaics.
+            none for mosaics; for other arguments.
         """
+        if unknown:
+            raise GroupSCError(f"a model takes no {' and no '.join(unknown)}; it takes x, sigma and mask")
         self._check(x, mask)
         given, where = x, self.coder.D.device
         x = x.to(where, torch.promote_types(x.dtype, torch.float32))

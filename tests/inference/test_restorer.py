@@ -66,6 +66,11 @@ def test_a_wrong_mask_is_told(demosaicker, mask, hint):
         demosaicker(torch.rand(3, 3, 12, 14), mask=mask)
 
 
+def test_misspelt_arguments_are_told(denoiser):
+    with pytest.raises(GroupSCError, match="takes no sigmas and no masks; it takes x, sigma and mask"):
+        denoiser(torch.rand(1, 1, 12, 12), sigmas=0.1, masks=None)
+
+
 def test_parameters_learn_where_they_shall(denoiser):
     x = torch.rand(2, 1, 12, 12)
     assert not denoiser(x, 0.1).requires_grad
