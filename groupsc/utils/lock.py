@@ -8,11 +8,6 @@ from pathlib import Path
 
 from groupsc.utils.errors import GroupSCError
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks, and nothing is locked there.
-    fcntl = None
-
 
 @contextlib.contextmanager
 def alone(folder) -> Iterator[None]:
@@ -23,16 +18,17 @@ def alone(folder) -> Iterator[None]:
     GroupSCError
         When another process holds it.
     """
+    from filelock import FileLock, Timeout
+
     with contextlib.ExitStack() as stack:
-        if fcntl is not None:
-            try:
-                Path(folder).mkdir(parents=True, exist_ok=True)
-                file = stack.enter_context(open(Path(folder) / "lock", "a"))
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise GroupSCError(
-                    f"another process is at work in {folder}; wait until it has ended, or end it, and try again"
-                ) from error
-            except OSError:  # Some network file systems know no locks; where nothing can be written, writing says so.
-                pass
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            # A soft lock, which would be the replacement, outlives a process that is killed.
+            stack.enter_context(FileLock(Path(folder) / "lock", blocking=False, fallback_to_soft=False))
+        except Timeout as error:
+            raise GroupSCError(
+                f"another process is at work in {folder}; wait until it has ended, or end it, and try again"
+            ) from error
+        except OSError:  # Some network file systems know no locks; where nothing can be written, writing says so.
+            pass
         yield
