@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from faulty_server import serving
+from faulty_server import FaultyServer
 from processes import Commands
 from toy_commands import COMMANDS, EXPERIMENT
 
@@ -32,7 +32,7 @@ def shared() -> Path:
 @pytest.fixture
 def server():
     """A server that has four files, for the data set of `faulty_server.table`."""
-    with serving() as server:
+    with FaultyServer() as server:
         yield server
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import struct
 import threading
 import time
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pandas as pd
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
 
 from groupsc.data.datasets import fetch
 
@@ -32,118 +33,78 @@ def table(contents=CONTENTS, dataset="Four"):
     return pd.DataFrame(rows)
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers the requests of a path one by one as the test said; the last answer is for all that follow."""
+class FaultyServer(HTTPServer):
+    """A server that has the right files; tests change its `answers`.
 
-    def do_GET(self):
-        with self.server.lock:
-            answers = self.server.answers.get(self.path, ["missing"])
+    It answers the requests of a path one by one as these say; the last answer is for all that follow.
+    """
+
+    def __init__(self):
+        super().__init__("127.0.0.1", threaded=True)
+        self.lock, self.over, self.stuck = threading.Lock(), threading.Event(), threading.Event()
+        self.requests, self.meeting = [], threading.Barrier(4, timeout=30)
+        self.answers = {path: ["right"] for path in PATHS.values()}
+        self.expect_request(re.compile("")).respond_with_handler(self._respond)
+
+    @property
+    def mirror(self):
+        return f"http://{self.host}:{self.port}"
+
+    def thread_target(self):
+        self.server.serve_forever(poll_interval=0.05)
+
+    def stop(self):
+        self.over.set()
+        super().stop()
+
+    def _respond(self, request):
+        path = request.environ["REQUEST_URI"]
+        with self.lock:
+            answers = self.answers.get(path, ["missing"])
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
-            self.server.requests.append(self.path)
-        self.close_connection = True
-        content = CONTENTS.get(self.path.rpartition("%23")[2], b"")
-        getattr(self, answer)(content)
+            self.requests.append(path)
+        content = CONTENTS.get(path.rpartition("%23")[2], b"")
+        match answer:
+            case "missing" | "busy":
+                return Response(status={"missing": "404 Not Found", "busy": "503 Service Unavailable"}[answer])
+            case "page" | "page_of_the_right_size":
+                return Response(PAGE if answer == "page" else PAGE.ljust(len(content)), content_type="text/html")
+            case "flipped":
+                return Response(bytes([content[0] ^ 1]) + content[1:])
+            case "empty":
+                return Response()
+            case "short" | "endless":  # Without a length.
+                return Response(iter([content[: len(content) // 2]]) if answer == "short" else self._endless())
+            case "truncated" | "reset" | "dripping" | "stuck":
+                sent = getattr(self, f"_{answer}")(content, request.environ["werkzeug.socket"])
+                return Response(sent, headers={"Content-Length": str(len(content))})
+            case "silent":
+                self.over.wait()
+            case "together":
+                self.meeting.wait()
+        return Response(content)
 
-    def log_message(self, *_):
-        pass
+    def _endless(self):
+        while not self.over.is_set():
+            yield bytes(2**16)
 
-    def head(self, length=None, status=200, kind="image/png"):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        if length is not None:
-            self.send_header("Content-Length", str(length))
-        self.end_headers()
+    def _truncated(self, content, _):
+        yield content[: len(content) // 2]
 
-    def right(self, content):
-        self.head(len(content))
-        self.wfile.write(content)
+    def _reset(self, content, connection):
+        yield content[:1000]
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
 
-    def together(self, content):
-        self.server.meeting.wait()
-        self.right(content)
-
-    def missing(self, content):
-        self.head(0, status=404)
-
-    def busy(self, content):
-        self.head(0, status=503)
-
-    def page(self, content):
-        self.head(len(PAGE), kind="text/html")
-        self.wfile.write(PAGE)
-
-    def page_of_the_right_size(self, content):
-        self.head(len(content), kind="text/html")
-        self.wfile.write(PAGE.ljust(len(content)))
-
-    def flipped(self, content):
-        self.right(bytes([content[0] ^ 1]) + content[1:])
-
-    def truncated(self, content):
-        self.head(len(content))
-        self.wfile.write(content[: len(content) // 2])
-
-    def short(self, content):
-        self.head()
-        self.wfile.write(content[: len(content) // 2])
-
-    def empty(self, content):
-        self.head(0)
-
-    def endless(self, content):
-        self.head()
-        try:
-            while not self.server.over.is_set():
-                self.wfile.write(bytes(2**16))
-        except OSError:
-            pass
-
-    def reset(self, content):
-        self.head(len(content))
-        self.wfile.write(content[:1000])
-        self.wfile.flush()
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
-
-    def dripping(self, content):
-        self.head(len(content))
+    def _dripping(self, content, _):
         for byte in content:
-            self.wfile.write(bytes([byte]))
+            yield bytes([byte])
             time.sleep(0.05)
 
-    def silent(self, content):
-        self.server.over.wait()
-
-    def stuck(self, content):
-        self.head(len(content))
-        self.wfile.write(content[:1000])
-        self.wfile.flush()
-        self.server.stuck.set()
-        self.server.over.wait()
-
-    def finish(self):
-        try:
-            super().finish()
-        except OSError:
-            pass
-
-
-@contextmanager
-def serving():
-    """A running server that has the right files; tests change its `answers`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.lock, server.over, server.stuck = threading.Lock(), threading.Event(), threading.Event()
-    server.requests, server.meeting = [], threading.Barrier(4, timeout=30)
-    server.answers = {path: ["right"] for path in PATHS.values()}
-    server.mirror = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.over.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    def _stuck(self, content, _):
+        yield content[:1000]
+        self.stuck.set()
+        self.over.wait()
 
 
 def answer(server, name, *answers):
