@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import html.parser
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from browser import Browser, executable
+from playwright.sync_api import sync_playwright
 
 from groupsc.benchmark.rows import COLUMNS
 from groupsc.figures.catalog import draw
@@ -20,6 +21,8 @@ from groupsc.utils.errors import GroupSCError
 
 pytestmark = pytest.mark.xdist_group("browser")
 
+TROUBLE = ("error", "warning")
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SIZES = {"Set12": 2, "BSD68": 3}
 
 
@@ -101,13 +104,22 @@ def test_missing_files_are_named(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def browser(page, tmp_path_factory):
-    if executable() is None:
+def browser(page):
+    """The page in a Chromium of this system, with its `complaints` on the console and its `requests`."""
+    executable = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if executable is None:
         pytest.skip("there is no Chromium; install one, such as the package chromium, to test the page in a browser")
-    found = Browser(tmp_path_factory.mktemp("profile"))
-    found.open(page.as_uri())
-    yield found
-    found.close()
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"]) as chromium,
+    ):
+        found = chromium.new_page(viewport={"width": 1280, "height": 900})
+        found.complaints, found.requests = [], []
+        found.on("console", lambda said: found.complaints.append(said.text) if said.type in TROUBLE else None)
+        found.on("pageerror", lambda error: found.complaints.append(error.message))
+        found.on("request", lambda request: found.requests.append(request.url))
+        found.goto(page.as_uri())
+        yield found
 
 
 LONG = "document.querySelector('table[data-name=all]')"
@@ -115,7 +127,8 @@ LONG = "document.querySelector('table[data-name=all]')"
 
 def column(browser, number, what="dataset.value ?? c.textContent"):
     """The texts of a column of all numbers, from above."""
-    return browser.run(f"[...{LONG}.tBodies[0].rows].map(r => {{ const c = r.cells[{number}]; return c.{what}; }})")
+    cells = f"[...{LONG}.tBodies[0].rows].map(r => {{ const c = r.cells[{number}]; return c.{what}; }})"
+    return browser.evaluate(cells)
 
 
 @pytest.mark.slow
@@ -136,10 +149,10 @@ def test_the_numbers_of_the_page_are_those_of_the_files(page, browser):
 
 @pytest.mark.slow
 def test_headings_sort_up_and_down_with_empty_cells_last(browser):
-    button = f"{LONG}.tHead.rows[0].cells[6].querySelector('button')"
+    button = browser.locator("table[data-name=all] thead tr").first.locator("th").nth(6).locator("button")
     for direction, turn in (("ascending", 1), ("descending", -1)):
-        browser.click(button)
-        assert browser.run(f"{LONG}.tHead.rows[0].cells[6].getAttribute('aria-sort')") == direction
+        button.click()
+        assert browser.evaluate(f"{LONG}.tHead.rows[0].cells[6].getAttribute('aria-sort')") == direction
         found = [float(text) if text else None for text in column(browser, 6)]
         values = [value for value in found if value is not None]
         assert len(values) > 4
@@ -151,10 +164,10 @@ def test_lines_of_this_run_stay_below_their_method(browser):
     """Table 4 by the paper's σ = 25, with the keyboard."""
     table = "document.querySelector('table[data-name=table4]')"
     heading = f"[...{table}.tHead.rows[0].cells].findIndex(c => c.textContent.includes('σ = 25'))"
-    number = browser.run(heading)
-    browser.run(f"{table}.tHead.rows[0].cells[{number}].querySelector('button').focus()")
-    browser.press("Enter")
-    lines = browser.run(f"[...{table}.tBodies[0].rows].map(r => [...r.cells].map(c => c.textContent.trim()))")
+    number = browser.evaluate(heading)
+    browser.evaluate(f"{table}.tHead.rows[0].cells[{number}].querySelector('button').focus()")
+    browser.keyboard.press("Enter")
+    lines = browser.evaluate(f"[...{table}.tBodies[0].rows].map(r => [...r.cells].map(c => c.textContent.trim()))")
     printed = [float(line[number]) for line in lines if not line[0].startswith("↳") and line[number][:1].isdigit()]
     assert printed == sorted(printed)
     labels = [line[0] for line in lines]
@@ -165,48 +178,49 @@ def test_lines_of_this_run_stay_below_their_method(browser):
 
 @pytest.mark.slow
 def test_the_filter_leaves_matching_lines(browser):
-    browser.run("document.getElementById('filter').focus()")
-    browser.type("groupsc set12")
-    shown = browser.run(f"[...{LONG}.tBodies[0].rows].filter(r => !r.hidden).map(r => r.textContent.toLowerCase())")
+    browser.evaluate("document.getElementById('filter').focus()")
+    browser.keyboard.insert_text("groupsc set12")
+    lines = f"[...{LONG}.tBodies[0].rows].filter(r => !r.hidden)"
+    shown = browser.evaluate(f"{lines}.map(r => r.textContent.toLowerCase())")
     assert shown
     assert all("groupsc" in text and "set12" in text for text in shown)
-    assert browser.run("document.getElementById('count').textContent") == f"{len(shown)} lines"
+    assert browser.evaluate("document.getElementById('count').textContent") == f"{len(shown)} lines"
 
 
 @pytest.mark.slow
 def test_the_slider_moves_by_mouse_and_keys_and_its_sides_can_be_chosen(browser):
     edge = "getComputedStyle(document.querySelector('.stage .left')).clipPath"
     slider = "document.querySelector('.stage input')"
-    browser.click(slider, across=0.25)
-    before = int(browser.run(f"{slider}.value"))
+    handle = browser.locator(".stage input")
+    handle.click(position={"x": 0.25 * handle.bounding_box()["width"], "y": 5})
+    before = int(browser.evaluate(f"{slider}.value"))
     assert 20 <= before <= 30
-    assert f"{before}%" in browser.run("document.querySelector('.stage').style.getPropertyValue('--x')")
-    clipped = browser.run(edge)
-    browser.press("ArrowRight")
-    assert int(browser.run(f"{slider}.value")) == before + 1
-    assert browser.run(edge) != clipped
+    assert f"{before}%" in browser.evaluate("document.querySelector('.stage').style.getPropertyValue('--x')")
+    clipped = browser.evaluate(edge)
+    browser.keyboard.press("ArrowRight")
+    assert int(browser.evaluate(f"{slider}.value")) == before + 1
+    assert browser.evaluate(edge) != clipped
     choice = "document.querySelector('select[data-side=right]')"
-    names = browser.run(f"[...{choice}.options].map(o => o.textContent)")
+    names = browser.evaluate(f"[...{choice}.options].map(o => o.textContent)")
     assert names[1:] == ["SC, 29.12 dB", "GroupSC, 29.62 dB", "Clean"]
-    source = browser.run("document.querySelector('.stage .right').src")
-    browser.run(f"{choice}.value = 3; {choice}.dispatchEvent(new Event('change'))")
-    assert browser.run("document.querySelector('.stage .right').src") != source
-    assert browser.run("document.querySelector('.stage .right').alt") == "Clean"
+    source = browser.evaluate("document.querySelector('.stage .right').src")
+    browser.evaluate(f"{choice}.value = 3; {choice}.dispatchEvent(new Event('change'))")
+    assert browser.evaluate("document.querySelector('.stage .right').src") != source
+    assert browser.evaluate("document.querySelector('.stage .right').alt") == "Clean"
     brightness = """(async () => { const i = document.querySelector('.stage .right'); await i.decode();
         const c = new OffscreenCanvas(1, 1).getContext('2d'); c.drawImage(i, 0, 0, 1, 1);
         return c.getImageData(0, 0, 1, 1).data[0]; })()"""
-    assert browser.run(brightness) > 220
+    assert browser.evaluate(brightness) > 220
 
 
 @pytest.mark.slow
-def test_the_page_fits_a_telephone(browser, tmp_path):
-    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    browser.call("Emulation.setDeviceMetricsOverride", **size)
-    assert browser.run("document.documentElement.scrollWidth") <= 390
-    browser.call("Emulation.clearDeviceMetricsOverride")
+def test_the_page_fits_a_telephone(browser):
+    telephone = browser.context.browser.new_page(viewport={"width": 390, "height": 800}, is_mobile=True)
+    telephone.goto(browser.url)
+    assert telephone.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.slow
 def test_the_page_loads_without_complaints_and_without_a_network(page, browser):
-    assert browser.complaints() == []
-    assert {address.partition(":")[0] for address in browser.requests()} <= {"file", "data"}
+    assert browser.complaints == []
+    assert {address.partition(":")[0] for address in browser.requests} <= {"file", "data"}
