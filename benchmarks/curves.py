@@ -1,10 +1,10 @@
-"""PSNR on BSD68 against steps and minutes of training: SC from its dictionary, then GroupSC from that SC.
+"""Measure PSNR on BSD68 against steps and minutes of training, for SC from a dictionary and GroupSC from this SC.
 
     python benchmarks/curves.py [--sc-steps 800] [--groupsc-steps 300] [--images 17] [--output results/bench/curves.csv]
 
-Gray, σ = 25, the `cpu` budget with one cycle over the steps asked for (`groupsc fetch BSD400 BSDval32 BSD68` first). At
-each point the middle of every image is restored as a whole; minutes are those of the training alone. A curve within a
-cycle says how fast a training comes to where it ends; it chooses nothing.
+Gray, σ = 25, budget `cpu` with one cycle over the given steps. Call `groupsc fetch BSD400 BSDval32 BSD68` first. Each
+point restores the centre of every image as a whole; minutes are those of the training alone. A curve within one cycle
+shows how fast a training approaches its end; it is not used to choose settings.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LEVEL, POINTS = 25.0, 6
 
 
 def gray(method: str, steps: int) -> Experiment:
-    """The experiment at σ = 25 with the budget of two cores, in one cycle of so many steps."""
+    """Return the gray experiment at σ = 25 with the budget `cpu` and one cycle of `steps` steps."""
     grid = {
         "budget": "cpu",
         "training": {"max_steps": steps},
@@ -43,8 +43,8 @@ def gray(method: str, steps: int) -> Experiment:
     return next(iter(experiments(grid).values()))
 
 
-def middles(data_dir: str, images: int, side: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Clean and noisy middles (1, 1, side, side) of the first images of BSD68."""
+def centres(data_dir: str, images: int, side: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Crop clean and noisy centres (1, 1, side, side) of the first images of BSD68."""
     found = []
     for name, image in load_images("BSD68", data_dir, channels=1, images=images).items():
         clean = torch.from_numpy(image)[None]
@@ -55,14 +55,15 @@ def middles(data_dir: str, images: int, side: int) -> list[tuple[torch.Tensor, t
 
 
 def mean_psnr(run: Run, tests) -> float:
+    """Mean PSNR in dB of the averaged model over the centres."""
     model = run.averaged_model().requires_grad_(False)
     restored = [restore(model, noisy.to(run.device)).cpu() for _, noisy in tests]
-    figures = [psnr(x[0].numpy(), clean[0].numpy()) for x, (clean, _) in zip(restored, tests, strict=True)]
-    return sum(figures) / len(figures)
+    values = [psnr(x[0].numpy(), clean[0].numpy()) for x, (clean, _) in zip(restored, tests, strict=True)]
+    return sum(values) / len(values)
 
 
 def curve(experiment: Experiment, tests, options, folder: Path, **beginning) -> list[dict]:
-    """Train, measuring at `POINTS` equal distances and before the first step; the weights stay in `folder`."""
+    """Train, measure before the first step and after each of `POINTS` equal parts; write the weights into `folder`."""
     batches = Batches(training_images(experiment, options.data_dir), experiment)
     folder.mkdir(parents=True, exist_ok=True)
     model = first_model(experiment, spread=batches.spread(), **beginning)
@@ -87,14 +88,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sc-steps", type=int, default=800)
     parser.add_argument("--groupsc-steps", type=int, default=300)
-    parser.add_argument("--images", type=int, default=17)
-    parser.add_argument("--side", type=int, default=128, help="pixels of the middle that is restored")
+    parser.add_argument("--images", type=int, default=17, help="number of images, from the first on")
+    parser.add_argument("--side", type=int, default=128, help="side of the restored centre in pixels")
     parser.add_argument("--data-dir", default="data/raw")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, default=Path("results/bench/curves.csv"))
     options = parser.parse_args()
     folder = options.output.with_suffix("")
-    tests = middles(options.data_dir, options.images, options.side)
+    tests = centres(options.data_dir, options.images, options.side)
     sc, groupsc = gray("sc", options.sc_steps), gray("groupsc", options.groupsc_steps)
     dictionary = folder / f"{sc.dictionary}.safetensors"
     if not dictionary.exists():

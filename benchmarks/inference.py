@@ -1,11 +1,11 @@
-"""Seconds, memory and PSNR of one restored image: plain and fast blocks, and the whole image at once.
+"""Measure seconds, memory and PSNR of one restored image: plain blocks, fast blocks and the whole image.
 
     python benchmarks/inference.py [--weights gray-groupsc-sigma25] [--output results/bench/inference.json]
 
-One image, one noise, one number of threads, one process, one mode after the other. Plain is the coder as it reads, in
-float32, on the paper's overlapping blocks. Whole images are restored with the window of those blocks and, where the
-model was trained on smaller crops, with the window of the crops, as the library does it. At stride 12 times are those
-of stride 48 times the ratio of the numbers of blocks, unless --patient.
+All modes run one after the other in one process, on the same image, noise and number of threads. "Plain" is
+`SparseCoder.forward` in float32 on the paper's overlapping blocks. Whole images are restored with the window of these
+blocks and, if the model was trained on smaller crops, also with the window of the crops, as the library does. Times at
+stride 12 are those of stride 48 times the ratio of the numbers of blocks; `--patient` measures them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from groupsc.utils.version import code_version
 
 
 def plain_blocks(model, image, mask=None, *, level=None, stride: int):
-    """The paper's block mode by the plain coder in float32."""
+    """Restore in the paper's block mode by the plain coder in float32."""
     patch_size = model.config.patch_size
     side = model.config.block(stride)
     together = BLOCKS_TOGETHER[image.device.type]
@@ -52,18 +52,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="gray-groupsc-sigma25")
     parser.add_argument("--dataset", default="BSD68")
-    parser.add_argument("--level", type=float, default=25, help="noise for a blind model")
+    parser.add_argument("--level", type=float, default=25, help="noise σ for a blind model, in gray levels of 255")
     parser.add_argument("--data-dir", default="data/raw")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--patient", action="store_true", help="run the blocks at stride 12 too")
+    parser.add_argument("--patient", action="store_true", help="also measure the blocks at stride 12")
     parser.add_argument("--output", type=Path, default=Path("results/bench/inference.json"))
     options = parser.parse_args()
     device = pick_device(options.device)
     if device.type == "cpu":
-        keep_freed_memory()  # Plain blocks allocate the same tensors again and again; whole images don't mind.
+        keep_freed_memory()  # Plain blocks allocate the same tensors repeatedly; whole images take the same time.
     restorer = load(options.weights, device=options.device)
     card = restorer.card
-    # Blocks and window of the paper, whatever the crops of the training were.
+    # The paper's blocks and window, for any crop size of the training.
     model = SparseCoder(dataclasses.replace(restorer.coder.config, window=None)).to(device).requires_grad_(False)
     model.load_state_dict(restorer.coder.state_dict())
     path = image_paths(options.dataset, options.data_dir, images=1)[0]
@@ -71,7 +71,7 @@ def main() -> None:
     level = card["level"] if model.config.levels is None else options.level
     noisy, mask = degrade(clean, card["task"], level, noise_generator(options.dataset, path.stem, level))
     noisy, mask = noisy.to(device), mask if mask is None else mask.to(device)
-    told = {"level": level if model.config.levels else None}
+    given = {"level": level if model.config.levels else None}
     print(f"{path.stem}, {clean.shape[-1]}×{clean.shape[-2]}, {card['name']}, {device_name(device)}")
     print(f"{'mode':28} {'seconds':>9} {'MB':>7} {'PSNR':>8}")
     rows = []
@@ -83,22 +83,22 @@ def main() -> None:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds = time.perf_counter() - began
-        figure = psnr(restored[0].float().cpu().numpy(), clean[0].numpy())
-        rows.append({"mode": name, "seconds": seconds, "peak_memory_mb": memory.peak(), "psnr": figure})
-        print(f"{name:28} {seconds:9.2f} {rows[-1]['peak_memory_mb']:7.0f} {figure:8.4f}", flush=True)
+        value = psnr(restored[0].float().cpu().numpy(), clean[0].numpy())
+        rows.append({"mode": name, "seconds": seconds, "peak_memory_mb": memory.peak(), "psnr": value})
+        print(f"{name:28} {seconds:9.2f} {rows[-1]['peak_memory_mb']:7.0f} {value:8.4f}", flush=True)
         return seconds
 
     trained = restorer.coder.requires_grad_(False)
-    restore(model, noisy[..., :64, :64], mask if mask is None else mask[..., :64, :64], **told)  # starts threads
-    whole = measure(f"whole image, window {model.config.window}", lambda: restore(model, noisy, mask, **told))
+    restore(model, noisy[..., :64, :64], mask if mask is None else mask[..., :64, :64], **given)  # Starts threads.
+    whole = measure(f"whole image, window {model.config.window}", lambda: restore(model, noisy, mask, **given))
     if trained.config.window != model.config.window:
-        whole = measure(f"whole image, window {trained.config.window}", lambda: restore(trained, noisy, mask, **told))
+        whole = measure(f"whole image, window {trained.config.window}", lambda: restore(trained, noisy, mask, **given))
     strides = (48, 12) if options.patient else (48,)
     side = model.config.block()
     number = {s: blocks(noisy.shape[-2], side, s) * blocks(noisy.shape[-1], side, s) for s in (48, 12)}
     modes = {
-        "fast blocks": lambda stride: restore(model, noisy, mask, **told, mode="block", stride=stride),
-        "plain float32 blocks": lambda stride: plain_blocks(model, noisy, mask, **told, stride=stride),
+        "fast blocks": lambda stride: restore(model, noisy, mask, **given, mode="block", stride=stride),
+        "plain float32 blocks": lambda stride: plain_blocks(model, noisy, mask, **given, stride=stride),
     }
     seconds = {}
     for name, function in modes.items():
@@ -108,9 +108,7 @@ def main() -> None:
             seconds[name, 12] = seconds[name, 48] * number[12] / number[48]
             print(f"{name + ', stride 12':28} {seconds[name, 12]:9.2f}   estimated from {number[12]} blocks")
     at48, at12 = (seconds["plain float32 blocks", stride] for stride in (48, 12))
-    print(
-        f"whole image against plain blocks: {at48 / whole:.1f} times faster than stride 48, {at12 / whole:.0f} than 12"
-    )
+    print(f"whole image: {at48 / whole:.1f} times as fast as plain blocks at stride 48, {at12 / whole:.0f} times at 12")
     report = {"device": device_name(device), "torch": torch.__version__, "code_version": code_version(), "rows": rows}
     report |= {"plain_stride_12_seconds": at12, "plain_stride_12_estimated": not options.patient}
     options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,10 @@
-"""Short trainings from given weights that differ in the learning rate and its units, with several seeds each.
+"""Compare learning rates, and their units, by short trainings from given weights, with several seeds each.
 
     python benchmarks/learning_rates.py WEIGHTS.safetensors --max-steps 100 --batch-size 4 --lrs 7e-4 2e-3
 
-Each is trained in full, its cycle included, and validated on the central blocks of BSDval32. A line a training says how
-the validation PSNR changed, how often the best snapshot came back, how many steps were skipped, and ρ(I − D Cᵀ).
-`benchmarks/README.md` keeps what was found.
+Every training runs a complete cycle and is validated on the central blocks of BSDval32. One line per training gives the
+validation PSNR before and after, the number of returns to the best snapshot, the number of skipped steps, the spectral
+radius ρ of I − D Cᵀ (D dictionary, C encoder) before and after, and the seconds per step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from groupsc.weights.files import load_weights
 
 
 def experiment(card: dict, options, lr: float, units: bool, seed: int) -> Experiment:
-    """The experiment of a weights file with another training."""
+    """Return the experiment of a weights file with the training of the options."""
     task, method, level = card["task"], card["method"], card["level"]
     training = {
         "max_steps": options.max_steps, "batch_size": options.batch_size, "crop_size": options.crop_size,
@@ -40,7 +40,7 @@ def experiment(card: dict, options, lr: float, units: bool, seed: int) -> Experi
 
 
 def train(wanted: Experiment, init: Path, data_dir: Path) -> None:
-    """Train, and print a line."""
+    """Train and print one line."""
     began, config = time.perf_counter(), wanted.training
     batches = Batches(training_images(wanted, data_dir), wanted)
     model = first_model(wanted, None, init, spread=batches.spread())
@@ -56,27 +56,33 @@ def train(wanted: Experiment, init: Path, data_dir: Path) -> None:
                 run.validate(blocks, lr, write=True)
         with open(run.log, newline="") as file:
             log = list(csv.DictReader(file))
-    back = sum(bool(row["event"]) for row in log)
+    returns = sum(bool(row["event"]) for row in log)
     print(
         f"{wanted.name} lr {config.lr:g} units {config.units} seed {config.seed}: {first:.3f} -> "
-        f"{run.best_psnr:.3f} dB, {back} back, {int(run.optimizer.skipped)} skipped, "
-        f"rho {log[0]['rho']} -> {log[-1]['rho']}, {(time.perf_counter() - began) / config.max_steps:.2f} s a step",
+        f"{run.best_psnr:.3f} dB, {returns} returns to the best snapshot, {int(run.optimizer.skipped)} skipped, "
+        f"rho {log[0]['rho']} -> {log[-1]['rho']}, {(time.perf_counter() - began) / config.max_steps:.2f} s per step",
         flush=True,
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("weights", type=Path)
+    parser.add_argument("weights", type=Path, help="weights file to start from")
     parser.add_argument("--data-dir", type=Path, default=Path("data/raw"))
     parser.add_argument("--max-steps", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--crop-size", type=int, default=40)
-    parser.add_argument("--lrs", type=float, nargs="+", default=[7e-4])
-    parser.add_argument("--units", choices=["no", "yes"], nargs="+", default=["yes"])
-    parser.add_argument("--gains", type=float, default=0.5, help="Share of the crops with gains.")
-    parser.add_argument("--grad-clip", type=float, default=2.0, help="Multiple of the median norm; 0 for none.")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--lrs", type=float, nargs="+", default=[7e-4], help="learning rates to compare")
+    parser.add_argument(
+        "--units",
+        choices=["no", "yes"],
+        nargs="+",
+        default=["yes"],
+        help="whether learning rates are in the units of the parameters",
+    )
+    parser.add_argument("--gains", type=float, default=0.5, help="share of the crops with gains")
+    parser.add_argument("--grad-clip", type=float, default=2.0, help="multiple of the median norm, 0 for none")
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds")
     options = parser.parse_args()
     card = load_weights(options.weights)[1]
     for units in options.units:

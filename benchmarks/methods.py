@@ -1,8 +1,8 @@
-"""CPU seconds a megapixel of baselines, on one thread: what `groupsc plan` counts with.
+"""Measure CPU seconds per megapixel of the baselines on one thread, which `groupsc plan` uses.
 
-    python benchmarks/methods.py [--side 192] [--raw data/raw]
+    python benchmarks/methods.py [--side 192] [--data-dir data/raw]
 
-Processor time, which other work on the machine changes little. Methods whose weights or packages are missing are named.
+Other work on the machine changes CPU time little. A baseline that lacks weights or packages is printed with the reason.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEVELS = {"sigma": 25, "quality": 10, None: None}
 
 
 def seconds(method, task: str, side: int) -> float:
-    """CPU seconds of restoring a square of one photograph, after a smaller one that isn't counted."""
+    """Return the CPU seconds to restore a square of one photograph, after a smaller square that is not counted."""
     level = LEVELS[LEVEL_NAMES[task]]
     channels = 3 if task in ("color", "mosaic") else 1
     clean = torch.from_numpy(load_images("Bundled", channels=channels, images=1)["astronaut"])[None, :, :side, :side]
@@ -35,7 +35,7 @@ def seconds(method, task: str, side: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--side", type=int, default=192)
+    parser.add_argument("--side", type=int, default=192, help="side of the square in pixels")
     parser.add_argument("--data-dir", default="data/raw")
     options = parser.parse_args()
     torch.set_num_threads(1)

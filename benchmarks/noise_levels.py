@@ -1,8 +1,8 @@
-"""How well the noise level of a single image is estimated, beside scikit-image's wavelet estimate.
+"""Measure the error of the estimated noise level of single images, and of scikit-image's wavelet estimate.
 
     python benchmarks/noise_levels.py --images 68 --output results/bench/noise_levels.csv
 
-Both see the same noise on the same images. The wavelet estimate needs PyWavelets.
+Both estimates use the same noise on the same images. The wavelet estimate needs PyWavelets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEVELS = (5, 10, 15, 20, 25, 35, 50)
 
 
 def estimates(dataset: str, level: float, images: int | None, data_dir) -> pd.DataFrame:
-    """Both estimates of every image, in gray levels of 255."""
+    """Return both estimates of every image, in gray levels of 255."""
     rows = []
     for path in image_paths(dataset, data_dir, images=images):
         clean = torch.from_numpy(read_image(path, channels=CHANNELS[dataset]))
@@ -36,7 +36,7 @@ def estimates(dataset: str, level: float, images: int | None, data_dir) -> pd.Da
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=None)
+    parser.add_argument("--images", type=int, default=None, help="number of images, from the first on; all if left out")
     parser.add_argument("--data-dir", default="data/raw")
     parser.add_argument("--output", type=Path, default=Path("results/bench/noise_levels.csv"))
     arguments = parser.parse_args()
@@ -46,8 +46,8 @@ def main() -> None:
         line = {"dataset": dataset, "level": level, "images": len(group)}
         for method in ("patches", "wavelet"):
             error = group[method] - level
-            facts = {"|error|": error.abs().mean(), "bias": error.mean(), "±": error.std()}
-            line |= {f"{method} {name}": fact for name, fact in facts.items()}
+            values = {"|error|": error.abs().mean(), "bias": error.mean(), "±": error.std()}
+            line |= {f"{method} {name}": value for name, value in values.items()}
         lines.append(line)
     table = pd.DataFrame(lines).round(2)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

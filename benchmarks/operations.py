@@ -1,9 +1,8 @@
-"""How many operations a device starts for one whole image, with the tiles of CPUs and with those of GPUs.
+"""Count the operations that a device starts for one whole image, with the tiles of CPUs and of GPUs.
 
     python benchmarks/operations.py [--weights gray-groupsc-sigma25] [--size 481x321]
 
-Counted on the CPU, whose chunks of rows are made as long as a GPU's for this; views start nothing, so they don't
-count.
+The operations are counted on the CPU, with the chunk size of a GPU. Views start no operation and are not counted.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ UNCOUNTED = {"empty", "empty_strided", "new_empty", "empty_like", "_local_scalar
 
 
 class Counting(TorchDispatchMode):
-    """Counts what is computed within it, by name."""
+    """Count the operations that are computed in this context, by name."""
 
     def __init__(self):
         super().__init__()
@@ -45,7 +44,7 @@ def main() -> None:
     width, height = map(int, options.size.split("x"))
     model = load(options.weights, device="cpu").coder.requires_grad_(False)
     image = torch.rand(1, model.config.channels, height, width, generator=torch.Generator().manual_seed(0))
-    torch.set_num_threads(1)  # A mode counts in its own thread alone.
+    torch.set_num_threads(1)  # A dispatch mode counts only in its own thread.
     workers.CHUNK = workers.LARGE_CHUNK
     windows = {
         "tiles of CPUs": SlidingWindow,
@@ -55,7 +54,7 @@ def main() -> None:
         with Counting() as counting:
             restore_whole(model, image, matmul_dtype=torch.bfloat16, window=window)
         most = ", ".join(f"{operation} {count:,}" for operation, count in counting.counts.most_common(5))
-        print(f"{name}: {counting.counts.total():,} operations, of them {most}", flush=True)
+        print(f"{name}: {counting.counts.total():,} operations, most often {most}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Short seeded trainings that differ in one setting, to choose the `fast` and `cpu` budgets by measurement.
+"""Compare learning rates, batch sizes and Adam's ε by short trainings with a fixed seed.
 
     python benchmarks/schedules.py [--device cuda] [--only sc-rate-2e-3 ...] [--output results/bench/schedules.csv]
 
-Every variant is trained in full, its cycle included, on BSD400 (`groupsc fetch BSD400 BSDval32` first) and measured on
-the central blocks of BSDval32, never on a test set. GroupSC variants start from the SC variant `START`, trained first.
-`benchmarks/README.md` keeps what was found.
+The budgets `fast` and `cpu` were chosen by these trainings. Every variant runs a complete cycle on BSD400 and is
+validated on the central blocks of BSDval32, never on a test set. Call `groupsc fetch BSD400 BSDval32` first. GroupSC
+variants start from the SC variant `START`, which is trained first. `benchmarks/README.md` shows the results.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ VARIANTS = {
 
 
 def variant(method: str, settings: dict) -> Experiment:
-    """The gray experiment at σ = 25 with some settings of its training changed."""
+    """Return the gray experiment at σ = 25 with these settings of its training."""
     grid = {
         "budget": "fast",
         "training": {**SHORT, **settings},
@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--data-dir", default="data/raw")
-    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="variants to train")
     parser.add_argument("--output", type=Path, default=Path("results/bench/schedules.csv"))
     options = parser.parse_args()
     folder = options.output.with_suffix("")

@@ -1,10 +1,10 @@
-"""Seconds of one training step: the fast path beside plain float32, and beside what the machine multiplies at best.
+"""Measure seconds of a training step on the fast path and in plain float32, and the share of the machine's matrix rate.
 
     python benchmarks/training.py [--batch 4] [--plain-batch 4] [--output results/bench/training.json]
 
-One step is forward and backward of the paper's model (block 56, 256 atoms, 24 steps) on random crops with noise. Plain
-is `SparseCoder.forward` as it reads, differentiated by autograd in float32; fast is `groupsc.ops.unrolled`,
-micro-batched as training does it. Both run in this process, one after the other, with the same threads and allocator.
+One step is the forward and the backward pass of the paper's model (blocks of 56, 256 atoms, 24 iterations) on random
+crops with noise. "Plain" is `SparseCoder.forward` with autograd in float32. "Fast" is `groupsc.ops.unrolled` with the
+micro-batches of a training. Both run in this process, one after the other, with the same threads and allocator.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from groupsc.utils.version import code_version
 
 
 def measure(task: str, method: str, batch: int, plain_batch: int, device: torch.device, repetitions: int) -> dict:
-    """One row: seconds of both paths per step of `batch` blocks, achieved rate and share of the machine's rate."""
+    """Return seconds per step of `batch` blocks on both paths, the achieved rate and its share of the matrix rate."""
     config = ModelConfig(**{**TASK_MODELS[task], "penalty": PENALTIES[method]})
     matmul_dtype = fast_matmul_dtype(device)
     micro = batch if device.type == "cuda" else 1
@@ -50,8 +50,8 @@ def measure(task: str, method: str, batch: int, plain_batch: int, device: torch.
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--batch", type=int)
-    parser.add_argument("--plain-batch", type=int)
+    parser.add_argument("--batch", type=int, help="blocks per step; 32 on a GPU and 4 on a CPU if left out")
+    parser.add_argument("--plain-batch", type=int, help="blocks per step of the plain path; at most 4 if left out")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--rows", nargs="+", default=["gray-groupsc", "gray-csr", "gray-sc", "color-groupsc"])
     parser.add_argument("--output", type=Path, default=Path("results/bench/training.json"))
@@ -68,7 +68,7 @@ def main() -> None:
         "rows": [],
     }
     print(f"{report['device']}; matrix products, GFLOP/s: {report['matmul_gflop_per_second']}")
-    print("task   method   batch  plain s  fast s  ratio  GFLOP/s  of matmul rate")
+    print("task   method   batch  plain s  fast s  ratio  GFLOP/s  share of matmul rate")
     for name in options.rows:
         task, method = name.split("-")
         row = measure(task, method, batch, options.plain_batch or min(batch, 4), device, options.repetitions)

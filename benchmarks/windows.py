@@ -1,4 +1,4 @@
-"""PSNR and seconds of whole images by the side of the window, for weights that were trained with one.
+"""Measure PSNR and seconds of whole images for several sides of the window, with given weights.
 
 python benchmarks/windows.py --weights data/weights/gray-groupsc-sigma25.safetensors --images 3 --sides 16 24 32 48
 """
@@ -18,15 +18,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="data/weights/gray-groupsc-sigma25.safetensors")
     parser.add_argument("--dataset", default="BSDval32")
-    parser.add_argument("--images", type=int, default=3)
-    parser.add_argument("--sides", type=int, nargs="+", default=[16, 20, 24, 28, 32, 40, 48])
+    parser.add_argument("--images", type=int, default=3, help="number of images, from the first on")
+    parser.add_argument("--sides", type=int, nargs="+", default=[16, 20, 24, 28, 32, 40, 48], help="in patch positions")
     parser.add_argument("--data-dir", default="data/raw")
     options = parser.parse_args()
     evaluation = Evaluation(
         options.weights, options.dataset, data_dir=options.data_dir, images=options.images, progress=False
     )
     trained = evaluation.model
-    print(f"{options.weights}, window {trained.config.window}, over {options.images} images of {options.dataset}")
+    print(
+        f"{options.weights}, window {trained.config.window} in training; {options.images} images of {options.dataset}"
+    )
     print(f"{'window':>6} {'PSNR':>8} {'seconds':>8}")
     for side in options.sides:
         evaluation.model = SparseCoder(dataclasses.replace(trained.config, window=side)).to(evaluation.where)
