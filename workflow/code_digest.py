@@ -1,4 +1,4 @@
-"""Digests of the code behind the rules, since Snakemake itself sees no edits of imported packages."""
+"""Compute digests of the code that rules use, because Snakemake does not notice edits of imported packages."""
 
 from __future__ import annotations
 
@@ -10,28 +10,57 @@ from pathlib import Path
 
 
 def digest(root: Path, module: str, uncounted: frozenset[str] = frozenset()) -> str:
-    """Digest of a module and of all modules of its package that it imports, without comments and docstrings.
+    """Return the digest of a module and of all modules of its package that it imports, without comments and docstrings.
 
     Parameters
     ----------
     root : Path
-        The folder that holds the package.
+        The folder that contains the package.
     module : str
-        Its dotted name, with the package's.
+        The dotted name of the module, with the package.
     uncounted : frozenset of str
-        Dotted names of modules that are left out, together with what they import.
+        Dotted names of modules to leave out, with the modules that only they import.
+
+    Returns
+    -------
+    str
+        The first 12 hexadecimal digits of a SHA-256.
 
     Raises
     ------
     LookupError
-        When the module, or one that is imported, does not exist.
+        If the module, or a module that is imported, does not exist.
+
+    Examples
+    --------
+    >>> digest(Path(), "groupsc.utils.errors")  # doctest: +SKIP
     """
     behind = {name: _code(_path(root, name)) for name in modules_behind(root, module, uncounted)}
     return hashlib.sha256(repr(sorted(behind.items())).encode()).hexdigest()[:12]
 
 
 def modules_behind(root: Path, module: str, uncounted: frozenset[str] = frozenset()) -> set[str]:
-    """Dotted names of a module, of the packages it lies in, and of all that they import; parameters as for `digest`."""
+    """Return the dotted names of a module, of its packages, and of all modules of the package that they import.
+
+    Parameters
+    ----------
+    root, module, uncounted
+        As for `digest`.
+
+    Returns
+    -------
+    set of str
+        Dotted names, without those of `uncounted`.
+
+    Raises
+    ------
+    LookupError
+        If the module, or a module that is imported, does not exist.
+
+    Examples
+    --------
+    >>> "groupsc.utils" in modules_behind(Path(), "groupsc.utils.errors")  # doctest: +SKIP
+    """
     if _path(root, module) is None:
         raise LookupError(f"there is no module {module} in {root}; correct its name in workflow/rules")
     found, queue = set(), [module]
@@ -45,13 +74,13 @@ def modules_behind(root: Path, module: str, uncounted: frozenset[str] = frozense
 
 
 def _packages(module: str) -> list[str]:
-    """The packages that a module lies in; Python runs their `__init__` before it."""
+    """Return the packages that contain a module; Python runs their `__init__` first."""
     parts = module.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _imported(root: Path, module: str) -> Iterator[str]:
-    """The modules of the same package that a module names in its imports."""
+    """Yield the modules of the same package that a module imports."""
     path, package = _path(root, module), module.partition(".")[0]
     inside = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     for node in ast.walk(_tree(path)):
@@ -65,23 +94,24 @@ def _imported(root: Path, module: str) -> Iterator[str]:
                 continue
             yield from _module(root, source, module)
             for alias in node.names:
-                yield from _places(root, source, alias.name, module)
+                yield from _origins(root, source, alias.name, module)
 
 
 def _source(node: ast.ImportFrom, inside: list[str]) -> str:
-    """The dotted name that an import takes names from; `inside` are the parts of the package that it stands in."""
+    """Return the dotted name of the source of an import in the package whose name has the parts `inside`."""
     start = inside[: len(inside) - node.level + 1] if node.level else []
     return ".".join([*start, *filter(None, [node.module])])
 
 
 def _module(root: Path, name: str, importer: str) -> Iterator[str]:
+    """Yield the name of a module, or raise an error if the module does not exist."""
     if _path(root, name) is None:
         raise LookupError(f"{importer} imports {name}, which does not exist")
     yield name
 
 
-def _places(root: Path, source: str, name: str, importer: str) -> Iterator[str]:
-    """The modules where a name lies that is imported from a module or package."""
+def _origins(root: Path, source: str, name: str, importer: str) -> Iterator[str]:
+    """Yield the modules that define a name which is imported from a module or package."""
     path = _path(root, source)
     if path.name != "__init__.py":
         return
@@ -90,7 +120,7 @@ def _places(root: Path, source: str, name: str, importer: str) -> Iterator[str]:
         return
     exported = _exports(root, source)
     if name == "*":
-        yield from (place for place in exported.values() if place)
+        yield from (origin for origin in exported.values() if origin)
     elif name not in exported:
         raise LookupError(f"{importer} imports {name} from {source}, which neither holds nor exports it")
     elif exported[name]:
@@ -98,7 +128,7 @@ def _places(root: Path, source: str, name: str, importer: str) -> Iterator[str]:
 
 
 def _exports(root: Path, package: str) -> dict[str, str | None]:
-    """{name: module that it comes from, None for the package's own} of what an `__init__` offers.
+    """Return {name: module that defines it, None for the `__init__` itself} for the names of an `__init__`.
 
     Names may be imported, defined, or listed with their modules in a dictionary that `__getattr__` reads.
     """
@@ -115,8 +145,8 @@ def _exports(root: Path, package: str) -> dict[str, str | None]:
             source = _source(node, package.split("."))
             for alias in node.names:
                 inner = f"{source}.{alias.name}"
-                place = inner if _path(root, inner) else source if _path(root, source) else None
-                found[alias.asname or alias.name] = place
+                origin = inner if _path(root, inner) else source if _path(root, source) else None
+                found[alias.asname or alias.name] = origin
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(value, ast.Constant) and isinstance(value.value, str):
@@ -127,9 +157,9 @@ def _exports(root: Path, package: str) -> dict[str, str | None]:
 
 
 def _path(root: Path, module: str) -> Path | None:
-    """The file of a module; None when there is none."""
-    place = root.joinpath(*module.split("."))
-    for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+    """Return the file of a module, or None if it does not exist."""
+    stem = root.joinpath(*module.split("."))
+    for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
         if path.is_file():
             return path
     return None
@@ -137,12 +167,13 @@ def _path(root: Path, module: str) -> Path | None:
 
 @cache
 def _tree(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache
 def _code(path: Path) -> str:
-    """The code of a file as Python reads it, without docstrings."""
+    """Return the code of a file without comments and docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
