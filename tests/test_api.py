@@ -152,7 +152,7 @@ def test_deblocking_leaves_the_chroma_alone(weights):
         (lambda w, x: groupsc.load(w["gray"])(torch.zeros(3, 1, 9, 9), torch.ones(2)), "one an image"),
     ],
 )
-def test_what_cannot_be_restored_is_said_with_the_cure(weights, call, hint):
+def test_inputs_that_cannot_be_restored_give_a_hint(weights, call, hint):
     with pytest.raises(GroupSCError, match=hint):
         call(weights, noisy_camera()[0][:20, :20])
 

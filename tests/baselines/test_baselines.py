@@ -68,7 +68,7 @@ def test_every_method_says_what_to_cite(name, task):
     assert (method(name).number_of_parameters(task) > 0) == (method(name).weights(task, LEVELS[task]) is not None)
 
 
-def test_names_and_data_sets_are_those_of_the_published_figures_and_of_the_registry():
+def test_names_and_data_sets_are_those_of_the_published_numbers_and_of_the_registry():
     published = set(pd.read_csv(data_file("published.csv"))["method"])
     assert {"dncnn", "cdncnn", "dncnn-3", "ffdnet", "bm3d", "cbm3d"} <= set(methods()) & published
     files = {(row.dataset, row.file) for row in registry().itertuples()}

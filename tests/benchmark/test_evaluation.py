@@ -216,7 +216,7 @@ def test_pictures_of_chosen_images(dataset, weights, tmp_path):
     assert (tmp_path / "rows.csv").read_bytes() == before, "a picture is no new measurement"
 
 
-def test_wrong_requests_name_the_cure(dataset, weights, tmp_path):
+def test_wrong_requests_give_a_hint(dataset, weights, tmp_path):
     for options, words in [
         ({"task": "gray", "level": 50}, "trained for sigma 25"),
         ({"task": "color"}, "trained for the task 'gray'"),

@@ -26,7 +26,7 @@ def groupsc(*arguments, cwd, **environment):
 
 
 def complaint(result):
-    """The one sentence of a command that failed for a reason its user can mend."""
+    """The one sentence of a command that failed for a reason that its user can fix."""
     assert result.returncode == 2, result.stdout + result.stderr
     lines = [line for line in result.stderr.splitlines() if line]
     assert len(lines) == 1, result.stderr

@@ -75,7 +75,7 @@ class Ended(NamedTuple):
 
     @property
     def complaint(self) -> str:
-        """The one sentence of a command that failed for a reason its user can mend."""
+        """The one sentence of a command that failed for a reason that its user can fix."""
         assert self.returncode == 2, self
         lines = [line for line in self.said.splitlines() if line and "\r" not in line and "it/s]" not in line]
         assert "Traceback" not in self.said

@@ -74,7 +74,7 @@ def test_values_are_plausible(published):
     assert values.max()["parameters"] <= 8_960_000
 
 
-def test_figures_quoted_in_the_text(published):
+def test_numbers_quoted_in_the_text(published):
     def value(table, row, column, metric="psnr"):
         found = published.query("table == @table and row == @row and column == @column and metric == @metric")
         return found["value"].item()

@@ -1,4 +1,4 @@
-"""The count of what is reproduced, against figures written by hand; and the table of settings."""
+"""Test the count of reproduced numbers against numbers written by hand, and the table of settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def written(folder, *cells):
     return path
 
 
-def test_figures_fall_into_bins_by_their_difference_in_either_direction(tmp_path):
+def test_numbers_fall_into_bins_by_their_difference_in_either_direction(tmp_path):
     gaps = {"a": 0.05, "b": -0.049, "c": 0.1, "d": -0.06, "e": 0.12, "f": -0.11, "g": 0.0}
     cells = [cell(row, gap) for row, gap in gaps.items()]
     cells += [cell("h", None, "5 of 68 images", ours=29.9, images=5), cell("i", None, "not run", images=None)]
@@ -45,7 +45,7 @@ def test_of_two_runs_of_a_figure_the_one_over_all_images_counts_once(tmp_path):
     assert found["verdict"].to_list() == ["within 0.05 dB"]
 
 
-def test_ssim_seconds_and_figures_of_others_that_were_not_run_are_not_counted(tmp_path):
+def test_ssim_seconds_and_baselines_that_were_not_run_are_not_counted(tmp_path):
     cells = [
         cell("SC", 0.0, metric="ssim"),
         cell("SC", 0.0, metric="seconds"),

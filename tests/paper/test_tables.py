@@ -33,8 +33,8 @@ def texts(table, label):
     return dict(zip(table.header, ["/".join(part.text for part in cell.parts) for cell in row], strict=True))
 
 
-def printed_figures(name):
-    """The paper's figures of a table; what it gives for all strides stands at each."""
+def printed_numbers(name):
+    """The paper's numbers of a table; a number for all strides stands at each."""
     layout = TABLES[name]
     published = read_published().query("table == @layout.number and metric in @layout.metrics")
     every = published[published["column"] == "all strides"]
@@ -45,18 +45,18 @@ def printed_figures(name):
 def test_every_table_can_be_made_from_nothing(name):
     table = build(name, nothing(), sizes=SIZES)
     assert "not run" in table.to_markdown()
-    published = printed_figures(name)
+    published = printed_numbers(name)
     statuses = np.where(published["source"] == "ours", "not run", "quoted")
     assert sorted(table.cells["status"]) == sorted(statuses)
     assert table.cells["ours"].isna().all()
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_printed_figure_stands_in_the_table(name):
+def test_every_printed_number_stands_in_the_table(name):
     table = build(name, nothing(), sizes=SIZES)
     shown = [part for row in table.grid for cell in row for part in cell.parts if cell.kind == "paper"]
     figures = sorted((part.text, part.rank) for part in shown if part.text[0].isdigit() and "." in part.text)
-    printed = printed_figures(name)
+    printed = printed_numbers(name)
     expected = sorted(zip(printed["printed"], printed["rank"], strict=True))
     sizes = [figure for figure in figures if figure[0].endswith("M")]
     assert [figure for figure in figures if figure not in sizes] == expected

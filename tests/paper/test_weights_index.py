@@ -1,4 +1,4 @@
-"""The index of released weights: from cards and rows, with the paper's figures beside."""
+"""The index of released weights: from cards and per-image results, with the paper's numbers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_remark_on_how_a_model_was_made_stands_below_the_table(page):
     assert page.endswith("\n\n- `gray-groupsc-sigma25`: chosen later.\n")
 
 
-def test_figures_stand_beside_the_paper_s_with_the_images_behind_them(page):
+def test_metrics_stand_beside_the_paper_s_with_their_number_of_images(page):
     line = line_of(page, "gray-groupsc-sigma25")
     assert "68,434" in line
     assert "1,200 steps, 20 min, from sc after 1,500 steps |" in line

@@ -65,7 +65,7 @@ def test_without_limits_there_is_none(groups, line):
     assert groups(line) == math.inf
 
 
-def test_a_process_takes_the_part_that_it_has_of_the_processors():
+def test_a_process_takes_its_part_of_the_cpus():
     code = (
         "import os, torch; os.sched_getaffinity = lambda process: range(16); torch.set_num_threads({});"
         "from groupsc.utils.memory import memory_share as share, free_memory as free;"

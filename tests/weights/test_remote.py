@@ -164,7 +164,7 @@ def test_our_command_pushes_pulls_and_notices_a_broken_object(s3, credentials, t
     ],
     ids=["secret", "key", "none", "bucket", "address"],
 )
-def test_a_store_that_refuses_ends_in_a_sentence_with_the_cure(changed, words, s3, credentials, tmp_path, monkeypatch):
+def test_a_store_that_refuses_ends_in_a_sentence_with_a_hint(changed, words, s3, credentials, tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     for name, value in changed.items():
         if name.isupper():

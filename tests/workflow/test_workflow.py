@@ -195,7 +195,7 @@ def test_interrupted_training_goes_on(checkout):
         ("figures__figure8", {"figure": "denoising", "dataset": "Set12", "images": ["1"]}, ["'1' of Set12", "01, 02"]),
     ],
 )
-def test_wrong_key_ends_in_a_sentence_with_the_cure(key, value, words, finished, tmp_path):
+def test_wrong_key_ends_in_a_sentence_with_a_hint(key, value, words, finished, tmp_path):
     config = shutil.copy(finished / "config/ci.yaml", tmp_path / "wrong.yaml")
     change(config, **{key: value})
     result = snakemake("--dry-run", cwd=finished, config=config, check=False)
