@@ -123,7 +123,7 @@ def test_every_configuration_key_is_explained():
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     tasks = schema["$defs"]["leveled"]["properties"]
     text = (ROOT / "config/README.md").read_text()
-    explained = {name for row in re.findall(r"^\| (`.*?`) \|", text, re.M) for name in re.findall(r"`([a-z]+)`", row)}
+    explained = {name for row in re.findall(r"^\| (`.*?`) \|", text, re.M) for name in re.findall(r"`([a-z_]+)`", row)}
     assert explained == {*schema["properties"], *tasks}
     assert all("description" in key for key in schema["properties"].values())
 
