@@ -1,1 +1,1 @@
-"""Pure tensor functions: patches, proximal operators, windows."""
+"""Tensor functions without state: patches, proximal operators, unrolled iterations, sliding windows."""

@@ -1,10 +1,11 @@
-"""Similarities in a sliding window on a GPU: those of `groupsc.ops.window`, in few large operations.
+"""Similarities in a sliding window on a GPU, computed in a few large operations.
 
-All tiles are squares of the same size, those at the borders too, and have the same number of sources; a source outside
-the image stands for patch 0, at similarity 0. So one operation gathers the sources of many tiles, and one batched
-product sums over them.
+`GatheredWindow` computes the same as `groupsc.ops.window.SlidingWindow`, which is for CPUs. All tiles are squares of
+the same size, also at the borders of the image, and have the same number of sources. A source outside the image is
+replaced by patch 0 with similarity 0. One operation can therefore gather the sources of many tiles, and one batched
+matrix product computes their weighted sums.
 
-Symbols as in `groupsc.ops.window`; T tiles of t targets and s sources.
+Symbols as in `groupsc.ops.window`; T tiles with t targets and s sources each.
 """
 
 from __future__ import annotations
@@ -18,17 +19,36 @@ from groupsc.ops.window import ALIGNED, TILE, bound_of, distance_factors, within
 from groupsc.ops.workers import chunks
 
 TOGETHER = 32
-"""Tiles that go through an operation together: enough to fill a GPU, with sources that its cache holds."""
+"""Number of tiles in one operation: enough to fill a GPU, and few enough that their sources fit into its cache."""
 
 
 class GatheredWindow:
-    """Σ of a grid of patches (T, t, s) in the type of the matrix products, and its `mass` (N, 1).
+    """Similarity matrix of a grid of patches, stored in tiles, for GPUs.
 
-    Parameters as for `groupsc.ops.window.SlidingWindow`, and
+    Attributes: `Sigma` (T, t, s) in the type of the matrix products; `mass` (N, 1), the column sums of Σ.
 
-    together : int
-        Tiles that go through an operation together.
+    Parameters
+    ----------
+    rows, columns : int
+        Size of the grid of patches.
+    window : int
+        Side n of the window, in patch positions.
+    matmul_dtype : torch.dtype
+        Type of the matrix products with Σ.
+    tile : int, optional
+        Side of a tile, in patch positions.
+    together : int, optional
+        Number of tiles in one operation.
     device : torch.device
+
+    Examples
+    --------
+    Three patches in one row, each compared with its neighbours; features 0, 0 and 1:
+
+    >>> window = GatheredWindow(1, 3, 3, torch.float32, device=torch.device("cpu"))
+    >>> window.refresh(lambda rows: torch.tensor([[0.0], [0.0], [1.0]]), None, None)
+    >>> window.mass.flatten()
+    tensor([2.0000, 2.3679, 1.3679])
     """
 
     def __init__(self, rows, columns, window, matmul_dtype, *, tile: int = TILE, together: int = TOGETHER, device):
@@ -45,7 +65,7 @@ class GatheredWindow:
         self.sources = pad(self.sources, (0, missing))
         self.bound = bound_of(pad(inside, (0, missing)), matmul_dtype)  # (t, s)
         self.border = bound_of(pad(there, (0, missing)), matmul_dtype)[:, None]  # (T, 1, s)
-        # Where each patch stands among the targets of all tiles.
+        # Index of each patch among the targets of all tiles.
         row, column = torch.arange(rows, device=device)[:, None], torch.arange(columns, device=device)
         number = row // tile * len(corners[1]) + column // tile
         self.places = (number * tile**2 + row % tile * tile + column % tile).flatten()
@@ -54,15 +74,15 @@ class GatheredWindow:
         self.mass = self.summed = None
 
     def _positions(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """Patches at rows (a, k) and columns (b, l) of all a·b tiles, (T, k·l), 0 for those outside the image, and
-        whether they are in it."""
+        """Indices (T, k·l) of the patches at rows (a, k) and columns (b, l) of all T = a·b tiles, 0 for those outside
+        the image, and a mask (T, k·l) of those inside it."""
         rows, columns = rows[:, None, :, None], columns[None, :, None, :]
         inside = (rows >= 0) & (rows < self.rows) & (columns >= 0) & (columns < self.columns)
         positions = torch.where(inside, rows * self.columns + columns, 0)
         return tuple(x.flatten(2).flatten(0, 1) for x in (positions, inside))
 
     def refresh(self, features, nu: float | None, each) -> None:
-        """As `SlidingWindow.refresh`."""
+        """Update Σ; parameters as for `SlidingWindow.refresh`. `each` is not used."""
         left, right = (
             torch.cat(factors)
             for factors in zip(
@@ -82,7 +102,7 @@ class GatheredWindow:
         self.mass = torch.cat(mass).view(-1, 1)[self.places]
 
     def sum(self, x: Tensor, out: Tensor, each) -> None:
-        """As `SlidingWindow.sum`."""
+        """Write Σᵀ x to `out`; parameters as for `SlidingWindow.sum`. `each` is not used."""
         if self.summed is None:
             self.summed = x.new_empty(*self.Sigma.shape[:2], x.shape[1])
         for batch in self.batches:
@@ -91,5 +111,5 @@ class GatheredWindow:
 
 
 def _rows(x: Tensor, positions: Tensor) -> Tensor:
-    """The rows of x (N, k) at positions (b, s), (b, s, k)."""
+    """Rows of x (N, k) at positions (b, s), as (b, s, k)."""
     return x.index_select(0, positions.flatten()).unflatten(0, positions.shape)

@@ -1,7 +1,8 @@
-"""Overlapping patches of an image, and the image of averaged patches.
+"""Extract overlapping patches of an image, and average patches to an image.
 
-Patches are rows: an image (b, c, H, W) has N = R·S patches of m = c·k² entries, (b, N, m), in raster order, entries
-ordered channel, row, column. R = ⌊(H − k) / stride⌋ + 1 and S likewise; the stride is 1 unless one is given.
+Patches are rows: an image (b, c, H, W) has N = R·S patches of side k with m = c·k² entries each, (b, N, m). Patches are
+in raster order, their entries in the order channel, row, column. R = ⌊(H − k) / stride⌋ + 1 and S = ⌊(W − k) / stride⌋
++ 1; the stride is 1 unless another one is given.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from groupsc.utils.errors import GroupSCError
 class PatchGrid:
     """Positions of the patches of an image, every `stride`-th in each direction.
 
-    Where the stride does not divide the image, the image is extended by reflection at the bottom and on the right, so
-    that every pixel lies in a patch. Reflection without the border pixel keeps the phase of a Bayer mosaic.
+    If the stride does not divide the range of positions, the image is extended by reflection at the bottom and on the
+    right, so that every pixel is part of a patch. Reflection without the border pixel keeps the phase of a Bayer mosaic.
 
     Parameters
     ----------
     height, width : int
         Size of the image in pixels.
     patch_size : int
+        Side k of a patch in pixels.
     stride : int
         Distance between neighbouring patches in pixels, at most `patch_size`.
 
@@ -87,7 +89,20 @@ class PatchGrid:
 
 
 def extract(image: Tensor, patch_size: int, stride: int = 1) -> Tensor:
-    """Patches of side `patch_size` of an image (b, c, H, W), as rows (b, N, m).
+    """Extract the patches of an image.
+
+    Parameters
+    ----------
+    image : Tensor (b, c, H, W)
+    patch_size : int
+        Side k of a patch in pixels.
+    stride : int, optional
+        Distance between neighbouring patches in pixels.
+
+    Returns
+    -------
+    Tensor (b, N, m)
+        Patches as rows.
 
     Raises
     ------
@@ -96,8 +111,9 @@ def extract(image: Tensor, patch_size: int, stride: int = 1) -> Tensor:
 
     Examples
     --------
-    >>> extract(torch.arange(9.0).view(1, 1, 3, 3), 2)[0, 0]
-    tensor([0., 1., 3., 4.])
+    >>> extract(torch.arange(6).view(1, 1, 2, 3), 2)
+    tensor([[[0, 1, 3, 4],
+             [1, 2, 4, 5]]])
     """
     height, width = image.shape[-2:]
     if min(height, width) < patch_size:
@@ -108,12 +124,31 @@ def extract(image: Tensor, patch_size: int, stride: int = 1) -> Tensor:
 
 
 def accumulate(patches: Tensor, height: int, width: int, patch_size: int, stride: int = 1) -> Tensor:
-    """Sum of patches (b, N, m) at their places in an image (b, c, height, width): the adjoint of `extract`."""
+    """Sum patches at their positions in an image; the adjoint of `extract`.
+
+    Parameters
+    ----------
+    patches : Tensor (b, N, m)
+    height, width : int
+        Size of the image in pixels.
+    patch_size, stride : int
+        As for `extract`.
+
+    Returns
+    -------
+    Tensor (b, c, height, width)
+
+    Examples
+    --------
+    >>> accumulate(torch.ones(1, 2, 4), 2, 3, 2)
+    tensor([[[[1., 2., 1.],
+              [1., 2., 1.]]]])
+    """
     return Accumulate.apply(patches, height, width, patch_size, stride)
 
 
 class Extract(Function):
-    """Patches as one strided copy; the derivative is the adjoint."""
+    """Extract patches as one strided copy; the derivative is the adjoint."""
 
     @staticmethod
     def forward(ctx, image, patch_size, stride):
@@ -126,7 +161,7 @@ class Extract(Function):
 
 
 class Accumulate(Function):
-    """The adjoint of `Extract`, whose derivative is `Extract`."""
+    """The adjoint of `Extract`; its derivative is `Extract`."""
 
     @staticmethod
     def forward(ctx, patches, height, width, patch_size, stride):
@@ -139,23 +174,39 @@ class Accumulate(Function):
 
 
 def _strided(image: Tensor, patch_size: int, stride: int) -> Tensor:
+    """Copy the patches of an image (b, c, H, W) to rows (b, N, m)."""
     views = image.unfold(2, patch_size, stride).unfold(3, patch_size, stride)  # (b, c, R, S, patch_size, patch_size)
     return views.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
 
 
 def _folded(patches: Tensor, height: int, width: int, patch_size: int, stride: int) -> Tensor:
+    """Sum patches (b, N, m) at their positions in an image (b, c, height, width)."""
     return functional.fold(patches.transpose(1, 2), (height, width), patch_size, stride=stride)
 
 
 def counts(height: int, width: int, patch_size: int, stride: int = 1, *, dtype=torch.float32, device=None) -> Tensor:
-    """Number of patches that hold each pixel, (height, width).
+    """Count the patches that contain each pixel.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the image in pixels.
+    patch_size, stride : int
+        As for `extract`.
+    dtype : torch.dtype, optional
+    device : torch.device, optional
+
+    Returns
+    -------
+    Tensor (height, width)
+        Counts up to k²; 0 for pixels that no patch contains.
 
     Examples
     --------
-    >>> counts(3, 3, 2)
-    tensor([[1., 2., 1.],
-            [2., 4., 2.],
-            [1., 2., 1.]])
+    >>> counts(3, 4, 2)
+    tensor([[1., 2., 2., 1.],
+            [2., 4., 4., 2.],
+            [1., 2., 2., 1.]])
     """
 
     def along(length: int) -> Tensor:
@@ -169,6 +220,27 @@ def counts(height: int, width: int, patch_size: int, stride: int = 1, *, dtype=t
 
 
 def average(patches: Tensor, height: int, width: int, patch_size: int, stride: int = 1) -> Tensor:
-    """Image (b, c, height, width) in which each pixel is the mean of its estimates (equation 6)."""
+    """Average overlapping patches to an image (equation 6, with the true number of patches at every pixel).
+
+    Parameters
+    ----------
+    patches : Tensor (b, N, m)
+        Estimates of all patches, with their means.
+    height, width : int
+        Size of the image in pixels; every pixel must be part of a patch.
+    patch_size, stride : int
+        As for `extract`.
+
+    Returns
+    -------
+    Tensor (b, c, height, width)
+        Each pixel is the mean of the patch entries at its position.
+
+    Examples
+    --------
+    >>> image = torch.arange(90.0).view(1, 3, 6, 5)
+    >>> torch.allclose(average(extract(image, 4), 6, 5, 4), image)
+    True
+    """
     total = accumulate(patches, height, width, patch_size, stride)
     return total / counts(height, width, patch_size, stride, dtype=patches.dtype, device=patches.device)

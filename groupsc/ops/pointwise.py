@@ -1,8 +1,12 @@
-"""Pointwise chains of the unrolled steps and their derivatives, compiled to single kernels where that pays.
+"""Pointwise functions of the unrolled iterations and their derivatives, optionally compiled to single kernels.
 
-Symbols as in `groupsc.ops.unrolled`. Codes before a shrinkage come in two parts, B = A + Q with A = None for zeros, and
-gradients of codes as dA = dB − dQ with dQ = None at first: the sum is made where it is read. Chains compute in the type
-of Λ (float32 under bfloat16 products) and return tensors of the codes' size in the type of the codes.
+Symbols as in `groupsc.ops.unrolled`. Codes before a shrinkage are passed in two parts, B = A + Q, where A = None stands
+for zeros. Gradients of codes are passed as dA = dB − dQ, where dQ = None stands for zeros. The sum is computed where it
+is used, which saves one pass over memory. The functions compute in the type of Λ (float32 with bfloat16 products) and
+return tensors of the size of the codes in the type of the codes.
+
+Shapes, unless stated otherwise: A, Q, B, G, H and their gradients (b, N, p); `lam`, the thresholds λ of one iteration,
+(p,) or (b, 1, p); `mass` (b, N); `weight` = √mass (b, N, 1); `gamma` (1,). Gradients of `lam` have its shape.
 """
 
 from __future__ import annotations
@@ -19,62 +23,127 @@ from torch import Tensor
 from groupsc.ops.prox import NORM_EPSILON, csr_prox
 
 COMPILED_SIZE = 2**18
-"""Entries of one sample's tensor from which on a compiled chain pays."""
+"""Number of entries of one sample's tensor from which compilation pays."""
 OLDEST_FOR_TRITON = (7, 0)
-"""Compute capability of the oldest GPUs that Triton makes kernels for."""
+"""Lowest compute capability of a GPU for which Triton compiles kernels."""
 
 
 def fused(chain, tensor: Tensor, *, training: bool):
-    """`chain`, compiled to one kernel where reading and writing tensors of the size of `tensor` is what it costs.
+    """Compile a pointwise function to one kernel, where that is faster.
 
-    Compilation takes seconds, so it serves training on tensors of real size, on machines with a compiler and
-    the headers of Python.
+    Compilation takes seconds. A function is therefore compiled only in training, for tensors of at least
+    `COMPILED_SIZE` entries per sample, and on machines that have a compiler and the headers of Python.
+
+    Parameters
+    ----------
+    chain : callable
+        A pointwise function of this module.
+    tensor : Tensor (b, …)
+        A tensor of the size that `chain` reads and writes.
+    training : bool
+        Whether gradients are needed.
+
+    Returns
+    -------
+    callable
+        The compiled function, or `chain` itself.
+
+    Examples
+    --------
+    >>> fused(soft_step, torch.zeros(1, 4, 2), training=True) is soft_step
+    True
     """
     worthwhile = training and tensor[0].numel() >= COMPILED_SIZE
     return _compiled(chain) if worthwhile and _can_compile(tensor.device.type) else chain
 
 
 def plus(A, Q):
+    """A + Q, or Q for A = None."""
     return Q if A is None else A + Q
 
 
 def minus(dB, dQ):
+    """dB − dQ, or dB for dQ = None."""
     return dB if dQ is None else dB - dQ
 
 
 def soft(B, lam):
+    """Soft-thresholding S_λ(B)."""
     return (torch.sign(B) * torch.relu(B.abs() - lam)).to(B.dtype)
 
 
 def soft_step(A, Q, lam):
+    """Codes S_λ(A + Q) of SC after one iteration (equation 3).
+
+    Examples
+    --------
+    >>> soft_step(None, torch.tensor([[[2.0, 0.5]]]), torch.tensor([1.0, 1.0]))
+    tensor([[[1., 0.]]])
+    """
     return soft(plus(A, Q), lam)
 
 
 def soft_backward(dB, dQ, A, lam):
-    """Gradients of B and of λ, from codes A after the shrinkage."""
+    """Gradients of B and of λ for `soft_step`, from the codes A after the shrinkage."""
     dB = torch.where(A != 0, minus(dB, dQ), 0)
     return dB, -_sum_to(lam, torch.sign(A).to(wide(A)) * dB)
 
 
 def squared(A, Q):
-    """B and B²."""
+    """B = A + Q and B²."""
     B = plus(A, Q)
     return B, B.square()
 
 
 def shrink(B, G, lam, weight):
+    """Codes max(0, 1 − λ weight / √G) · B of GroupSC (equation 11), with `weight` = √mass.
+
+    Examples
+    --------
+    >>> B, lam = torch.full((1, 1, 1), 2.0), torch.tensor([1.0])
+    >>> shrink(B, B.square(), lam, torch.ones(1, 1, 1))
+    tensor([[[1.]]])
+    """
     scale = torch.relu(1 - lam * weight * torch.rsqrt(G.to(lam.dtype) + NORM_EPSILON))
     return (scale * B).to(B.dtype)
 
 
 def group_scale(G, weight):
-    """What `shrink` multiplies B by, without derivatives: few passes over memory. `weight` is λ √mass; both (N, p)."""
+    """Factor max(0, 1 − weight / √G) of the shrinkage of GroupSC (equation 11), computed in few passes over memory.
+
+    For inference only; it has no derivative.
+
+    Parameters
+    ----------
+    G : Tensor (N, p)
+        Squared group norms.
+    weight : Tensor (N, p)
+        λ √mass.
+
+    Returns
+    -------
+    Tensor (N, p)
+        Factors in [0, 1], in the type of `weight`.
+
+    Examples
+    --------
+    >>> group_scale(torch.tensor([[4.0, 1.0]]), torch.tensor([[1.0, 1.0]]))
+    tensor([[0.5000, 0.0000]])
+    """
     inverse = G.to(weight.dtype, copy=True).add_(NORM_EPSILON).rsqrt_()
     return inverse.mul_(weight).neg_().add_(1).relu_()
 
 
 def shrink_backward(dB, dQ, A, Q, G, lam, weight):
-    """B² (b, N, p); gradients of G, of B by the product alone, of λ and of the weight (b, N)."""
+    """Derivatives of `shrink`.
+
+    Returns
+    -------
+    squares, dG, dB : Tensor (b, N, p)
+        B², and the gradients of G and of B. The gradient of B lacks its part through G; see `norm_backward`.
+    dlam, dweight : Tensor
+        The latter (b, N).
+    """
     B, dA = plus(A, Q), minus(dB, dQ)
     B_wide, dA_wide = B.to(lam.dtype), dA.to(lam.dtype)
     G_wide = G.to(lam.dtype) + NORM_EPSILON
@@ -87,17 +156,41 @@ def shrink_backward(dB, dQ, A, Q, G, lam, weight):
 
 
 def csr(u, H, mass, lam, gamma):
-    """Prox of CSR, its β = H / mass."""
+    """Proximal operator of CSR (Proposition 1) at codes u, with β = H / mass (equation 13).
+
+    Parameters
+    ----------
+    u, H : Tensor (…, N, p)
+        Codes before the shrinkage, and similarity-weighted sums of codes Σᵀ A.
+    mass : Tensor (…, N)
+        Column sums of Σ.
+    lam : Tensor (p,) or (b, 1, p)
+    gamma : Tensor (1,)
+
+    Returns
+    -------
+    Tensor (…, N, p)
+        In the type of u.
+
+    Examples
+    --------
+    >>> csr(torch.tensor([[3.0]]), torch.tensor([[2.0]]), torch.tensor([2.0]), torch.tensor([0.5]), torch.tensor([1.0]))
+    tensor([[2.]])
+    """
     beta = H.to(lam.dtype) / mass.unsqueeze(-1)
     return csr_prox(u.to(lam.dtype), beta, lam, gamma).to(u.dtype)
 
 
 def csr_step(A, Q, H, mass, lam, gamma):
+    """Codes of CSR after one iteration: `csr` at A + Q."""
     return csr(plus(A, Q), H, mass, lam, gamma)
 
 
 def csr_backward(dB, dQ, dS, A, Q, H, mass, lam, gamma):
-    """Gradients of B and H (b, N, p), of the mass (b, N), of λ and of γ (1,); dA = dB − dQ + dS."""
+    """Gradients of B and H (b, N, p), of `mass` (b, N), of `lam` and of `gamma`, for `csr_step`.
+
+    The gradient of the codes after the iteration is dB − dQ + dS, where dS = None stands for zeros.
+    """
     u, dA = plus(A, Q), minus(dB, dQ)
     dA = dA if dS is None else dA + dS
     beta = H.to(lam.dtype) / mass.unsqueeze(-1)
@@ -115,11 +208,34 @@ def csr_backward(dB, dQ, dS, A, Q, H, mass, lam, gamma):
 
 
 def norm_backward(dB, A, Q, dS):
+    """Gradient of B in GroupSC with its part through G = Σᵀ B², where dS = Σ dG."""
     return (dB + 2 * plus(A, Q) * dS).to(dB.dtype)
 
 
 def blend(Sigma, gram, norms, nu, mask, matmul_dtype):
-    """The blended Σ, its mass, and the similarity alone where it is another one."""
+    """Similarity matrix of features, averaged with the similarity matrix before (section 3.3, equation 14).
+
+    Parameters
+    ----------
+    Sigma : Tensor (b, N, N) or None
+        Similarity matrix before.
+    gram, norms : Tensor (b, N, N), Tensor (b, N)
+        Scalar products and squared norms of the features.
+    nu : Tensor () or None
+        Weight ν of the new similarity matrix, in [0, 1].
+    mask : Tensor (N, N)
+        Pairs within the window, or weights of the sources.
+    matmul_dtype : torch.dtype
+
+    Returns
+    -------
+    blended : Tensor (b, N, N)
+        (1 − ν) Σ + ν · mask · exp(−d), in `matmul_dtype`; for Σ = None the second term with ν = 1.
+    mass : Tensor (b, N)
+        Column sums of `blended`.
+    fresh : Tensor (b, N, N) or None
+        mask · exp(−d) in `matmul_dtype`; None when it equals `blended`.
+    """
     distance = norms[:, :, None] + norms[:, None, :] - 2 * gram
     fresh = torch.exp(-torch.relu(distance)) * mask
     blended = (fresh if Sigma is None else torch.lerp(Sigma.to(fresh.dtype), fresh, nu)).to(matmul_dtype)
@@ -127,7 +243,10 @@ def blend(Sigma, gram, norms, nu, mask, matmul_dtype):
 
 
 def blend_backward(Sigma, fresh, nu, dSigma, dmass):
-    """T, the gradient of the distances (b, N, N), which where they are zero moves nothing; of the Σ before and of ν."""
+    """Gradients of the distances, of the Σ before (both (b, N, N)) and of ν, for `blend`; None for what `blend` lacks.
+
+    Where a distance is zero, the two features are equal, and its gradient has no effect on them.
+    """
     fresh_wide = fresh.to(dmass.dtype)
     total = dSigma.to(dmass.dtype) + dmass[:, None, :]
     T = -fresh_wide * total
@@ -138,24 +257,37 @@ def blend_backward(Sigma, fresh, nu, dSigma, dmass):
 
 
 def _sum_to(lam: Tensor, x: Tensor) -> Tensor:
-    """x (b, N, p) summed to the shape of thresholds: (p,), or (b, 1, p) where every sample has its own."""
+    """Sum x (b, N, p) to the shape of the thresholds: (p,), or (b, 1, p) where every sample has its own."""
     return x.sum((0, 1)) if lam.ndim == 1 else x.sum(1, keepdim=True)
 
 
 def wide(x: Tensor) -> torch.dtype:
-    """The type in which a chain over `x` computes."""
+    """Type in which the pointwise functions compute for a tensor x.
+
+    Returns
+    -------
+    torch.dtype
+        float32 for bfloat16, otherwise the type of x.
+
+    Examples
+    --------
+    >>> wide(torch.zeros(1, dtype=torch.bfloat16)), wide(torch.zeros(1, dtype=torch.float64))
+    (torch.float32, torch.float64)
+    """
     return torch.float32 if x.dtype == torch.bfloat16 else x.dtype
 
 
 @functools.cache
 def _compiled(chain):
-    # One run meets several shapes a chain: micro-batches, validation blocks, with and without a Σ before.
+    """The compiled function, compiled once per process."""
+    # One training calls a function with several shapes: micro-batches, validation blocks, with and without a Σ before.
     torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
     return torch.compile(chain, dynamic=False)
 
 
 @functools.cache
 def _can_compile(kind: str) -> bool:
+    """Whether this machine can compile for a type of device."""
     compiler = any(shutil.which(name) for name in ("c++", "g++", "clang++"))
     if not compiler or not Path(sysconfig.get_path("include"), "Python.h").is_file():
         return False

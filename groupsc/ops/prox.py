@@ -1,7 +1,11 @@
-"""Proximal operators and shrinkages.
+"""Proximal operators and shrinkages of the penalties (section 3.2).
 
-Symbols: B codes before the shrinkage, (…, N, p); Sigma similarities (b, N, N) [source, target]; lam thresholds λ, (p,);
-G squared group norms, (…, N, p); w square root of the summed similarities of each target, (…, N, 1).
+Symbols:
+
+    B      codes before the shrinkage, (…, N, p)
+    Sigma  similarity matrix Σ, (b, N, N) [source, target]
+    lam    thresholds λ of one iteration, (p,)
+    G      squared group norms, (…, N, p)
 """
 
 from __future__ import annotations
@@ -12,16 +16,56 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NORM_EPSILON = 1e-8
+"""Added to squared group norms, so that the square root has a derivative at zero."""
 WEIGHT_EPSILON = 1e-12
+"""Added to column sums of Σ, for the same reason."""
 
 
 def soft_threshold(u: Tensor, lam: Tensor | float) -> Tensor:
-    """S_λ(u) = sign(u) max(0, |u| − λ), the proximal operator of λ|u|."""
+    """Soft-thresholding S_λ(u) = sign(u) max(0, |u| − λ), the proximal operator of λ|u| (section 2).
+
+    Parameters
+    ----------
+    u : Tensor
+    lam : Tensor or float
+        Thresholds λ ≥ 0, of a shape that broadcasts to that of u.
+
+    Returns
+    -------
+    Tensor
+        In the shape of u.
+
+    Examples
+    --------
+    >>> import torch
+    >>> soft_threshold(torch.tensor([-3.0, 0.5, 2.0]), 1.0)
+    tensor([-2.,  0.,  1.])
+    """
     return u.sign() * (u.abs() - lam).relu()
 
 
 def csr_prox(u: Tensor, beta: Tensor, lam: Tensor | float, gamma: Tensor | float) -> Tensor:
-    """Proximal operator of λ(|u| + γ|u − β|), elementwise (Proposition 1)."""
+    """Proximal operator of the CSR penalty λ(|u| + γ|u − β|), elementwise (Proposition 1).
+
+    Parameters
+    ----------
+    u : Tensor
+    beta : Tensor
+        Centres β (equation 13), in the shape of u.
+    lam, gamma : Tensor or float
+        Weights λ ≥ 0 and γ ≥ 0, of a shape that broadcasts to that of u.
+
+    Returns
+    -------
+    Tensor
+        In the shape of u.
+
+    Examples
+    --------
+    >>> import torch
+    >>> csr_prox(torch.tensor([3.0, 1.2]), torch.tensor([1.0, 1.0]), 0.5, 1.0)
+    tensor([2., 1.])
+    """
     shift = beta + lam * beta.sign()
     return soft_threshold(soft_threshold(u - shift, lam * gamma) + shift, lam)
 
@@ -32,10 +76,30 @@ def group_weights(Sigma: Tensor) -> Tensor:
 
 
 def group_shrink(B: Tensor, lam: Tensor, Sigma: Tensor) -> Tensor:
-    """Relaxed Group Lasso shrinkage (equation 11): max(0, 1 − λ √‖Σ_t‖₁ / ‖B diag(Σ_t)^½‖) · B.
+    """Relaxed Group Lasso shrinkage max(0, 1 − λ √‖Σ_t‖₁ / ‖B diag(Σ_t)^½‖) · B (equation 11).
 
-    With Σ the indicator of disjoint groups it is the proximal operator of the Group Lasso (Lemma 1), up to the factor
-    √|S_i|.
+    With Σ the indicator of disjoint groups it is the proximal operator of the Group Lasso (Lemma 1), with thresholds
+    multiplied by √|S_i|.
+
+    Parameters
+    ----------
+    B : Tensor (b, N, p)
+    lam : Tensor (p,)
+    Sigma : Tensor (b, N, N)
+
+    Returns
+    -------
+    Tensor (b, N, p)
+
+    Examples
+    --------
+    Two equal patches in one group; the first atom is kept and the second one is set to zero:
+
+    >>> import torch
+    >>> B = torch.tensor([[[2.0, 0.1], [2.0, 0.1]]])
+    >>> group_shrink(B, torch.tensor([0.5, 0.5]), torch.ones(1, 2, 2))
+    tensor([[[1.5000, 0.0000],
+             [1.5000, 0.0000]]])
     """
     G = Sigma.transpose(1, 2) @ B.square()
     return (1 - lam * group_weights(Sigma) / (G + NORM_EPSILON).sqrt()).relu() * B

@@ -1,14 +1,15 @@
-"""Unrolled steps and similarities with hand-written derivatives: the fast path of the coder.
+"""Unrolled iterations and similarities with hand-written derivatives: the fast path of the coder.
 
-The arithmetic is that of `groupsc.models.penalties` and `groupsc.models.similarity`, which the tests hold it against.
-Three things make it fast: matrix products in a type of the caller's choice (bfloat16 where the machine multiplies it
-fast), few tensors kept for the backward pass (the codes of each step and one sum over similar patches; the rest is
-computed again), and pointwise chains compiled to single kernels.
+The results are those of `groupsc.models.penalties` and `groupsc.models.similarity`; the tests compare both. Three
+properties make this path fast: matrix products in a type that the caller chooses (bfloat16 on machines with fast
+bfloat16 products), few tensors stored for the backward pass (the codes of each iteration and one sum over similar
+patches; the rest is computed again), and pointwise functions compiled to single kernels.
 
-Symbols: Y centred patches (b, N, m); M mask of measured entries (b, N, m) or None; A, B codes after and before a
-shrinkage (b, N, p); D, C dictionary and encoder (m, p); lam thresholds Λ, one row a step, (k, p), or (k, b, 1, p) where
-every sample has its own; Sigma Σ (b, N, N) [source, target]; mass = Σ_s Σ[s, t] (b, N); G = Σᵀ B² squared group norms,
-H = Σᵀ A summed codes of similar patches (b, N, p). A prefixed d is the gradient of the loss.
+Symbols: Y centred patches (b, N, m); M mask of measured entries (b, N, m), None when all were measured; A, B codes
+after and before a shrinkage (b, N, p), None for zeros; D, C dictionary and encoder (m, p); lam thresholds Λ, one row
+per iteration, (k, p), or (k, b, 1, p) where every sample has its own; Sigma similarity matrix Σ (b, N, N) [source,
+target]; mass column sums of Σ (b, N); G = Σᵀ B² squared group norms, H = Σᵀ A similarity-weighted sums of codes
+(b, N, p). The prefix d denotes the gradient of the loss.
 """
 
 from __future__ import annotations
@@ -23,36 +24,93 @@ from groupsc.ops.pointwise import fused, wide
 from groupsc.ops.prox import WEIGHT_EPSILON
 
 ROW_GAP = 32
-"""Entries between the rows of a matrix that is about to be transposed."""
+"""Number of entries between the rows of a matrix that is transposed next; see `_target_major`."""
 
 
 def soft_steps(A, Y, M, D, C, lam):
-    """Steps with the ℓ1 penalty from codes A, one a row of `lam`; from A = None the first residual is masked too."""
+    """Iterations of SC (equation 3), one per row of `lam`.
+
+    From A = None, the residual of the first iteration is masked as well.
+
+    Parameters
+    ----------
+    A, Y, M, D, C, lam : Tensor
+        See the symbols of this module; A and M may be None.
+
+    Returns
+    -------
+    Tensor (b, N, p)
+        Codes after k iterations.
+
+    Examples
+    --------
+    >>> Y, D = torch.tensor([[[2.0, 0.1]]]), torch.eye(2)
+    >>> soft_steps(None, Y, None, D, D, torch.tensor([[0.5, 0.5]]))
+    tensor([[[1.5000, 0.0000]]])
+    """
     return SoftSteps.apply(A, *_aligned(Y, M, D, C), lam)
 
 
 def group_steps(A, Y, M, D, C, lam, Sigma, mass):
-    """Steps with the relaxed Group Lasso under fixed similarities; from A = None the first residual is not masked."""
+    """Iterations of GroupSC (equations 11 and 16) with a fixed similarity matrix.
+
+    From A = None, the residual of the first iteration is not masked. The other parameters and the result are those of
+    `soft_steps`; Sigma is (b, N, N) and mass (b, N).
+
+    Examples
+    --------
+    >>> Y, D, Sigma = torch.tensor([[[2.0, 0.1]]]), torch.eye(2), torch.ones(1, 1, 1)
+    >>> group_steps(None, Y, None, D, D, torch.tensor([[0.5, 0.5]]), Sigma, Sigma.sum(1))
+    tensor([[[1.5000, 0.0000]]])
+    """
     return GroupSteps.apply(A, *_aligned(Y, M, D, C), lam, Sigma, mass)
 
 
 def csr_steps(A, Y, M, D, C, lam, Sigma, mass, gamma):
-    """Steps with the centralised penalty under fixed similarities; from A = None the first residual is not masked."""
+    """Iterations of CSR (equation 13, Proposition 1) with a fixed similarity matrix.
+
+    From A = None, the residual of the first iteration is not masked. The other parameters and the result are those of
+    `group_steps`; gamma (1,) is the weight γ of the distance to the mean codes β.
+
+    Examples
+    --------
+    >>> Y, D, Sigma = torch.tensor([[[2.0, 0.1]]]), torch.eye(2), torch.ones(1, 1, 1)
+    >>> csr_steps(None, Y, None, D, D, torch.tensor([[0.5, 0.5]]), Sigma, Sigma.sum(1), torch.tensor([1.0]))
+    tensor([[[1., 0.]]])
+    """
     return CentralisedSteps.apply(A, *_aligned(Y, M, D, C), lam, Sigma, mass, gamma)
 
 
 def blended_similarity(Sigma, F, nu, mask, matmul_dtype):
-    """(1 − ν) Σ + ν · mask · exp(−max(0, ‖F_s − F_t‖²)), and its mass; from Σ = None the second term with ν = 1.
+    """Similarity matrix of features, averaged with the similarity matrix before (section 3.3).
 
-    The mask (N, N) is that of the window, or holds weights of the sources.
+    Parameters
+    ----------
+    Sigma, nu : Tensor (b, N, N), Tensor (), or None
+        Similarity matrix before, and the weight ν of the new one, in [0, 1].
+    F : Tensor (b, N, m)
+        Features, already multiplied by κ. Distances are computed in their type.
+    mask : Tensor (N, N)
+        Pairs within the window, or weights of the sources.
+    matmul_dtype : torch.dtype
+        Type in which the result is stored.
 
-    F (b, N, m) is already weighted by κ. Distances are computed in the type of F, the result is kept in `matmul_dtype`.
+    Returns
+    -------
+    Sigma : Tensor (b, N, N)
+        (1 − ν) Σ + ν · mask · exp(−max(0, ‖F_s − F_t‖²)); for Σ = None the second term with ν = 1.
+    mass : Tensor (b, N)
+
+    Examples
+    --------
+    >>> blended_similarity(None, torch.tensor([[[0.0], [1.0]]]), None, torch.ones(2, 2), torch.float32)[1]
+    tensor([[1.3679, 1.3679]])
     """
     return BlendedSimilarity.apply(Sigma, functional.pad(F, (0, _missing(F, F.shape[-1]))), nu, mask, matmul_dtype)
 
 
 class SoftSteps(Function):
-    """A ← S_λ(A + Cᵀ(M ⊙ (Y − D A))), once a row of `lam`."""
+    """A ← S_λ(A + Cᵀ(M ⊙ (Y − D A))), once per row of `lam`."""
 
     @staticmethod
     def forward(ctx, A, Y, M, D, C, lam):
@@ -77,7 +135,7 @@ class SoftSteps(Function):
 
 
 class GroupSteps(Function):
-    """B = A + Cᵀ(M ⊙ (Y − D A)), then A ← max(0, 1 − λ √mass / √(Σᵀ B²)) · B, once a row of `lam`."""
+    """B = A + Cᵀ(M ⊙ (Y − D A)), then A ← max(0, 1 − λ √mass / √(Σᵀ B²)) · B, once per row of `lam`."""
 
     @staticmethod
     def forward(ctx, A, Y, M, D, C, lam, Sigma, mass):
@@ -114,7 +172,7 @@ class GroupSteps(Function):
 
 
 class CentralisedSteps(Function):
-    """B as for GroupSteps, then A ← prox of λ(|·| + γ|· − β|) at B with β = Σᵀ A / mass, once a row of `lam`."""
+    """B as in `GroupSteps`, then A ← prox of λ(|·| + γ|· − β|) at B with β = Σᵀ A / mass, once per row of `lam`."""
 
     @staticmethod
     def forward(ctx, A, Y, M, D, C, lam, Sigma, mass, gamma):
@@ -151,7 +209,7 @@ class CentralisedSteps(Function):
 
 
 class BlendedSimilarity(Function):
-    """Similarity of features, blended into the Σ before; see `blended_similarity`."""
+    """Similarity matrix of features, averaged with the one before; see `blended_similarity`."""
 
     @staticmethod
     def forward(ctx, Sigma, F, nu, mask, matmul_dtype):
@@ -166,7 +224,7 @@ class BlendedSimilarity(Function):
         Sigma, F, nu, fresh = ctx.saved_tensors
         T, dprevious, dnu = fused(pointwise.blend_backward, fresh, training=True)(Sigma, fresh, nu, dSigma, dmass)
         length = F.shape[-1]
-        # Columns of ones make the products sum T, too.
+        # A column of ones adds the row and column sums of T to the products.
         features = functional.pad(F.to(T.dtype), (0, 1 + _missing(F, length + 1)), value=1)
         spread = torch.bmm(T, features) + torch.bmm(T.transpose(1, 2), features)
         dF = spread[..., length, None] * F - spread[..., :length]
@@ -174,35 +232,39 @@ class BlendedSimilarity(Function):
 
 
 class LinearStep:
-    """The linear half of a step, B = A + (M ⊙ (Y − A Dᵀ)) C, and its derivative; A = None stands for zero codes."""
+    """Linear part of an iteration, B = A + (M ⊙ (Y − A Dᵀ)) C (equation 16), and its derivative.
+
+    With `first_masked`, the residual of zero codes (A = None) is masked as well.
+    """
 
     def __init__(self, Y, M, D, C, *, first_masked: bool = False):
         self.Y, self.M, self.D, self.C, self.first_masked = Y, M, D, C, first_masked
 
     def residual(self, A: Tensor | None) -> Tensor:
+        """R = M ⊙ (Y − A Dᵀ), (b, N, m)."""
         if A is None:
             return self.Y * self.M if self.M is not None and self.first_masked else self.Y
         R = _add_product(self.Y, A, self.D.T, alpha=-1)
         return R if self.M is None else R * self.M
 
     def advance(self, A: Tensor, *, begun: bool) -> None:
-        """A ← B in place, for A (N, p) and Y of one image; codes that have not begun are zero and are not read."""
+        """Replace A (N, p) of one image by B in place; with `begun` = False, A counts as zero and is not read."""
         R = self.residual(A[None] if begun else None)[0]
         torch.addmm(A, R, self.C, beta=1 if begun else 0, out=A)
 
     def change(self, A: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Q = B − A and the residual R that it came from."""
+        """Q = B − A (b, N, p), and the residual R (b, N, m) from which it is computed."""
         R = self.residual(A)
         return R @ self.C, R
 
     def with_gradients(self) -> LinearStep:
-        """The same step with empty gradients dD and dC, which add up over the calls of `backward`."""
+        """A copy with gradients dD and dC that are zero; each call of `backward` adds to them."""
         step = LinearStep(self.Y, self.M, self.D, self.C, first_masked=self.first_masked)
         step.dD, step.dC = (torch.zeros_like(x, dtype=wide(x)) for x in (self.D, self.C))
         return step
 
     def backward(self, A: Tensor | None, R: Tensor, dB: Tensor) -> Tensor | None:
-        """dQ of the gradient dA = dB − dQ (None for zero codes)."""
+        """dQ, which gives the gradient dA = dB − dQ; None for zero codes."""
         self.dC += R.flatten(0, 1).T @ dB.flatten(0, 1)
         if A is None:
             return None
@@ -222,16 +284,16 @@ def _gradient(A: Tensor | None, dB: Tensor, dQ: Tensor | None) -> Tensor | None:
 
 
 def _target_major(Sigma: Tensor) -> Tensor:
-    """Σᵀ as products read it fastest: on a CPU, products with a transposed matrix take twice the time."""
+    """Σᵀ in the layout that products read fastest. On a CPU, products with a transposed matrix take twice the time."""
     if Sigma.is_cuda:
         return Sigma.transpose(1, 2)
-    # Rows a power of two apart would fall into the same few sets of the cache as columns are read.
+    # Without the gap, rows at distances of a power of two share few sets of the cache when columns are read.
     apart = functional.pad(Sigma, (0, ROW_GAP))[..., : Sigma.shape[-1]]
     return apart.transpose(1, 2).contiguous()
 
 
 def _aligned(Y, M, D, C):
-    """Y, M, D and C with patches padded with zeros to the length that the matrix units want."""
+    """Y, M, D and C with patches padded by zeros to a length that suits the matrix units of a GPU."""
     extra = _missing(D, D.shape[0])
     Y, M = (x if x is None else functional.pad(x, (0, extra)) for x in (Y, M))
     D, C = (functional.pad(x, (0, 0, 0, extra)) for x in (D, C))
@@ -239,5 +301,5 @@ def _aligned(Y, M, D, C):
 
 
 def _missing(x: Tensor, length: int) -> int:
-    """Zeros that bring `length` to a multiple of 8, below which the matrix units of a GPU are slow."""
+    """Number of zeros that bring `length` to a multiple of 8; other lengths are slow on the matrix units of a GPU."""
     return -length % 8 if x.is_cuda else 0

@@ -1,13 +1,18 @@
-"""Similarities in a sliding window, for images of any size: every patch sees the full window around it. For CPUs;
-`groupsc.ops.gathered` is the same for other devices.
+"""Similarities in a sliding window on a CPU, for images of any size; every patch is compared with its full window.
 
-The grid of patches is cut into vertical strips, and a strip into square tiles of targets. The sources of a strip, the
-columns that its windows reach, are copied out once; those of a tile are then some rows of the copy, one piece of
-memory. So a weighted sum over similar patches is one matrix product with nothing gathered, and Σ is small and dense.
+`groupsc.ops.gathered` computes the same on other devices. The grid of patches is divided into vertical strips, and each
+strip into square tiles of targets. The sources of a strip are the columns that its windows reach; they are copied once.
+The sources of a tile are then consecutive rows of that copy, in contiguous memory. A weighted sum over similar patches
+is therefore one matrix product without gathering, and Σ is stored as small dense matrices.
 
-Symbols: F features of patches (n, m), already weighted by κ; Sigma Σᵀ of a tile (targets, sources), which products read
-along its rows; mass = Σ_s Σ[s, t] (N, 1); n side of the window. A source s reaches a target t when
-−⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n/2⌋ on both axes.
+Symbols:
+
+    F      features of patches, already multiplied by κ, (N, m)
+    Sigma  transposed similarity matrix Σᵀ of a tile, (targets, sources), since products read it along its rows
+    mass   column sums of Σ, (N, 1)
+    n      side of the window, in patch positions
+
+A source s reaches a target t when −⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n/2⌋ on both axes.
 """
 
 from __future__ import annotations
@@ -22,23 +27,25 @@ from groupsc.ops.pointwise import wide
 from groupsc.ops.workers import Scratch, chunks
 
 TILE, NARROW_TILE = 16, 8
-"""Side of a tile in patches: wide enough for efficient products, narrow enough to have few pairs outside the window.
-Products of float32 take so long that the narrow tile pays on CPUs, by 14 % for a window of 48."""
+"""Side of a tile in patches, for bfloat16 and for other types. Products of wide tiles are efficient; narrow tiles have
+few pairs outside the window. Products in float32 take so long that the narrow tile is faster on CPUs, by 14 % for a
+window of 48."""
 
 ALIGNED = 32
-"""Terms that a matrix product sums over come in multiples of this, the depth of a CPU's matrix units."""
+"""Matrix products sum over a multiple of this number of terms, the depth of a CPU's matrix units."""
 
 
 def tile_side(matmul_dtype: torch.dtype) -> int:
-    """Side of a tile on a CPU, for matrix products in a type."""
+    """Side of a tile on a CPU, for matrix products in a given type."""
     return TILE if matmul_dtype == torch.bfloat16 else NARROW_TILE
 
 
 @dataclass
 class Tile:
-    """A square of targets, some rows of a strip, and its sources, in the strip's from position `start`.
+    """A square of targets in a strip, and its sources.
 
-    `bound` (targets, sources), the largest exponent of a similarity, is 0 within the window and −∞ outside.
+    `rows` are the rows of the targets. The sources are consecutive in the strip's list, from position `start`. `bound`
+    (targets, sources) is the largest exponent of a similarity: 0 within the window, −∞ outside.
     """
 
     rows: slice
@@ -47,37 +54,50 @@ class Tile:
     Sigma: Tensor = field(init=False)
 
     def seen(self, x: Tensor) -> Tensor:
-        """The sources of the tile (sources, k) among those of the strip, x (positions, k)."""
+        """Sources of the tile (sources, k) among the sources of the strip, x (positions, k)."""
         return x[self.start : self.start + self.bound.shape[1]]
 
 
 @dataclass
 class Strip:
-    """Columns of targets, the columns of sources that they see, and the tiles."""
+    """Columns of targets, the columns `near` of their sources, and the tiles."""
 
     columns: slice
     near: slice
     tiles: list[Tile] = field(default_factory=list)
 
     def sources(self, x: Tensor, scratch: Scratch) -> Tensor:
-        """What the strip sees of a grid x (R, C, k), row by row, (positions, k), in the memory of the thread."""
+        """Sources of the strip in a grid x (R, C, k), row by row, (positions, k); a copy in memory of this thread."""
         seen = x[:, self.near]
         return scratch.empty("sources", seen.shape, x).copy_(seen).flatten(0, 1)
 
 
 class SlidingWindow:
-    """Σ of a grid of patches, kept tile by tile in the type of the matrix products, and its `mass`.
+    """Similarity matrix of a grid of patches, stored in tiles, for CPUs.
+
+    Attribute `mass` (N, 1): the column sums of Σ.
 
     Parameters
     ----------
     rows, columns : int
-        The grid of patches.
+        Size of the grid of patches.
     window : int
-        Side n of the window.
+        Side n of the window, in patch positions.
     matmul_dtype : torch.dtype
-        Type of the matrix products with Σ.
+        Type of the matrix products with Σ, and of the stored Σ.
     tile : int, optional
-        Side of a tile; left out, `tile_side`.
+        Side of a tile, in patch positions; by default `tile_side`.
+
+    Examples
+    --------
+    Three patches in one row, each compared with its neighbours; features 0, 0 and 1:
+
+    >>> from groupsc.ops.workers import workers
+    >>> window = SlidingWindow(1, 3, 3, torch.float32)
+    >>> with workers(torch.device("cpu")) as each:
+    ...     window.refresh(lambda rows: torch.tensor([[0.0], [0.0], [1.0]]), None, each)
+    >>> window.mass.flatten()
+    tensor([2.0000, 2.3679, 1.3679])
     """
 
     def __init__(self, rows: int, columns: int, window: int, matmul_dtype: torch.dtype, *, tile: int | None = None):
@@ -87,21 +107,20 @@ class SlidingWindow:
         bounds = {}
         self.strips = [self._strip(across, tile, bounds) for across in range(0, columns, tile)]
         tiles = [one for strip in self.strips for one in strip.tiles]
-        # One piece of memory; small ones would be asked for again and again.
+        # One allocation for all tiles; many small ones take longer.
         memory = torch.empty(sum(one.bound.numel() for one in tiles), dtype=matmul_dtype)
         for one, part in zip(tiles, memory.split([one.bound.numel() for one in tiles]), strict=True):
             one.Sigma = part.view(one.bound.shape)
         self.mass = torch.empty(rows * columns, 1, dtype=wide(memory))
 
     def _strip(self, across: int, tile: int, bounds: dict) -> Strip:
-        """The strip of targets from column `across`; away from the borders all tiles see their sources alike and share
-        one of the `bounds`."""
+        """The strip of targets from column `across`; away from the borders, all tiles share one of the `bounds`."""
         targets, near = _reach(across, tile, self.columns, self.window)
         strip, width = Strip(targets, near), near.stop - near.start
         for down in range(0, self.rows, tile):
             high, sources = _reach(down, tile, self.rows, self.window)
             start, number = sources.start * width, (sources.stop - sources.start) * width
-            # Where the strip has more sources, those past the window are taken along, at similarity 0.
+            # To align the products, further sources of the strip are included, with similarity 0.
             number = min(number + -number % ALIGNED, self.rows * width)
             start = min(start, self.rows * width - number)
             key = high.stop - down, start - down * width, number, targets.stop - across, near.start - across, width
@@ -111,8 +130,11 @@ class SlidingWindow:
         return strip
 
     def _bound(self, height: int, start: int, number: int, across: int, left: int, width: int) -> Tensor:
-        """`bound` of a tile of `height` × `across` targets for sources from position `start` on, in rows of `width`
-        that begin `left` of the tile."""
+        """`bound` of a tile of `height` × `across` targets.
+
+        Its `number` sources begin at position `start`, in rows of `width` columns; the first column is at offset `left`
+        from the tile.
+        """
         position = torch.arange(start, start + number)
         down = position.div(width, rounding_mode="floor") - torch.arange(height)[:, None]
         along = position.remainder(width) + left - torch.arange(across)[:, None]
@@ -121,10 +143,16 @@ class SlidingWindow:
         )
 
     def refresh(self, features, nu: float | None, each) -> None:
-        """Σ ← (1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)); with ν = None the exponential alone.
+        """Update Σ ← (1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)), and `mass` (section 3.3, equation 14).
 
-        `features(part)` gives F of some rows of patches, (n, m); `each(function, items)` applies a function to all
-        items (`groupsc.ops.workers`).
+        Parameters
+        ----------
+        features : callable
+            `features(part)` returns F (n, m) of the patches in a slice of rows of the grid.
+        nu : float or None
+            Weight ν of the new similarities, in [0, 1]; None sets Σ to the exponential alone.
+        each : callable
+            Applies a function to all items; see `groupsc.ops.workers.workers`.
         """
         lengths = [x.shape[1:] for x in distance_factors(features(slice(0, 1)), self.matmul_dtype)]
         if [x.shape[2:] for x in self.factors] != lengths:
@@ -146,7 +174,7 @@ class SlidingWindow:
                 torch.mm(targets, tile.seen(sources).T, out=fresh)
                 torch.minimum(fresh, tile.bound, out=fresh).exp_()
                 if nu is not None:
-                    # Copies from memory and back are several times faster than arithmetic on what is not in the cache.
+                    # Two copies are several times faster than arithmetic on data outside the cache.
                     kept = self.scratch.empty("kept", Sigma.shape, Sigma).copy_(Sigma)
                     fresh = kept.lerp_(fresh, nu)
                 Sigma.copy_(fresh)
@@ -157,7 +185,14 @@ class SlidingWindow:
         each(refresh, self.strips)
 
     def sum(self, x: Tensor, out: Tensor, each) -> None:
-        """Σᵀ x for x (N, p), into `out` (N, p)."""
+        """Write Σᵀ x to `out`.
+
+        Parameters
+        ----------
+        x, out : Tensor (N, p)
+        each : callable
+            As for `refresh`.
+        """
         x, out = (one.unflatten(0, (self.rows, self.columns)) for one in (x, out))
 
         def add(strip: Strip) -> None:
@@ -170,20 +205,72 @@ class SlidingWindow:
 
 
 def within(offset: Tensor, window: int) -> Tensor:
-    """Whether a source so far after a target on one axis reaches it."""
+    """Whether a source at an offset s − t from the target reaches it, on one axis.
+
+    Parameters
+    ----------
+    offset : Tensor
+        Offsets in patch positions.
+    window : int
+        Side n of the window.
+
+    Returns
+    -------
+    Tensor, bool
+        In the shape of `offset`.
+
+    Examples
+    --------
+    >>> within(torch.arange(-3, 3), 4)
+    tensor([False,  True,  True,  True,  True, False])
+    """
     return (offset >= -(window // 2)) & (offset <= window - 1 - window // 2)
 
 
 def bound_of(inside: Tensor, matmul_dtype: torch.dtype) -> Tensor:
-    """The largest exponent of a similarity, 0 for pairs inside the window and −∞ for others."""
+    """Largest exponent of a similarity, for each pair of patches.
+
+    Parameters
+    ----------
+    inside : Tensor, bool
+        Whether the pair is within the window.
+    matmul_dtype : torch.dtype
+
+    Returns
+    -------
+    Tensor
+        0 within the window, −∞ outside, in `matmul_dtype`.
+
+    Examples
+    --------
+    >>> bound_of(torch.tensor([True, False]), torch.float32)
+    tensor([0., -inf])
+    """
     return torch.zeros(inside.shape, dtype=matmul_dtype, device=inside.device).masked_fill_(~inside, -math.inf)
 
 
 def distance_factors(F: Tensor, matmul_dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Rows l and r (N, k) for features F (N, m) with l_t · r_s = −‖F_s − F_t‖².
+    """Factors of negative squared distances: rows l and r with l_t · r_s = −‖F_s − F_t‖².
 
-    In bfloat16 every number is split into parts that add up to it, features into two and norms into three, so that
-    their products keep about 16 bits; the distance that they add up to has the 8 bits of its exponential.
+    In bfloat16 every number is a sum of bfloat16 parts: two for features and three for norms. Their products keep about
+    16 bits. Their sum, the distance, keeps the 8 bits that its exponential needs.
+
+    Parameters
+    ----------
+    F : Tensor (N, m)
+    matmul_dtype : torch.dtype
+
+    Returns
+    -------
+    left, right : Tensor (N, k)
+        k is a multiple of `ALIGNED` in bfloat16, otherwise m + 2.
+
+    Examples
+    --------
+    >>> left, right = distance_factors(torch.tensor([[0.0], [2.0]]), torch.float32)
+    >>> left @ right.T
+    tensor([[ 0., -4.],
+            [-4.,  0.]])
     """
     norms = F.square().sum(-1, keepdim=True)
     if matmul_dtype != torch.bfloat16:
@@ -198,7 +285,7 @@ def distance_factors(F: Tensor, matmul_dtype: torch.dtype) -> tuple[Tensor, Tens
 
 
 def _split(x: Tensor, number: int) -> list[Tensor]:
-    """bfloat16 tensors that add up to x, each what the ones before leave."""
+    """Split x into a sum of bfloat16 tensors; each is the remainder after the ones before it."""
     parts = []
     for _ in range(number):
         parts.append(x.to(torch.bfloat16))
@@ -207,6 +294,6 @@ def _split(x: Tensor, number: int) -> list[Tensor]:
 
 
 def _reach(start: int, tile: int, length: int, window: int) -> tuple[slice, slice]:
-    """On one axis, the targets of the tile from `start` and the sources that they reach."""
+    """On one axis, the targets of the tile from `start` and the sources that reach them."""
     stop = min(start + tile, length)
     return slice(start, stop), slice(max(0, start - window // 2), min(length, stop + window - 1 - window // 2))

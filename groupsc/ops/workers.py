@@ -1,4 +1,7 @@
-"""Many small pieces of work side by side: one piece a thread, instead of several threads for each small operation."""
+"""Apply a function to many small items in parallel, one item per thread.
+
+This is faster than several threads for each small operation.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +15,55 @@ import torch
 from torch import Tensor
 
 CHUNK = 2048
-"""Rows that go through an operation together on a CPU, whose cache holds them."""
+"""Number of rows in one operation on a CPU; its cache holds them."""
 
 LARGE_CHUNK = 2**15
 """The same on other devices, where temporary memory is the limit."""
 
 
 def chunks(number: int, device: torch.device, rows: int = 1) -> list[slice]:
-    """Slices that cover so many things of some rows, each of as many as go through an operation together, at least
-    one."""
+    """Split items into chunks.
+
+    Parameters
+    ----------
+    number : int
+        Number of items.
+    device : torch.device
+        One operation takes `CHUNK` rows on a CPU and `LARGE_CHUNK` rows elsewhere.
+    rows : int, optional
+        Number of rows per item.
+
+    Returns
+    -------
+    list of slice
+        Slices of at least one item each.
+
+    Examples
+    --------
+    >>> chunks(5000, torch.device("cpu"))
+    [slice(0, 2048, None), slice(2048, 4096, None), slice(4096, 5000, None)]
+    """
     step = max(1, (CHUNK if device.type == "cpu" else LARGE_CHUNK) // rows)
     return [slice(start, min(start + step, number)) for start in range(0, number, step)]
 
 
 @contextlib.contextmanager
 def workers(device: torch.device) -> Iterator[Callable[[Callable, Iterable], list]]:
-    """A function `each(function, items)` that gives the list of results, computed by as many threads as torch has.
+    """Provide a function `each(function, items)` that returns the results as a list, computed in parallel by threads.
 
-    Within such a function an operation of torch uses one thread. On a GPU, or with one thread, items are simply taken
-    one after the other.
+    The number of threads is that of torch. Operations of torch within `function` use one thread and record no
+    gradients. On a GPU, or with one thread, the items are processed one after the other.
+
+    Parameters
+    ----------
+    device : torch.device
+        Device of the tensors that `function` uses.
+
+    Examples
+    --------
+    >>> with workers(torch.device("cpu")) as each:
+    ...     print(each(lambda x: x**2, [1, 2, 3]))
+    [1, 4, 9]
     """
     number = torch.get_num_threads()
     if device.type != "cpu" or number == 1:
@@ -40,14 +73,14 @@ def workers(device: torch.device) -> Iterator[Callable[[Callable, Iterable], lis
 
     def without_gradients(function):
         def call(item):
-            # Modes belong to a thread.
+            # Each thread has its own modes.
             with torch.inference_mode(inference), torch.no_grad():
                 return function(item)
 
         return call
 
     def each(function, items):
-        # A thread of the pool takes the caller's number at its first operation, whatever it was set to before.
+        # At its first operation, a thread of the pool takes the number of threads of the caller.
         torch.set_num_threads(1)
         try:
             return list(pool.map(without_gradients(function), items))
@@ -62,14 +95,23 @@ def workers(device: torch.device) -> Iterator[Callable[[Callable, Iterable], lis
 
 
 class Scratch(threading.local):
-    """Memory that each thread writes to again and again, since new memory costs more than what is done in it."""
+    """Memory that each thread uses repeatedly, since its allocation takes longer than the computation in it.
+
+    Examples
+    --------
+    >>> scratch = Scratch()
+    >>> scratch.empty("sums", (2, 3), torch.zeros(1)).shape
+    torch.Size([2, 3])
+    """
 
     def __init__(self):
         self.kept: dict[tuple[str, torch.dtype], Tensor] = {}
 
     def empty(self, name: str, shape, like: Tensor) -> Tensor:
-        """An uninitialised tensor of that shape, and of the type and the device of `like`; the next call of the same
-        name may give the same memory."""
+        """An uninitialised tensor of a shape, with the type and device of `like`.
+
+        The next call with the same `name` may return the same memory.
+        """
         size, key = math.prod(shape), (name, like.dtype)
         if key not in self.kept or self.kept[key].numel() < size:
             self.kept[key] = like.new_empty(size)
