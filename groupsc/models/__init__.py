@@ -1,1 +1,1 @@
-"""The unrolled sparse coder and its three penalties."""
+"""The unrolled sparse coder, its penalties and its similarities."""

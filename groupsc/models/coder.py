@@ -1,15 +1,16 @@
-"""The trainable non-local sparse coder: Algorithm 1 of the paper, for every penalty, channel count and task.
+"""The trainable non-local sparse coder: Algorithm 1 of the paper, for all penalties, numbers of channels and tasks.
 
 Symbols, as in the paper (patches and codes are rows here):
 
-    Y      centred patches of the degraded image, (b, N, m); mu their means (b, N, 1)
-    M      1 where a patch entry was measured, (b, N, m); None when all were
+    Y      centred patches of the degraded image, (b, N, m); mu their means, (b, N, 1)
+    M      1 where a patch entry was measured, else 0, (b, N, m); None when all entries were measured
     A      codes, (b, N, p)
     D C W  dictionary, encoder (used as Cᵀ), decoder, (m, p)
-    Λ      `thresholds`, (K, p), one row a step; of a blind model (S, K, p) at the noise `levels` (S,)
-    κ      `kappa`, (R, m), weights of the learned distance; ν = sigmoid(`nu_logit`), the blend of a refresh
-    Σ      `Sigma`, (b, N, N) [source, target], similarities
-    γ      softplus(`gamma`), CSR's pull towards β
+    Λ      `thresholds`, (K, p), one row per iteration; in a blind model (S, K, p) at the noise `levels` (S,)
+    κ      `kappa`, (R, m), weights of the learned distance
+    ν      sigmoid(`nu_logit`), weight of the new similarity matrix in an update (section 3.3)
+    Σ      `Sigma`, similarity matrix, (b, N, N) [source, target]
+    γ      softplus(`gamma`), weight of the distance to the mean codes β in CSR
 """
 
 from __future__ import annotations
@@ -27,21 +28,38 @@ from groupsc.ops.patches import PatchGrid
 from groupsc.utils.errors import GroupSCError
 
 FIRST_THRESHOLD, FIRST_THRESHOLD_LEVEL = 0.02, 25.0
+"""Initial thresholds; in blind models they are proportional to the noise σ and have this value at σ = 25."""
 FIRST_NU_LOGIT = 1.0
 FIRST_GAMMA = 0.1
 
 FAST_STEPS = {"l1": unrolled.soft_steps, "csr": unrolled.csr_steps, "group": unrolled.group_steps}
-"""Steps with hand-written derivatives, by penalty; any other takes the plain path."""
+"""Iterations with hand-written derivatives, by penalty; other penalties use the plain path."""
 
 
 class SparseCoder(nn.Module):
-    """Unrolled sparse coder with a trainable ℓ1, CSR or GroupSC prior (Lecouat, Ponce, Mairal, 2020).
+    """Unrolled sparse coder with a trainable ℓ1, CSR or GroupSC prior.
+
+    Algorithm 1 of Lecouat, Ponce, Mairal, ECCV 2020, arXiv:1912.02456.
 
     Parameters
     ----------
     config : ModelConfig
     dictionary : Tensor (m, p), optional
-        First value of D, C and W (section 3.6). Left out, Gaussian columns normalised by their largest singular value.
+        Initial value of D, C and W (section 3.6). By default a Gaussian matrix divided by its largest singular value.
+
+    Raises
+    ------
+    GroupSCError
+        For a penalty without proximal operator, or a dictionary of another shape.
+
+    Examples
+    --------
+    >>> config = ModelConfig(patch_size=3, n_atoms=4, n_iterations=2, window=3)
+    >>> model = SparseCoder(config)
+    >>> model.number_of_parameters
+    126
+    >>> model(torch.zeros(1, 1, 6, 8)).shape
+    torch.Size([1, 1, 6, 8])
     """
 
     def __init__(self, config: ModelConfig, *, dictionary: Tensor | None = None):
@@ -53,7 +71,8 @@ class SparseCoder(nn.Module):
             dictionary = dictionary / torch.linalg.matrix_norm(dictionary, 2)
         if dictionary.shape != (m, p):
             raise GroupSCError(
-                f"the dictionary is {tuple(dictionary.shape)}, the model needs {(m, p)}; learn one for this model"
+                f"the dictionary has the shape {tuple(dictionary.shape)}, but the model needs {(m, p)}; "
+                "learn a dictionary for this model"
             )
         self.D, self.C, self.W = (nn.Parameter(dictionary.clone()) for _ in range(3))
         self.thresholds = nn.Parameter(torch.full((config.n_iterations, p), FIRST_THRESHOLD))
@@ -71,28 +90,40 @@ class SparseCoder(nn.Module):
 
     @property
     def number_of_parameters(self) -> int:
+        """Number of trained parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property
     def penalty(self) -> Penalty:
+        """The prior, with the present value of γ for CSR."""
         return self.kind(functional.softplus(self.gamma)) if self.kind is Centralised else self.kind()
 
     def thresholds_at(self, level: Tensor | float | None = None) -> Tensor:
-        """Λ for noise of standard deviation `level`: of the nearest level of a blind model, or between its neighbours.
+        """Thresholds Λ of all iterations, in a blind model those for a noise level (section 3.4).
+
+        A blind model takes the thresholds of the nearest of its levels, or with `config.interpolate` interpolates
+        between the two neighbours.
 
         Parameters
         ----------
         level : float or Tensor (b,), optional
-            In gray levels of 255. Only blind models need and heed it; beyond their levels, the outermost counts.
+            Standard deviation of the noise in gray levels of 255. Required by blind models and ignored by others;
+            values outside the range of the model's levels are clipped to it.
 
         Returns
         -------
-        Tensor (K, p), or (K, b, 1, p) for a `level` per sample
+        Tensor (K, p), or (K, b, 1, p) for one `level` per sample
 
         Raises
         ------
         GroupSCError
-            When a blind model is not told the level.
+            When the model is blind and `level` is missing.
+
+        Examples
+        --------
+        >>> config = ModelConfig(patch_size=3, n_atoms=1, n_iterations=1, levels=(0, 50), interpolate=True)
+        >>> SparseCoder(config).thresholds_at(25.0).detach()
+        tensor([[0.0200]])
         """
         if self.config.levels is None:
             return self.thresholds
@@ -117,30 +148,36 @@ class SparseCoder(nn.Module):
         patch_stride: int = 1,
         source_weight: float = 1.0,
     ) -> Tensor:
-        """Restore an image as given, one block or small image at a time: all its patches within the window see each
-        other.
+        """Restore an image as one block: all its patches within the window are compared with each other.
+
+        The memory grows with the square of the number of patches. `groupsc.inference` restores images of any size.
 
         Parameters
         ----------
         image : Tensor (b, c, H, W), floating
             Degraded image in [0, 1]; zeros where nothing was measured.
         mask : Tensor (b or 1, c, H, W), optional
-            1 where a value was measured (equation 16).
+            1 where a value was measured, else 0 (equation 16).
         level : float or Tensor (b,), optional
             Noise σ in gray levels of 255, for blind models; see `thresholds_at`.
         matmul_dtype : torch.dtype, optional
-            Compute by the fast path, where the penalty has one, with matrix products in this type; left out, by plain
-            operations in the image's type.
-        patch_stride : int
-            Distance between neighbouring patches in pixels. Above 1, the model computes on a part of the patches, as
-            trainings do to save time.
-        source_weight : float
-            Weight of all similar patches but the patch itself; see `groupsc.models.similarity.source_weights`.
+            Type of the matrix products of the fast path. By default, and for penalties without a fast path, the image
+            is restored by plain operations in its own type.
+        patch_stride : int, optional
+            Distance between neighbouring patches in pixels. Above 1, the model uses a part of the patches; trainings do
+            so to save time.
+        source_weight : float, optional
+            Weight of all similar patches except the patch itself; see `groupsc.models.similarity.source_weights`.
 
         Returns
         -------
         Tensor (b, c, H, W)
-            Neither clipped nor with the measured values put back.
+            Not clipped; measured values are not copied into it.
+
+        Raises
+        ------
+        GroupSCError
+            When the image is smaller than one patch, or the model is blind and `level` is missing.
         """
         config = self.config
         matmul_dtype = matmul_dtype if config.penalty in FAST_STEPS else None
@@ -162,37 +199,64 @@ class SparseCoder(nn.Module):
         return grid.average(A.to(Y.dtype) @ self.W.T + mu)
 
     def estimate(self, E: Tensor, mu: Tensor, grid: PatchGrid) -> Tensor:
-        """Centred patches of the estimate E = A Wᵀ (b, N, m), averaged over overlaps when the model does so."""
+        """Centred patches of an estimate, averaged over overlaps if the model uses middle averaging.
+
+        Parameters
+        ----------
+        E : Tensor (b, N, m)
+            Decoded codes A Wᵀ.
+        mu : Tensor (b, N, 1)
+            Means of the patches.
+        grid : PatchGrid
+            Positions of the patches.
+
+        Returns
+        -------
+        Tensor (b, N, m)
+        """
         if self.config.middle_averaging:
             E = grid.extract(grid.average(E + mu)) - mu
         return E
 
     def features(self, E: Tensor, number: int, *, mosaic: bool) -> Tensor:
-        """κ-weighted features of the estimate E for similarity `number` (0: the initial one), (b, N, m).
+        """Features whose squared distances define the similarity (equation 14).
 
-        The initial similarity of a mosaic adds the channels up, since each measures other pixels: (b, N, patch²).
+        The first similarity of a mosaic sums over the channels, since each channel measures other pixels.
+
+        Parameters
+        ----------
+        E : Tensor (b, N, m)
+            Centred patches of the estimate.
+        number : int
+            Index of the similarity: 0 for the first one, then one per update.
+        mosaic : bool
+
+        Returns
+        -------
+        Tensor (b, N, m), or (b, N, patch_size²) for the first similarity of a mosaic
+            Patches multiplied by κ.
         """
         F = E * self.kappa[min(number, len(self.kappa) - 1)]
         return F.unflatten(-1, (self.config.channels, -1)).sum(-2) if mosaic and number == 0 else F
 
     def blend(self, number: int) -> Tensor | None:
-        """ν, the weight of similarity `number` in its refresh; None for the initial one."""
+        """Weight ν in (0, 1) of similarity `number` in its update; None for the first similarity."""
         return None if number == 0 else torch.sigmoid(self.nu_logit[min(number - 1, len(self.nu_logit) - 1)])
 
     def _window(self, grid: PatchGrid, source_weight: float, Y: Tensor) -> Tensor:
-        """Which patches are compared, or with what weight, (N, N) [source, target]."""
+        """Mask of the pairs of patches that are compared, or their weights, (N, N) [source, target]."""
         inside = window_mask(grid.rows, grid.columns, self.config.window, grid.stride, device=Y.device)
         return inside if source_weight == 1 else source_weights(inside, source_weight, Y.dtype)
 
     def _refresh(self, similarities, F, nu, inside, matmul_dtype):
-        """Σ, or on the fast path Σ and its mass, after a similarity of features F was blended in."""
+        """Σ, on the fast path Σ and its column sums, averaged with the similarity of features F."""
         if matmul_dtype is not None:
             return unrolled.blended_similarity(similarities and similarities[0], F, nu, inside, matmul_dtype)
         fresh = similarity(F, inside)
         return fresh if nu is None else (1 - nu) * similarities + nu * fresh
 
     def _iterate(self, A, Y, M, thresholds, similarities, matmul_dtype):
-        """The steps between two refreshes, one a row of `thresholds`."""
+        """The iterations between two updates of the similarity, one per row of `thresholds`."""
         penalty = self.penalty
         if matmul_dtype is None:
             for lam in thresholds:

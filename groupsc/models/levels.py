@@ -1,4 +1,4 @@
-"""Which of a blind model's thresholds an image takes (section 3.4)."""
+"""Weights of a blind model's noise levels for the noise of an image (section 3.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,30 @@ from torch.nn import functional
 
 
 def shares(level: Tensor, levels: Tensor, *, interpolate: bool) -> Tensor:
-    """How much each of the ascending `levels` (S,) counts at `level` (…): (…, S), of sum 1."""
+    """Weights of the known noise levels at given noise levels.
+
+    Parameters
+    ----------
+    level : Tensor (…)
+        Noise levels; values outside the range of `levels` are clipped to it.
+    levels : Tensor (S,)
+        Known noise levels, ascending, in the same unit.
+    interpolate : bool
+        Interpolate linearly between the two neighbours; otherwise take the nearest level.
+
+    Returns
+    -------
+    Tensor (…, S)
+        Weights in [0, 1] with sum 1; integers without interpolation.
+
+    Examples
+    --------
+    >>> levels = torch.tensor([0.0, 10.0, 30.0])
+    >>> shares(torch.tensor(15.0), levels, interpolate=True)
+    tensor([0.0000, 0.7500, 0.2500])
+    >>> shares(torch.tensor(15.0), levels, interpolate=False)
+    tensor([0, 1, 0])
+    """
     level = level.clamp(levels[0], levels[-1])
     if not interpolate:
         return functional.one_hot((level.unsqueeze(-1) - levels).abs().argmin(-1), len(levels))

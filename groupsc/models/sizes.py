@@ -1,4 +1,4 @@
-"""How many parameters models have, counted from their configuration and without torch."""
+"""Number of parameters of a model, computed from its configuration without torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,26 @@ from groupsc.models.penalties import Centralised, kind_of
 
 
 def number_of_parameters(config: ModelConfig) -> int:
-    """Trained parameters of a model; as `SparseCoder.number_of_parameters`, without making the model."""
+    """Number of trained parameters of a model, equal to `SparseCoder.number_of_parameters`.
+
+    Parameters
+    ----------
+    config : ModelConfig
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    GroupSCError
+        For a penalty without proximal operator.
+
+    Examples
+    --------
+    >>> number_of_parameters(ModelConfig())
+    68434
+    """
     kind, steps = kind_of(config.penalty), config.n_iterations * config.n_atoms
     dictionaries = 3 * config.dimension * config.n_atoms
     thresholds = steps if config.levels is None else len(config.levels) * (1 if config.scalar_thresholds else steps)

@@ -10,14 +10,20 @@ from torch import Tensor
 
 
 def spectral_radius(D: Tensor, C: Tensor) -> float:
-    """ρ(I − D Cᵀ), the factor by which an iteration multiplies the residual where the shrinkage changes little.
+    """Spectral radius ρ(I − D Cᵀ).
 
-    Above 1 large codes grow with every iteration (`groupsc.training.contrast`). Mosaics measure a third of each patch,
-    so that their encoder is larger and this number about 4.5 without harm.
+    It is the factor by which an iteration multiplies the residual when the shrinkage changes little.
+    Above 1, large codes grow in every iteration (`groupsc.training.contrast`). Mosaics measure one third of each patch;
+    their encoder is therefore larger, and values of about 4.5 are harmless.
 
     Parameters
     ----------
     D, C : Tensor (m, p)
+
+    Returns
+    -------
+    float
+        Infinite when D or C is not finite.
 
     Examples
     --------

@@ -22,7 +22,8 @@ class PatchGrid:
     """Positions of the patches of an image, every `stride`-th in each direction.
 
     If the stride does not divide the range of positions, the image is extended by reflection at the bottom and on the
-    right, so that every pixel is part of a patch. Reflection without the border pixel keeps the phase of a Bayer mosaic.
+    right, so that every pixel is part of a patch. Reflection without the border pixel keeps the phase of a Bayer
+    mosaic.
 
     Parameters
     ----------
@@ -77,14 +78,14 @@ class PatchGrid:
         return tuple((number - 1) * self.stride + self.patch_size for number in (self.rows, self.columns))
 
     def extract(self, image: Tensor) -> Tensor:
-        """Patches (b, N, m) of an image (b, c, height, width)."""
+        """Patches (b, N, m) of an image (b, c, height, width); see `extract`."""
         below, right = self.size[0] - self.height, self.size[1] - self.width
         if below or right:
             image = functional.pad(image, (0, right, 0, below), mode="reflect")
         return extract(image, self.patch_size, self.stride)
 
     def average(self, patches: Tensor) -> Tensor:
-        """Image (b, c, height, width) in which each pixel is the mean of its estimates (equation 6)."""
+        """Image (b, c, height, width) in which each pixel is the mean of its estimates (equation 6); see `average`."""
         return average(patches, *self.size, self.patch_size, self.stride)[..., : self.height, : self.width]
 
 

@@ -114,7 +114,7 @@ def test_first_values_are_the_dictionary():
     dictionary = torch.rand(9, 12)
     model = SparseCoder(ModelConfig(patch_size=3, n_atoms=12), dictionary=dictionary)
     assert all(torch.equal(matrix, dictionary) for matrix in (model.D, model.C, model.W))
-    with pytest.raises(GroupSCError, match="learn one for this model"):
+    with pytest.raises(GroupSCError, match="learn a dictionary for this model"):
         SparseCoder(ModelConfig(patch_size=3, n_atoms=13), dictionary=dictionary)
 
 

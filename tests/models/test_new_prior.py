@@ -111,5 +111,7 @@ def test_its_operations_are_counted_as_those_of_the_known_one(prior):
 
 def test_a_penalty_without_a_class_is_an_error_that_says_where_it_goes(monkeypatch):
     monkeypatch.setitem(definitions.PENALTIES, "mine", "mine")
-    with pytest.raises(GroupSCError, match=r"the penalty 'mine' has no proximal operator; .* in KINDS beside l1, csr"):
+    with pytest.raises(
+        GroupSCError, match=r"the penalty 'mine' has no proximal operator; .* to KINDS, which contains l1, csr"
+    ):
         perturbed_coder(penalty="mine")
