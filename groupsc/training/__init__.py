@@ -1,1 +1,1 @@
-"""Training: the loop, its state, its batches, its initialization."""
+"""Training: the loop, its state, loss, batches and optimiser, the initialization, dictionary learning, and queues."""

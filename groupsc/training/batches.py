@@ -1,7 +1,7 @@
-"""Training batches: random crops of clean images and their degraded versions, a pure function of (seed, step).
+"""Training batches: random crops of clean images and their degraded versions, as a function of (seed, step).
 
-Nothing is carried from one step to the next, so a run that goes on after a stop, or is spread over several processes,
-sees the very same crops and noise.
+No state is passed from one step to the next. A run that is interrupted and continued, or distributed over several
+processes, therefore uses exactly the same crops and noise.
 """
 
 from __future__ import annotations
@@ -20,14 +20,18 @@ from groupsc.utils.errors import GroupSCError
 from groupsc.utils.randomness import seeded
 
 BLIND_SPREAD = 25.0
-"""The noise level that stands for all of a blind model's, in gray levels."""
+"""Noise σ in gray levels of 255 that represents the range of levels of a blind model."""
 
 BAYER_PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""Offsets (row, column) of the Bayer pattern."""
 
 
 class Batch(NamedTuple):
-    """Clean and degraded crops (b, c, crop, crop), the Bayer masks of mosaics, and the noise levels (b,) that a blind
-    model is told."""
+    """Clean and degraded crops, both (b, c, crop_size, crop_size).
+
+    `mask` has the Bayer masks of mosaics, in the same shape. `level` (b,) has the noise levels, which blind models
+    receive as an input.
+    """
 
     clean: Tensor
     degraded: Tensor
@@ -36,14 +40,30 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """Batches of one experiment's task.
+    """Batches of one experiment.
 
     Parameters
     ----------
     images : sequence of Tensor (c, H, W)
         Clean images in [0, 1].
     experiment : Experiment
-        Gives task, level, crop, batch and seed.
+        Defines the task, the level, and of `training` the crop size, the batch size, the seed and the kinds of crops.
+
+    Raises
+    ------
+    GroupSCError
+        When there are no images, or images smaller than a crop.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import TrainingConfig
+    >>> training = TrainingConfig(crop_size=16, batch_size=4)
+    >>> experiment = Experiment(name="gray-sc-sigma25", task="gray", method="sc", level=25, training=training)
+    >>> batches = Batches([torch.zeros(1, 20, 30)], experiment)
+    >>> batches.at(0).degraded.shape
+    torch.Size([4, 1, 16, 16])
+    >>> torch.equal(batches.at(7).degraded, batches.at(7).degraded)
+    True
     """
 
     def __init__(self, images, experiment: Experiment):
@@ -60,16 +80,16 @@ class Batches:
         if not images or small:
             raise GroupSCError(
                 f"{len(small)} of {len(images)} training images are smaller than a crop of side {self.crop_size}; "
-                "choose a training set with larger images, or a smaller crop"
+                "choose a training set with larger images, or reduce training.crop_size"
             )
         self.clean = list(images)
-        # JPEG's 8×8 grid belongs to the whole image, so crops at random places see it at every phase.
+        # Whole images are compressed, so that random crops contain all phases of the 8×8 grid of JPEG.
         self.degraded = (
             [degrade(image, "jpeg", self.level, None)[0] for image in images] if self.task == "jpeg" else None
         )
 
     def spread(self) -> float | None:
-        """Standard deviation of what the degradation adds, in [0, 1]; None for mosaics."""
+        """Standard deviation of the error that the degradation causes, in [0, 1]; None for mosaics."""
         if self.task == "mosaic":
             return None
         if self.task == "jpeg":
@@ -78,7 +98,7 @@ class Batches:
         return (self.level if self.levels is None else BLIND_SPREAD) / 255
 
     def at(self, step: int) -> Batch:
-        """The crops of one step."""
+        """The batch of one step."""
         generator = seeded("batch", self.seed, step)
         draws = torch.randint(2**31, (self.batch_size, 6), generator=generator).tolist()
         clean = torch.stack([self._cut(self.clean, draw) for draw in draws])
@@ -98,6 +118,7 @@ class Batches:
         return Batch(clean, degrade(clean, self.task, self.level, generator)[0])
 
     def _cut(self, images, draw) -> Tensor:
+        """A random crop of a random image, rotated and flipped at random; all choices are in `draw`."""
         image = images[draw[0] % len(images)]
         top, left = draw[1] % (image.shape[-2] - self.crop_size + 1), draw[2] % (image.shape[-1] - self.crop_size + 1)
         crop = image[:, top : top + self.crop_size, left : left + self.crop_size]
@@ -106,21 +127,71 @@ class Batches:
 
 
 def training_images(experiment: Experiment, data_dir) -> list[Tensor]:
-    """The clean images of the experiment's training set, (c, H, W)."""
+    """Load the clean images of an experiment's training set.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    data_dir : path
+        Folder of the data sets.
+
+    Returns
+    -------
+    list of Tensor (c, H, W)
+        Images in [0, 1].
+
+    Raises
+    ------
+    GroupSCError
+        When images are missing.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import TrainingConfig
+    >>> training = TrainingConfig(dataset="Bundled")
+    >>> experiment = Experiment(name="gray-sc-sigma25", task="gray", method="sc", level=25, training=training)
+    >>> training_images(experiment, "data/raw")[0].shape
+    torch.Size([1, 512, 512])
+    """
     return _tensors(load_images(experiment.training.dataset, data_dir, channels=experiment.model.channels))
 
 
 class Validation(NamedTuple):
-    """The blocks that steer a training: plain ones, and with crops of higher contrast the same at a gain of 3."""
+    """The validation blocks. If training crops get gains, `contrast` has the same blocks with a gain of 3."""
 
     plain: Batch
     contrast: Batch | None
 
 
 def validation(experiment: Experiment, data_dir, *, block: int) -> Validation:
-    """The blocks that steer a training.
+    """Load the blocks on which a training measures its model.
 
-    Photographs alone would prefer models that explode at higher contrast, by some thousandths of a decibel.
+    Photographs alone would favour, by some thousandths of a decibel, models that diverge at higher contrast.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    data_dir : path
+        Folder of the data sets.
+    block : int
+        Side of the blocks in pixels.
+
+    Returns
+    -------
+    Validation
+
+    Raises
+    ------
+    GroupSCError
+        When images are missing, or smaller than a block.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import TrainingConfig
+    >>> training = TrainingConfig(validation="Bundled", validation_images=2, gain_share=0.5)
+    >>> experiment = Experiment(name="gray-sc-sigma25", task="gray", method="sc", level=25, training=training)
+    >>> validation(experiment, "data/raw", block=40).contrast.clean.shape
+    torch.Size([2, 1, 40, 40])
     """
     plain = validation_blocks(experiment, data_dir, block=block)
     if experiment.task == "jpeg" or not experiment.training.gain_share:
@@ -131,9 +202,10 @@ def validation(experiment: Experiment, data_dir, *, block: int) -> Validation:
 
 
 def validation_blocks(experiment: Experiment, data_dir, *, block: int) -> Batch:
-    """The central block of each image of the validation set; the same in every run.
+    """The central block of each validation image, degraded in the same way in every run.
 
-    For blind models the noise levels rise evenly from image to image.
+    In trainings of blind models, the noise levels increase evenly from image to image. Parameters and errors as for
+    `validation`; returns a `Batch`.
     """
     name = experiment.training.validation
     images = _tensors(
@@ -155,7 +227,7 @@ def validation_blocks(experiment: Experiment, data_dir, *, block: int) -> Batch:
 
 
 def _noisy(clean: Tensor, level: Tensor, generator: torch.Generator) -> Batch:
-    """Noise of a level (b,) of its own for every crop."""
+    """Add noise with a level (b,) of its own to every crop."""
     noise = add_noise(torch.zeros_like(clean), 255.0, generator)
     return Batch(clean, clean + level.view(-1, 1, 1, 1) / 255 * noise, None, level)
 

@@ -1,15 +1,15 @@
-"""Training crops of higher contrast and of stronger colours than the photographs of the training sets have.
+"""Training crops with higher contrast and stronger colours than photographs.
 
 Symbols: Y patches, D dictionary, C encoder, A codes of the unrolled coder (`groupsc.models.coder`).
 
 Between two shrinkages the coder computes A ← A + Cᵀ(Y − D A). Where codes are large compared with the thresholds, the
-shrinkage hardly changes them, and the residual R = Y − D A of the next step is (I − D Cᵀ) R. It grows with every step
-when the spectral radius ρ(I − D Cᵀ) exceeds 1: after 24 steps by ρ²⁴, which is 370 for ρ = 1.28. Training on
-photographs alone does not notice, since their codes stay small, and validation even improves while ρ grows. Crops of
-higher contrast make large codes part of the training. For the robust family, strong colours do the same for
-differences between the channels.
+shrinkage hardly changes them, and the residual R = Y − D A of the next iteration is (I − D Cᵀ) R. It grows with every
+iteration when the spectral radius ρ(I − D Cᵀ) exceeds 1: after 24 iterations by ρ²⁴, which is 370 for ρ = 1.28.
+Training on photographs alone does not reveal this, since their codes stay small, and the validation PSNR even improves
+while ρ grows. Crops of higher contrast add large codes to the training. For the robust family, strong colours do the
+same for differences between the channels.
 
-All functions take and return clean crops (b, c, h, w); they draw from the generator of the step only.
+All functions take and return clean crops (b, c, h, w). Their only random source is the generator of the step.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import torch
 from torch import Tensor
 
 HIGHEST_GAIN = 5.0
-"""Largest factor of a crop; gains are uniform in their logarithm from 1 on."""
+"""Largest gain of a crop. The logarithm of the gains is uniform; the smallest gain is 1."""
 
 VALIDATED_GAIN = 3.0
-"""Factor of the validation blocks of high contrast."""
+"""Gain of the validation blocks of high contrast."""
 
 HIGHEST_SATURATION = 8.0
-"""Largest factor of the differences between the channels and their mean; uniform in its logarithm from 1 on."""
+"""Largest factor of the differences between the channels and their mean. Its logarithm is uniform, from 1 on."""
 
 MOST_SHAPES = 12
-"""Most shapes that are drawn into one crop."""
+"""Largest number of shapes in one crop."""
 
 
 def with_gains(clean: Tensor, share: float, generator: torch.Generator) -> Tensor:
@@ -61,11 +61,11 @@ def with_gains(clean: Tensor, share: float, generator: torch.Generator) -> Tenso
 
 
 def with_strong_colors(clean: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Replace a random share of the crops by crops of strong colours.
+    """Replace a random share of the crops by crops with strong colours.
 
-    A crop of three channels becomes, with equal probability, one of: the crop with its saturation multiplied by up to
-    `HIGHEST_SATURATION` and its channels permuted; one channel of each of three crops of the batch, as in fluorescence
-    microscopy; flat shapes and lines. A crop of one channel becomes flat shapes and lines.
+    A crop with three channels is replaced, with equal probability, by one of: the crop with its saturation multiplied
+    by up to `HIGHEST_SATURATION` and its channels permuted; one channel of each of three crops of the batch, as in
+    fluorescence microscopy; flat shapes and lines. A crop with one channel is replaced by flat shapes and lines.
 
     Parameters
     ----------
@@ -80,6 +80,11 @@ def with_strong_colors(clean: Tensor, share: float, generator: torch.Generator) 
     -------
     Tensor (b, c, h, w)
         Crops in [0, 1].
+
+    Examples
+    --------
+    >>> with_strong_colors(torch.zeros(4, 3, 8, 8), 0.5, torch.Generator().manual_seed(0)).shape
+    torch.Size([4, 3, 8, 8])
     """
     kinds = (saturated, unrelated_channels, flat_shapes) if clean.shape[1] == 3 else (flat_shapes,)
     chosen = torch.rand(len(clean), generator=generator) < share
@@ -108,8 +113,10 @@ def unrelated_channels(clean: Tensor, number: int, generator: torch.Generator) -
 
 
 def flat_shapes(clean: Tensor, number: int, generator: torch.Generator) -> Tensor:
-    """Rectangles, discs and lines of uniform colours on a uniform background, (c, h, w); half of the colours lie at the
-    ends of the range."""
+    """Rectangles, discs and lines in uniform colours on a uniform background, (c, h, w).
+
+    Half of the colours are at the ends of the range.
+    """
     channels, height, width = clean.shape[1:]
     rows, columns = torch.arange(height)[:, None], torch.arange(width)
     crop = _color(channels, generator).expand(channels, height, width).clone()

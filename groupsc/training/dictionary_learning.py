@@ -1,7 +1,7 @@
-"""Dictionary learning for the first values of D, C and W, without SPAMS (section 3.6).
+"""Dictionary learning for the initial values of D, C and W, without SPAMS (section 3.6).
 
 Online dictionary learning (Mairal, Bach, Ponce, Sapiro, 2010, https://jmlr.org/papers/v11/mairal10a.html) as
-scikit-learn implements it, on centred patches of the training images, for any patch size and number of channels.
+implemented in scikit-learn, on centred patches of the training images, for any patch size and number of channels.
 """
 
 from __future__ import annotations
@@ -34,28 +34,39 @@ def learn_dictionary(
     ----------
     images : sequence of ndarray (c, H, W)
         Clean images in [0, 1].
-    channels, patch_size, atoms : int
-        Size of the dictionary, m = channels · patch² by `n_atoms`.
-    patches : int
-        Number of patches to learn from; flat ones are left out, for they hold nothing to learn.
-    sparsity : float
-        Weight λ of the ℓ1 penalty when patch entries have unit variance; larger means sparser codes.
+    channels, patch_size, n_atoms : int
+        Size of the dictionary: m = channels · patch_size² rows, p = n_atoms columns.
+    seed : int, optional
+        Seed of the random patches and of the initial atoms.
+    patches : int, optional
+        Number of patches to learn from. Flat patches are excluded, since they contain no structure.
+    sparsity : float, optional
+        Weight λ of the ℓ1 penalty for patch entries with unit variance; larger values give sparser codes.
+    batch_size : int, optional
+        Number of patches per step.
 
     Returns
     -------
-    Tensor (m, atoms), float32
-        Divided by its largest singular value, which makes ISTA with unit steps converge.
+    Tensor (m, p), float32
+        Divided by its largest singular value, so that ISTA with unit step size converges.
 
     Raises
     ------
     GroupSCError
-        When the images have other channels or hold too few patches.
+        When the images have another number of channels, are smaller than a patch, or contain too few patches.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).random((1, 32, 32))
+    >>> learn_dictionary([image], channels=1, patch_size=3, n_atoms=4, patches=100).shape
+    torch.Size([9, 4])
     """
     rng = np.random.default_rng(seed)
     samples = _sample_patches(list(images), channels, patch_size, patches, rng)
     if len(samples) < 2 * n_atoms:
         raise GroupSCError(
-            f"{len(samples)} patches with structure are too few for {n_atoms} atoms; use more images or fewer atoms"
+            f"{len(samples)} patches with structure are too few to learn {n_atoms} atoms; "
+            "use more images or fewer atoms"
         )
     first = samples[rng.choice(len(samples), n_atoms, replace=False)]
     learner = MiniBatchDictionaryLearning(
@@ -70,7 +81,7 @@ def learn_dictionary(
         random_state=int(rng.integers(2**31)),
     )
     with warnings.catch_warnings():
-        # A code that is not yet optimal to 1e-6 is as good a step of an online method.
+        # An online method does not need codes that are optimal to 1e-6.
         warnings.simplefilter("ignore", ConvergenceWarning)
         D = learner.fit(samples).components_.T
     D = D / np.linalg.norm(D, axis=0).clip(1e-8)
@@ -78,12 +89,12 @@ def learn_dictionary(
 
 
 def _sample_patches(images, channels: int, patch_size: int, number: int, rng) -> np.ndarray:
-    """Random centred patches with structure, as rows (number, m), scaled to unit variance over all entries."""
+    """Random centred patches that are not flat, as rows (number, m), scaled to unit variance over all entries."""
     wrong = [image.shape for image in images if image.shape[0] != channels or min(image.shape[1:]) < patch_size]
     if wrong or not images:
         raise GroupSCError(
-            f"a dictionary of {channels} channels and {patch_size}×{patch_size} patches can't be learned "
-            f"from images {wrong[:3]}"
+            f"a dictionary for {channels} channels and {patch_size}×{patch_size} patches can't be learned "
+            f"from images of the shapes {wrong[:3]}; use images with as many channels, not smaller than a patch"
         )
     per_image = -(-2 * number // len(images))
     drawn = []

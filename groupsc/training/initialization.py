@@ -1,4 +1,4 @@
-"""The model before the first step: from a learned dictionary, or from another model's weights fitted to a new task.
+"""Initialize a model from a learned dictionary, or from the weights of another model.
 
 Symbols: C encoder, D dictionary, W decoder, λ thresholds, κ weights of the distance between patches.
 """
@@ -17,21 +17,47 @@ from groupsc.weights.cards import purpose
 from groupsc.weights.files import load_weights, read_tensors
 
 GROUP_THRESHOLDS, NOISE_DISTANCE = 0.5, 6.2
-"""What `adapt_to_groups` multiplies thresholds by, and where it puts the noise."""
+"""Factor of the thresholds, and distance between equal patches with independent noise, in `adapt_to_groups`."""
 
 MOSAIC_GAIN, MOSAIC_THRESHOLD = 4.0, 0.001
-"""What `adapt_to_mosaics` multiplies the encoder by, and the thresholds it sets."""
+"""Factor of the encoder, and value of the thresholds, in `adapt_to_mosaics`."""
 
 
 def first_model(experiment: Experiment, dictionary=None, init=None, *, spread: float | None = None) -> SparseCoder:
-    """The model before the first step: from the weights `init`, else from a learned dictionary, else from noise.
+    """The model before the first step.
 
-    `spread` is the standard deviation of what the degradation adds, where that is known.
+    Its parameters come from the weights `init` if given. Otherwise D, C and W come from `dictionary`, or from a random
+    matrix without one. The thresholds and κ are adapted to the task, to the noise and to the penalty.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    dictionary : path, optional
+        Safetensors file with a tensor D (m, p).
+    init : path, optional
+        Weights of another model; parameters that they lack keep their initial values.
+    spread : float, optional
+        Standard deviation of the error that the degradation causes, in [0, 1], if known.
+
+    Returns
+    -------
+    SparseCoder
+
+    Raises
+    ------
+    GroupSCError
+        When a file is missing or damaged, has no tensor D, or has tensors of other shapes than the model.
+
+    Examples
+    --------
+    >>> experiment = Experiment(name="gray-sc-sigma25", task="gray", method="sc", level=25)
+    >>> first_model(experiment).D.shape
+    torch.Size([81, 256])
     """
     if dictionary is not None:
         tensors, _ = read_tensors(dictionary)
         if "D" not in tensors:
-            raise GroupSCError(f"{dictionary} holds no dictionary D; make one with `groupsc dictionary`")
+            raise GroupSCError(f"{dictionary} contains no dictionary D; learn one with `groupsc dictionary`")
         dictionary = tensors["D"]
     model = SparseCoder(experiment.model, dictionary=dictionary)
     if init is None:
@@ -47,7 +73,7 @@ def first_model(experiment: Experiment, dictionary=None, init=None, *, spread: f
     wrong = [name for name, tensor in taken.items() if tensor.shape != ours[name].shape]
     if wrong:
         raise GroupSCError(
-            f"{init} has {', '.join(wrong)} of another shape than {experiment.name}; start from a model of its size"
+            f"in {init}, {', '.join(wrong)} differ in shape from {experiment.name}; start from a model of the same size"
         )
     model.load_state_dict({**model.state_dict(), **taken})
     known = level if LEVEL_NAMES[task] == "sigma" else None
@@ -59,7 +85,7 @@ def first_model(experiment: Experiment, dictionary=None, init=None, *, spread: f
 
 
 def _thresholds_of(start: SparseCoder, level: float | None, experiment: Experiment) -> Tensor:
-    """Thresholds for an experiment from a model of other noise levels."""
+    """Thresholds for an experiment, from a model with other noise levels."""
     if experiment.model.levels is None:
         return start.thresholds_at(experiment.level)
     known = [start.thresholds_at(sigma) for sigma in experiment.model.levels]
@@ -70,12 +96,12 @@ def _thresholds_of(start: SparseCoder, level: float | None, experiment: Experime
 
 
 def adapt_to_mosaics(model: SparseCoder) -> None:
-    """Fit a model fresh from its dictionary to patches of which a third is measured, in place.
+    """Adapt a new model to patches of which one third is measured, in place.
 
-    The mean that is subtracted counts the zeros, so patches keep a constant part, which a dictionary learned on centred
-    patches lacks: one atom becomes constant. A residual of which two thirds are missing is answered by four times the
-    encoder, and without noise thresholds can be small. On BSDval32 this begins at 33.6 dB, without it at 12.7
-    (`benchmarks/README.md`).
+    The zeros count in the mean that is subtracted. Centred patches therefore keep a constant part, which a dictionary
+    learned on centred patches can't represent, and one atom is set to a constant. Two thirds of the residual are
+    missing, so the encoder is multiplied by four. Without noise, the thresholds can be small. With this, training on
+    BSDval32 begins at 33.6 dB, without it at 12.7 dB (`benchmarks/README.md`).
     """
     with torch.no_grad():
         for matrix in (model.D, model.C, model.W):
@@ -85,11 +111,11 @@ def adapt_to_mosaics(model: SparseCoder) -> None:
 
 
 def adapt_to_spread(model: SparseCoder, ratio: float) -> None:
-    """Fit thresholds and κ of a model to noise that is `ratio` times what it was trained for, in place.
+    """Adapt the thresholds and κ of a model to noise with `ratio` times the σ it was trained for, in place.
 
-    Thresholds grow with the noise; differences between patches are counted in units of it. From GroupSC at σ = 25 this
-    begins at 30.18 dB for σ = 15, where a trained blind SC reaches 30.06, and without it at 27.74
-    (`benchmarks/README.md`).
+    Thresholds are proportional to the noise, and κ measures differences between patches in units of the noise. From
+    GroupSC at σ = 25, training for σ = 15 begins at 30.18 dB with this and at 27.74 dB without it; a trained blind SC
+    reaches 30.06 dB (`benchmarks/README.md`).
     """
     with torch.no_grad():
         model.thresholds *= ratio
@@ -98,12 +124,12 @@ def adapt_to_spread(model: SparseCoder, ratio: float) -> None:
 
 
 def adapt_to_groups(model: SparseCoder, spread: float | None) -> None:
-    """Fit thresholds and κ of an SC model to group norms, in place.
+    """Adapt the thresholds and κ of an SC model to group norms, in place.
 
-    SC's thresholds compare with single codes. A group norm is a root mean square over similar patches, many of which do
-    not use the atom, and is smaller. κ is set so that noise alone puts two equal patches at distance `NOISE_DISTANCE`,
-    far enough to tell them from other ones. Both were chosen on BSDval32 at σ = 25 (`benchmarks/README.md`): they spare
-    the model to unlearn 3 dB first.
+    The thresholds of SC are compared with single codes. A group norm is a root mean square over similar patches, many
+    of which do not use the atom, and is therefore smaller. κ is set so that noise alone puts two equal patches at
+    distance `NOISE_DISTANCE`, which is large enough to distinguish them from other patches. Both constants were chosen
+    on BSDval32 at σ = 25 (`benchmarks/README.md`). Without this adaptation, the PSNR first falls by 3 dB.
     """
     with torch.no_grad():
         model.thresholds *= GROUP_THRESHOLDS

@@ -1,7 +1,7 @@
-"""Training one experiment: a loop to read from top to bottom.
+"""Train one experiment: the loop, its time limit, and the learning rate.
 
-Everything the next step depends on is in `state.safetensors` and every batch is a function of (seed, step), so a run
-that is stopped at any moment and called again ends with the same weights as one that was not.
+The file `state.safetensors` contains everything on which the next step depends, and every batch is a function of (seed,
+step). A run that is stopped at any time and called again therefore ends with the same weights as a run without a stop.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from groupsc.utils.lock import alone
 from groupsc.weights.files import load_weights, read_tensors, save_weights
 
 STEPS_IN_FLIGHT = 10
-"""Steps that the CPU may be ahead of a GPU, so that the clock is read in time."""
+"""Number of steps that the CPU may be ahead of a GPU; small enough to check the time limit in time."""
 
 
 def train(
@@ -42,7 +42,7 @@ def train(
     device: str = "auto",
     progress: bool = True,
 ) -> Path | None:
-    """Train one experiment, or go on where an earlier call stopped.
+    """Train one experiment, or continue where an earlier call stopped.
 
     Parameters
     ----------
@@ -52,20 +52,27 @@ def train(
     output : path
         Folder for `weights.safetensors`, `log.csv` and `state.safetensors`.
     dictionary, init : path, optional
-        Initial dictionary, or weights to start from; parameters that `init` lacks keep their first values.
+        Initial dictionary, or weights to start from; parameters that `init` lacks keep their initial values.
     max_minutes : float, optional
-        Save and return after this time; the next call goes on.
+        Time limit. After it, the state is saved and the function returns; the next call continues.
+    device : {"auto", "cpu", "cuda"}, optional
+    progress : bool, optional
+        Show a progress bar.
 
     Returns
     -------
     Path or None
-        The weights file; None when the time was over before the last step.
+        The weights file; None when the time limit was reached before the last step.
 
     Raises
     ------
     GroupSCError
-        For missing data, a state of another configuration, a folder in which another process trains, memory that does
-        not suffice, or a loss that stays divergent.
+        When data are missing, the state belongs to another configuration, another process trains in the folder, the
+        memory is too small, or the loss still diverges after the learning rate was reduced.
+
+    Examples
+    --------
+    >>> train(experiment, data_dir="data/raw", output="results/training/gray-sc-sigma25")  # doctest: +SKIP
     """
     began = time.monotonic()
     config, output = experiment.training, Path(output)
@@ -111,8 +118,23 @@ def train(
 
 
 def earlier_trainings(init) -> list[dict]:
-    """Name, steps, minutes and device of the trainings that led to the weights `init`, the oldest first; none without
-    such weights."""
+    """The trainings that led to the weights `init`, the oldest first.
+
+    Parameters
+    ----------
+    init : path or None
+        Weights file.
+
+    Returns
+    -------
+    list of dict
+        Name, steps, minutes and device of each training; empty for None.
+
+    Examples
+    --------
+    >>> earlier_trainings(None)
+    []
+    """
     if init is None:
         return []
     _, card = read_tensors(init)
@@ -121,7 +143,7 @@ def earlier_trainings(init) -> list[dict]:
 
 
 def _validation(model: SparseCoder, experiment: Experiment, data_dir) -> dict:
-    """What the card of a model says of its validation, measured in the same way whatever the crops of its training."""
+    """Validation metrics for the card of a model, measured in the same way for all crop sizes."""
     config = experiment.training
     settings = {"dataset": config.validation, "images": config.validation_images}
     found = facts(model, measure(model, dataclasses.asdict(experiment), data_dir, **settings))
@@ -129,7 +151,26 @@ def _validation(model: SparseCoder, experiment: Experiment, data_dir) -> dict:
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Rate of Adam at a step: the authors' decaying steps, or a linear warm-up and a cosine to zero."""
+    """Learning rate of Adam at a step.
+
+    It decreases in steps, as in the authors' code, or follows a linear warm-up and a cosine to zero.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    step : int
+        Number of steps before this one.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> config = TrainingConfig(lr=1e-3, lr_schedule="one-cycle", max_steps=100, warmup=0.1)
+    >>> [learning_rate(config, step) for step in (0, 9, 55)]
+    [0.0001, 0.001, 0.0005]
+    """
     if config.lr_schedule == "steps":
         return config.lr * config.lr_decay ** (step // config.lr_decay_every)
     warm = max(1, round(config.warmup * config.max_steps))
@@ -139,6 +180,7 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 
 
 def _readable(weights: Path) -> bool:
+    """Whether the file contains complete weights."""
     try:
         load_weights(weights)
     except GroupSCError:
@@ -147,14 +189,14 @@ def _readable(weights: Path) -> bool:
 
 
 def _process_group() -> tuple[int, int]:
-    """Rank and number of processes; joins the group when started by torchrun."""
+    """Rank and number of processes; joins the process group in a run started by torchrun."""
     if distributed.is_torchelastic_launched() and not distributed.is_initialized():
         distributed.init_process_group()
     return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
 
 
 def _agreed(over: bool, processes: int) -> bool:
-    """Whether any process finds the time over."""
+    """Whether the time limit is reached in any process."""
     if processes == 1:
         return over
     flag = torch.tensor([float(over)])

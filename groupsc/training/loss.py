@@ -1,9 +1,9 @@
-"""The loss of a batch and its gradient, computed as the device likes it.
+"""The loss of a batch and its gradient, computed in the way that suits the device.
 
-The loss is Σ (w · error)² / batch with w = patches per pixel / its maximum, so that pixels near the border of a crop,
-which few patches estimate, weigh less (section 3.6, ii). In a batch of several noise levels σ, every sample's share is
-divided by (σ / 25)^`GROWTH` + `FLOOR`, as the squared error of trained models grows with σ, so that a decibel counts
-the same at every level.
+The loss is Σ (w · error)² / batch size, with w = number of patches at the pixel / its maximum. Pixels near the border
+of a crop are estimated by few patches and have less weight (section 3.6, ii). In a batch with several noise levels σ,
+the loss of each sample is divided by (σ / 25)^`GROWTH` + `FLOOR`. The squared error of trained models grows with σ in
+this way, so a decibel has the same weight at every level.
 """
 
 from __future__ import annotations
@@ -18,17 +18,42 @@ from groupsc.utils.device import device_name
 from groupsc.utils.errors import TooLittleMemoryError
 
 GROWTH, FLOOR = 1.25, 0.01
-"""Of the squared error with the noise: models of σ = 5, 15, 50 have 0.13, 0.56 and 2.0 times that of σ = 25."""
+"""Exponent and offset of the squared error as a function of σ / 25: models for σ = 5, 15 and 50 have 0.13, 0.56 and 2.0
+times the squared error of the model for σ = 25."""
 
 CACHED_CODES = 2**20
-"""Codes that a CPU's cache holds beside what is computed from them."""
+"""Number of codes that fit into the cache of a CPU together with the results computed from them."""
 
 
 class LossGradient:
-    """Callable that leaves the gradient of the loss in `.grad` of every parameter and returns the loss.
+    """Compute the loss of a batch, and write its gradient to `.grad` of every parameter.
 
-    On a CPU, crops go through one at a time and stay in its cache. On a GPU the whole step is recorded once as a
-    CUDA graph and replayed, which costs one launch instead of a thousand.
+    On a CPU, crops are processed one at a time, so that their data stay in the cache. On a GPU, the whole step is
+    recorded once as a CUDA graph and replayed, which takes one launch instead of a thousand.
+
+    Parameters
+    ----------
+    model : SparseCoder
+    config : TrainingConfig
+        Defines the crop size, the batch size, the micro-batch size and the grid of patches.
+    device : torch.device
+    matmul_dtype : torch.dtype
+        Type of the matrix products.
+
+    Raises
+    ------
+    GroupSCError
+        At a call, when the memory is too small for a micro-batch.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=4, n_iterations=2, window=3))
+    >>> config = TrainingConfig(crop_size=8, batch_size=2)
+    >>> gradient = LossGradient(model, config, torch.device("cpu"), torch.float32)
+    >>> clean = torch.zeros(2, 1, 8, 8)
+    >>> gradient(clean, clean + 0.1).shape, model.D.grad.shape
+    (torch.Size([]), torch.Size([9, 4]))
     """
 
     def __init__(self, model: SparseCoder, config: TrainingConfig, device: torch.device, matmul_dtype: torch.dtype):
@@ -68,20 +93,21 @@ class LossGradient:
                 loss.backward()
             except torch.OutOfMemoryError as exception:
                 raise TooLittleMemoryError(
-                    f"{len(clean)} crops at a time do not fit the memory of {device_name(self.device)}; "
+                    f"{len(clean)} crops at a time do not fit into the memory of {device_name(self.device)}; "
                     f"set training.micro_batch_size to {max(1, len(clean) // 2)}"
                 ) from exception
             total = total + loss.detach()
         return total
 
     def _together(self, clean: Tensor) -> int:
-        """Crops that go through the model together."""
+        """Number of crops that the model processes together."""
         if self.device.type == "cuda":
             return len(clean)
         grid = PatchGrid(*clean.shape[-2:], self.model.config.patch_size, self.config.patch_stride)
         return max(1, CACHED_CODES // (grid.rows * grid.columns * self.model.config.n_atoms))
 
     def _record(self, batch) -> None:
+        """Record the computation of one batch as a CUDA graph."""
         self.batch = batch
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
@@ -96,6 +122,23 @@ class LossGradient:
 
 
 def micro_batches(tensors, size: int):
-    """Split tensors (or None) of equal length along the first axis."""
+    """Split a batch into micro-batches.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor or None
+        Tensors of equal length; the first one is not None.
+    size : int
+        Length of a micro-batch.
+
+    Yields
+    ------
+    list of Tensor or None
+
+    Examples
+    --------
+    >>> list(micro_batches([torch.arange(3), None], 2))
+    [[tensor([0, 1]), None], [tensor([2]), None]]
+    """
     for start in range(0, len(tensors[0]), size):
         yield [None if x is None else x[start : start + size] for x in tensors]

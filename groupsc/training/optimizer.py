@@ -1,13 +1,13 @@
-"""Adam that one bad batch can't disturb, with a learning rate in the units of each parameter.
+"""Adam with protection against single bad batches, and with a learning rate in the units of each parameter.
 
-Single batches can have losses of 1e8 to 1e24 at high learning rates. One such step moves all parameters and spoils
-Adam's moments for hundreds of steps. Two things prevent this. A step whose loss or gradient is not finite is skipped.
-And gradients are clipped at a multiple of the running median of their norm; without clipping, a step above `OUTLIER`
-times the running median is skipped as well. Clipped steps are short and not skipped, since crops on which a model
-explodes are those that gains are drawn for: of gray SC, σ = 50, ρ = 1.50, they were 17 of 200 steps of 8 crops.
-All decisions are taken on the device, and the CPU does not wait for them.
+At high learning rates, single batches can have losses of 1e8 to 1e24. One such step changes all parameters and makes
+the moments of Adam useless for hundreds of steps. Two rules prevent this. A step whose loss or gradient is not finite
+is skipped. Gradients are clipped at a multiple of the running median of their norm; without clipping, a step above
+`OUTLIER` times the running median is skipped as well. Clipped steps are short, and they are not skipped, because gains
+are applied to crops in order to include those on which a model diverges: for gray SC at σ = 50 with ρ = 1.50, these
+were 17 of 200 steps of 8 crops. All decisions are made on the device, so that the CPU does not wait for them.
 
-Symbols: κ weights of the distance between patches, ν blend of a refresh, Λ thresholds.
+Symbols: κ weights of the distance between patches, ν weight of a new similarity matrix, Λ thresholds.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from torch import Tensor, nn
 from groupsc.config.definitions import TrainingConfig
 
 HISTORY = 101
-"""Accepted steps over which the medians of loss and norm are taken."""
+"""Number of accepted steps over which the medians of loss and norm are computed."""
 
 OUTLIER = 10.0
 """Multiple of a median above which a step is skipped, unless gradients are clipped."""
 
 FIRST_NORM = 1.0
-"""Norm that stands for the median before the first step; usual norms are 0.05 to 1.2."""
+"""Replaces the median before the first step; usual norms are 0.05 to 1.2."""
 
 KAPPA_SPEED, NU_SPEED = 10.0, 10.0
-"""Steps of κ and ν, relative to those of the dictionaries: differences between patches react slowly to both."""
+"""Learning rates of κ and ν relative to that of the dictionaries: differences between patches react slowly to both."""
 
 UNIT_SIGMA, UNIT_THRESHOLD = 25.0, 0.06
-"""Noise σ in gray levels of 255 at which thresholds move as fast as the dictionaries, and the mean threshold that
-stands for it where there is no noise."""
+"""Noise σ in gray levels of 255 at which thresholds have the learning rate of the dictionaries, and the corresponding
+mean threshold for tasks without noise."""
 
 
 class GuardedAdam:
@@ -42,15 +42,20 @@ class GuardedAdam:
     Parameters
     ----------
     model : nn.Module
+        For `units`, a `SparseCoder`.
     config : TrainingConfig
-        Gives `rate`, `epsilon`, `clip` and `units`.
+        Defines `lr`, `adam_eps`, `grad_clip` and `units`.
     spread : float, optional
-        Standard deviation of what the degradation adds, in [0, 1]; see `parameter_units`.
+        Standard deviation of the error that the degradation causes, in [0, 1]; see `parameter_units`.
 
     Attributes
     ----------
     skipped : Tensor ()
-        Number of steps that changed nothing.
+        Number of skipped steps.
+
+    Examples
+    --------
+    >>> taken = GuardedAdam(model, config, spread=25 / 255).step(loss, lr=2e-3)  # doctest: +SKIP
     """
 
     def __init__(self, model: nn.Module, config: TrainingConfig, spread: float | None = None):
@@ -65,19 +70,19 @@ class GuardedAdam:
         self.steps = 0
 
     def step(self, loss: Tensor, lr: float) -> Tensor:
-        """One step with the gradients that stand in `.grad`.
+        """Make one step with the gradients in `.grad` of the parameters.
 
         Parameters
         ----------
         loss : Tensor ()
             Loss of the batch.
-        rate : float
+        lr : float
             Learning rate, before it is multiplied by the unit of each parameter.
 
         Returns
         -------
         Tensor (), bool
-            Whether the step was taken, on the device. When it is False, parameters and moments are unchanged.
+            Whether the step was made, on the device. When it is False, parameters and moments are unchanged.
         """
         gradients = [parameter.grad for parameter in self.parameters]
         norm = torch.nn.utils.get_total_norm(gradients)
@@ -85,7 +90,7 @@ class GuardedAdam:
         median = torch.nanmedian(self.norms)
         taken = norm.isfinite() & loss.isfinite()
         if self.grad_clip is None:
-            # A comparison with the median of no step, which is not a number, is false.
+            # Before the first step the median is NaN, and the comparisons are false.
             taken &= ~((norm > OUTLIER * median) | (loss > OUTLIER * torch.nanmedian(self.losses)))
         else:
             limit = self.grad_clip * median.nan_to_num(nan=FIRST_NORM)
@@ -98,6 +103,7 @@ class GuardedAdam:
         return taken
 
     def _remember(self, norm: Tensor, loss: Tensor, taken: Tensor) -> None:
+        """Add the norm and loss of a step to the histories, or count the step as skipped."""
         here = self.steps % HISTORY
         for history, value in ((self.norms, norm), (self.losses, loss)):
             history[here] = torch.where(taken, value, history[here])
@@ -105,13 +111,16 @@ class GuardedAdam:
         self.steps += 1
 
     def forget(self) -> None:
-        """Drop moments and medians, as when earlier parameters come back."""
+        """Delete moments and medians, after earlier parameters were restored."""
         self.adam.state.clear()
         self.norms.fill_(math.nan)
         self.losses.fill_(math.nan)
 
     def state(self) -> dict[str, Tensor]:
-        """All that the next step depends on beside the parameters, named as `load` knows; −1 stands for no step."""
+        """Everything on which the next step depends except the parameters, as input of `load`.
+
+        −1 stands for the norms and losses of steps that were not made.
+        """
         found = {name: getattr(self, name).nan_to_num(nan=-1.0).cpu() for name in ("norms", "losses")}
         found["skipped"] = self.skipped.cpu()
         found["steps"] = torch.tensor(self.steps)
@@ -122,12 +131,12 @@ class GuardedAdam:
         return found
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Take up what `state` gave.
+        """Restore what `state` returned.
 
         Raises
         ------
         KeyError, RuntimeError, ValueError
-            When something is missing or has another shape.
+            When a tensor is missing or has another shape.
         """
         for name in ("norms", "losses"):
             getattr(self, name).copy_(state[name].where(state[name] >= 0, math.nan))
@@ -142,22 +151,32 @@ class GuardedAdam:
 
 
 def parameter_units(model: nn.Module, spread: float | None) -> dict[str, float]:
-    """Learning rate of each parameter relative to that of the dictionaries, by name.
+    """Learning rate of each parameter relative to that of the dictionaries.
 
-    Adam's step has the size of the learning rate whatever the size of the parameter. Thresholds grow with the noise and
-    κ falls with it: at σ = 5 thresholds of 0.01 would move by 10 % a step, and κ of 10 hardly at all. With thresholds
-    in units of the noise and κ in units of its mean before the first step, one learning rate serves all noise levels.
+    A step of Adam has the size of the learning rate, independent of the size of the parameter. Thresholds grow with the
+    noise and κ decreases with it: at σ = 5, one step would change thresholds of 0.01 by 10 % and κ of 10 hardly at all.
+    With thresholds in units of the noise and κ in units of its mean before the first step, one learning rate suits all
+    noise levels.
 
     Parameters
     ----------
     model : nn.Module
-        As it is before the first step.
+        A `SparseCoder` before the first step.
     spread : float or None
-        Standard deviation of what the degradation adds, in [0, 1]; None for mosaics, whose unit is the mean threshold.
+        Standard deviation of the error that the degradation causes, in [0, 1]. None for mosaics; their unit is the mean
+        threshold.
 
     Returns
     -------
     dict of str to float
+        Factors of the learning rate, by the names of the parameters.
+
+    Examples
+    --------
+    >>> model = nn.Module()
+    >>> model.thresholds = nn.Parameter(torch.full((24, 256), 0.03))
+    >>> parameter_units(model, spread=50 / 255)
+    {'thresholds': 2.0}
     """
     units = {name: 1.0 for name, _ in model.named_parameters()}
     mean_threshold = model.thresholds.detach().mean().item()

@@ -1,7 +1,7 @@
-"""Training one experiment after the other within a given time.
+"""Train one experiment after the other within a given time.
 
 A queue is a YAML list of grids in the form of `config/*.yaml`; its experiments are trained in their order. An
-experiment that starts from another takes the weights that the queue, or the folder of released weights, already has.
+experiment that starts from another one uses the weights that the queue, or the folder of released weights, already has.
 """
 
 from __future__ import annotations
@@ -21,21 +21,35 @@ from groupsc.weights.files import write_tensors
 
 
 def read_queue(path) -> list[Experiment]:
-    """The experiments of a queue file, in order.
+    """Read the experiments of a queue file.
+
+    Parameters
+    ----------
+    path : path
+        YAML file.
+
+    Returns
+    -------
+    list of Experiment
+        In the order of the file.
 
     Raises
     ------
     GroupSCError
-        When the file is missing or is no list of grids.
+        When the file is missing or is not a list of grids.
+
+    Examples
+    --------
+    >>> read_queue("queue.yaml")  # doctest: +SKIP
     """
     try:
         grids = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise unreadable(error)(
-            f"{path} can't be read as a queue ({error}); it is a YAML list of grids like those of config/"
+            f"{path} can't be read as a queue ({error}); write a YAML list of grids like those in config/"
         ) from error
     if not isinstance(grids, list) or not all(isinstance(grid, dict) and "tasks" in grid for grid in grids):
-        raise GroupSCError(f"{path} is no queue; it must be a YAML list of grids, each with `tasks`")
+        raise GroupSCError(f"{path} is not a queue; write a YAML list of grids, each with the key `tasks`")
     return [experiment for grid in grids for experiment in experiments(grid).values()]
 
 
@@ -49,22 +63,39 @@ def run_queue(
     device: str = "auto",
     progress: bool = True,
 ) -> dict[str, str]:
-    """Train the experiments of a queue in order until the time is over; finished ones are left alone, a stopped one
-    goes on.
+    """Train the experiments of a queue in order until the time limit.
+
+    Finished experiments are not changed; a stopped experiment continues.
 
     Parameters
     ----------
+    queue : list of Experiment
+    data_dir : path
+        Folder of the data sets.
     output : path
-        One folder an experiment, and `dictionaries/`.
+        Folder for one folder per experiment, and for `dictionaries/`.
     minutes : float
-        For the whole queue.
+        Time limit of the whole queue.
     weights : path, optional
-        Folder of released weights to start from where the queue itself has not trained the start.
+        Folder of released weights, for experiments whose initial weights the queue has not trained.
+    device : {"auto", "cpu", "cuda"}, optional
+    progress : bool, optional
+        Show progress bars.
 
     Returns
     -------
-    dict
-        For every experiment "finished", "stopped" (goes on next time) or "waiting".
+    dict of str to str
+        For every experiment "finished", "stopped" (the next call continues) or "waiting".
+
+    Raises
+    ------
+    GroupSCError
+        As `groupsc.training.loop.train`, and when an experiment starts from one that is not trained.
+
+    Examples
+    --------
+    >>> run_queue([], data_dir="data/raw", output="results/training", minutes=1)
+    {}
     """
     deadline = time.monotonic() + 60 * minutes
     output, outcome = Path(output), {}
@@ -87,7 +118,30 @@ def run_queue(
 
 
 def make_dictionary(experiment: Experiment, data_dir, path) -> Path:
-    """Learn the initial dictionary of an experiment and save it as tensor D of a safetensors file."""
+    """Learn the initial dictionary of an experiment and save it as tensor D of a safetensors file.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    data_dir : path
+        Folder of the data sets.
+    path : path
+        File to write.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    GroupSCError
+        When images are missing, or contain too few patches.
+
+    Examples
+    --------
+    >>> make_dictionary(experiment, "data/raw", "dictionary.safetensors")  # doctest: +SKIP
+    """
     model, config = experiment.model, experiment.training
     images = load_images(config.dataset, data_dir, channels=model.channels)
     D = learn_dictionary(
@@ -102,7 +156,7 @@ def make_dictionary(experiment: Experiment, data_dir, path) -> Path:
 
 
 def _beginning(experiment: Experiment, data_dir, output: Path, weights) -> dict:
-    """Where the parameters start: keyword arguments `init` or `dictionary` of `train`."""
+    """Source of the initial parameters: the keyword argument `init` or `dictionary` of `train`."""
     if experiment.init_from is None:
         dictionary = output / "dictionaries" / f"{experiment.dictionary}.safetensors"
         return {"dictionary": dictionary if dictionary.exists() else make_dictionary(experiment, data_dir, dictionary)}
@@ -113,5 +167,6 @@ def _beginning(experiment: Experiment, data_dir, output: Path, weights) -> dict:
         if place.exists():
             return {"init": place}
     raise GroupSCError(
-        f"{experiment.name} starts from {experiment.init_from}, which is not trained; put it earlier into the queue"
+        f"{experiment.name} starts from {experiment.init_from}, which is not trained; put {experiment.init_from} "
+        "before it in the queue"
     )

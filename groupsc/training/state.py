@@ -1,4 +1,4 @@
-"""A training in progress: what changes from step to step, how it is measured, and how it is kept on disk."""
+"""State of a training: what changes from step to step, its validation, and its file."""
 
 from __future__ import annotations
 
@@ -28,24 +28,32 @@ from groupsc.utils.version import code_version
 from groupsc.weights.files import load_state, save_state
 
 LOG_COLUMNS = ("step", "minutes", "loss", "lr", "validation_psnr", "contrast_psnr", "rho", "skipped", "event")
+"""Columns of `log.csv`."""
 COUNTERS = ("step", "lr_factor", "minutes", "best_score", "best_psnr", "best_step", "psnr", "contrast_psnr", "loss")
+"""Attributes of a `Run` in the state file, beside the tensors."""
 SLOWEST = 1e-3
+"""Factor of the learning rate below which backtracking ends with an error."""
 VALIDATED_TOGETHER = 8
+"""Number of validation blocks that the model restores together."""
 
 
 class Run:
-    """The model, the optimizer, the averaged parameters, the best snapshot, and the counters of one experiment.
+    """Model, optimiser, averaged parameters, best snapshot, and counters of one training.
 
     Parameters
     ----------
     experiment : Experiment
     model : SparseCoder
-        As it is before the first step.
+        The model before the first step.
     device : torch.device
     output : Path
-        Folder of the state and the log.
+        Folder of the state and of the log.
     spread : float, optional
-        Standard deviation of what the degradation adds, in [0, 1]; None for mosaics.
+        Standard deviation of the error that the degradation causes, in [0, 1]; None for mosaics.
+
+    Examples
+    --------
+    >>> Run(experiment, model, torch.device("cpu"), Path("output")).resume()  # doctest: +SKIP
     """
 
     def __init__(
@@ -76,7 +84,7 @@ class Run:
         self.losses = torch.zeros(2, dtype=torch.float64, device=device)
 
     def advance(self, batch, lr: float, processes: int) -> Tensor:
-        """One step over a `groupsc.training.batches.Batch`; returns the loss, still on the device."""
+        """Make one step with a `groupsc.training.batches.Batch`; returns the loss, on the device."""
         loss = self.gradient(*batch)
         if processes > 1:
             _sum_over_processes([loss, *(p.grad for p in self.model.parameters())])
@@ -90,14 +98,22 @@ class Run:
         return loss
 
     def begin(self, validation: Validation, *, write: bool) -> None:
-        """Measure the model before the first step; backtracking never falls below it."""
+        """Measure the model before the first step; backtracking also compares with this score."""
         self.best_score = self._measure(validation)
         self.best_psnr = self.psnr
         if write:
             self._append(loss="", lr="", event="")
 
     def validate(self, validation: Validation, lr: float, *, write: bool) -> None:
-        """Measure, backtrack when the model got worse, log the mean loss since the last time, and save the state."""
+        """Measure the model, backtrack if it became worse, and save the log and the state.
+
+        The log gets the mean loss since the last validation.
+
+        Raises
+        ------
+        GroupSCError
+            When the learning rate has become too small by backtracking.
+        """
         config = self.experiment.training
         total, number = self.losses.tolist()
         self.loss, score = total / number if number else math.nan, self._measure(validation)
@@ -124,16 +140,16 @@ class Run:
             self.save()
 
     def _measure(self, validation: Validation) -> float:
-        """Measure the averaged parameters; returns the score that steers the training, the mean of both PSNRs."""
+        """Measure the averaged parameters; returns the score that controls backtracking, the mean of both PSNRs."""
         self.psnr = self.contrast_psnr = self.validation_psnr(validation.plain)
         if validation.contrast is not None:
             self.contrast_psnr = self.validation_psnr(validation.contrast)
         return (self.psnr + self.contrast_psnr) / 2
 
     def validation_psnr(self, blocks) -> float:
-        """Mean PSNR in dB over blocks restored as one block each; the same blocks and noise in every run.
+        """Mean PSNR in dB over blocks, each restored as one block; blocks and noise are the same in every run.
 
-        Outputs are clipped to the range of the clean blocks, at least [0, 1].
+        Outputs are clipped to the range of the clean blocks, at least to [0, 1].
         """
         blocks = [None if x is None else x.to(self.device) for x in blocks]
         model, squares = self._model_of(self.average), []
@@ -145,16 +161,17 @@ class Run:
         return float(-10 * torch.log10(torch.cat(squares)).mean())
 
     def best_model(self) -> SparseCoder:
-        """The model with the parameters of the best validation, averaged as they were then."""
+        """The model with the averaged parameters of the best validation."""
         return self._model_of(self.best)
 
     def _model_of(self, parameters: dict) -> SparseCoder:
+        """A model with the given parameters."""
         model = SparseCoder(self.model.config).to(self.device)
         model.load_state_dict({**model.state_dict(), **parameters})
         return model
 
     def card(self) -> dict:
-        """What the weights file says of its making."""
+        """Metadata of the weights file about the training."""
         e = self.experiment
         return {
             "name": e.name,
@@ -175,7 +192,7 @@ class Run:
         }
 
     def save(self) -> None:
-        """Write the state, all that the next step depends on."""
+        """Write the state: everything on which the next step depends."""
         parts = {"model": self._snapshot(), "average": self.average, "best": self.best}
         parts["optimizer"] = self.optimizer.state()
         tensors = {f"{part}.{name}": tensor.cpu() for part, named in parts.items() for name, tensor in named.items()}
@@ -184,19 +201,26 @@ class Run:
         save_state(self.state, tensors, {**counters, "experiment": dataclasses.asdict(self.experiment)})
 
     def resume(self) -> bool:
-        """Take up the saved state, if there is one, and cut the log back to it."""
+        """Load the saved state and remove later lines from the log; returns False when there is no state.
+
+        Raises
+        ------
+        GroupSCError
+            When the state belongs to another configuration, or was altered.
+        """
         saved = load_state(self.state)
         if saved is None:
             return False
         tensors, counters = saved
         if counters.get("experiment") != json.loads(json.dumps(dataclasses.asdict(self.experiment))):
             raise GroupSCError(
-                f"{self.state} belongs to another configuration of {self.experiment.name}; remove it to train anew"
+                f"{self.state} belongs to another configuration of {self.experiment.name}; "
+                "remove it to start a new training"
             )
         try:
             self._take(tensors, counters)
-        except (KeyError, RuntimeError, ValueError) as error:  # As torch has it where shapes differ.
-            raise GroupSCError(f"{self.state} was altered ({error}); remove it to train anew") from error
+        except (KeyError, RuntimeError, ValueError) as error:  # torch raises the last two for other shapes.
+            raise GroupSCError(f"{self.state} was altered ({error}); remove it to start a new training") from error
         self._cut_log()
         return True
 

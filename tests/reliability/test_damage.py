@@ -65,7 +65,7 @@ def test_a_state_that_lacks_a_part(folder, groupsc, missing):
     state = folder / "run/state.safetensors"
     altered(state, state, without=[missing])
     said = groupsc(*COMMANDS["train"], cwd=folder).complaint
-    assert f"state.safetensors was altered ('{missing}'); remove it to train anew" in said
+    assert f"state.safetensors was altered ('{missing}'); remove it to start a new training" in said
 
 
 @pytest.mark.parametrize("file", ["run/weights.safetensors", "run/state.safetensors"])

@@ -248,7 +248,7 @@ def test_groupsc_starts_from_sc(tmp_path):
     distance = 2 * 25 * (25 / 255) ** 2 * group.kappa.square()
     torch.testing.assert_close(distance, torch.full_like(distance, 6.2))
     other = dataclasses.replace(experiment, model=dataclasses.replace(TINY, n_atoms=12))
-    with pytest.raises(GroupSCError, match="start from a model of its size"):
+    with pytest.raises(GroupSCError, match="start from a model of the same size"):
         train(other, data_dir="unused", output=tmp_path / "other", init=init, device="cpu", progress=False)
 
 

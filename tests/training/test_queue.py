@@ -64,7 +64,9 @@ def test_a_start_among_released_weights(tmp_path):
     released.mkdir()
     (tmp_path / "out" / "gray-sc-sigma25" / "weights.safetensors").rename(released / "gray-sc-sigma25.safetensors")
     group = queue(tmp_path, {"methods": ["groupsc"], "levels": [25]})
-    with pytest.raises(GroupSCError, match="starts from gray-sc-sigma25, which is not trained; put it earlier"):
+    with pytest.raises(
+        GroupSCError, match="starts from gray-sc-sigma25, which is not trained; put gray-sc-sigma25 before"
+    ):
         run(group, tmp_path)
     assert run(group, tmp_path, weights=released) == {"gray-groupsc-sigma25": "finished"}
 
