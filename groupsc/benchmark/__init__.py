@@ -1,1 +1,1 @@
-"""What is measured, and what it costs."""
+"""Measure restoration quality and estimate the cost of experiments."""

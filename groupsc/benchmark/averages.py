@@ -1,4 +1,4 @@
-"""Means of rows: what a table, a metric file and the last lines of a run say about many images."""
+"""Average per-image results for tables, metric files and the summary of a run."""
 
 from __future__ import annotations
 
@@ -12,26 +12,36 @@ KEYS = ["task", "method", "level", "dataset", "mode", "stride"]
 
 
 def average(rows: pd.DataFrame, sizes: dict | None = None) -> pd.DataFrame:
-    """Means over images, then over noise repetitions: one line per experiment, data set and mode.
+    """Average per-image results over images, then over noise repetitions.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        As `groupsc.benchmark.evaluation.evaluate` returns them.
+        Per-image results, as `groupsc.benchmark.evaluation.evaluate` returns them.
     sizes : dict, optional
-        Images in each data set; counted in the registry when left out.
+        Number of images of each data set. The default counts them in the registry.
 
     Returns
     -------
     pandas.DataFrame
-        `KEYS`; psnr, psnr_channels, ssim, each with `<metric>_spread`, the standard deviation over repetitions (missing
-        for a single one); seconds; images, images_of (missing for a data set outside the registry), repetitions;
-        experiment, parameters, weights_sha256, device, code_version.
+        One row per experiment, data set and mode. The columns are `KEYS`; psnr and psnr_channels in dB, ssim, seconds
+        per image, each with `<metric>_spread`, the standard deviation over repetitions (missing for one repetition);
+        images, images_of (missing for a data set outside the registry), repetitions; experiment, parameters,
+        weights_sha256, device, code_version.
 
     Raises
     ------
     GroupSCError
-        When an image was measured twice under one heading, or with two weights.
+        When the results of one experiment contain an image twice or come from different weights.
+
+    Examples
+    --------
+    >>> from groupsc.benchmark.rows import table_of
+    >>> first = {"experiment": "gray-sc-sigma25", "task": "gray", "method": "sc", "level": 25.0, "dataset": "BSD68",
+    ...          "mode": "whole", "image": "test001", "repetition": 0, "psnr": 28.0}
+    >>> means = average(table_of([first, {**first, "image": "test002", "psnr": 29.0}]), {"BSD68": 68})
+    >>> means[["dataset", "psnr", "images", "images_of"]].to_dict("records")
+    [{'dataset': 'BSD68', 'psnr': 28.5, 'images': 2, 'images_of': 68}]
     """
     sizes = registry().groupby("dataset").size().to_dict() if sizes is None else sizes
     columns = [*KEYS, "images_of", "repetitions", "images", "experiment", "parameters", "device", "code_version"]
@@ -45,9 +55,9 @@ def average(rows: pd.DataFrame, sizes: dict | None = None) -> pd.DataFrame:
 def _average(group: pd.DataFrame) -> dict:
     name = f"{group['experiment'].iloc[0]} on {group['dataset'].iloc[0]}"
     if group["weights_sha256"].nunique(dropna=False) > 1:
-        raise GroupSCError(f"the rows of {name} come from different weights; pass those of one weights file")
+        raise GroupSCError(f"the results of {name} come from different weights; pass those of one weights file")
     if group.duplicated(["image", "repetition"]).any():
-        raise GroupSCError(f"the rows of {name} hold an image twice; pass each file of rows once")
+        raise GroupSCError(f"the results of {name} contain an image twice; pass each file of results once")
     counts = group.groupby("repetition").size()
     group = group[group["repetition"].isin(counts.index[counts == counts.max()])]
     line = {"images": group["image"].nunique(), "repetitions": group["repetition"].nunique()}
@@ -59,36 +69,71 @@ def _average(group: pd.DataFrame) -> dict:
 
 
 def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict:
-    """Means for `dvc metrics`: `{experiment: {data set: {mode: {psnr, ssim, seconds, images, …}}}}`.
+    """Arrange average metrics for `dvc metrics`.
+
+    Parameters
+    ----------
+    rows, sizes
+        As for `average`.
+
+    Returns
+    -------
+    dict
+        `{experiment: {data set: {mode: values}}}` with psnr, psnr_channels, ssim, seconds, images and repetitions.
+        The mode is "whole", "block-<stride>", or "input" for degraded images without restoration.
 
     Raises
     ------
     GroupSCError
         As `average`.
+
+    Examples
+    --------
+    >>> from groupsc.benchmark.rows import table_of
+    >>> row = {"experiment": "gray-sc-sigma25", "task": "gray", "method": "sc", "level": 25.0, "dataset": "BSD68",
+    ...        "mode": "block", "stride": 12, "image": "test001", "repetition": 0, "psnr": 28.0}
+    >>> metrics_json(table_of([row]))["gray-sc-sigma25"]["BSD68"]["block-12"]["psnr"]
+    28.0
     """
     found = {}
     for ran in average(rows, sizes).itertuples(index=False):
-        figures = {metric: round(float(getattr(ran, metric)), digits) for metric, digits in DECIMALS.items()}
-        figures |= {
+        values = {metric: round(float(getattr(ran, metric)), digits) for metric, digits in DECIMALS.items()}
+        values |= {
             "seconds": round(float(ran.seconds), 3),
             "images": int(ran.images),
             "repetitions": int(ran.repetitions),
         }
         mode = f"{ran.mode}{'' if ran.stride is None else f'-{ran.stride:g}'}" if ran.mode else "input"
-        found.setdefault(ran.experiment, {}).setdefault(ran.dataset, {})[mode] = figures
+        found.setdefault(ran.experiment, {}).setdefault(ran.dataset, {})[mode] = values
     return found
 
 
 def summary(rows: pd.DataFrame, tables=(), figures=(), sizes: dict | None = None, remarks=()) -> str:
-    """Where tables and figures are, how many images stand behind each number, and `remarks`, as lines of text.
+    """Summarise a run as text: paths of tables and figures, average PSNR with the number of images, and remarks.
+
+    Parameters
+    ----------
+    rows, sizes
+        As for `average`.
+    tables, figures : list of str
+        Paths of the files that were made.
+    remarks : list of str
+        Lines to append.
 
     Raises
     ------
     GroupSCError
         As `average`.
+
+    Examples
+    --------
+    >>> from groupsc.benchmark.rows import table_of
+    >>> print(summary(table_of([]), ["results/tables/table4.md"]))
+    Tables:  results/tables/table4.md
+    Average PSNR over all pixels and channels, with the number of images:
     """
     lines = [f"Tables:  {path}" for path in tables] + [f"Figures: {path}" for path in figures]
-    lines.append("Average PSNR over all pixels and channels, and what stands behind it:")
+    lines.append("Average PSNR over all pixels and channels, with the number of images:")
     for ran in average(rows, sizes).itertuples(index=False):
         noise = f", {ran.repetitions} noise realisations" if ran.repetitions > 1 else ""
         mode = f", {mode_name(ran.mode, ran.stride)}" if ran.mode else ""
@@ -97,23 +142,64 @@ def summary(rows: pd.DataFrame, tables=(), figures=(), sizes: dict | None = None
 
 
 def share(ran) -> str:
-    """How many images stand behind a line of `average`: "3 of 68 images"."""
+    """Format the number of images of a row of `average`.
+
+    Parameters
+    ----------
+    ran
+        A row with `images`, and with `images_of` or None there.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> share(SimpleNamespace(images=3, images_of=68)), share(SimpleNamespace(images=68, images_of=68))
+    ('3 of 68 images', '68 images')
+    """
     count = f"{ran.images} image{'s' if ran.images != 1 else ''}"
     return f"{ran.images} of {ran.images_of} images" if ran.images_of and ran.images != ran.images_of else count
 
 
 def mode_name(mode: str | None, stride: float | None) -> str:
-    """How images were restored, in words."""
+    """Describe how images were restored.
+
+    Parameters
+    ----------
+    mode : {"whole", "block"} or None
+        None for the degraded input without restoration.
+    stride : float or None
+        Step between blocks in pixels.
+
+    Examples
+    --------
+    >>> mode_name("whole", None), mode_name("block", 12.0)
+    ('whole image', 'blocks at stride 12')
+    """
     if mode is None:
-        return "input as it is"
+        return "input without restoration"
     return "whole image" if mode == "whole" else "blocks" + (f" at stride {stride:g}" if stride is not None else "")
 
 
 def distinct(joined) -> list[str]:
-    """Each device or version once, from values that `average` joined."""
+    """List each device or code version once, from values that `average` joined by "; ".
+
+    Parameters
+    ----------
+    joined : pandas.Series of str
+
+    Examples
+    --------
+    >>> distinct(pd.Series(["A CPU; B GPU", "A CPU", None]))
+    ['A CPU', 'B GPU']
+    """
     return sorted({one for value in joined.dropna() for one in value.split("; ")})
 
 
 def plain(value):
-    """None for what pandas holds as missing."""
+    """Convert a missing value of pandas to None; return other values unchanged.
+
+    Examples
+    --------
+    >>> plain(float("nan")), plain(25.0)
+    (None, 25.0)
+    """
     return None if pd.isna(value) else value

@@ -1,7 +1,8 @@
-"""Restore a data set and measure it: one row per image and noise repetition, the ground that every table stands on.
+"""Restore the images of a data set and measure the result: one row per image and noise repetition.
 
-Protocol: noise neither clipped nor quantised, drawn per (dataset, image, level, repetition) and thus the same for every
-method; the output clipped to [0, 1]; figures over all pixels and channels, no border cropped.
+Protocol: the noise is neither clipped nor quantised. It is drawn per (dataset, image, level, repetition) and so is the
+same for every method. The output is clipped to [0, 1]. Metrics are computed over all pixels and channels; no border is
+cropped.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from groupsc.weights.cards import purpose
 from groupsc.weights.files import load_weights
 
 INPUT = "input"
-"""Stands for weights where the degraded image itself is measured, such as the JPEG baseline of Table 5."""
+"""Value of `weights` that measures the degraded image itself, such as the JPEG baseline of Table 5."""
 
 NOISES = ("estimated", "known")
 
@@ -52,39 +53,55 @@ def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per image and repetition, columns `COLUMNS`: PSNR in dB (joint, and as the mean over channels), SSIM,
-        seconds of the restoration alone (on a GPU after a warm-up at each new size), peak memory in MiB (on a GPU what
-        torch allocated, on Linux CPUs what the whole process held, else missing), and all settings.
+        One row per image and repetition, columns `groupsc.benchmark.rows.COLUMNS`: PSNR in dB (over all channels
+        together, and as the mean over channels), SSIM, seconds of the restoration alone (on a GPU after a warm-up at
+        each new size), peak memory in MiB (on a GPU the memory that torch allocated, on Linux CPUs the memory of the
+        whole process, otherwise missing), and all settings.
 
     Raises
     ------
     GroupSCError
-        For an unknown task or level, weights trained for another, or that give no numbers, a data set that was not
-        fetched, a baseline that can't run, or a stride without blocks.
+        For an unknown task or level, weights that were trained for another task or level, weights that give values
+        that are not finite, a data set that was not fetched, a baseline that can't run, or a stride without blocks.
+
+    Examples
+    --------
+    >>> evaluate("tv", "Bundled", task="gray", level=25, images=1)  # doctest: +SKIP
     """
     return table_of(Evaluation(weights, dataset, **options).rows())
 
 
 def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **options) -> pd.DataFrame:
-    """`evaluate` into a CSV file, image by image, so that a run that was cut short goes on where it stopped.
+    """Evaluate into a CSV file, image by image; an interrupted run continues with the next image.
 
-    Finished rows wait in `<path>.partial` and become `path` when all are there. Rows found in either file are taken
-    over when all `SETTINGS` agree, the digest of the weights and the code version among them; others are measured anew.
+    Finished rows are written to `<path>.partial`, which becomes `path` when all images are measured. Rows in either
+    file are reused when all `SETTINGS` agree, including the digest of the weights and the code version; other rows are
+    measured again.
 
     Parameters
     ----------
     path : path
+        The CSV file.
     weights, dataset, **options
         As for `Evaluation`.
     cached_results : path, optional
-        Rows of an earlier evaluation, elsewhere or by other code: those of the same weights, measured in the same way,
-        are taken over with the device and the code version that they name, images beyond the first `images` included.
-        An image counts as measured when all repetitions of it are there.
+        Results of an earlier evaluation, possibly on another device or with another code version. Results of the same
+        weights and settings are reused and keep their device and code version, also for images beyond the first
+        `images`. An image is reused only if all its repetitions are in the file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `evaluate`, with the reused rows.
 
     Raises
     ------
     GroupSCError
-        As `evaluate`; when `cached_results` is no file of rows.
+        As `evaluate`; also when `cached_results` is not a file of per-image results.
+
+    Examples
+    --------
+    >>> evaluate_to_csv("rows.csv", "tv", "Bundled", task="gray", level=25)  # doctest: +SKIP
     """
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
@@ -106,36 +123,50 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
 
 @dataclass(kw_only=True)
 class Evaluation:
-    """What to restore, with what, and how.
+    """An evaluation: the model or baseline, the data set, and the settings of degradation and restoration.
 
     Parameters
     ----------
     weights : path or str
         A weights file, or a method of `groupsc.baselines`; "input" measures the degraded images themselves.
     dataset : str
-        A name of the registry, or "Bundled" for the photographs that scikit-image carries.
+        A name of the registry, or "Bundled" for the photographs that scikit-image includes.
     task, level : str, float, optional
-        One of "gray", "color", "mosaic", "jpeg"; noise σ in gray levels of 255 or JPEG quality, none for mosaics. A
-        weights file knows both; a blind model takes any level, and its method is then written as "groupsc-blind".
+        One of "gray", "color", "mosaic", "jpeg"; noise σ in gray levels of 255 or JPEG quality, none for mosaics. The
+        default is the task and level of the weights file; baselines, "input" and blind models need a level. The method
+        of a blind model is written as "groupsc-blind".
     noise : {"estimated", "known"}
-        What a blind model is told: the level estimated from the degraded image alone, or the true one; the method is
-        then written as "groupsc-blind-known".
+        Noise level that a blind model gets: estimated from the degraded image alone, or the true one. With the true
+        one, the method is written as "groupsc-blind-known".
     data_dir : path
-        Folder of the data sets.
+        Data directory.
     images : int, optional
-        The first so many images of the data set; all when left out.
+        Number of images, from the first; the default is all.
     repetitions : int
-        Noise realisations per image; JPEG and mosaics know no noise and are measured once.
+        Noise realisations per image; JPEG and mosaics have no noise and are measured once.
     mode, stride : str, int, optional
-        How `groupsc.inference.tiling.restore` goes about it: "whole", or "block", the paper's way, with the step
-        between blocks in pixels (left out, the side of the window).
+        Mode of `groupsc.inference.tiling.restore`: "whole", or "block" as in the paper, with the step between blocks in
+        pixels (default: the side of the window).
     device : str
         "auto", "cpu" or "cuda".
     pictures : path, optional
-        Folder for `<image>-clean.png`, `-degraded.png` and `-restored.png` (first repetition, clipped, 8 bit); the
-        figures look for it at `<experiment>/<dataset>` in theirs.
+        Folder for `<image>-clean.png`, `-degraded.png` and `-restored.png` (first repetition, clipped, 8 bit). Figures
+        read them from `<experiment>/<dataset>` in their own folder of pictures.
     names : list of str, optional
-        The images to make pictures of; all when left out.
+        Images to save as pictures; the default is all.
+    progress : bool
+        Whether to show a progress bar.
+
+    Raises
+    ------
+    GroupSCError
+        As `evaluate`.
+
+    Examples
+    --------
+    >>> settings = Evaluation("input", "Bundled", task="gray", level=25).settings()
+    >>> settings["experiment"], settings["parameters"]
+    ('gray-input-sigma25', 0)
     """
 
     weights: str | Path = field(kw_only=False)
@@ -159,7 +190,7 @@ class Evaluation:
         self.model, self.digest, self.method, self.blind = None, None, INPUT, False
         self.level = None if self.level is None else float(self.level)
         if self.noise not in NOISES:
-            raise GroupSCError(f"there is no noise {self.noise!r}; choose one of {', '.join(NOISES)}")
+            raise GroupSCError(f"noise is {self.noise!r}; choose one of {', '.join(NOISES)}")
         require_blocks(self.mode, self.stride)
         if self.task is not None and self.task not in TASKS:
             raise GroupSCError(f"there is no task {self.task!r}; choose one of {', '.join(TASKS)}")
@@ -186,7 +217,9 @@ class Evaluation:
         if self.task not in (None, task):
             raise GroupSCError(f"{self.weights} was trained for the task {task!r}; evaluate it on that task")
         if None not in (self.level, trained) and self.level != trained:
-            raise GroupSCError(f"{self.weights} was trained for {LEVEL_NAMES[task]} {trained:g}; evaluate it there")
+            raise GroupSCError(
+                f"{self.weights} was trained for {LEVEL_NAMES[task]} {trained:g}; evaluate it at this level"
+            )
         self.task, self.level = task, trained if self.level is None else self.level
 
     def _prepare(self) -> None:
@@ -198,7 +231,7 @@ class Evaluation:
         self.baseline.prepare(self.task, self.level)
 
     def settings(self) -> dict:
-        """Values of the columns `SETTINGS`, the same in all rows that are measured now."""
+        """Return the values of the columns `SETTINGS`, which are the same in all rows of this evaluation."""
         restored, peer = self.model is not None, self.baseline is not None
         return {
             "experiment": experiment_name(self.task, self.method, self.level),
@@ -220,8 +253,24 @@ class Evaluation:
         return 0 if self.model is None else self.model.number_of_parameters
 
     def rows(self, finished: dict | None = None) -> Iterator[dict]:
-        """Measure image by image; rows `finished` earlier, by (image, repetition), are passed on as they are, and what
-        is missing of their pictures is made."""
+        """Measure image by image.
+
+        Parameters
+        ----------
+        finished : dict, optional
+            Rows to reuse unchanged, by (image, repetition). Their images are restored again only if a picture is
+            missing.
+
+        Yields
+        ------
+        dict
+            One row, with the columns `groupsc.benchmark.rows.COLUMNS`.
+
+        Raises
+        ------
+        GroupSCError
+            When an image is missing, or the restored image has values that are not finite.
+        """
         finished = finished or {}
         settings = self.settings()
         paths = datasets.image_paths(self.dataset, self.data_dir, images=self.images)
@@ -244,14 +293,14 @@ class Evaluation:
                 sizes.add(clean.shape)
                 if not restored.isfinite().all():
                     raise GroupSCError(
-                        f"{self.weights} restores {path.name} to values that are no numbers; choose other weights"
+                        f"{self.weights} restores {path.name} to values that are not finite; choose other weights"
                     )
                 for picture, image in zip(pictures, (clean, degraded, restored), strict=False):
                     write_image(picture, image[0].clip(0, 1).numpy())
                 if row is None:
-                    figures = _figures(restored[0].numpy(), clean[0].numpy())
+                    values = _metric_values(restored[0].numpy(), clean[0].numpy())
                     shape = {"height": clean.shape[-2], "width": clean.shape[-1]}
-                    row = {**settings, "image": path.stem, "repetition": repetition, **figures, **cost, **shape}
+                    row = {**settings, "image": path.stem, "repetition": repetition, **values, **cost, **shape}
                 yield row
 
     def _pictures(self, image: str) -> list[Path]:
@@ -260,7 +309,7 @@ class Evaluation:
         return [Path(self.pictures) / f"{image}-{kind}.png" for kind in ("clean", "degraded", "restored")]
 
     def _restore(self, degraded: Tensor, mask: Tensor | None, *, new_size: bool) -> tuple[Tensor, dict]:
-        """The restored image on the CPU, and what it cost."""
+        """Restore an image; return it on the CPU, with the run time and the peak memory."""
         if self.baseline is not None:
             memory, start = PeakMemory(self.where), time.perf_counter()
             restored = torch.from_numpy(self.baseline.restore(degraded[0].numpy(), self.task, self.level))[None]
@@ -284,7 +333,7 @@ class Evaluation:
 
 
 def _baseline(weights: str | Path, data_dir: str | Path) -> baselines.Baseline | None:
-    """The baseline of that name; None for "input" and for the path of a weights file."""
+    """Return the baseline of that name; None for "input" and for the path of a weights file."""
     if str(weights) == INPUT or Path(weights).suffix or Path(weights).is_file():
         return None
     try:
@@ -293,7 +342,7 @@ def _baseline(weights: str | Path, data_dir: str | Path) -> baselines.Baseline |
         raise GroupSCError(f"there is no weights file {str(weights)!r}, and {error}, or {INPUT}") from error
 
 
-def _figures(restored: np.ndarray, clean: np.ndarray) -> dict:
+def _metric_values(restored: np.ndarray, clean: np.ndarray) -> dict:
     return {
         "psnr": round(metrics.psnr(restored, clean), 4),
         "psnr_channels": round(metrics.psnr_channels(restored, clean), 4),

@@ -1,6 +1,7 @@
-"""What a configuration measures and fetches: one answer for the workflow that does it and the plan of its cost.
+"""Derive evaluations, data sets and images from a configuration, for the workflow and for the plan of its cost.
 
-A configuration is the mapping of a file in config/; keys that it leaves out have the defaults of the workflow's schema.
+A configuration is the mapping in a file of config/. Missing keys have the defaults of the workflow's schema. `found` is
+the result of `groupsc.config.experiments.experiments`: the experiments of the configuration, by name.
 """
 
 from __future__ import annotations
@@ -19,29 +20,52 @@ BLOCK_SETS = ("BSD68",)
 
 
 def read_grid(path) -> dict:
-    """The configuration in a file of config/, or in one like them.
+    """Read a configuration from a YAML file.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict
 
     Raises
     ------
     GroupSCError
-        When the file is no YAML mapping with tasks.
+        When the file is not a YAML mapping with `tasks`.
+
+    Examples
+    --------
+    >>> read_grid("config/quick.yaml")  # doctest: +SKIP
     """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise GroupSCError(f"{path} is no YAML file ({error}); see config/README.md") from error
+        raise GroupSCError(f"{path} is not a YAML file ({error}); see config/README.md") from error
     if not isinstance(values, dict) or not isinstance(values.get("tasks"), dict):
-        raise GroupSCError(f"{path} has no grid of tasks; see config/README.md")
+        raise GroupSCError(f"{path} has no mapping `tasks`; see config/README.md")
     return values
 
 
 def check(config: dict, found: dict[str, Experiment]) -> None:
-    """Raise an error where a key beside the tasks has a value that nothing can be done with.
+    """Check the values of the keys other than `tasks`.
+
+    Parameters
+    ----------
+    config : dict
+    found : dict of str to Experiment
 
     Raises
     ------
     GroupSCError
-        The sentence names the key and what it may be.
+        For an invalid value; the message names the key and the allowed values.
+
+    Examples
+    --------
+    >>> check({"tasks": {}, "mode": "tiles"}, {})
+    Traceback (most recent call last):
+    groupsc.utils.errors.GroupSCError: mode is 'tiles'; choose whole or block
     """
     mode, stride, images = config.get("mode", "whole"), config.get("stride"), config.get("images")
     require(mode in ("whole", "block"), f"mode is {mode!r}; choose whole or block")
@@ -52,7 +76,7 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
         require(count is None or is_count(count), f"images of {name} is {count!r}; choose a whole number of at least 1")
     require(
         stride is None or mode == "block",
-        f"stride is {stride!r}, a step between blocks; set mode to block, or leave stride out",
+        f"stride is {stride!r}, but only blocks have a stride; set mode to block, or leave stride out",
     )
     require_keys("blocks", config.get("blocks", {}), {"experiments": list, "strides": list, "datasets": list})
     require_keys("threads", config.get("threads", {}), {"train": None, "evaluate": None})
@@ -63,23 +87,58 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
         require_count("the stride between blocks", step)
         side = found[name].model.block(step)
         require(
-            step <= side, f"{name} is restored in blocks of {side} pixels; choose no stride above that, as {step} is"
+            step <= side, f"stride is {step}, but {name} is restored in blocks of {side} pixels; choose at most {side}"
         )
     cached_results_folder(config)
 
 
 def check_names(config: dict, found: dict[str, Experiment]) -> None:
-    """Raise an error where `images` or `blocks` name a data set or an experiment that there isn't."""
+    """Check that `images` and `blocks` name existing data sets and experiments.
+
+    Parameters
+    ----------
+    config : dict
+    found : dict of str to Experiment
+
+    Raises
+    ------
+    GroupSCError
+        For an unknown data set or experiment.
+
+    Examples
+    --------
+    >>> check_names({"images": {"BSD86": 3}}, {})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    groupsc.utils.errors.GroupSCError: images names the data set 'BSD86'; choose one of ...
+    """
     images, given = config.get("images"), config.get("blocks", {})
     for key, sets in (("images", images if isinstance(images, dict) else ()), ("blocks", given.get("datasets", ()))):
         for name in sets:
             require(name in datasets(), f"{key} names the data set {name!r}; choose one of {', '.join(datasets())}")
     for name in given.get("experiments", ()):
-        require(name in found, f"blocks names the experiment {name!r}, which the grid lacks; it has {', '.join(found)}")
+        require(name in found, f"blocks names the experiment {name!r}; choose one of {', '.join(found)}")
 
 
 def evaluations(config: dict, found: dict[str, Experiment]) -> dict[str, tuple[Experiment, str, float | None]]:
-    """{name: (experiment, task, level)} of what is evaluated; a blind model at several levels."""
+    """List the evaluations of a configuration; a blind model is evaluated at several levels.
+
+    Parameters
+    ----------
+    config : dict
+    found : dict of str to Experiment
+
+    Returns
+    -------
+    dict
+        `{name: (experiment, task, level)}`.
+
+    Examples
+    --------
+    >>> from groupsc.config.experiments import experiments
+    >>> config = {"budget": "cpu", "tasks": {"gray": {"methods": ["sc"], "levels": [15, 25], "datasets": ["Set12"]}}}
+    >>> list(evaluations(config, experiments(config)))
+    ['gray-sc-sigma15', 'gray-sc-sigma25']
+    """
     return {
         name: (e, e.task, level)
         for e in found.values()
@@ -92,14 +151,37 @@ def evaluations(config: dict, found: dict[str, Experiment]) -> dict[str, tuple[E
 
 
 def sets_of(config: dict, task: str, variant: str | None = None) -> list[str]:
-    """The test sets of a variant where it has its own, else of its task."""
+    """Return the test sets of a variant if it has its own, otherwise those of its task.
+
+    Parameters
+    ----------
+    config : dict
+    task : str
+    variant : str, optional
+
+    Examples
+    --------
+    >>> sets_of({"tasks": {"gray": {"datasets": ["Set12"], "variants": {"v": {"datasets": ["BSD68"]}}}}}, "gray", "v")
+    ['BSD68']
+    """
     grid = config["tasks"][task]
     own = grid.get("variants", {}).get(variant, {})
     return own.get("datasets", grid.get("datasets", []))
 
 
 def test_sets(config: dict, found: dict[str, Experiment]) -> set[str]:
-    """All test sets, those of variants and of blocks too."""
+    """Return all test sets, including those of variants and of blocks.
+
+    Parameters
+    ----------
+    config : dict
+    found : dict of str to Experiment
+
+    Examples
+    --------
+    >>> test_sets({"tasks": {"gray": {"datasets": ["Set12"]}}}, {})
+    {'Set12'}
+    """
     used = {dataset for _, dataset, _ in block_places(config, found)}
     for task, grid in config["tasks"].items():
         for variant in (None, *grid.get("variants", {})):
@@ -108,44 +190,109 @@ def test_sets(config: dict, found: dict[str, Experiment]) -> set[str]:
 
 
 def images_of(config: dict, dataset: str) -> int | None:
-    """How many images of a test set are used; None for all."""
+    """Return the number of images of a test set that are used; None for all.
+
+    Parameters
+    ----------
+    config : dict
+    dataset : str
+
+    Examples
+    --------
+    >>> images_of({"images": {"Urban100": 10}}, "Urban100")
+    10
+    """
     images = config.get("images")
     return images.get(dataset) if isinstance(images, dict) else images
 
 
 def image_names(config: dict, dataset: str) -> list[str]:
-    """The images of a test set that are used; all data sets are taken in the order of their files."""
+    """Return the names of the images of a test set that are used, in the order of their files.
+
+    Parameters
+    ----------
+    config : dict
+    dataset : str
+
+    Examples
+    --------
+    >>> image_names({"images": 2}, "Set12")
+    ['01', '02']
+    """
     files = BUNDLED_FILES if dataset == BUNDLED else sorted(registry().query("dataset == @dataset")["file"])
     return [Path(file).stem for file in files[: images_of(config, dataset)]]
 
 
 def cached_results_folder(config: dict) -> Path | None:
-    """The folder of rows of earlier evaluations; None where all is measured anew.
+    """Return the folder of cached results; None if everything is measured again.
+
+    Parameters
+    ----------
+    config : dict
 
     Raises
     ------
     GroupSCError
-        When it is no folder, or the one that this run writes to.
+        When it is not a folder, or this run writes its results there.
+
+    Examples
+    --------
+    >>> cached_results_folder({}) is None
+    True
     """
     folder = config.get("cached_results")
     if folder is None:
         return None
     if not Path(folder).is_dir():
-        raise GroupSCError(f"cached_results is {folder!r}, which is no folder; leave it out to measure everything here")
+        raise GroupSCError(
+            f"cached_results is {folder!r}, which is not a folder; leave it out to measure everything in this run"
+        )
     if Path(folder).resolve() == Path(config.get("output", "results"), "rows").resolve():
-        raise GroupSCError(f"cached_results is {folder!r}, where this run writes its rows; choose another output")
+        raise GroupSCError(f"cached_results is {folder!r}, where this run writes its results; choose another output")
     return Path(folder)
 
 
 def cached_results_of(config: dict, name: str, place: str) -> Path | None:
-    """The file of rows of an earlier evaluation of `name` on a data set, where there is one."""
+    """Return the file of cached results of an evaluation, or None if the file does not exist.
+
+    Parameters
+    ----------
+    config : dict
+    name : str
+        Name of the evaluation.
+    place : str
+        Name of its data set, with `-stride<stride>` for blocks.
+
+    Raises
+    ------
+    GroupSCError
+        As `cached_results_folder`.
+
+    Examples
+    --------
+    >>> cached_results_of({}, "gray-sc-sigma25", "BSD68") is None
+    True
+    """
     folder = cached_results_folder(config)
     rows = None if folder is None else folder / name / f"{place}.csv"
     return rows if rows and rows.is_file() else None
 
 
 def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) -> int | None:
-    """The most that any use of a data set asks for; None for all."""
+    """Return the number of images of a data set to fetch, the largest that a training or test uses; None for all.
+
+    Parameters
+    ----------
+    config : dict
+    found : dict of str to Experiment
+    dataset : str
+
+    Examples
+    --------
+    >>> config = {"weights": "released", "images": 2, "tasks": {"gray": {"datasets": ["Set12"]}}}
+    >>> images_to_fetch(config, {}, "Set12")
+    2
+    """
     trainings = [e.training for e in found.values()] if config["weights"] == "trained" else []
     uses = [None for training in trainings if training.dataset == dataset]
     uses += [training.validation_images for training in trainings if training.validation == dataset]
@@ -154,8 +301,26 @@ def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) ->
 
 
 def block_places(config: dict, found: dict[str, Experiment]) -> list[tuple[str, str, int]]:
-    """(experiment, data set, stride) of what is also evaluated block by block, without what is evaluated at that stride
-    anyway."""
+    """List the additional block-wise evaluations, without those that the mode of the configuration already includes.
+
+    Parameters
+    ----------
+    config : dict
+    found : dict of str to Experiment
+
+    Returns
+    -------
+    list of (str, str, int)
+        Experiment, data set and stride in pixels.
+
+    Examples
+    --------
+    >>> from groupsc.config.experiments import experiments
+    >>> config = {"budget": "cpu", "tasks": {"gray": {"methods": ["sc"], "levels": [15], "datasets": ["Set12"]}},
+    ...           "blocks": {"experiments": ["gray-sc-sigma15"], "strides": [24]}}
+    >>> block_places(config, experiments(config))
+    [('gray-sc-sigma15', 'BSD68', 24)]
+    """
     given = config.get("blocks", {})
     return [
         (name, dataset, stride)
@@ -168,5 +333,16 @@ def block_places(config: dict, found: dict[str, Experiment]) -> list[tuple[str, 
 
 
 def own_stride(config: dict, experiment: Experiment) -> int | None:
-    """The step between the blocks in which all of an experiment's images are restored; None for whole images."""
+    """Return the step in pixels between the blocks in which an experiment restores images; None for whole images.
+
+    Parameters
+    ----------
+    config : dict
+    experiment : Experiment
+
+    Examples
+    --------
+    >>> own_stride({"mode": "whole"}, None) is None
+    True
+    """
     return (config.get("stride") or experiment.model.window) if config.get("mode") == "block" else None

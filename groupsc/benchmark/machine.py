@@ -1,6 +1,7 @@
-"""How many operations a second machines do: this one, measured in a process of its own, and GPUs that aren't here.
+"""Measure the rate of this machine in operations per second, and store the rates of other GPUs.
 
-`python -m groupsc.benchmark.machine` prints the measurement as JSON. The process that asks for it loads no torch.
+The measurement runs in a separate process, so that the calling process does not load torch.
+`python -m groupsc.benchmark.machine` prints the measurement as JSON.
 """
 
 from __future__ import annotations
@@ -23,21 +24,40 @@ if TYPE_CHECKING:
 
 SHARES = {"group": 0.57, "csr": 0.54, "l1": 0.43}
 AMX_SHARES = {"group": 0.28, "csr": 0.28, "l1": 0.11}
-"""Share of the machine's matrix rate that a training step reaches; `benchmarks/training.py` on two cores without and
-with AMX, whose products are so fast that passes over memory take most of the time."""
+"""Share of the machine's matrix rate that a training step reaches, by penalty, without and with AMX. Measured by
+`benchmarks/training.py` on two cores. With AMX, matrix products are so fast that memory accesses take most of the
+time."""
 
 _H100_STEPS = {"group": 45e-3, "csr": 48e-3, "l1": 9.8e-3}
 H100 = {
     penalty: 32 * operation_counts.training_operations(ModelConfig(penalty=penalty)) / seconds
     for penalty, seconds in _H100_STEPS.items()
 }
-"""Operations a second on an NVIDIA H100, from its seconds for a step of 32 gray blocks in benchmarks/README.md."""
+"""Operations per second on an NVIDIA H100, from its seconds per step of 32 gray blocks in benchmarks/README.md."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine: `rate` is that of its matrix products, `rates` are of training steps by penalty, in operations a
-    second; `workers` jobs run at once, on `cores` each, None where a configuration says how many."""
+    """The speed of a machine.
+
+    Attributes
+    ----------
+    name : str
+    gpu : bool
+    rate : float
+        Operations per second of a matrix product.
+    rates : dict of str to float
+        Operations per second of training steps, by penalty.
+    workers : int
+        Number of jobs that run at the same time.
+    cores : int or None
+        CPU cores per job; None if the configuration determines it.
+
+    Examples
+    --------
+    >>> Machine("H100", True, 4e14, H100, 1, None).gpu
+    True
+    """
 
     name: str
     gpu: bool
@@ -48,27 +68,45 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """The machine at hand, measured now in another process.
+    """Measure this machine in another process.
+
+    Returns
+    -------
+    Machine
 
     Raises
     ------
     GroupSCError
         When the measurement fails.
+
+    Examples
+    --------
+    >>> this_machine()  # doctest: +SKIP
     """
-    # Modules come from where this one does, never from the current folder.
+    # The process imports this installation of the package, never modules of the current folder.
     paths = filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     measured = subprocess.run([sys.executable, "-P", "-m", __name__], capture_output=True, text=True, env=environment)
     if measured.returncode:
         reason = (measured.stderr.strip().splitlines() or ["no message"])[-1]
-        raise GroupSCError(f"the speed of this machine can't be measured ({reason}); correct that and call again")
+        raise GroupSCError(
+            f"the speed of this machine can't be measured ({reason}); fix this and run the command again"
+        )
     return Machine(**json.loads(measured.stdout))
 
 
 def measure() -> Machine:
-    """The machine at hand, measured in this process.
+    """Measure this machine in this process.
 
-    On a GPU steps of training are timed as well, since they reach a smaller share of its matrix rate.
+    On a GPU, training steps are timed as well, since they reach a smaller share of its matrix rate.
+
+    Returns
+    -------
+    Machine
+
+    Examples
+    --------
+    >>> measure()  # doctest: +SKIP
     """
     import torch
 
@@ -86,7 +124,27 @@ def measure() -> Machine:
 
 
 def step_rate(penalty: str, matmul_dtype: torch.dtype, device: torch.device, blocks: int = 8) -> float:
-    """Operations a second of steps of training on gray blocks, timed now."""
+    """Time training steps on gray blocks.
+
+    Parameters
+    ----------
+    penalty : str
+        "l1", "csr" or "group".
+    matmul_dtype : torch.dtype
+        Type of the matrix products.
+    device : torch.device
+    blocks : int
+        Number of blocks in a step.
+
+    Returns
+    -------
+    float
+        Operations per second.
+
+    Examples
+    --------
+    >>> step_rate("l1", torch.float32, torch.device("cpu"))  # doctest: +SKIP
+    """
     config = ModelConfig(penalty=penalty)
     step = operation_counts.step_seconds(config, blocks, blocks, matmul_dtype, device, repetitions=3)
     return blocks * operation_counts.training_operations(config) / step

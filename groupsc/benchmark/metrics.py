@@ -1,6 +1,7 @@
-"""PSNR and SSIM by the protocol of the benchmark.
+"""Compute PSNR and SSIM by the protocol of the benchmark.
 
-Images are (c, H, W) in [0, 1]; the restored one is clipped to that range, no border is cropped, the data range is 1.
+Images are (c, H, W) in [0, 1]. The restored image is clipped to that range, no border is cropped, and the data range
+is 1.
 """
 
 from __future__ import annotations
@@ -12,31 +13,98 @@ from groupsc.utils.errors import GroupSCError
 
 
 def psnr(x, reference) -> float:
-    """PSNR in dB over all pixels and channels together; infinite for equal images."""
+    """Compute the PSNR over all pixels and channels together.
+
+    Parameters
+    ----------
+    x, reference : array (c, H, W)
+        Restored image, clipped to [0, 1] here, and clean image in [0, 1].
+
+    Returns
+    -------
+    float
+        PSNR in dB, infinite for equal images.
+
+    Raises
+    ------
+    GroupSCError
+        When the shapes differ or the reference has values outside [0, 1].
+
+    Examples
+    --------
+    >>> psnr(np.full((1, 4, 4), 0.6), np.full((1, 4, 4), 0.5))
+    20.0
+    """
     x, reference = _comparable(x, reference)
     return _decibels(np.mean((x - reference) ** 2))
 
 
 def psnr_channels(x, reference) -> float:
-    """Mean over the channels of their PSNRs in dB, as the authors' demosaicking code printed it."""
+    """Average the PSNRs of the channels, as the authors' demosaicking code does.
+
+    Parameters
+    ----------
+    x, reference : array (c, H, W)
+        As for `psnr`.
+
+    Returns
+    -------
+    float
+        Mean PSNR in dB.
+
+    Raises
+    ------
+    GroupSCError
+        As `psnr`.
+
+    Examples
+    --------
+    >>> clean = np.full((3, 4, 4), 0.5)
+    >>> restored = clean + np.array([0.1, 0.1, 0.01])[:, None, None]
+    >>> round(psnr_channels(restored, clean), 2), round(psnr(restored, clean), 2)
+    (26.67, 21.74)
+    """
     x, reference = _comparable(x, reference)
     return float(np.mean([_decibels(error) for error in np.mean((x - reference) ** 2, axis=(1, 2))]))
 
 
 def measure_of(task: str) -> str:
-    """The PSNR that tables and figures show of a task, by name: of mosaics `psnr_channels`, as the paper does."""
+    """Return the name of the PSNR metric of a task: `psnr_channels` for mosaics, as in the paper, otherwise `psnr`.
+
+    Examples
+    --------
+    >>> measure_of("mosaic"), measure_of("gray")
+    ('psnr_channels', 'psnr')
+    """
     return "psnr_channels" if task == "mosaic" else "psnr"
 
 
 def ssim(x, reference) -> float:
-    """Structural similarity with Wang's settings, mean over channels (https://doi.org/10.1109/TIP.2003.819861).
+    """Compute the structural similarity with Wang's settings, averaged over channels.
 
-    Gaussian weights of σ = 1.5 and population covariance.
+    The weights are Gaussian with σ = 1.5 pixels, the covariance is that of the population
+    (https://doi.org/10.1109/TIP.2003.819861).
+
+    Parameters
+    ----------
+    x, reference : array (c, H, W)
+        As for `psnr`.
+
+    Returns
+    -------
+    float
+        At most 1, which equal images reach.
 
     Raises
     ------
     GroupSCError
-        When the images are smaller than the 11×11 window.
+        As `psnr`; also when the images are smaller than the 11×11 window.
+
+    Examples
+    --------
+    >>> image = np.linspace(0, 1, 144).reshape(1, 12, 12)
+    >>> round(ssim(image, image), 6)
+    1.0
     """
     x, reference = _comparable(x, reference)
     if min(x.shape[1:]) < 11:
@@ -52,7 +120,7 @@ def _comparable(x, reference) -> tuple[np.ndarray, np.ndarray]:
             f"images of shapes {x.shape} and {reference.shape} can't be compared; both must be (c, H, W)"
         )
     if not (reference.size and 0 <= reference.min() and reference.max() <= 1):
-        raise GroupSCError("the reference image leaves [0, 1]; divide 8-bit images by 255")
+        raise GroupSCError("the reference image has values outside [0, 1]; divide 8-bit images by 255")
     return np.clip(x, 0, 1), reference
 
 

@@ -1,4 +1,7 @@
-"""Floating-point operations that models take, matrix products only, and how fast a machine multiplies."""
+"""Count the floating-point operations of models (matrix products only), and time matrix products and training steps.
+
+`m` is the dimension of a patch, `p` the number of atoms, `K` the number of iterations.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,78 @@ if TYPE_CHECKING:
 
 
 def block_operations(config: ModelConfig, side: int = BLOCK, patch_stride: int = 1) -> float:
-    """Operations of the forward pass over one block of `side` pixels, every patch compared with every other."""
+    """Count the operations of the forward pass over one block, in which each patch is compared with all others.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    side : int
+        Side of the block in pixels.
+    patch_stride : int
+        Step between patches in each direction in pixels; the last patch of a row or column is always included.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> config = ModelConfig(penalty="l1")
+    >>> patches = (56 - 9 + 1) ** 2
+    >>> block_operations(config, 56) == (2 * config.n_iterations - 1) * 2 * patches * 81 * config.n_atoms
+    True
+    """
     patches = (-(-(side - config.patch_size) // patch_stride) + 1) ** 2
     return _operations(config, patches, patches)
 
 
 def training_operations(config: ModelConfig, side: int = BLOCK, patch_stride: int = 1) -> float:
-    """Operations of forward and backward pass over one crop."""
+    """Count the operations of the forward and the backward pass over one crop: three times those of the forward pass.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    side : int
+        Side of the crop in pixels.
+    patch_stride : int
+        As for `block_operations`.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> config = ModelConfig()
+    >>> training_operations(config) / block_operations(config)
+    3.0
+    """
     return 3 * block_operations(config, side, patch_stride)
 
 
 def image_operations(config: ModelConfig, pixels: float, stride: int | None = None) -> float:
-    """Operations of restoring one image, whole or, with a stride, in overlapping blocks of a square of its pixels.
+    """Count the operations of restoring one image, as a whole or in overlapping blocks.
 
-    A patch of a whole image is compared with all in its window; what tiles of patches compute outside of it is not
-    counted.
+    In a whole image, each patch is compared with all patches of its window. Comparisons that tiles of patches make
+    outside the window are not counted. For blocks the image is assumed to be square.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    pixels : float
+        Number of pixels of the image.
+    stride : int, optional
+        Step between blocks in pixels; the default restores the whole image.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> config = ModelConfig(penalty="l1")
+    >>> image_operations(config, 2000) / image_operations(config, 1000)
+    2.0
     """
     if stride is None:
         return _operations(config, pixels, config.window**2)
@@ -37,7 +97,20 @@ def image_operations(config: ModelConfig, pixels: float, stride: int | None = No
 
 
 def blocks(length: float, side: int, stride: int) -> int:
-    """Blocks of `side` pixels along an axis, as `groupsc.inference.tiling.blockwise` pads it."""
+    """Count the blocks along an axis, with the padding of `groupsc.inference.tiling.blockwise`.
+
+    Parameters
+    ----------
+    length : float
+        Length of the axis in pixels.
+    side, stride : int
+        Side of a block and step between blocks in pixels.
+
+    Examples
+    --------
+    >>> blocks(321, 56, 48)
+    9
+    """
     return math.floor((length + side - 2) / stride) + 2
 
 
@@ -45,7 +118,7 @@ def _operations(config: ModelConfig, patches: float, others: float) -> float:
     from groupsc.models.penalties import Centralised, kind_of
 
     kind, m, p, K = kind_of(config.penalty), config.dimension, config.n_atoms, config.n_iterations
-    # The first step of CSR sees no codes of other patches, since there are none yet.
+    # The first iteration of CSR has no codes of other patches to average.
     sums = (K - 1 if kind is Centralised else K) if kind.nonlocal_ else 0
     products = sums * 2 * patches * others * p
     similarities = (1 + len(config.similarity_updates)) * 2 * patches * others * m if kind.nonlocal_ else 0
@@ -53,7 +126,24 @@ def _operations(config: ModelConfig, patches: float, others: float) -> float:
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype, *, repetitions: int = 7) -> float:
-    """Rate of a square matrix product on this machine, in operations a second."""
+    """Measure the rate of a square matrix product on this machine.
+
+    Parameters
+    ----------
+    device : torch.device
+    dtype : torch.dtype
+    repetitions : int
+        Number of timed products, of which the median counts.
+
+    Returns
+    -------
+    float
+        Operations per second.
+
+    Examples
+    --------
+    >>> matmul_rate(torch.device("cpu"), torch.float32)  # doctest: +SKIP
+    """
     import torch
 
     side = 8192 if device.type == "cuda" else 2048
@@ -62,7 +152,22 @@ def matmul_rate(device: torch.device, dtype: torch.dtype, *, repetitions: int = 
 
 
 def seconds(function, device: torch.device, *, repetitions: int) -> float:
-    """Median seconds of a call after one that is not counted."""
+    """Time a function: median seconds per call, after one call that is not timed.
+
+    Parameters
+    ----------
+    function : callable without parameters
+    device : torch.device
+        Device that the function uses; CUDA is synchronised after each call.
+    repetitions : int
+        Number of timed calls.
+
+    Examples
+    --------
+    >>> import torch
+    >>> seconds(lambda: None, torch.device("cpu"), repetitions=3) < 1
+    True
+    """
     import torch
 
     times = []
@@ -78,9 +183,29 @@ def seconds(function, device: torch.device, *, repetitions: int) -> float:
 def step_seconds(
     config: ModelConfig, batch_size: int, micro_batch_size: int, matmul_dtype, device, *, repetitions: int
 ) -> float:
-    """Seconds of forward and backward of `batch` blocks, `micro_batch_size` at a time, on noise of σ = 25.
+    """Time the forward and the backward pass over a batch of blocks with noise of σ = 25.
 
-    `products` is the type of the matrix products; None for the plain coder in float32.
+    Parameters
+    ----------
+    config : ModelConfig
+    batch_size : int
+        Number of blocks.
+    micro_batch_size : int
+        Number of blocks per pass.
+    matmul_dtype : torch.dtype or None
+        Type of the matrix products; None for the plain coder in float32.
+    device : torch.device
+    repetitions : int
+        Number of timed steps.
+
+    Returns
+    -------
+    float
+        Median seconds per step.
+
+    Examples
+    --------
+    >>> step_seconds(ModelConfig(), 8, 8, None, torch.device("cpu"), repetitions=3)  # doctest: +SKIP
     """
     import torch
 

@@ -1,7 +1,7 @@
-"""What a grid costs before anything of it runs: trainings, evaluations, hours, disk and download.
+"""Estimate the cost of a configuration before it runs: trainings, evaluations, hours, disk and download.
 
-Hours are counted operations divided by a rate, which `groupsc.benchmark.machine` gives. Baselines and
-dictionaries take the seconds that were measured on two cores, on any machine; tables and figures are left out.
+Hours are the number of operations divided by the rate of `groupsc.benchmark.machine`. Baselines and dictionaries have
+fixed costs, measured on two cores, on every machine. Tables and figures are not counted.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from groupsc.weights.released import releases
 OTHERS = {
     "bm3d": 45, "cbm3d": 117, "dncnn": 11, "cdncnn": 13, "dncnn-3": 11, "ffdnet": 3, "nlm": 1, "menon": 0.2,
 }  # fmt: skip
-"""CPU seconds a megapixel of baselines on one thread; `benchmarks/methods.py`. DRUNet wasn't measured,
-the others take next to none."""
+"""CPU seconds per megapixel of baselines on one thread, measured by `benchmarks/methods.py`. DRUNet was not measured.
+The time of the other baselines is negligible."""
 
 START = 5
-"""Seconds of a job before it computes: to load the libraries (3) and its images."""
+"""Seconds to start a job: loading the libraries takes 3 of them, loading the images the rest."""
 
 DICTIONARY = 30
-"""CPU seconds of `groupsc dictionary` with 256 atoms: 15 for gray patches of 9×9, 31 for colour ones of 7×7."""
+"""CPU seconds of `groupsc dictionary` with 256 atoms: 15 for gray patches of 9×9, 31 for colour patches of 7×7."""
 
 PIXELS = {
     "BSD68": 154_401, "CBSD68": 154_401, "BSDval32": 154_401, "BSD400": 32_400, "CBSD400": 154_401, "Set12": 147_456,
     "Kodak24": 393_216, "Kodak24-crop": 250_000, "Urban100": 773_000, "Classic5": 262_144, BUNDLED: 244_615,
 }  # fmt: skip
-"""Mean pixels of an image."""
+"""Mean number of pixels of an image, by data set."""
 
 COPIES_IN_STATE = 5
-"""Of all parameters in a training's state: as they are, averaged, at their best, and Adam's two moments. Two such
+"""Copies of the parameters in a training state: current, averaged and best parameters, and Adam's two moments. Two
 states are kept, and the weights."""
 
 BYTES_OF_ROW = 220
@@ -50,7 +50,23 @@ BYTES_OF_ROW = 220
 
 @dataclass(frozen=True)
 class Job:
-    """One training or evaluation: its operations, the penalty that sets their rate, and the job it waits for."""
+    """One training or evaluation.
+
+    Attributes
+    ----------
+    name : str
+    penalty : str
+        Determines the rate of the operations.
+    operations : float
+        Number of floating-point operations.
+    after : str or None
+        Name of the job that must end first.
+
+    Examples
+    --------
+    >>> Job("gray-sc-sigma25", "l1", 1e15).after is None
+    True
+    """
 
     name: str
     penalty: str
@@ -60,11 +76,33 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What remains to be done for a configuration.
+    """The remaining work of a configuration.
 
-    `others` are evaluations of baselines, `other_seconds` the CPU's for them and for dictionaries.
-    `download` is in bytes, `disk` too and includes it; `memory` is what the largest training set takes, decoded, in one
-    training; `passes` is the largest number of times that a training sees as many crops as its set has images.
+    Attributes
+    ----------
+    trainings, evaluations : tuple of Job
+        Jobs of the models.
+    finished : int
+        Number of models that are trained or released.
+    images : int
+        Number of images to restore, including noise realisations.
+    others : int
+        Number of evaluations of baselines.
+    other_seconds : float
+        CPU seconds of baselines and dictionaries.
+    download, disk : int
+        Bytes to download; bytes on disk, including the download.
+    memory : int
+        Bytes of the largest decoded training set.
+    passes : float
+        Largest number of training crops divided by the number of images of the training set.
+
+    Examples
+    --------
+    >>> job = Job("gray-sc-sigma25", "l1", 1e15)
+    >>> Plan(trainings=(job,), evaluations=(), finished=0, images=0, others=0, other_seconds=0.0, download=0, disk=0,
+    ...      memory=0, passes=1.0).seconds({"l1": 1e12}, start=5)
+    (1005.0, 1005.0)
     """
 
     trainings: tuple[Job, ...]
@@ -84,32 +122,54 @@ class Plan:
         return self.trainings + self.evaluations
 
     def seconds(self, rates: dict[str, float], workers: int = 1, start: float = START) -> tuple[float, float]:
-        """Seconds of all jobs one after the other, and until the last ends where `workers` each do one at a time; each
-        takes `start` seconds before it computes."""
-        slowest = min(rates.values())  # What a prior counts as that was never timed.
+        """Estimate the run time of all jobs.
+
+        Parameters
+        ----------
+        rates : dict of str to float
+            Operations per second, by penalty.
+        workers : int
+            Number of jobs that run at the same time.
+        start : float
+            Seconds to start a job.
+
+        Returns
+        -------
+        (float, float)
+            Sum of the seconds of all jobs, and seconds until the last job ends.
+        """
+        slowest = min(rates.values())  # Used for penalties that were not timed.
         lengths = {job.name: start + job.operations / rates.get(job.penalty, slowest) for job in self.jobs}
         return sum(lengths.values()), _makespan(self.jobs, lengths, workers)
 
 
 def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
-    """Count what a configuration has yet to train, evaluate and fetch.
+    """Count the trainings, evaluations and downloads that a configuration still needs.
 
     Parameters
     ----------
     config : dict
         As read from a file of config/.
     times : int
-        For training sets so many times as large, at the same number of steps.
+        Factor on the size of the training sets, at the same number of steps.
     data_dir, output : path, optional
-        Where data and results are, in place of the configuration's own.
+        Data directory and folder of results; the defaults are those of the configuration.
+
+    Returns
+    -------
+    Plan
 
     Raises
     ------
     GroupSCError
-        For what no grid has, a data set that doesn't exist, and a state that can't be read.
+        For an invalid configuration, an unknown data set, or a training state that can't be read.
+
+    Examples
+    --------
+    >>> plan(grid.read_grid("config/ci.yaml"))  # doctest: +SKIP
     """
     if times < 1:
-        raise GroupSCError(f"the training set is to be {times} times as large; give 1 or more")
+        raise GroupSCError(f"times, the factor on the size of the training sets, is {times}; give 1 or more")
     data_dir, output = (
         Path(data_dir or config.get("data_dir", "data/raw")),
         Path(output or config.get("output", "results")),
@@ -163,7 +223,8 @@ def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
 
 
 def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
-    """(job, images) of each file of rows that isn't there; one of a model yet to be trained is made anew."""
+    """Yield the job and the number of images of each missing file of results; results of untrained models count as
+    missing."""
     wanted = [
         (name, e, dataset, dataset, grid.own_stride(config, e))
         for name, (e, task, _) in grid.evaluations(config, found).items()
@@ -187,7 +248,7 @@ def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
 
 
 def _others(config: dict, output: Path):
-    """CPU seconds of each file of rows of baselines that isn't there."""
+    """Yield the CPU seconds of each missing file of results of a baseline."""
     for task, given in config["tasks"].items():
         for name, level in itertools.product(given.get("baselines", ()), given.get("levels", [None])):
             if name != "input" and baselines.method(name).unsuited(task, level):
@@ -200,7 +261,7 @@ def _others(config: dict, output: Path):
 
 
 def _images(config: dict, task: str, dataset: str) -> int:
-    """Images of a test set that are restored, repetitions counted."""
+    """Count the images of a test set to restore, including noise realisations."""
     if dataset not in datasets():
         raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(datasets())}")
     return len(grid.image_names(config, dataset)) * _repetitions(config, task)
@@ -211,7 +272,7 @@ def _repetitions(config: dict, task: str) -> int:
 
 
 def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) -> int:
-    """How many of the images that `_images` counts have rows of an earlier evaluation, whatever weights it had."""
+    """Count the images of `_images` that have cached results, of any weights."""
     path = grid.cached_results_of(config, name, place)
     if path is None:
         return 0
@@ -225,7 +286,7 @@ def _pixels(dataset: str) -> int:
 
 
 def _absent(config: dict, found: dict, data_dir: Path, times: int) -> dict[str, int]:
-    """Bytes of each data set that aren't there in their full size; none of a set that is many times as large are."""
+    """Return the missing bytes of each data set; with `times` above 1 the training sets are missing entirely."""
     trained_on = {e.training.dataset for e in found.values()}
     used = trained_on | {e.training.validation for e in found.values()}
     used |= set(_peers(config)) | grid.test_sets(config, found)
@@ -238,7 +299,7 @@ def _absent(config: dict, found: dict, data_dir: Path, times: int) -> dict[str, 
 
 
 def _peers(config: dict):
-    """Data sets that hold the weights of baselines."""
+    """Yield the data sets that contain the weights of baselines."""
     for task, given in config["tasks"].items():
         for name in given.get("baselines", ()):
             method = None if name == "input" else baselines.method(name)
@@ -247,7 +308,7 @@ def _peers(config: dict):
 
 
 def _makespan(jobs, lengths: dict[str, float], workers: int) -> float:
-    """Until the last job ends: a free worker takes the job that most work waits for, once what it needs is done."""
+    """Return the seconds until the last job ends. A free worker takes the ready job with the longest chain of work."""
     waiting: dict[str | None, list[str]] = {}
     for job in jobs:
         waiting.setdefault(job.after, []).append(job.name)
@@ -279,7 +340,7 @@ def _count(experiment: Experiment, times: int) -> int:
 
 
 def _decoded(experiment: Experiment, times: int) -> int:
-    """Bytes of the training images as one training holds them, float32."""
+    """Return the bytes of the training images as float32."""
     pixels = PIXELS.get(experiment.training.dataset, PIXELS["CBSD400"])
     return 4 * experiment.model.channels * pixels * _count(experiment, times)
 

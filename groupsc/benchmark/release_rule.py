@@ -1,13 +1,13 @@
-"""The rule of release: when one model replaces another of the same name.
+"""Decide whether a new model replaces the released model of the same name (the rule of release).
 
 A new model is released when
 
-1. its paired gain on the validation set exceeds `ERRORS` standard errors, and on no case of the stress set its output
-   is worse by more than `WORSE` dB and `ERRORS` standard errors; or
-2. it passes a case of the stress set that the old one fails, fails none that the old one passes, and loses at most
-   `COST` dB on the validation set.
+1. its paired gain on the validation set exceeds `ERRORS` standard errors, and its output is on no case of the stress
+   set worse by more than `WORSE` dB and `ERRORS` standard errors; or
+2. it passes a case of the stress set that the old model fails, fails no case that the old model passes, and loses at
+   most `COST` dB on the validation set.
 
-Test sets choose nothing.
+Test sets have no influence on the decision.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ class Verdict:
     worse : dict of str to float
         Cases of the stress set that are worse by more than the rule allows, with the difference in dB.
     passed, failed : list of str
-        Cases that only the new, and only the old model passes.
+        Cases that only the new model passes, and cases that only the old model passes.
+
+    Examples
+    --------
+    >>> print(Verdict(gain=0.05, error=0.01, worse={}, passed=[], failed=[]))
+    released: validation +0.0500 ± 0.0100 dB
     """
 
     gain: float
@@ -48,8 +53,8 @@ class Verdict:
     def released(self) -> bool:
         """Whether the new model replaces the old one."""
         better = self.gain > ERRORS * self.error and not self.worse
-        mended = bool(self.passed) and not self.failed and self.gain >= -COST
-        return better or mended
+        more_robust = bool(self.passed) and not self.failed and self.gain >= -COST
+        return better or more_robust
 
     def __str__(self) -> str:
         parts = [f"validation {self.gain:+.4f} ± {self.error:.4f} dB"]
@@ -60,23 +65,35 @@ class Verdict:
 
 
 def compare(old: pd.DataFrame, new: pd.DataFrame) -> Verdict:
-    """Apply the rule to two models that `groupsc.benchmark.validation.measure` measured.
+    """Apply the rule of release to the results of two models.
 
     Parameters
     ----------
     old, new : pandas.DataFrame
-        Rows of the same images, levels and noise.
+        Results of `groupsc.benchmark.validation.measure` for the same images, levels and noise.
+
+    Returns
+    -------
+    Verdict
 
     Raises
     ------
     GroupSCError
-        When the rows are of other images or levels.
+        When the images or levels of the two differ.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> parts = {"part": ["validation"] * 2 + ["stress"], "case": ["a", "b", "bars"], "level": 25.0, "repetition": 0}
+    >>> old = pd.DataFrame({**parts, "before": 20.0, "after": [29.0, 30.0, 28.0]})
+    >>> compare(old, old.assign(after=[29.1, 30.1, 28.0])).released
+    True
     """
     pairs = old.merge(new, on=KEYS, suffixes=("_old", "_new"))
     if not len(pairs) == len(old) == len(new):
         raise GroupSCError(
-            f"the models were measured on {len(old)} and {len(new)} images, {len(pairs)} of them the same; compare "
-            "models of the same task and level"
+            f"the models were measured on {len(old)} and {len(new)} images, of which {len(pairs)} are the same; "
+            "compare models of the same task and level"
         )
     change = pairs["after_new"] - pairs["after_old"]
     validated = change[pairs["part"] == "validation"]

@@ -1,4 +1,4 @@
-"""Rows: one line per image and repetition, what evaluations write and all tables and figures are made from."""
+"""Read and write per-image results: one row per image and repetition, from which all tables and figures are made."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SETTINGS = [
     "experiment", "task", "method", "level", "dataset", "mode", "stride", "device",
     "parameters", "weights_sha256", "code_version",
 ]  # fmt: skip
-"""Columns that say under which conditions a row was made."""
+"""Columns with the settings under which a row was measured."""
 
 MEASURED_BY = ("device", "code_version")
-"""Those that may differ within a file, where rows were taken over from an earlier evaluation."""
+"""Settings that may differ within a file, since cached results keep their own."""
 
 COLUMNS = [
     "experiment", "task", "method", "level", "dataset", "image", "repetition", "mode", "stride",
@@ -28,16 +28,31 @@ COLUMNS = [
 
 TEXTS = ["experiment", "task", "method", "dataset", "image", "code_version"]
 NUMBERS = ["repetition", "psnr", "psnr_channels", "ssim", "seconds", "height", "width", "parameters"]
-"""Columns that no row may leave empty."""
+"""Columns that must have a value in every row."""
 
 
 def read_rows(paths) -> pd.DataFrame:
-    """The rows of several files made by `evaluate_to_csv`, one below the other.
+    """Read and concatenate files of per-image results.
+
+    Parameters
+    ----------
+    paths : list of paths
+        Files that `groupsc.benchmark.evaluation.evaluate_to_csv` wrote.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `COLUMNS`.
 
     Raises
     ------
     GroupSCError
-        When a file is missing, truncated, or no file of rows.
+        When a file is missing, truncated, or not a file of per-image results.
+
+    Examples
+    --------
+    >>> read_rows([]).columns.to_list() == COLUMNS
+    True
     """
     tables = [_read_rows(path) for path in paths]
     return table_of([]) if not tables else pd.concat(tables, ignore_index=True).infer_objects()
@@ -48,44 +63,134 @@ def _read_rows(path) -> pd.DataFrame:
         content = Path(path).read_bytes()
         table = pd.read_csv(io.BytesIO(content), dtype={"image": str, "weights_sha256": str})
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise unreadable(error)(f"{path} can't be read as rows ({error}); make it with `groupsc evaluate`") from error
+        raise unreadable(error)(
+            f"{path} can't be read as per-image results ({error}); make it with `groupsc evaluate`"
+        ) from error
     missing = sorted(set(COLUMNS) - set(table.columns))
     if missing:
-        raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it anew with `groupsc evaluate`")
+        raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it again with `groupsc evaluate`")
     numbers = table[NUMBERS].apply(pd.to_numeric, errors="coerce")
     wrong = (table[TEXTS].isna().any(axis=1) | numbers.isna().any(axis=1)).to_numpy()
     if wrong.any() or not content.endswith(b"\n"):
         line = 2 + (wrong.argmax() if wrong.any() else len(table) - 1)
-        raise GroupSCError(f"{path} is damaged in line {line}; make it anew with `groupsc evaluate`")
+        raise GroupSCError(f"{path} is damaged in line {line}; make it again with `groupsc evaluate`")
     return table[COLUMNS].astype(object)
 
 
 def table_of(rows) -> pd.DataFrame:
-    """Rows, given as dictionaries, with the columns `COLUMNS`."""
+    """Make a table with the columns `COLUMNS` from rows given as dictionaries.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Missing keys become missing values.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Examples
+    --------
+    >>> table_of([{"image": "01", "psnr": 29.0}])[["image", "psnr"]].to_dict("records")
+    [{'image': '01', 'psnr': 29.0}]
+    """
     return pd.DataFrame(list(rows), columns=COLUMNS)
 
 
 def write_rows(path: Path, table: pd.DataFrame) -> None:
-    """Write a table so that `path` is at every moment absent, old or complete."""
+    """Write a table atomically: at any time `path` is absent, unchanged or complete.
+
+    Parameters
+    ----------
+    path : path
+    table : pandas.DataFrame
+
+    Raises
+    ------
+    GroupSCError
+        When the file can't be written.
+
+    Examples
+    --------
+    >>> write_rows("rows.csv", table_of([]))  # doctest: +SKIP
+    """
     with replacing(path) as fresh:
         table.to_csv(fresh, index=False, lineterminator="\n")
 
 
 def complete(measured: Iterable[tuple[str, int]], times: int) -> set[str]:
-    """The images of which all of `times` repetitions are among those measured, given as (image, repetition)."""
+    """Find the images of which all repetitions were measured.
+
+    Parameters
+    ----------
+    measured : iterable of (str, int)
+        Image and repetition.
+    times : int
+        Number of repetitions.
+
+    Returns
+    -------
+    set of str
+
+    Examples
+    --------
+    >>> complete([("01", 0), ("01", 1), ("02", 0)], 2)
+    {'01'}
+    """
     measured = set(measured)
     return {image for image, _ in measured if all((image, number) in measured for number in range(times))}
 
 
 def earlier_rows(path, settings: dict, times: int) -> dict:
-    """Rows of an earlier evaluation of the same, by (image, repetition), of images with all repetitions."""
+    """Read the cached results that agree with the settings, except for device and code version.
+
+    Parameters
+    ----------
+    path : path
+        File of an earlier evaluation.
+    settings : dict
+        Values of the columns `SETTINGS`.
+    times : int
+        Number of repetitions; images with fewer are left out.
+
+    Returns
+    -------
+    dict
+        Rows by (image, repetition).
+
+    Raises
+    ------
+    GroupSCError
+        As `read_rows`.
+
+    Examples
+    --------
+    >>> earlier_rows("rows.csv", settings, 1)  # doctest: +SKIP
+    """
     found = _agreeing(read_rows([path]), settings, [name for name in SETTINGS if name not in MEASURED_BY])
     images = complete(found, times)
     return {(image, number): row for (image, number), row in found.items() if image in images and number < times}
 
 
 def finished_rows(paths: list[Path], settings: dict) -> dict:
-    """Rows of earlier runs under the same settings, by (image, repetition)."""
+    """Read the rows of interrupted or earlier runs with the same settings; unreadable files are ignored.
+
+    Parameters
+    ----------
+    paths : list of paths
+    settings : dict
+        Values of the columns `SETTINGS`.
+
+    Returns
+    -------
+    dict
+        Rows by (image, repetition).
+
+    Examples
+    --------
+    >>> finished_rows([Path("absent.csv")], {})
+    {}
+    """
     found = {}
     for path in paths:
         try:
@@ -97,7 +202,7 @@ def finished_rows(paths: list[Path], settings: dict) -> dict:
 
 
 def _agreeing(rows: pd.DataFrame, settings: dict, columns: list[str]) -> dict:
-    """Rows that agree with the settings in some columns, by (image, repetition)."""
+    """Return the rows that agree with the settings in the given columns, by (image, repetition)."""
     return {
         (row["image"], row["repetition"]): row
         for row in rows.to_dict("records")

@@ -1,9 +1,10 @@
-"""How good a trained model is: PSNR on the validation set and on the stress set.
+"""Measure the PSNR of a trained model on the validation set and on the stress set.
 
-Both are measured in the same way for every model, whatever crops it was trained on, so that models can be compared.
-Rows have the columns `COLUMNS`: `part` is "validation" or "stress", `case` an image or a picture of the stress set,
-`level` σ or quality (missing for mosaics), `before` and `after` the PSNR in dB of the input and of the output. The
-input of a mosaic is its bilinear interpolation, that of JPEG the decoded image.
+Both are measured in the same way for every model, independent of the crops of its training, so that models can be
+compared. Results have the columns `COLUMNS`: `part` is "validation" or "stress", `case` is an image of the validation
+set or a picture of the stress set, `level` is σ or quality (missing for mosaics), `before` and `after` are the PSNR in
+dB of the input and of the output. The input of a mosaic is its bilinear interpolation, the input of JPEG is the decoded
+image.
 """
 
 from __future__ import annotations
@@ -34,34 +35,47 @@ from groupsc.weights.released import md5_of
 from groupsc.weights.scores import Score
 
 VALIDATION_SET, VALIDATION_SIDE = "BSDval32", 128
-"""Data set, and side in pixels of the central part of each image that is restored."""
+"""Validation set, and side in pixels of the central part of each image that is restored."""
 
 REPETITIONS = 3
 """Noise realisations of each picture of the stress set."""
 
 TOLERANCE = 0.5
-"""dB below the input from which on a model fails a case."""
+"""A model fails a case if its output is more than this many dB below the input."""
 
 LEAST_ERROR = 1e-6
-"""Mean squared error that counts at least, 60 dB: a smaller one can't be seen in 8 bits. JPEG keeps some patterns
-exactly."""
+"""Smallest mean squared error, 60 dB. Smaller errors are invisible in 8 bits, and JPEG keeps some patterns exactly."""
 
 COLUMNS = ["part", "case", "level", "repetition", "before", "after"]
 
 
 def measure_file(path, data_dir="data/raw", *, dataset: str = VALIDATION_SET, details=None) -> pd.DataFrame:
-    """`measure` of a weights file.
+    """Measure a weights file on the validation set and on the stress set.
 
     Parameters
     ----------
     path : path
     data_dir : path
-        Folder of the data sets.
+        Data directory.
     dataset : str
         The validation set.
     details : path, optional
-        Folder in which the rows are kept, by the name of the model and the checksum of its file; rows that are there
-        are taken from it.
+        Folder in which the results are stored, by the name of the model and the checksum of its file. Results that
+        exist there are reused.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `COLUMNS`.
+
+    Raises
+    ------
+    GroupSCError
+        When the weights or the validation set can't be read, or the output is not finite.
+
+    Examples
+    --------
+    >>> measure_file("model.safetensors")  # doctest: +SKIP
     """
     model, card = load_weights(path)
     kept = None if details is None else Path(details) / f"{name_of(path, card)}-{file_digest(path)[:12]}-{dataset}.csv"
@@ -76,7 +90,27 @@ def measure_file(path, data_dir="data/raw", *, dataset: str = VALIDATION_SET, de
 def measure(
     model: SparseCoder, card: dict, data_dir, *, dataset: str = VALIDATION_SET, images: int | None = None
 ) -> pd.DataFrame:
-    """Validation and stress set of one model; see `validate` and `stress`."""
+    """Measure a model on the validation set and on the stress set.
+
+    Parameters
+    ----------
+    model, card, data_dir, dataset, images
+        As for `validate`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of `validate`, then those of `stress`.
+
+    Raises
+    ------
+    GroupSCError
+        As `validate`.
+
+    Examples
+    --------
+    >>> measure(model, {"task": "gray", "level": 25}, "data/raw")  # doctest: +SKIP
+    """
     parts = [validate(model, card, data_dir, dataset=dataset, images=images), stress(model, card)]
     return pd.concat(parts, ignore_index=True)
 
@@ -93,15 +127,24 @@ def validate(
         Metadata of its weights file: `task` and `level`. For blind models the noise levels rise evenly from image to
         image over the range of the model.
     data_dir : path
-        Folder of the data sets.
+        Data directory.
     dataset : str
     images : int, optional
-        Only the first so many images.
+        Number of images, from the first; the default is all.
 
     Returns
     -------
     pandas.DataFrame
-        One row an image, columns `COLUMNS`.
+        One row per image, columns `COLUMNS`.
+
+    Raises
+    ------
+    GroupSCError
+        When the validation set was not fetched, or the output is not finite.
+
+    Examples
+    --------
+    >>> validate(model, {"task": "gray", "level": 25}, "data/raw", images=2)  # doctest: +SKIP
     """
     found = load_images(dataset, data_dir, channels=model.config.channels, images=images)
     number = len(found)
@@ -116,7 +159,7 @@ def validate(
 
 
 def stress(model: SparseCoder, card: dict, *, repetitions: int = REPETITIONS) -> pd.DataFrame:
-    """Restore the pictures of the stress set: at the level of the model, or at `STRESS_LEVELS` for a blind one.
+    """Restore the pictures of the stress set at the level of the model, or at `STRESS_LEVELS` for a blind model.
 
     Parameters
     ----------
@@ -129,12 +172,21 @@ def stress(model: SparseCoder, card: dict, *, repetitions: int = REPETITIONS) ->
     Returns
     -------
     pandas.DataFrame
-        One row a picture, level and repetition, columns `COLUMNS`; outputs are not clipped, since pictures of higher
-        contrast leave [0, 1].
+        One row per picture, level and repetition, columns `COLUMNS`. Outputs are not clipped, since pictures of higher
+        contrast have values outside [0, 1].
+
+    Raises
+    ------
+    GroupSCError
+        When the output is not finite.
+
+    Examples
+    --------
+    >>> stress(model, {"task": "gray", "level": 25}, repetitions=1)  # doctest: +SKIP
     """
     task = card["task"]
     pictures = stress_pictures(model.config.channels)
-    if task == "jpeg":  # A JPEG file holds no values above 1.
+    if task == "jpeg":  # JPEG can't store values above 1.
         pictures = {name: clean for name, clean in pictures.items() if clean.max() <= 1}
     levels = STRESS_LEVELS if model.config.levels is not None else (card["level"],)
     rows = []
@@ -148,7 +200,27 @@ def stress(model: SparseCoder, card: dict, *, repetitions: int = REPETITIONS) ->
 
 
 def facts(model: SparseCoder, rows: pd.DataFrame) -> dict:
-    """What the rows of `measure` say in a few numbers, by the names of `groupsc.weights.scores.Score`."""
+    """Summarise the results of `measure`, with the keys of `groupsc.weights.scores.Score`.
+
+    Parameters
+    ----------
+    model : SparseCoder
+    rows : pandas.DataFrame
+        Results of `measure`.
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=9, n_iterations=2, penalty="l1"))
+    >>> rows = [("validation", "a", 25, 0, 20.0, 29.0), ("stress", "bars", 25, 0, 20.0, 19.0)]
+    >>> values = facts(model, pd.DataFrame(rows, columns=COLUMNS))
+    >>> values["psnr"], values["worst_case"], values["worst_change"], values["failed"]
+    (29.0, 'bars', -1.0, 1)
+    """
     validated, changes = rows[rows["part"] == "validation"], stress_changes(rows)
     case, level = changes.idxmin()
     return {
@@ -163,7 +235,26 @@ def facts(model: SparseCoder, rows: pd.DataFrame) -> dict:
 
 
 def score(path, rows: pd.DataFrame) -> Score:
-    """The score of a weights file, from the rows of `measure_file`."""
+    """Make the score of a weights file from the results of `measure_file`.
+
+    Parameters
+    ----------
+    path : path
+    rows : pandas.DataFrame
+
+    Returns
+    -------
+    Score
+
+    Raises
+    ------
+    GroupSCError
+        When the weights can't be read.
+
+    Examples
+    --------
+    >>> score("model.safetensors", measure_file("model.safetensors"))  # doctest: +SKIP
+    """
     model, card = load_weights(path)
     return Score(
         model=name_of(path, card),
@@ -175,19 +266,47 @@ def score(path, rows: pd.DataFrame) -> Score:
 
 
 def stress_changes(rows: pd.DataFrame) -> pd.Series:
-    """Output minus input in dB of every case and level of the stress set, mean over the noise realisations."""
+    """Compute the PSNR gain, output minus input, of every case and level of the stress set.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Results of `measure` or `stress`.
+
+    Returns
+    -------
+    pandas.Series
+        Mean gain in dB over the noise realisations, by (case, level).
+
+    Examples
+    --------
+    >>> rows = [("stress", "bars", 25.0, 0, 20.0, 19.0), ("stress", "bars", 25.0, 1, 20.0, 20.0)]
+    >>> stress_changes(pd.DataFrame(rows, columns=COLUMNS)).to_dict()
+    {('bars', 25.0): -0.5}
+    """
     stressed = rows[rows["part"] == "stress"]
     change = stressed["after"] - stressed["before"]
     return change.groupby([stressed["case"], stressed["level"]], dropna=False, sort=False).mean()
 
 
 def interpolate_mosaic(mosaic: Tensor, mask: Tensor) -> Tensor:
-    """Bilinear interpolation of a Bayer mosaic: missing values are means of the measured neighbours.
+    """Interpolate a Bayer mosaic bilinearly: missing values are means of the measured neighbours.
 
     Parameters
     ----------
     mosaic, mask : Tensor (1, 3, H, W)
         Measured values, zeros elsewhere; 1 where a value was measured.
+
+    Returns
+    -------
+    Tensor (1, 3, H, W)
+
+    Examples
+    --------
+    >>> clean = torch.full((1, 3, 4, 4), 0.5)
+    >>> mosaic, mask = degrade(clean, "mosaic", None, None)
+    >>> torch.equal(interpolate_mosaic(mosaic, mask[None]), clean)
+    True
     """
     kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]], dtype=mosaic.dtype)
     kernel = kernel.to(mosaic.device).expand(3, 1, 3, 3)
@@ -196,15 +315,16 @@ def interpolate_mosaic(mosaic: Tensor, mask: Tensor) -> Tensor:
 
 
 def spread_levels(levels, number: int) -> list[float]:
-    """Noise levels of so many images, evenly spread over the range of the `levels` of a blind model."""
+    """Return `number` noise levels, evenly spaced over the range of the `levels` of a blind model."""
     low, high = levels[0], levels[-1]
     return [low + (high - low) * (place + 0.5) / number for place in range(number)]
 
 
 def _restored(model: SparseCoder, task: str, clean: Tensor, level, generator, *, crop: bool = False):
-    """The degraded image (1, c, H, W), for mosaics interpolated, and the output of the model.
+    """Return the degraded image (1, c, H, W), interpolated for mosaics, and the output of the model.
 
-    With `crop` only the central part is restored; JPEG degrades the whole image first, whose 8×8 grid it keeps.
+    With `crop` only the central part is restored. JPEG compresses the whole image before the crop, to keep its 8×8
+    grid.
     """
     if crop and task != "jpeg":
         clean = central(clean)
@@ -212,24 +332,24 @@ def _restored(model: SparseCoder, task: str, clean: Tensor, level, generator, *,
     if crop and task == "jpeg":
         degraded = central(degraded)
     mask = None if mask is None else mask[None]
-    told = level if model.config.levels is not None else None
+    blind_level = level if model.config.levels is not None else None
     device = model.D.device
-    after = restore(model, degraded.to(device), None if mask is None else mask.to(device), level=told).cpu()
+    after = restore(model, degraded.to(device), None if mask is None else mask.to(device), level=blind_level).cpu()
     return degraded if mask is None else interpolate_mosaic(degraded, mask), after
 
 
 def central(image: Tensor, side: int = VALIDATION_SIDE) -> Tensor:
-    """The central pixels of an image (…, H, W), `side` along both axes; all of a smaller one."""
+    """Crop an image (…, H, W) to its central `side` pixels along both axes; keep smaller images."""
     height, width = (min(length, side) for length in image.shape[-2:])
     top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
     return image[..., top : top + height, left : left + width]
 
 
 def _psnr(x: Tensor, clean: Tensor) -> float:
-    """PSNR in dB at data range 1, without clipping."""
+    """Compute the PSNR in dB at data range 1, without clipping."""
     error = (x.double() - clean.double()).square().mean().item()
     if not math.isfinite(error):
-        raise GroupSCError("the model gives numbers that are not finite; train it again with gain_share above 0")
+        raise GroupSCError("the output of the model is not finite; train the model again with gain_share above 0")
     return -10 * math.log10(max(error, LEAST_ERROR))
 
 

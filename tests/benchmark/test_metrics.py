@@ -124,5 +124,5 @@ def test_references_of_another_range(function):
     for value in (255, -0.1, np.nan):
         with pytest.raises(GroupSCError, match="divide 8-bit images by 255"):
             function(np.zeros((1, 16, 16)), np.full((1, 16, 16), value))
-    with pytest.raises(GroupSCError, match=r"leaves \[0, 1\]"):
+    with pytest.raises(GroupSCError, match=r"values outside \[0, 1\]"):
         function(np.zeros((1, 0, 16)), np.zeros((1, 0, 16)))

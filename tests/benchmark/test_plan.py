@@ -193,7 +193,7 @@ def test_a_training_that_was_stopped_counts_by_what_is_left(tmp_path):
     whole = {job.name: job for job in plan(config, output=tmp_path).trainings}[name].operations
     settings = json.loads(json.dumps(dataclasses.asdict(experiment)))
     state = tmp_path / f"training/{name}/state.safetensors"
-    write_tensors(state, {"x": torch.zeros(1)}, {"step": experiment.training.steps // 2, "experiment": settings})
+    write_tensors(state, {"x": torch.zeros(1)}, {"step": experiment.training.max_steps // 2, "experiment": settings})
     assert {job.name: job for job in plan(config, output=tmp_path).trainings}[name].operations == pytest.approx(
         whole / 2
     )
@@ -252,7 +252,7 @@ def test_command_says_the_same_in_words_and_in_json(tmp_path):
         assert words in text
 
 
-@pytest.mark.parametrize(("text", "words"), [("a: [", "no YAML file"), ("tasks: 3", "no grid of tasks")])
+@pytest.mark.parametrize(("text", "words"), [("a: [", "is not a YAML file"), ("tasks: 3", "has no mapping `tasks`")])
 def test_a_file_that_is_no_grid_ends_in_a_sentence(text, words, tmp_path):
     (tmp_path / "wrong.yaml").write_text(text)
     result = groupsc("plan", "--configfile", tmp_path / "wrong.yaml", check=False)

@@ -186,16 +186,16 @@ def test_the_schema_of_the_workflow_has_the_same_keys():
     ("change", "sentence"),
     [
         ({"mode": "blok"}, "mode is 'blok'; choose whole or block"),
-        ({"stride": 24}, "stride is 24, a step between blocks; set mode to block"),
-        ({"mode": "block", "stride": 57}, "is restored in blocks of 56 pixels; choose no stride above that, as 57 is"),
-        ({"blocks": {"experiments": ["gray-sc-sigma15"], "strides": [100]}}, "choose no stride above that, as 100 is"),
+        ({"stride": 24}, "stride is 24, but only blocks have a stride; set mode to block"),
+        ({"mode": "block", "stride": 57}, "stride is 57, but .* restored in blocks of 56 pixels; choose at most 56"),
+        ({"blocks": {"experiments": ["gray-sc-sigma15"], "strides": [100]}}, "stride is 100, but .* at most 56"),
         ({"blocks": {"experiment": []}}, "blocks has no experiment; it has experiments"),
         ({"weights": "stolen"}, "weights is 'stolen'; choose released or trained"),
         ({"images": 0}, "images of every set is 0; choose a whole number"),
         ({"images": {"Set12": "2"}}, "images of Set12 is '2'; choose a whole number"),
         ({"repetitions": "3"}, "repetitions is '3'; choose a whole number"),
         ({"threads": {"trains": 2}}, "threads has no trains; it has train, evaluate"),
-        ({"cached_results": "/nowhere"}, "cached_results is '/nowhere', which is no folder"),
+        ({"cached_results": "/nowhere"}, "cached_results is '/nowhere', which is not a folder"),
     ],
 )
 def test_values_that_nothing_can_be_done_with(change, sentence):
