@@ -1,4 +1,4 @@
-"""Baselines, measured in the same run: one file a method, and here the list of them all."""
+"""Baselines: methods that are measured in the same run. Each has its own module; this module lists all of them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,43 @@ BASELINES = (
 
 
 def methods(data_dir="data/raw") -> dict[str, Baseline]:
-    """All baselines by name; their weights are looked for in the folder `raw` of the data sets."""
+    """Return all baselines by name.
+
+    Parameters
+    ----------
+    data_dir : path
+        Data directory, which also contains the weights of baselines.
+
+    Returns
+    -------
+    dict of str to Baseline
+
+    Examples
+    --------
+    >>> methods()["bm3d"].tasks
+    ('gray',)
+    """
     return {found.name: found(data_dir) for found in BASELINES}
 
 
 def method(name: str, data_dir="data/raw") -> Baseline:
-    """A baseline by its name.
+    """Return a baseline by name.
+
+    Parameters
+    ----------
+    name : str
+    data_dir : path
+        Data directory.
 
     Raises
     ------
     GroupSCError
-        When there is none of that name.
+        When no baseline has that name.
+
+    Examples
+    --------
+    >>> method("tv").name
+    'tv'
     """
     found = methods(data_dir)
     if name not in found:

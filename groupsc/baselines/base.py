@@ -1,4 +1,4 @@
-"""What a method of others is to the benchmark."""
+"""Define the interface of baselines."""
 
 from __future__ import annotations
 
@@ -12,27 +12,39 @@ from groupsc.config.definitions import LEVEL_NAMES
 
 
 class Baseline(ABC):
-    """A method to compare with, measured in the same run, on the same degraded images.
+    """A baseline, measured in the same run and on the same degraded images as the models.
 
     Attributes
     ----------
     name : str
-        Its id, as in the column `method` of `data/published.csv`.
+        Identifier, as in the column `method` of `data/published.csv`.
     tasks : tuple of str
-        Of "gray", "color", "mosaic", "jpeg".
+        Tasks that it solves: "gray", "color", "mosaic", "jpeg".
     reference : str
-        What to cite, with its DOI.
+        Publication to cite, with its DOI.
     parameters : int
-        How many were trained; 0 for a method without training.
+        Number of trained parameters; 0 for a method without training.
     package : str or None
-        The optional module that it needs; `install` is the command that brings it.
+        Optional Python package that it needs.
+    install : str
+        Command that installs the package.
     dataset : dict
-        By task, the data set of the registry that holds its weights; empty for a method without training.
+        Data set of the registry that contains its weights, by task; empty for a method without training.
 
     Parameters
     ----------
     data_dir : path
-        Folder of the data sets.
+        Data directory.
+
+    Examples
+    --------
+    >>> class Identity(Baseline):
+    ...     name, tasks, reference = "identity", ("gray",), ""
+    ...
+    ...     def restore(self, degraded, task, level):
+    ...         return degraded
+    >>> Identity().skip("jpeg", 10)
+    'identity is for gray, not for jpeg'
     """
 
     name: str
@@ -48,20 +60,35 @@ class Baseline(ABC):
 
     @abstractmethod
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
-        """The restored image, float32 (c, H, W), not clipped.
+        """Restore an image.
 
         Parameters
         ----------
         degraded : array (c, H, W)
-            float32, about [0, 1]; of a mosaic the RGGB values, with zeros where nothing was measured.
-        task, level : str, float or None
-            Noise σ in gray levels of 255, or JPEG quality.
+            Float32, about [0, 1]. A mosaic contains the RGGB values, and zeros for the colours that were not measured.
+        task : str
+        level : float or None
+            Noise σ in gray levels of 255, or JPEG quality; None for mosaics.
+
+        Returns
+        -------
+        array (c, H, W)
+            Float32, not clipped.
         """
 
     def unsuited(self, task: str, level: float | None) -> str | None:
-        """Why the method can't do this task at this level on this machine, whatever is fetched; None where it can.
+        """Explain why the method can't solve the task on this machine, even with all files fetched.
 
-        With a level left out, whether it can do the task at some level.
+        Parameters
+        ----------
+        task : str
+        level : float or None
+            None asks whether the method can solve the task at any level.
+
+        Returns
+        -------
+        str or None
+            The reason; None if the method can solve the task.
         """
         if task not in self.tasks:
             return f"{self.name} is for {', '.join(self.tasks)}, not for {task}"
@@ -69,11 +96,12 @@ class Baseline(ABC):
         return (None if any_level else self.untrained(task, level)) or self._without_package()
 
     def untrained(self, task: str, level: float | None) -> str | None:
-        """Why there is nothing for this level; None where there is, or nothing is needed."""
+        """Explain why the method has no weights for this level; None if it has them or needs none."""
         return None
 
     def skip(self, task: str, level: float | None) -> str | None:
-        """As `unsuited`, and why the method can't run now because its weights were not fetched."""
+        """Explain why the method can't run now, as `unsuited` or because its weights were not fetched; None if it
+        can."""
         reason = self.unsuited(task, level)
         path = self.weights(task, level) if reason is None else None
         if path is not None and not path.is_file():
@@ -81,19 +109,19 @@ class Baseline(ABC):
         return reason
 
     def hint(self, path: Path, task: str) -> str:
-        """What brings a missing file."""
+        """Say how to get a missing file of weights."""
         return f"run `groupsc fetch {self.dataset[task]} --data-dir {self.data_dir}`"
 
     def weights(self, task: str, level: float | None) -> Path | None:
-        """The file of its weights; None for a method without training."""
+        """Return the path of the weights file; None for a method without training."""
         return None
 
     def number_of_parameters(self, task: str) -> int:
-        """Those that were trained for a task, where they differ between tasks."""
+        """Return the number of trained parameters for a task."""
         return self.parameters
 
     def prepare(self, task: str, level: float | None) -> None:  # noqa: B027
-        """Load what is needed, so that no measured time holds it."""
+        """Load packages and weights, so that the measured time does not include it."""
 
     def _without_package(self) -> str | None:
         if self.package is None:

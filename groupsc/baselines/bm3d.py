@@ -1,4 +1,4 @@
-"""BM3D, by the package `bm3d` of its authors, whose licence is for non-commercial use only."""
+"""Denoise with BM3D, by the package `bm3d` of its authors, whose licence permits non-commercial use only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from groupsc.baselines.base import Baseline
 
 
 class BM3D(Baseline):
-    """Gray images: collaborative filtering of groups of similar blocks; both stages, the authors' parameters."""
+    """BM3D for gray images: collaborative filtering of groups of similar blocks, both stages, the authors' parameters.
+
+    Examples
+    --------
+    >>> BM3D().restore(np.zeros((1, 16, 16), np.float32), "gray", 25)  # doctest: +SKIP
+    """
 
     name = "bm3d"
     tasks = ("gray",)
@@ -25,7 +30,12 @@ class BM3D(Baseline):
 
 
 class ColorBM3D(BM3D):
-    """Colour images: blocks are matched on the luma of an opponent colour space."""
+    """BM3D for colour images: similar blocks are found on the luma of an opponent colour space.
+
+    Examples
+    --------
+    >>> ColorBM3D().restore(np.zeros((3, 16, 16), np.float32), "color", 25)  # doctest: +SKIP
+    """
 
     name = "cbm3d"
     tasks = ("color",)

@@ -1,4 +1,4 @@
-"""DnCNN: a convolutional network that estimates the noise, from its authors' files."""
+"""Restore images with DnCNN, a convolutional network that estimates the noise, with the weights of its authors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from groupsc.baselines.base import Baseline
 
 
 class DnCNN(Baseline):
-    """Gray images; one network of 17 layers for each noise level."""
+    """DnCNN for gray images: one network of 17 layers for each noise level.
+
+    Examples
+    --------
+    >>> DnCNN().untrained("gray", 5)
+    'dncnn has no published weights for level 5; choose one of 10, 15, 25, 50'
+    """
 
     name = "dncnn"
     tasks = ("gray",)
@@ -54,7 +60,13 @@ class DnCNN(Baseline):
 
 
 class ColorDnCNN(DnCNN):
-    """Colour images; one network of 20 layers for each noise level."""
+    """DnCNN for colour images: one network of 20 layers for each noise level.
+
+    Examples
+    --------
+    >>> ColorDnCNN().untrained("color", 5) is None
+    True
+    """
 
     name = "cdncnn"
     tasks = ("color",)
@@ -64,7 +76,13 @@ class ColorDnCNN(DnCNN):
 
 
 class DnCNN3(DnCNN):
-    """JPEG deblocking; one network of 20 layers for every quality, which the authors trained on 5 to 99."""
+    """DnCNN for JPEG deblocking: one network of 20 layers for all qualities, which the authors trained on 5 to 99.
+
+    Examples
+    --------
+    >>> DnCNN3().untrained("jpeg", 10) is None
+    True
+    """
 
     name = "dncnn-3"
     tasks = ("jpeg",)

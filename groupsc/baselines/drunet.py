@@ -1,4 +1,4 @@
-"""DRUNet by the package deepinv, with the parameters that its authors put beside it."""
+"""Denoise with DRUNet, by the package deepinv and with the weights of the package's authors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from groupsc.utils.errors import GroupSCError
 PLACE = "https://huggingface.co/deepinv/drunet/resolve/main"
 FILES = {"gray": "drunet_deepinv_gray_finetune_26k.pth", "color": "drunet_deepinv_color_finetune_22k.pth"}
 TOP = 50
-"""The noise levels of its training end here."""
+"""Largest noise σ of its training, in gray levels of 255."""
 
 
 class DRUNet(Baseline):
-    """Gray and colour: a U-Net that is told σ as a plane beside the image."""
+    """DRUNet for gray and colour images: a U-Net with σ as an additional input channel.
+
+    Examples
+    --------
+    >>> DRUNet().untrained("gray", 75)
+    'drunet was trained for σ up to 50, not 75'
+    """
 
     name = "drunet"
     tasks = ("gray", "color")
@@ -69,5 +75,5 @@ def _read(path: Path, *, channels: int):
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise GroupSCError(f"{path} holds no parameters of DRUNet; download it again from {PLACE}") from error
+        raise GroupSCError(f"{path} does not contain weights of DRUNet; download it again from {PLACE}") from error
     return network.eval()

@@ -1,4 +1,4 @@
-"""FFDNet: a convolutional network on images of half the size that is told the noise level, from its authors' files."""
+"""Denoise with FFDNet, a convolutional network on images of half the size with σ as input, and its authors' weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from groupsc.baselines.dncnn import DnCNN
 
 
 class FFDNet(DnCNN):
-    """Gray and colour images of any noise level up to 75."""
+    """FFDNet for gray and colour images with any noise level up to 75.
+
+    Examples
+    --------
+    >>> FFDNet().number_of_parameters("gray"), FFDNet().number_of_parameters("color")
+    (485316, 852108)
+    """
 
     name = "ffdnet"
     tasks = ("gray", "color")
@@ -39,7 +45,7 @@ class FFDNet(DnCNN):
         *_, height, width = degraded.shape
         image = functional.pad(torch.from_numpy(degraded)[None], (0, width % 2, 0, height % 2), mode="replicate")
         with torch.inference_mode():
-            # The authors' order of the four pixels of a cell is by columns, torch's by rows.
+            # The authors order the four pixels of a cell by columns, torch orders them by rows.
             parts = functional.pixel_unshuffle(image.mT, 2).mT
             sigma = torch.full_like(parts[:, :1], level / 255)
             restored = functional.pixel_shuffle(network(torch.cat([parts, sigma], 1)).mT, 2).mT

@@ -1,4 +1,4 @@
-"""Filters without training, by scikit-image."""
+"""Denoise with filters of scikit-image, which need no training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from groupsc.baselines.base import Baseline
 
 
 class NonLocalMeans(Baseline):
-    """Patches of 5×5 within 13×13 pixels; the filter strength that scikit-image recommends, 0.6 σ."""
+    """Non-local means: patches of 5×5 within 13×13 pixels, with the filter strength 0.6 σ that scikit-image recommends.
+
+    Examples
+    --------
+    >>> NonLocalMeans().restore(np.full((1, 16, 16), 0.5, np.float32), "gray", 25).shape
+    (1, 16, 16)
+    """
 
     name = "nlm"
     tasks = ("gray", "color")
@@ -28,7 +34,12 @@ class NonLocalMeans(Baseline):
 
 
 class BayesShrink(Baseline):
-    """Soft thresholds for each subband of a wavelet transform; colours as luma and chroma."""
+    """BayesShrink: a soft threshold for each subband of a wavelet transform; colours are converted to luma and chroma.
+
+    Examples
+    --------
+    >>> BayesShrink().restore(np.full((1, 16, 16), 0.5, np.float32), "gray", 25)  # doctest: +SKIP
+    """
 
     name = "bayesshrink"
     tasks = ("gray", "color")
@@ -49,7 +60,13 @@ class BayesShrink(Baseline):
 
 
 class TotalVariation(Baseline):
-    """Total variation by Chambolle's algorithm; its weight is σ, about the best on photographs from σ = 15 to 50."""
+    """Total variation by Chambolle's algorithm with weight σ, which is near the optimum for photographs at σ 15 to 50.
+
+    Examples
+    --------
+    >>> TotalVariation().restore(np.full((1, 16, 16), 0.5, np.float32), "gray", 25).shape
+    (1, 16, 16)
+    """
 
     name = "tv"
     tasks = ("gray", "color")

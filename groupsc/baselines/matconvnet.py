@@ -1,4 +1,4 @@
-"""Networks in the MATLAB files of MatConvNet: convolutions and rectifiers, batch normalisation merged into them."""
+"""Read networks from MATLAB files of MatConvNet: convolutions with merged batch normalisation, and rectifiers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,28 @@ from groupsc.utils.errors import GroupSCError
 
 
 def read_convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights (out, in, h, w) and biases (out,) of the convolutions of a network, in its order, float32.
+    """Read the convolutions of a network in order.
 
-    The file is HDF5 (MATLAB 7.3), which holds MATLAB's (h, w, in, out) with its axes reversed; MATLAB drops the last
-    of them where there is one output.
+    The file is HDF5 (MATLAB 7.3), which stores MATLAB's axes (h, w, in, out) in reverse order. MATLAB drops the last
+    axis when there is one output.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    list of (array (out, in, h, w), array (out,))
+        Weights and biases, float32.
 
     Raises
     ------
     GroupSCError
-        When the file is damaged, or the network has other layers than these.
+        When the file is damaged, or the network has layers of other types.
+
+    Examples
+    --------
+    >>> read_convolutions(Path("sigma25.mat"))  # doctest: +SKIP
     """
     import h5py
 
@@ -33,18 +46,37 @@ def read_convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
                     weight = weight[None] if weight.ndim == 3 else weight
                     found.append((np.ascontiguousarray(weight.swapaxes(2, 3)), bias.ravel()))
                 elif kind not in ("relu", "SubP", "concat"):
-                    raise GroupSCError(f"{path} has a layer {kind!r}, which is not read; take the published file")
+                    raise GroupSCError(f"{path} has a layer {kind!r}, which is not supported; use the published file")
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise GroupSCError(
-            f"{path} is no network of MatConvNet ({error}); remove it and run `groupsc fetch {path.parent.name}`"
+            f"{path} is not a network of MatConvNet ({error}); remove it and run `groupsc fetch {path.parent.name}`"
         ) from error
     if not found:
-        raise GroupSCError(f"{path} holds no convolution; take the published file")
+        raise GroupSCError(f"{path} contains no convolution; use the published file")
     return found
 
 
 def build(path: Path):
-    """The network of a file as a torch module: convolutions with zero padding, a rectifier between any two."""
+    """Build a network from a file: convolutions with zero padding, and a rectifier between each two of them.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    torch.nn.Sequential
+        In evaluation mode, without gradients.
+
+    Raises
+    ------
+    GroupSCError
+        As `read_convolutions`.
+
+    Examples
+    --------
+    >>> build(Path("sigma25.mat"))  # doctest: +SKIP
+    """
     import torch
 
     layers = []

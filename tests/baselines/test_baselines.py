@@ -160,7 +160,7 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path):
     pytest.importorskip("h5py")
     path = tmp_path / "sigma25.mat"
     path.write_bytes(b"MATLAB 7.3 MAT-file" + bytes(1000))
-    with pytest.raises(GroupSCError, match="is no network of MatConvNet"):
+    with pytest.raises(GroupSCError, match="is not a network of MatConvNet"):
         read_convolutions(path)
 
 
