@@ -1,1 +1,1 @@
-"""Weight files, the released ones among them, and which one to use."""
+"""Read, write, verify and select weights files, including the released ones."""

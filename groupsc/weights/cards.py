@@ -1,4 +1,4 @@
-"""Cards: the metadata of weights files and training states, read without their tensors and so without torch."""
+"""Read cards, the metadata of weights files and training states. No tensors are read, so torch is not loaded."""
 
 from __future__ import annotations
 
@@ -16,30 +16,42 @@ from groupsc.utils.errors import GroupSCError, MissingFileError
 
 @contextlib.contextmanager
 def opened(path, framework: str = "numpy") -> Iterator[tuple[safe_open, dict]]:
-    """An open safetensors file and its decoded metadata.
+    """Open a safetensors file and decode its metadata.
 
     Parameters
     ----------
     path : path
     framework : str
-        "pt" where tensors are read, which loads torch.
+        "pt" to read tensors, which loads torch.
+
+    Yields
+    ------
+    safetensors.safe_open
+    dict
 
     Raises
     ------
     GroupSCError
-        When the file is missing, damaged, or may not be read.
+        When the file is missing, damaged, or not readable by this user.
+
+    Examples
+    --------
+    >>> with opened("model.safetensors") as (file, metadata):  # doctest: +SKIP
+    ...     print(metadata["task"])
     """
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"{path} does not exist; train the model, or fetch released weights with `dvc pull`")
     try:
-        with open(path, "rb"):  # Of a file that may not be read, safetensors says that it is missing.
+        with open(path, "rb"):  # For a file without read permission, safetensors reports a missing file.
             pass
         with safe_open(path, framework=framework) as file:
             metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
             yield file, renamed_metadata(metadata)
     except PermissionError as error:
-        raise GroupSCError(f"{path} may not be read; correct its permissions, or copy it to another place") from error
+        raise GroupSCError(
+            f"{path} can't be read for lack of permission; correct its permissions, or copy it to another folder"
+        ) from error
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise GroupSCError(
             f"{path} is damaged or no safetensors file of this project ({error}); fetch or make it again"
@@ -47,18 +59,48 @@ def opened(path, framework: str = "numpy") -> Iterator[tuple[safe_open, dict]]:
 
 
 def read_metadata(path) -> dict:
-    """Decoded metadata of a safetensors file; errors as of `opened`."""
+    """Read and decode the metadata of a safetensors file.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    GroupSCError
+        As `opened`.
+
+    Examples
+    --------
+    >>> read_metadata("model.safetensors")["task"]  # doctest: +SKIP
+    """
     with opened(path) as (_, metadata):
         return metadata
 
 
 def read_card(path) -> dict:
-    """The card of a weights file.
+    """Read the card of a weights file.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict
 
     Raises
     ------
     GroupSCError
-        When the file is missing, damaged, or names no model configuration that exists.
+        When the file is missing or damaged, or its model configuration is missing or invalid.
+
+    Examples
+    --------
+    >>> read_card("model.safetensors")["level"]  # doctest: +SKIP
     """
     card = read_metadata(path)
     model_of(path, card)
@@ -66,49 +108,109 @@ def read_card(path) -> dict:
 
 
 def model_of(path, card: dict):
-    """The model configuration that a card names.
+    """Return the model configuration of a card.
+
+    Parameters
+    ----------
+    path : path
+        File of the card, for error messages.
+    card : dict
+
+    Returns
+    -------
+    ModelConfig
 
     Raises
     ------
     GroupSCError
-        When it names none, or one that does not exist.
+        When the model configuration is missing or invalid.
+
+    Examples
+    --------
+    >>> model_of("model.safetensors", {"model": {"n_atoms": 128}}).n_atoms
+    128
     """
     if not isinstance(card.get("model"), dict):
         raise GroupSCError(
-            f"{path} names no model configuration, so it is not a weights file of this project; choose another"
+            f"{path} contains no model configuration, so it is not a weights file of this project; choose another file"
         )
     return model_from_dict(card["model"])
 
 
 def name_of(path, card: dict) -> str:
-    """What a model is called: by its card, for a training's file is `weights.safetensors`, else by its file."""
+    """Return the name of a model from its card, or from its file if the card has no name.
+
+    The card comes first, because every training writes a file `weights.safetensors`.
+
+    Parameters
+    ----------
+    path : path
+    card : dict
+
+    Examples
+    --------
+    >>> name_of("data/gray-sc.safetensors", {}), name_of("weights.safetensors", {"name": "gray-sc"})
+    ('gray-sc', 'gray-sc')
+    """
     return card.get("name") or Path(path).stem
 
 
 def purpose(path, metadata: dict) -> tuple[str, str, float | None]:
-    """Task, method and level that the weights at `path` were trained for.
+    """Return the task, method and level that weights were trained for.
+
+    Parameters
+    ----------
+    path : path
+        File of the metadata, for error messages.
+    metadata : dict
+
+    Returns
+    -------
+    (str, str, float or None)
+        The level is None for mosaics and blind models.
 
     Raises
     ------
     GroupSCError
-        When the metadata names none, or none that exists.
+        When one of them is missing or unknown.
+
+    Examples
+    --------
+    >>> purpose("model.safetensors", {"task": "gray", "method": "sc", "level": 25})
+    ('gray', 'sc', 25)
     """
     task, method, level = (metadata.get(key) for key in ("task", "method", "level"))
     if task not in TASKS or method not in METHODS or not (level is None or isinstance(level, int | float)):
         raise GroupSCError(
-            f"{path} is for the task {task!r}, method {method!r} and level {level!r}, which is no model of this "
-            "project; fetch the file again or choose another"
+            f"{path} has the task {task!r}, method {method!r} and level {level!r}, which do not describe a model of "
+            "this project; fetch the file again or choose another"
         )
     return task, method, level
 
 
 def newest_state(path, read: Callable):
-    """What `read` gives of the newest complete training state at `path`; None when there is none at all.
+    """Read the newest complete training state.
+
+    Parameters
+    ----------
+    path : path
+        The current state; the previous state is tried if it can't be read.
+    read : callable
+        Called with a path; raises GroupSCError for an unreadable file.
+
+    Returns
+    -------
+    The result of `read`, or None when no state exists.
 
     Raises
     ------
     GroupSCError
-        When states exist and none is readable.
+        When states exist but none can be read.
+
+    Examples
+    --------
+    >>> newest_state("absent/state.safetensors", read_metadata) is None
+    True
     """
     path = Path(path)
     kept = [candidate for candidate in (path, previous_state(path)) if candidate.exists()]
@@ -122,5 +224,15 @@ def newest_state(path, read: Callable):
 
 
 def previous_state(path: Path) -> Path:
-    """Where the state before `path` is kept."""
+    """Return the path of the training state before the one at `path`.
+
+    Parameters
+    ----------
+    path : path
+
+    Examples
+    --------
+    >>> previous_state(Path("state.safetensors")).name
+    'state.safetensors.previous'
+    """
     return path.with_name(path.name + ".previous")

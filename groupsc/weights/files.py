@@ -1,7 +1,7 @@
-"""Weights and training states on disk: safetensors with metadata, written atomically, never unpickled.
+"""Write and read weights and training states as safetensors with metadata, atomically and without pickle.
 
-A weights file holds the state dict of one `SparseCoder` and, as metadata, everything its model card shows. A training
-state holds all that the next step depends on; the state before it is kept beside it until the new one is complete.
+A weights file contains the state dict of one `SparseCoder` and, as metadata, its card. A training state contains
+everything that the next step depends on. The previous state is kept until the new one is complete.
 """
 
 from __future__ import annotations
@@ -24,53 +24,133 @@ from groupsc.weights.cards import model_of, newest_state, opened, previous_state
 
 
 def save_weights(path, model: SparseCoder, metadata: dict) -> None:
-    """Write the parameters of `model` (float32, on the CPU) and `metadata`, values JSON-encoded, to a safetensors
-    file."""
+    """Write a model and its metadata to a weights file.
+
+    Parameters
+    ----------
+    path : path
+    model : SparseCoder
+        Its parameters are written as float32.
+    metadata : dict
+        Values are encoded as JSON; the model configuration is added.
+
+    Raises
+    ------
+    GroupSCError
+        When the file can't be written.
+
+    Examples
+    --------
+    >>> save_weights("model.safetensors", model, {"task": "gray", "method": "sc", "level": 25})  # doctest: +SKIP
+    """
     metadata = {**metadata, "model": dataclasses.asdict(model.config)}
     tensors = {name: tensor.detach().to("cpu", torch.float32) for name, tensor in model.state_dict().items()}
     write_tensors(path, tensors, metadata)
 
 
 def load_weights(path, *, device="cpu") -> tuple[SparseCoder, dict]:
-    """The coder in a weights file, ready to restore, and its metadata.
+    """Load the model of a weights file in evaluation mode, and its metadata.
+
+    Parameters
+    ----------
+    path : path
+    device : str or torch.device
+
+    Returns
+    -------
+    (SparseCoder, dict)
 
     Raises
     ------
     GroupSCError
-        When the file is missing, damaged, or holds anything but the tensors that its model configuration asks for.
+        When the file is missing or damaged, or its tensors differ from those of its model configuration.
+
+    Examples
+    --------
+    >>> model, card = load_weights("model.safetensors")  # doctest: +SKIP
     """
     tensors, metadata = read_tensors(path)
     config = model_of(path, metadata)
-    # Whatever sizes an altered file names, nothing of them is allocated: a model that has more parameters than the file
-    # is made on the device "meta". Others are made here, since arithmetic on "meta" loads the compiler of torch.
+    # An altered file may name huge sizes, which must not be allocated: a model with more parameters than the file is
+    # made on the device "meta". Other models are made on the CPU, since arithmetic on "meta" loads torch's compiler.
     enough = number_of_parameters(config) <= sum(tensor.numel() for tensor in tensors.values())
     with torch.device("cpu" if enough else "meta"):
         model = SparseCoder(config, dictionary=torch.empty(config.dimension, config.n_atoms))
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if wanted != found:
-        raise GroupSCError(f"{path} holds {found} where its model needs {wanted}; it was altered, so fetch it again")
+        raise GroupSCError(f"{path} contains {found}, but its model needs {wanted}; it was altered, so fetch it again")
     copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}
     model.load_state_dict(copies, assign=True)
     return model.to(device).requires_grad_(False).eval(), metadata
 
 
 def write_tensors(path, tensors: dict, metadata: dict) -> None:
-    """Write tensors and metadata (values JSON-encoded) so that `path` is at every moment absent, old or complete."""
+    """Write tensors and metadata atomically: at any time `path` is absent, unchanged or complete.
+
+    Parameters
+    ----------
+    path : path
+    tensors : dict of str to Tensor
+    metadata : dict
+        Values are encoded as JSON.
+
+    Raises
+    ------
+    GroupSCError
+        When the file can't be written.
+
+    Examples
+    --------
+    >>> write_tensors("state.safetensors", {"x": torch.zeros(1)}, {"step": 10})  # doctest: +SKIP
+    """
     encoded = {key: json.dumps(value) for key, value in metadata.items()}
     with replacing(path, SafetensorError) as partial:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=encoded)
-        partial.chmod(0o644)  # safetensors writes for the owner alone
+        partial.chmod(0o644)  # safetensors gives read permission to the owner alone
 
 
 def read_tensors(path) -> tuple[dict, dict]:
-    """Tensors and decoded metadata of a file that `write_tensors` made."""
+    """Read the tensors and the decoded metadata of a file that `write_tensors` wrote.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    (dict of str to Tensor, dict)
+
+    Raises
+    ------
+    GroupSCError
+        When the file is missing, damaged, or not readable by this user.
+
+    Examples
+    --------
+    >>> tensors, metadata = read_tensors("state.safetensors")  # doctest: +SKIP
+    """
     with opened(path, "pt") as (file, metadata):
         return {name: file.get_tensor(name) for name in file.keys()}, metadata
 
 
 def save_state(path, tensors: dict, metadata: dict) -> None:
-    """Write a training state to `path`; the state before it stays as `<path>.previous`."""
+    """Write a training state and keep the previous one as `<path>.previous`.
+
+    Parameters
+    ----------
+    path, tensors, metadata
+        As for `write_tensors`.
+
+    Raises
+    ------
+    GroupSCError
+        When the file can't be written.
+
+    Examples
+    --------
+    >>> save_state("state.safetensors", {"x": torch.zeros(1)}, {"step": 10})  # doctest: +SKIP
+    """
     path = Path(path)
     fresh = path.with_name(path.name + ".new")
     write_tensors(fresh, tensors, metadata)
@@ -80,18 +160,47 @@ def save_state(path, tensors: dict, metadata: dict) -> None:
 
 
 def load_state(path) -> tuple[dict, dict] | None:
-    """The newest complete training state at `path`; None when there is none at all.
+    """Load the newest complete training state.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    (dict of str to Tensor, dict) or None
+        Tensors and metadata; None when no state exists.
 
     Raises
     ------
     GroupSCError
-        When states exist and none is readable.
+        When states exist but none can be read.
+
+    Examples
+    --------
+    >>> load_state("absent/state.safetensors") is None
+    True
     """
     return newest_state(path, read_tensors)
 
 
 def parameters_digest(model: torch.nn.Module) -> str:
-    """sha256 over names and bytes of all parameters: equal digests mean equal models, bit for bit."""
+    """Compute the sha256 over the names and bytes of all parameters; bitwise equal models have equal digests.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+
+    Examples
+    --------
+    >>> len(parameters_digest(torch.nn.Linear(2, 1)))
+    64
+    """
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -1,8 +1,8 @@
-"""Released weights: which there are, where their files are, and whether those are the ones that were released.
+"""List the released weights, find their files and verify their checksums.
 
-A release is a pointer, `data/weights/<name>.safetensors.dvc`, that names the md5 of its file. The file lies beside the
-pointer once `dvc pull` or `groupsc weights pull` was run, and always in the remote `data/store` of a checkout; an
-installed package carries pointers and files inside.
+A release is a pointer, `data/weights/<name>.safetensors.dvc`, with the md5 of its file. `dvc pull` or
+`groupsc weights pull` puts the file beside the pointer. In a checkout the file is also in the remote `data/store`. An
+installed package includes pointers and files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,23 @@ SUFFIX = ".safetensors.dvc"
 
 @dataclass(frozen=True)
 class Release:
-    """One released weights file: its name, where it belongs, its md5 and size, and the file of a remote beside it."""
+    """A released weights file.
+
+    Attributes
+    ----------
+    name : str
+    path : path
+        Path of the file beside its pointer.
+    md5 : str
+        Checksum in hexadecimal digits.
+    size : int
+        Bytes.
+
+    Examples
+    --------
+    >>> Release("a", Path("data/weights/a.safetensors"), "0123", 4).stored.as_posix()
+    'data/store/files/md5/01/23'
+    """
 
     name: str
     path: Path
@@ -33,16 +49,20 @@ class Release:
 
     @property
     def stored(self) -> Path:
-        """The file in the remote inside a checkout."""
+        """Path of the file in the remote `data/store` of a checkout."""
         return self.path.parents[1] / "store/files/md5" / self.md5[:2] / self.md5[2:]
 
     def find(self) -> Path:
-        """The file, beside its pointer or in the remote, with its checksum verified.
+        """Find the file beside its pointer or in the remote, and verify its checksum.
+
+        Returns
+        -------
+        Path
 
         Raises
         ------
         GroupSCError
-            When it is in neither place, or was altered.
+            When the file is missing in both places, or was altered.
         """
         for place in (self.path, self.stored):
             if place.is_file():
@@ -52,12 +72,20 @@ class Release:
                         "`groupsc weights pull`, or pass the path of the weights that you mean"
                     )
                 return place
-        raise MissingFileError(
-            f"the weights {self.name} are not here; run `dvc pull` in a checkout, or reinstall groupsc"
-        )
+        raise MissingFileError(f"the weights {self.name} are missing; run `dvc pull` in a checkout, or reinstall groupsc")
 
     def pull(self) -> Path:
-        """Put the verified file beside its pointer."""
+        """Copy the verified file from the remote beside its pointer.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        GroupSCError
+            As `find`; also when the file can't be written.
+        """
         if self.path.is_file():
             return self.find()
         found = self.find()
@@ -67,17 +95,47 @@ class Release:
 
 
 def md5_of(path: Path) -> str:
-    """md5 of a file, by which DVC names it; it protects against damage alone."""
+    """Compute the md5 of a file, which DVC uses as its name. It detects damage, but not deliberate changes.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+
+    Examples
+    --------
+    >>> import os
+    >>> md5_of(Path(os.devnull))[:8]
+    'd41d8cd9'
+    """
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def releases(folders=None) -> dict[str, Release]:
-    """All released weights, by name; of the checkout and the installed package, unless other data `folders` are given.
+    """List all released weights by name.
+
+    Parameters
+    ----------
+    folders : list of paths, optional
+        Folders that contain `weights`; the default is `data` of the checkout and of the installed package.
+
+    Returns
+    -------
+    dict of str to Release
 
     Raises
     ------
     GroupSCError
         When a pointer is damaged.
+
+    Examples
+    --------
+    >>> releases()["gray-groupsc-sigma25"].path.name
+    'gray-groupsc-sigma25.safetensors'
     """
     found = {}
     for folder in data_places() if folders is None else folders:
@@ -90,19 +148,32 @@ def releases(folders=None) -> dict[str, Release]:
                 release = Release(name, pointer.with_name(out["path"]), out["md5"], int(out["size"]))
             except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
                 raise GroupSCError(
-                    f"{pointer} is damaged ({error}); get it back with `git checkout -- {pointer}` or install again"
+                    f"{pointer} is damaged ({error}); restore it with `git checkout -- {pointer}` or reinstall groupsc"
                 ) from error
             found.setdefault(name, release)
     return found
 
 
 def find_weights(name_or_path) -> Path:
-    """The weights file of a release's name, or the path as given.
+    """Find the weights file of a release, or return the path of a file unchanged.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
     GroupSCError
-        When there is neither such a release nor such a file.
+        When neither a release nor a file has this name.
+
+    Examples
+    --------
+    >>> find_weights("own/model.safetensors").as_posix()
+    'own/model.safetensors'
     """
     path = Path(name_or_path)
     if path.suffix == ".safetensors" or path.is_file():

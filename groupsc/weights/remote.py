@@ -1,6 +1,6 @@
-"""A laboratory's own store of released weights: `dvc push` and `dvc pull`, whose failures end in one sentence.
+"""Push and pull released weights to and from a remote of DVC, and report each failure in one sentence with a hint.
 
-DVC runs as a program of its own, and takes credentials from the environment.
+DVC runs as a separate program and reads credentials from the environment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HINTS = {
     ),
     "Forbidden": (
         "the store refuses these credentials",
-        "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ask its owner for access",
+        "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ask the owner of the store for access",
     ),
     "bucket does not exist": (
         "the bucket doesn't exist",
@@ -30,14 +30,14 @@ HINTS = {
         "nothing answers at its address",
         "check the network, or correct the address with `dvc remote modify {remote} endpointurl ADDRESS`",
     ),
-    "doesn't exist": ("DVC knows no such remote", "add it with `dvc remote add {remote} s3://BUCKET/FOLDER`"),
-    "requires": ("DVC lacks what reaches such a store", "install it with `pip install 'groupsc[store]'`"),
+    "doesn't exist": ("DVC has no remote of this name", "add it with `dvc remote add {remote} s3://BUCKET/FOLDER`"),
+    "requires": ("DVC lacks the package for this store", "install it with `pip install 'groupsc[store]'`"),
     "missing-files": (
-        "an object is broken or missing, or the bucket is",
-        "run `dvc push --remote {remote}` again where the weights are whole, and check the bucket's name",
+        "an object is broken or missing, or the bucket is missing",
+        "run `dvc push --remote {remote}` again in a checkout with intact weights, and check the name of the bucket",
     ),
 }
-"""What DVC says, what that means, and the hint."""
+"""Part of DVC's message, its meaning, and the hint."""
 CREDENTIALS = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 
 
@@ -46,15 +46,28 @@ def exchange(direction: str, releases: list[Release], remote: str) -> list[Path]
 
     Parameters
     ----------
-    direction : "push" or "pull"
+    direction : {"push", "pull"}
+    releases : list of Release
+        At least one.
+    remote : str
+        Name of the remote in DVC.
+
+    Returns
+    -------
+    list of Path
+        The files beside their pointers.
 
     Raises
     ------
     GroupSCError
-        When DVC is not installed, the transfer fails, or a file isn't the one that was released.
+        When DVC is not installed, the transfer fails, or the checksum of a file differs from the release.
+
+    Examples
+    --------
+    >>> exchange("pull", [release], "lab")  # doctest: +SKIP
     """
     folder, names = releases[0].path.parent, [release.name + SUFFIX for release in releases]
-    if direction == "push":  # DVC pushes what is in its cache, and is content where nothing is.
+    if direction == "push":  # DVC pushes the files in its cache, and reports no error if the cache is empty.
         for release in releases:
             release.pull()
         _run(["fetch", *names], folder)
@@ -67,7 +80,7 @@ def exchange(direction: str, releases: list[Release], remote: str) -> list[Path]
 
 
 def _run(arguments: list[str], folder: Path) -> str | None:
-    """Run DVC; what it says where it fails, else None."""
+    """Run DVC; return its message if it fails, otherwise None."""
     ended = subprocess.run([_dvc(), *arguments], cwd=folder, capture_output=True, text=True, check=False)
     return (ended.stderr or ended.stdout) if ended.returncode else None
 
@@ -86,14 +99,14 @@ def _sentence(said: str, direction: str, remote: str) -> str:
     for sign, (meaning, hint) in HINTS.items():
         if sign in said:
             return f"dvc {direction} with the remote {remote} failed: {meaning}; {hint.format(remote=remote)}"
-    last = said.strip().splitlines()[-1:] or ["without a word"]
+    last = said.strip().splitlines()[-1:] or ["no message"]
     return (
-        f"dvc {direction} with the remote {remote} failed ({last[0]}); run `dvc {direction} --verbose` to see all of it"
+        f"dvc {direction} with the remote {remote} failed ({last[0]}); run `dvc {direction} --verbose` for all messages"
     )
 
 
 def _verify(release: Release, remote: str) -> None:
-    """Raise for a wrong file, and remove it, lest it passes for the released one."""
+    """Raise an error for a wrong file, and remove it so that it is not mistaken for the released file."""
     try:
         release.find()
     except GroupSCError as error:
@@ -101,6 +114,6 @@ def _verify(release: Release, remote: str) -> None:
         cached = release.path.parents[2] / ".dvc/cache/files/md5" / release.md5[:2] / release.md5[2:]
         cached.unlink(missing_ok=True)
         raise GroupSCError(
-            f"the remote {remote} holds a broken object for {release.name}, whose checksum differs; remove the object "
-            f"{release.md5[:2]}/{release.md5[2:]} there, and push it again where the weights are whole"
+            f"the remote {remote} has a broken object for {release.name}, whose checksum differs; remove the object "
+            f"{release.md5[:2]}/{release.md5[2:]} there, and push it again from a checkout with intact weights"
         ) from error

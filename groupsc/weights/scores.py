@@ -1,7 +1,7 @@
-"""Scores of the released models: one row a model in `data/weights/validation.csv`.
+"""Read and write the scores of released models: `data/weights/validation.csv`, one row per model.
 
-All are measured in the same way (`groupsc.benchmark.validation`), while the cards of models hold what was measured
-during their training, on blocks of the size of their crops.
+All scores are measured in the same way (`groupsc.benchmark.validation`). In contrast, the validation PSNR in the card
+of a model was measured during its training, on blocks of the size of its crops.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FILE = "weights/validation.csv"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Score:
-    """One model in a few numbers.
+    """The validation results of one model.
 
     Attributes
     ----------
@@ -33,18 +33,24 @@ class Score:
     images : int
         Number of validation images.
     rho : float
-        ρ(I − D Cᵀ), see `groupsc.models.stability`.
+        Spectral radius ρ(I − D Cᵀ), see `groupsc.models.stability`.
     worst_case : str
-        Case of the stress set at which the output is furthest below the input, or least above it.
+        Case of the stress set with the smallest gain of the output over the input.
     worst_change : float
         PSNR of the output minus that of the input in dB at that case.
     failed : int
         Number of cases at which the output is more than 0.5 dB below the input.
     cases : int
-        Number of all cases; a blind model has one a picture and level.
+        Number of all cases; a blind model has one per picture and level.
     device : str
-        What measured it.
+        Device of the measurement.
     code_version : str
+
+    Examples
+    --------
+    >>> Score(model="gray-sc-sigma25", md5="0123", psnr=28.9, images=32, rho=0.99, worst_case="bars",
+    ...       worst_change=-0.2, failed=0, cases=11, device="CPU", code_version="1.0").psnr
+    28.9
     """
 
     model: str
@@ -63,17 +69,31 @@ class Score:
 COLUMNS = [field.name for field in dataclasses.fields(Score)]
 
 TYPES = {"psnr": float, "images": int, "rho": float, "worst_change": float, "failed": int, "cases": int}
-"""Those of the columns that hold numbers."""
+"""Types of the numeric columns."""
 
 
 def read_scores(path=None) -> dict[str, Score]:
-    """The scores in a file by model; without a path those of the checkout or the installed package, empty if there are
-    none.
+    """Read scores by model.
+
+    Parameters
+    ----------
+    path : path, optional
+        CSV file; the default is that of the checkout or the installed package.
+
+    Returns
+    -------
+    dict of str to Score
+        Empty if the file does not exist.
 
     Raises
     ------
     GroupSCError
         When the file is damaged.
+
+    Examples
+    --------
+    >>> read_scores("absent.csv")
+    {}
     """
     if path is None:
         found = (place / FILE for place in data_places())
@@ -89,13 +109,28 @@ def read_scores(path=None) -> dict[str, Score]:
         scores = [Score(**{key: TYPES.get(key, str)(row[key]) for key in COLUMNS}) for row in rows]
     except (OSError, UnicodeDecodeError, ValueError, TypeError) as error:
         raise GroupSCError(
-            f"{path} can't be read as scores ({error}); get it back with git, or make it with `groupsc validate`"
+            f"{path} can't be read as scores ({error}); restore it with git, or make it with `groupsc validate`"
         ) from error
     return {score.model: score for score in scores}
 
 
 def write_scores(path, scores) -> None:
-    """Add scores to a file, each in place of the one of its model, in alphabetical order."""
+    """Add scores to a file in alphabetical order; a new score replaces the old score of the same model.
+
+    Parameters
+    ----------
+    path : path
+    scores : iterable of Score
+
+    Raises
+    ------
+    GroupSCError
+        When the file is damaged or can't be written.
+
+    Examples
+    --------
+    >>> write_scores("validation.csv", [score])  # doctest: +SKIP
+    """
     known = read_scores(path) | {score.model: score for score in scores}
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -105,7 +140,22 @@ def write_scores(path, scores) -> None:
 
 
 def scores_of(releases: dict) -> dict[str, Score]:
-    """The scores of releases (`groupsc.weights.released.releases`) whose file is the one that was measured."""
+    """Return the scores of releases whose checksum equals that of the measured file.
+
+    Parameters
+    ----------
+    releases : dict of str to Release
+        As `groupsc.weights.released.releases` returns them.
+
+    Returns
+    -------
+    dict of str to Score
+
+    Examples
+    --------
+    >>> scores_of({})
+    {}
+    """
     scores = read_scores()
     return {
         name: scores[name] for name, release in releases.items() if name in scores and scores[name].md5 == release.md5

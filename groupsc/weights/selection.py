@@ -1,4 +1,4 @@
-"""Which of the released models restores an image best."""
+"""Select the released model for a task and level."""
 
 from __future__ import annotations
 
@@ -11,23 +11,43 @@ from groupsc.weights.released import releases
 from groupsc.weights.scores import scores_of
 
 NEAR = 1.6
-"""Ratio of two noise levels up to which a trained model, on a scaled image, is preferred to a blind one: it is ahead at
-every level of BSDval32 (`benchmarks/between_levels.py`). Estimated levels never meet a trained one exactly."""
+"""Largest ratio of two noise levels for which a model of one level, on a scaled image, is preferred to a blind model:
+its PSNR is higher at every level on BSDval32 (`benchmarks/between_levels.py`). An estimated level is never exactly the
+level of a model."""
 
 
 def choose(task: str, method: str, level: float | None, known=None) -> str:
-    """Name of the model for a task, method and level: trained near it, or blind, or the nearest.
+    """Choose the model for a task, method and level.
+
+    The order of preference is: a model of exactly this level, a model whose level is within the ratio `NEAR`, a blind
+    model, the model of the nearest level.
 
     Parameters
     ----------
+    task : {"gray", "color", "mosaic", "jpeg"}
+    method : {"best", "sc", "csr", "groupsc"}
+        "best" compares the models of all methods within the first preference that has any, and takes the model with
+        the highest validation PSNR.
+    level : float or None
+        Noise σ in gray levels of 255 or JPEG quality; None for mosaics.
     known : dict, optional
-        The names to choose among, each with its validation PSNR; left out, all releases. The method "best" takes, of
-        the first kind that any method has, the one of the highest, by `validation_psnr`.
+        Validation PSNR in dB of the models to choose from, by name. The default is all releases with `validation_psnr`.
+
+    Returns
+    -------
+    str
+        Name of the model.
 
     Raises
     ------
     GroupSCError
-        When no model of the method is released for the task, or the level is no positive number.
+        When the method is unknown, no model of it is released for the task, or the level is not a positive number.
+
+    Examples
+    --------
+    >>> known = {"gray-sc-sigma25": 28.9, "gray-groupsc-sigma25": 29.2, "gray-groupsc-blind": 29.1}
+    >>> choose("gray", "best", 25, known), choose("gray", "groupsc", 50, known)
+    ('gray-groupsc-sigma25', 'gray-groupsc-blind')
     """
     if level is not None and not 0 < level < math.inf:
         raise GroupSCError(f"the level is {level}; give a number above 0")
@@ -53,8 +73,28 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
 
 
 def nearest(task: str, methods, level: float, known) -> tuple[list[str], float]:
-    """The models among `known` of the trained level that is nearest in the logarithm, of two the higher, and the ratio
-    to it, at least 1."""
+    """Find the models whose level is nearest on a logarithmic scale.
+
+    Parameters
+    ----------
+    task : str
+    methods : iterable of str
+    level : float
+    known : iterable of str
+        Names of the models to choose from.
+
+    Returns
+    -------
+    names : list of str
+        Models of the nearest level; of two equally near levels, the higher one.
+    ratio : float
+        Ratio of the larger to the smaller of the two levels; infinite without a model.
+
+    Examples
+    --------
+    >>> nearest("gray", ["sc"], 20, ["gray-sc-sigma15", "gray-sc-sigma25"])
+    (['gray-sc-sigma25'], 1.25)
+    """
     trained = {}
     for method in methods:
         start = f"{task}-{method}-{LEVEL_NAMES[task]}"
@@ -65,10 +105,29 @@ def nearest(task: str, methods, level: float, known) -> tuple[list[str], float]:
 
 
 def validation_psnr(names) -> dict[str, float]:
-    """Validation PSNR in dB of releases that are to be compared.
+    """Return the validation PSNR of releases for a comparison.
 
-    It is that of `groupsc.weights.scores` where all of them have one, else that of their cards, which was measured on
-    blocks of the size of their crops.
+    The values are those of `groupsc.weights.scores` if all of the releases have a score. Otherwise they are those of
+    their cards, which were measured on blocks of the size of their crops.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Returns
+    -------
+    dict of str to float
+        PSNR in dB.
+
+    Raises
+    ------
+    GroupSCError
+        When a file of weights is missing or damaged.
+
+    Examples
+    --------
+    >>> validation_psnr([])
+    {}
     """
     known = releases()
     scores = scores_of(known)

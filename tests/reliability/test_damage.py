@@ -32,7 +32,7 @@ def folder(made, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"without": ["task"]}, "is for the task None"),
+        ({"without": ["task"]}, "has the task None"),
         ({"without": ["method"]}, "method None"),
         ({"task": "../../x"}, "choose another"),
         ({"method": "<script>"}, "choose another"),

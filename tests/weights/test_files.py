@@ -50,7 +50,7 @@ def test_a_missing_file(tmp_path):
 
 def test_a_foreign_file(tmp_path):
     save_file({"D": torch.zeros(2, 2)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(GroupSCError, match="names no model configuration"):
+    with pytest.raises(GroupSCError, match="contains no model configuration"):
         load_weights(tmp_path / "foreign.safetensors")
 
 
