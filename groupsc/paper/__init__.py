@@ -1,1 +1,1 @@
-"""Tables, the count of reproduced figures, and the pages."""
+"""Make the paper's tables, the count of reproduced values, the report page and the page of released weights."""

@@ -1,8 +1,8 @@
-"""The paper's ablations, Tables 1, 12 and 13, in the terms of the other tables.
+"""Convert the paper's ablations, Tables 1, 12 and 13, to methods and data sets as in the other tables.
 
-`data/published.csv` writes a variant as `average_refresh=false;refresh=12;stride=56`, the grid names its models
-`groupsc-refresh12raw`. Here the paper's figures and this run's are given the same method for each variant, and what
-else the table varies, stride or patch size, takes the place of the data set.
+`data/published.csv` writes a variant as `average_refresh=false;refresh=12;stride=56`. The models of the grid are named
+`groupsc-refresh12raw`. This module gives the paper's values and those of this run the same method name for each
+variant. The second parameter of a table, stride or patch size, takes the place of the data set.
 """
 
 from __future__ import annotations
@@ -20,7 +20,31 @@ DATASET, SIGMA = "BSD68", 15
 def with_variants_as_methods(
     number: int, printed: pd.DataFrame, runs: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The paper's figures and this run's of table `number`, relabelled; other tables stay as they are."""
+    """Relabel the paper's values and the averages of this run for an ablation table; leave other tables unchanged.
+
+    Parameters
+    ----------
+    number : int
+        Number of the table in the paper.
+    printed : pandas.DataFrame
+        The paper's values of this table.
+    runs : pandas.DataFrame
+        Averages, as `groupsc.benchmark.averages.average` returns them.
+
+    Returns
+    -------
+    (pandas.DataFrame, pandas.DataFrame)
+        `printed` and `runs` with the variant as method, and the stride or patch size as data set.
+
+    Examples
+    --------
+    >>> printed = pd.DataFrame({"method": ["groupsc"], "column": ["512"], "variant": ["n_atoms=512;patch_size=9"]})
+    >>> runs = pd.DataFrame({"method": ["groupsc-patch9atoms512"], "dataset": ["BSD68"]})
+    >>> for frame in with_variants_as_methods(13, printed, runs):
+    ...     print(frame[["method", "dataset"]].to_dict("records"))
+    [{'method': 'atoms512', 'dataset': 'k=9'}]
+    [{'method': 'atoms512', 'dataset': 'k=9'}]
+    """
     if number in STRIDES:
         return _printed_by_stride(printed), _runs_by_stride(runs)
     if number in SIZES:
@@ -29,7 +53,7 @@ def with_variants_as_methods(
 
 
 def _printed_by_stride(printed: pd.DataFrame) -> pd.DataFrame:
-    """What was measured at any stride stands in every column."""
+    """Repeat values that the paper gives for all strides in every column."""
     columns = [column for column in printed["column"].unique() if column.startswith("s = ")]
     every = printed["column"] == "all strides"
     printed = pd.concat(
@@ -40,7 +64,7 @@ def _printed_by_stride(printed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _runs_by_stride(runs: pd.DataFrame) -> pd.DataFrame:
-    """Without a refresh nothing is averaged, so that one model stands for both of the paper's lines."""
+    """Use the model without refreshes for both of the paper's lines, since without refreshes there is no averaging."""
     runs = runs[(runs["dataset"] == DATASET) & (runs["level"] == SIGMA)]
     places = [f"s = {stride:g}" if mode == "block" else WHOLE for mode, stride in runs[["mode", "stride"]].to_numpy()]
     runs = runs.assign(dataset=places, level=None, mode="block", stride=None)

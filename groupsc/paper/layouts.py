@@ -1,4 +1,4 @@
-"""How the paper arranges its tables: one declaration a table, without a figure in it."""
+"""Declare the layout of the paper's tables, without their values."""
 
 from __future__ import annotations
 
@@ -7,12 +7,39 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """The axes of a table.
+    """The layout of a table: methods along one axis, positions along the other.
 
-    `methods` is the axis of the methods, "rows" or "columns"; along the other lie the positions, each a level or a data
-    set (or both), worded by `position`. With methods as rows, `columns` are the printed positions in order and `across`
-    says which of the two they are. `head` titles the columns of labels. `metrics` are the figures of a cell. With
-    `peers` the baselines that were run stand in the table also where the paper has no line of theirs.
+    A position is a level, a data set or both.
+
+    Attributes
+    ----------
+    number : int
+        Number of the table in the paper.
+    title : str
+        First sentence of the caption.
+    methods : {"rows", "columns"}
+        Axis of the methods.
+    head : tuple of str
+        Headings of the columns of labels.
+    position : str
+        Format of the label of a position, with the fields `dataset` and `level`.
+    columns : tuple of str
+        With methods as rows, the paper's positions in order.
+    across : {"level", "dataset"}
+        With methods as rows, the kind of the positions.
+    trainable : bool
+        Whether a column says if the method is trainable.
+    metrics : tuple of str
+        Metrics in a cell.
+    remark : str
+        Sentence of the caption about the values of this run.
+    peers : bool
+        Whether the table shows baselines that were run but are not in the paper's table.
+
+    Examples
+    --------
+    >>> TABLES["table4"].number, TABLES["table4"].methods
+    (4, 'rows')
     """
 
     number: int
@@ -44,7 +71,7 @@ _MOSAIC = {
     "across": "dataset",
     "columns": ("Kodak24", "BSD68", "Urban100"),
     "peers": True,
-    "remark": "This run's PSNR is the mean of the three per-channel values, as the paper's code measured it.",
+    "remark": "The PSNR of this run is the mean of the three per-channel values, as in the paper's code.",
 }
 
 _STRIDES = {
@@ -54,14 +81,15 @@ _STRIDES = {
     "across": "dataset",
     "columns": ("s = 56", "s = 48", "s = 24", "s = 12"),
     "metrics": ("seconds", "psnr"),
-    "remark": "Blocks at stride s, the paper's of 56 pixels; this run's seconds are those of the device named here.",
+    "remark": "Images are restored in blocks at stride s; the paper's blocks have 56×56 pixels. The seconds of this "
+    "run were measured on the device named in this caption.",
 }
 
 TABLES = {
     "table1": Layout(
         number=1,
-        title="Ablation on the averaging of similarities and on how often they are refreshed; grayscale denoising of "
-        "BSD68 at σ = 15: inference time in seconds / PSNR in dB.",
+        title="Ablation of the averaging and the refresh frequency of similarities; grayscale denoising of BSD68 at "
+        "σ = 15: inference time in seconds / PSNR in dB.",
         **_STRIDES,
     ),
     "table2": Layout(
@@ -121,14 +149,14 @@ TABLES = {
     ),
     "table12": Layout(
         number=12,
-        title="Inference time in seconds / PSNR in dB, depending on stride, averaging and refreshes, compared with "
-        "NLRN; grayscale denoising of BSD68 at σ = 15.",
+        title="Inference time in seconds / PSNR in dB for several strides, averaging and refresh frequencies, compared "
+        "with NLRN; grayscale denoising of BSD68 at σ = 15.",
         **_STRIDES,
     ),
     "table13": Layout(
         number=13,
         title="Influence of the dictionary size n and the patch size k on grayscale denoising of BSD68, in the light "
-        "setting (refreshes every 8 steps, not averaged): average PSNR in dB.",
+        "setting (a refresh every 8 iterations, no averaging): average PSNR in dB.",
         methods="columns",
         head=("Noise σ", "Patch size"),
         position="{level:g} | {dataset}",

@@ -1,4 +1,4 @@
-"""Pictures of restored images: where they are kept, which are compared, and which detail shows the difference."""
+"""Find the pictures of restored images, and choose the detail to magnify."""
 
 from __future__ import annotations
 
@@ -14,16 +14,31 @@ from groupsc.io.images import read_image
 from groupsc.utils.boxes import box_sums
 
 DETAIL = 0.22
-"""Width of the magnified detail as a share of the image's shorter side."""
+"""Width of the magnified detail as a fraction of the image's shorter side."""
 RATIO = 0.75
-"""Height of the detail over its width."""
+"""Ratio of the height of the detail to its width."""
 SQUARE = 0.17
-"""Side of the square of `worst_detail` as a share of the image's shorter side."""
+"""Side of the square of `worst_detail` as a fraction of the image's shorter side."""
 
 
 @dataclass(frozen=True)
 class Panels:
-    """One image: its pictures from left to right by title, the PSNR of each in dB, and the detail to magnify."""
+    """The versions of one image to compare.
+
+    Attributes
+    ----------
+    pictures : dict of str to array (c, H, W)
+        Versions by title, from left to right.
+    psnr : dict of str to float or None
+        PSNR in dB by title; None for the clean image.
+    box : (int, int, int, int)
+        Top, left, width and height of the detail to magnify, in pixels.
+
+    Examples
+    --------
+    >>> Panels({"Clean": np.zeros((1, 4, 6))}, {"Clean": None}, (0, 0, 2, 2)).shape
+    (4, 6)
+    """
 
     pictures: dict[str, np.ndarray]
     psnr: dict[str, float | None]
@@ -31,44 +46,94 @@ class Panels:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
         return next(iter(self.pictures.values())).shape[-2:]
 
 
 def picture(pictures, row, kind: str) -> Path:
-    """Where the "clean", "degraded" or "restored" picture of a row is kept."""
+    """Return the path of a picture of a row.
+
+    Parameters
+    ----------
+    pictures : path
+        Folder of the pictures.
+    row
+        Result of one image, with `experiment`, `dataset` and `image`.
+    kind : {"clean", "degraded", "restored"}
+
+    Returns
+    -------
+    Path
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> row = SimpleNamespace(experiment="gray-sc-sigma25", dataset="Set12", image="01")
+    >>> picture("pictures", row, "clean").as_posix()
+    'pictures/gray-sc-sigma25/Set12/01-clean.png'
+    """
     return Path(pictures) / row.experiment / row.dataset / f"{row.image}-{kind}.png"
 
 
 def read_panels(folder, rows: pd.DataFrame, box) -> Panels:
-    """The pictures of one image by every method that has a row, with the detail that `box` names or the telling one.
+    """Read the pictures of one image, restored by each method that has a row.
 
     Parameters
     ----------
     folder : path
-        Where the pictures are kept.
+        Folder of the pictures.
     rows : pandas.DataFrame
-        Rows of one image.
-    box : (int, int, int), optional
-        Top, left and width of the detail.
+        Per-image results of one image.
+    box : (int, int, int) or None
+        Top, left and width of the detail; None chooses it by `telling_detail`.
+
+    Returns
+    -------
+    Panels
+
+    Raises
+    ------
+    GroupSCError
+        When a picture can't be read.
+
+    Examples
+    --------
+    >>> read_panels("pictures", rows, None)  # doctest: +SKIP
     """
     order = list(METHOD_LABELS)
     rows = sorted(rows.drop_duplicates("method").itertuples(), key=lambda row: order.index(row.method))
     clean, degraded = (read_image(picture(folder, rows[0], kind)) for kind in ("clean", "degraded"))
     restored = {METHOD_LABELS[row.method]: read_image(picture(folder, row, "restored")) for row in rows}
     title, measure = DEGRADED_LABELS[rows[0].task], metrics.measure_of(rows[0].task)
-    figures = {title: getattr(metrics, measure)(degraded, clean), "Clean": None}
-    figures |= {METHOD_LABELS[row.method]: getattr(row, measure) for row in rows}
+    psnr = {title: getattr(metrics, measure)(degraded, clean), "Clean": None}
+    psnr |= {METHOD_LABELS[row.method]: getattr(row, measure) for row in rows}
     if box is None:
         box = telling_detail(clean, *restored.values())
     else:
         box = (*box, round(RATIO * box[2]))
-    return Panels({title: degraded, **restored, "Clean": clean}, figures, box)
+    return Panels({title: degraded, **restored, "Clean": clean}, psnr, box)
 
 
 def telling_detail(clean: np.ndarray, *restored: np.ndarray) -> tuple[int, int, int, int]:
-    """Top, left, width and height of the detail where the first and the last restoration differ most.
+    """Find the detail where the first and the last restored image differ most.
 
-    With one restoration, where the clean image has most structure. All images are (c, H, W).
+    With one restored image, it is the detail where the clean image has the largest gradients.
+
+    Parameters
+    ----------
+    clean, *restored : array (c, H, W)
+
+    Returns
+    -------
+    (int, int, int, int)
+        Top, left, width and height in pixels.
+
+    Examples
+    --------
+    >>> clean, restored = np.zeros((1, 40, 40)), np.zeros((1, 40, 40))
+    >>> restored[0, 20:27, 10:19] = 1
+    >>> telling_detail(clean, clean, restored)
+    (20, 10, 9, 7)
     """
     width = max(8, round(DETAIL * min(clean.shape[-2:])))
     height = round(RATIO * width)
@@ -82,10 +147,27 @@ def telling_detail(clean: np.ndarray, *restored: np.ndarray) -> tuple[int, int, 
 
 
 def worst_detail(clean: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[int, int, int]:
-    """Top, left and side of the square where the first restoration is visibly worse than the second.
+    """Find the square where the first restored image is visibly worse than the second.
 
-    That is where its squared error exceeds the other's most, relative to the structure of the clean image, which hides
-    errors. Images are (c, H, W).
+    In this square, the squared error of the first exceeds that of the second most, relative to the squared gradients of
+    the clean image, which hide errors.
+
+    Parameters
+    ----------
+    clean, first, second : array (c, H, W)
+
+    Returns
+    -------
+    (int, int, int)
+        Top, left and side in pixels.
+
+    Examples
+    --------
+    >>> ramp = np.linspace(0, 1, 40) * np.ones((1, 40, 1))
+    >>> first = ramp.copy()
+    >>> first[0, 20:28, 10:18] += 0.5
+    >>> worst_detail(ramp, first, ramp)
+    (20, 10, 8)
     """
     side = max(8, round(SQUARE * min(clean.shape[-2:])))
     excess = box_sums((np.square(first - clean) - np.square(second - clean)).mean(0), side, side)

@@ -1,7 +1,7 @@
-"""One page with every table and figure, sliders over restored images, and where all of it comes from.
+"""Write one HTML page with all tables and figures, sliders over restored images, and the provenance of the results.
 
-The page needs neither a network nor other files: style, script and pictures are within it. Tables in the paper's layout
-are those that `groupsc table` wrote, and the list of all figures is that of their CSV files.
+The page needs neither a network nor other files, since it contains style, script and pictures. The tables are the HTML
+files that `groupsc table` wrote, and the list of all numbers comes from their CSV files.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from groupsc.weights.cards import name_of
 from groupsc.weights.files import load_weights
 
 WIDTH, QUALITY = 1400, 82
-"""Pixels across a figure in the page, and the quality of its WebP pictures; the whole files stand beside it."""
+"""Largest width of a figure in pixels, and quality of its WebP picture. The page links to the full files."""
 INCH = 130
-"""Pixels of a screen that an inch of print takes."""
+"""Pixels on the screen per inch of the printed figure."""
 
 TEMPLATES = Path(__file__).parent / "templates"
 TABLE = re.compile(r"<table\b[^>]*>(.*)</table>", re.S)
@@ -45,7 +45,7 @@ CAPTION = re.compile(r"<caption>(.*?)</caption>", re.S)
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table in the paper's layout: the inside of its HTML element, its caption, and files to download."""
+    """A table of the page: the content of its HTML element, its caption, and files to download."""
 
     name: str
     title: str
@@ -56,7 +56,7 @@ class PageTable:
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure: its title and caption as HTML, the picture as a data address, and the files."""
+    """A figure of the page: title and caption as HTML, the picture as a data URL, and files to download."""
 
     name: str
     title: str
@@ -69,7 +69,7 @@ class PageFigure:
 
 @dataclass(frozen=True)
 class Comparison:
-    """An image and its versions, (name, data address) each, the degraded first and the clean last."""
+    """The versions of one image, each with a name and a data URL; the degraded is first and the clean last."""
 
     title: str
     size: tuple[int, int]
@@ -79,16 +79,16 @@ class Comparison:
 def write_report(
     output, rows: pd.DataFrame, *, tables=(), figures=(), captions=None, pictures=None, weights=(), shown: int = 12
 ) -> Path:
-    """Write the page.
+    """Write the report page.
 
     Parameters
     ----------
     output : path
         The HTML file. Links to the files of tables and figures are relative to it.
     rows : pandas.DataFrame
-        As `groupsc.benchmark.rows.read_rows` returns them.
+        Per-image results, as `groupsc.benchmark.rows.read_rows` returns them.
     tables : list of paths
-        HTML files that `groupsc table` wrote, with the CSV files beside them.
+        HTML files that `groupsc table` wrote, with the CSV files in the same folder.
     figures : list of paths
         PNG files; PDF files of the same name are linked.
     captions : dict, optional
@@ -96,14 +96,23 @@ def write_report(
     pictures : path, optional
         Folder of `<experiment>/<data set>/<image>-restored.png`, for the sliders.
     weights : list of paths
-        The files of the models, for their digests and trainings.
+        Weights files, for the list of their digests and trainings.
     shown : int
-        Sliders at most.
+        Largest number of sliders.
+
+    Returns
+    -------
+    Path
+        `output`.
 
     Raises
     ------
     GroupSCError
-        When a file is missing or is no table.
+        When a file is missing or is not a table.
+
+    Examples
+    --------
+    >>> write_report("index.html", rows, tables=["tables/table4.html"])  # doctest: +SKIP
     """
     output = Path(output)
     tables = [Path(path) for path in tables]
@@ -132,7 +141,7 @@ def _table(path: Path, output: Path) -> PageTable:
     inside = TABLE.search(text)
     caption = CAPTION.search(text)
     if inside is None or caption is None:
-        raise GroupSCError(f"{path} holds no table; make it with `groupsc table`")
+        raise GroupSCError(f"{path} contains no table; make it with `groupsc table`")
     body = re.sub(r' id="[^"]*"', "", CAPTION.sub("", inside[1]))
     title, _, rest = caption[1].partition("</b>")
     kinds = ("csv", "md", "tex")
@@ -171,7 +180,7 @@ def _files(path: Path, output: Path, endings) -> dict[str, str]:
 
 
 def _comparisons(rows: pd.DataFrame, pictures, shown: int) -> list[Comparison]:
-    """Images in turn from every task, so that a short list has all of them."""
+    """Select images for the sliders, alternating between the tasks, so that a short list contains all tasks."""
     rows = rows[(rows["repetition"] == 0) & rows["method"].isin(METHOD_LABELS)]
     whole = rows["mode"] != "block"
     rows = rows[whole] if whole.any() else rows
@@ -215,7 +224,7 @@ def _webp(image: Image.Image) -> str:
 
 
 def _cells(cells: pd.DataFrame) -> list[list[tuple[str, str]]]:
-    """Every line of the tables' CSV files as (text, value to sort by): numbers as they are there."""
+    """Convert each line of the tables' CSV files to pairs of text and sort key, without rounding the sort keys."""
     lines = []
     for cell in cells.itertuples(index=False):
         digits = DECIMALS.get(cell.metric, 2)
@@ -246,7 +255,7 @@ def _word(value) -> tuple[str, str]:
 
 
 def _sets(rows: pd.DataFrame) -> list[tuple[str, int, str]]:
-    """Data sets in the rows, how many images of each were used, and the digest of the whole set."""
+    """Return each data set of the results with its number of used images and the digest of the whole set."""
     counts = rows.groupby("dataset")["image"].nunique()
     return [(name, int(count), data_digest(name) or "not in the registry") for name, count in counts.items()]
 

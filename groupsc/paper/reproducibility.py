@@ -1,4 +1,4 @@
-"""How much of the paper is reproduced: its PSNR figures of its own models, table by table, and why the rest is not."""
+"""Count the reproduced PSNR values of the paper's models for each table, and state reasons for the differences."""
 
 from __future__ import annotations
 
@@ -13,29 +13,43 @@ from groupsc.utils.errors import GroupSCError, unreadable
 from groupsc.weights.cards import read_card
 
 NEAR, FAR = 0.05, 0.1
-"""Differences in dB that count as reproduced, and as nearly so."""
+"""Largest absolute differences in dB of reproduced and of nearly reproduced values."""
 PAPER_STEPS = 120_000
-"""Steps of the paper's trainings: 300 epochs of 400."""
+"""Steps of the paper's trainings: 300 epochs of 400 steps."""
 TOLERANCE = 1e-6
-"""Differences of figures with two decimals are compared as such."""
+"""Tolerance for rounding errors when differences with two decimals are compared."""
 
 VERDICTS = ("within 0.05 dB", "within 0.1 dB", "beyond", "part of the images", "not run")
-"""What can be said of a figure."""
+"""Classes of the paper's values."""
 WHO = {True: "the paper's models", False: "baselines, run here"}
-TITLE = "How much of the paper is reproduced, counted in its PSNR figures."
+TITLE = "Number of the paper's PSNR values that this run reproduces."
 LEGEND = (
-    "A figure counts as reproduced within a difference, up or down, when the same images were restored. Figures over a "
-    "part of the images are not compared. Seconds and SSIM are not counted."
+    "The columns give the absolute difference. Values are compared only if the same images were restored. Seconds and "
+    "SSIM are not counted."
 )
 
 
 def read_cells(paths) -> pd.DataFrame:
-    """The cells of tables, from the CSV files that `groupsc table` writes.
+    """Read the cells of tables from the CSV files that `groupsc table` writes.
+
+    Parameters
+    ----------
+    paths : list of paths
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `groupsc.paper.tables.CELL_COLUMNS`.
 
     Raises
     ------
     GroupSCError
-        When a file is missing or is no such table.
+        When a file is missing or is not such a table.
+
+    Examples
+    --------
+    >>> read_cells([]).columns.to_list() == CELL_COLUMNS
+    True
     """
     found = []
     for path in paths:
@@ -46,15 +60,34 @@ def read_cells(paths) -> pd.DataFrame:
                 f"{path} can't be read as a table ({error}); make it with `groupsc table`"
             ) from error
         if missing := sorted(set(CELL_COLUMNS) - set(cells.columns)):
-            raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it anew with `groupsc table`")
+            raise GroupSCError(f"{path} has no column {', '.join(missing)}; make it again with `groupsc table`")
         found.append(cells[CELL_COLUMNS].astype(object))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=CELL_COLUMNS)
 
 
 def verdicts(cells: pd.DataFrame) -> pd.DataFrame:
-    """One line per PSNR figure of the paper that could be reproduced here, with its `verdict` and by whom it is, `own`.
+    """Classify each PSNR value of the paper that this library can measure.
 
-    Of several runs of one figure, over whole images and in blocks, those over all images count first, then the nearest.
+    If a value was measured several times, on whole images and in blocks, a measurement over all images is preferred,
+    then the one with the smallest difference.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        As `read_cells` returns them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per value, with the additional columns `verdict`, one of `VERDICTS`, and `own`, whether it is a value
+        of the paper's own models.
+
+    Examples
+    --------
+    >>> cell = {"table": 4, "row": "SC", "column": "σ = 25", "level": 25, "metric": "psnr", "published": 28.9,
+    ...         "source": "ours", "ours": 28.86, "difference": -0.04, "status": "all images"}
+    >>> verdicts(pd.DataFrame([cell]))["verdict"].to_list()
+    ['within 0.05 dB']
     """
     psnr = cells[(cells["metric"] == "psnr") & cells["published"].notna()]
     psnr = psnr[(psnr["source"] == "ours") | psnr["ours"].notna()]
@@ -77,27 +110,36 @@ def _verdict(status: str, difference: float) -> str:
 
 
 def panel(cells: pd.DataFrame, cards: dict[str, dict] | None = None) -> Table:
-    """The counts of every table and the known reasons.
+    """Make the table of counts, with the known reasons for differences.
 
     Parameters
     ----------
     cells : pandas.DataFrame
-        As of `read_cells`.
+        As `read_cells` returns them.
     cards : dict, optional
         Metadata of weights by the sha256 of their file, for the reasons.
+
+    Returns
+    -------
+    Table
+
+    Examples
+    --------
+    >>> panel(read_cells([])).name
+    'reproducibility'
     """
     found, cards = verdicts(cells).sort_values(["table", "own"], ascending=[True, False]), cards or {}
-    header = ["Table", "of", "figures", *VERDICTS, "median difference", "known reasons"]
+    header = ["Table", "of", "values", *VERDICTS, "median difference", "known reasons"]
     grid, records = [], []
     for (number, own), lines in found.groupby(["table", "own"], sort=False):
         counts = lines["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
         gaps = lines["difference"].dropna().astype(float)
         median = None if gaps.empty else round(gaps.median(), 2)
         reasons = "; ".join(_reasons(lines, cards)) if own else ""
-        figures = [Cell("run", (Part(str(count) if count else "–"),)) for count in counts]
+        counted = [Cell("run", (Part(str(count) if count else "–"),)) for count in counts]
         label = [Cell("label", (Part(f"Table {number}"),)), Cell("label", (Part(WHO[own]),))]
         gap = Cell("difference", (Part("–" if median is None else f"{median:+.2f}".replace("-", "−")),))
-        grid.append([*label, Cell("run", (Part(str(len(lines))),)), *figures, gap, Cell("note", (Part(reasons),))])
+        grid.append([*label, Cell("run", (Part(str(len(lines))),)), *counted, gap, Cell("note", (Part(reasons),))])
         records.append({
             "table": number, "of": WHO[own], "figures": len(lines), **counts, "median difference": median,
             "reasons": reasons,
@@ -108,7 +150,7 @@ def panel(cells: pd.DataFrame, cards: dict[str, dict] | None = None) -> Table:
 
 
 def _reasons(lines: pd.DataFrame, cards: dict[str, dict]) -> list[str]:
-    """Why figures are not those of the paper, as far as the rows and the cards of the weights tell."""
+    """List reasons for differences from the paper that follow from the results and the cards of the weights."""
     reasons = []
     part = lines[lines["verdict"] == "part of the images"].drop_duplicates(["dataset", "images"])
     if len(part):
@@ -118,9 +160,9 @@ def _reasons(lines: pd.DataFrame, cards: dict[str, dict]) -> list[str]:
     steps = sorted({card["steps"] for digest in ran["weights_sha256"] if (card := cards.get(digest))})
     if steps and steps[0] < PAPER_STEPS:
         counts = f"{steps[0]:,}" + (f" to {steps[-1]:,}" if len(steps) > 1 else "")
-        reasons.append(f"schedule: {counts} steps of training, the paper's took {PAPER_STEPS:,}")
+        reasons.append(f"schedule: {counts} steps, in the paper {PAPER_STEPS:,}")
     if (ran["mode"] == "whole").any():
-        reasons.append("protocol: whole images, the paper's in blocks")
+        reasons.append("protocol: whole images, in the paper blocks")
     missing = int((lines["verdict"] == "not run").sum())
     if missing:
         reasons.append(f"{missing} not trained or not evaluated")
@@ -128,5 +170,25 @@ def _reasons(lines: pd.DataFrame, cards: dict[str, dict]) -> list[str]:
 
 
 def cards_of(weights) -> dict[str, dict]:
-    """Metadata of weights files by the sha256 of the file."""
+    """Read the cards of weights files.
+
+    Parameters
+    ----------
+    weights : list of paths
+
+    Returns
+    -------
+    dict
+        Cards by the sha256 of their file.
+
+    Raises
+    ------
+    GroupSCError
+        When a file is missing or damaged.
+
+    Examples
+    --------
+    >>> cards_of([])
+    {}
+    """
     return {file_digest(path): read_card(path) for path in map(Path, weights)}

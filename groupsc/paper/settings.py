@@ -1,4 +1,4 @@
-"""Table 7: the settings of every task, the paper's beside those that the weights at hand were trained with."""
+"""Make Table 7: the hyper-parameters of each task in the paper and in the trained weights."""
 
 from __future__ import annotations
 
@@ -13,21 +13,30 @@ EPOCH = 400
 """Steps in an epoch of the authors' code."""
 TITLE = "Hyper-parameters chosen for every task."
 LEGEND = (
-    "The paper's settings are set upright; those of the weights at hand, read from the files themselves, stand apart, "
-    f"several where models of one task differ. An epoch is counted as {EPOCH} steps, as in the authors' code."
+    "Settings of this run are read from the weights files and are in separate columns; if the models of a task differ, "
+    f"all their values are given. An epoch is counted as {EPOCH} steps, as in the authors' code."
 )
 
 
 def build_settings(cards: dict[str, dict], published: pd.DataFrame | None = None) -> Table:
-    """Table 7 from the cards of weights.
+    """Make Table 7 from the cards of weights.
 
     Parameters
     ----------
     cards : dict
-        The metadata of weights files, as of `groupsc.weights.cards.read_card`, by name. Of each task those of
-        GroupSC count, or where there are none of CSR, or of SC.
+        Metadata of weights files by name, as `groupsc.weights.cards.read_card` returns it. For each task the models of
+        GroupSC are used; if there are none, those of CSR; if there are none, those of SC.
     published : pandas.DataFrame, optional
-        The paper's figures; `read_published()` when left out.
+        The paper's values; the default is `read_published()`.
+
+    Returns
+    -------
+    Table
+
+    Examples
+    --------
+    >>> build_settings({}).cells["status"].unique().tolist()
+    ['not run']
     """
     published = read_published() if published is None else published
     printed = published[published["table"] == 7]
@@ -47,7 +56,7 @@ def build_settings(cards: dict[str, dict], published: pd.DataFrame | None = None
             records += [_record(line, value, chosen[line.task]) for _, value in found] or [_record(line, None, {})]
         grid.append(row)
     models = "; ".join(f"{columns[task]}, {', '.join(found)}" for task, found in chosen.items() if found)
-    caption = f"{TITLE} {LEGEND} " + (f"This run: {models}." if models else "Nothing of this table was run.")
+    caption = f"{TITLE} {LEGEND} " + (f"This run: {models}." if models else "No model of this table was trained.")
     return Table("table7", "Table 7", caption, header, grid, pd.DataFrame(records, columns=CELL_COLUMNS))
 
 
@@ -55,8 +64,7 @@ _NOT_RUN = Cell("missing", (Part("not run"),))
 
 
 def _chosen(cards: dict[str, dict], task: str) -> dict[str, dict]:
-    """The cards of the paper's models of a task, of the method nearest to GroupSC; blind ones where there are no
-    others."""
+    """Return the cards of the last method of `METHODS` that has any; blind models only if it has no others."""
     for method in reversed(METHODS):
         own = {name: card for name, card in cards.items() if (card["task"], card["method"]) == (task, method)}
         for variants in ({None}, {"blind"}):
@@ -67,7 +75,7 @@ def _chosen(cards: dict[str, dict], task: str) -> dict[str, dict]:
 
 
 def _values(setting: str, card: dict) -> tuple[str, float]:
-    """A setting of a model as text and as number."""
+    """Return a setting of a model as text and as number."""
     model, training = card["model"], card["training"]
     interval = model.get("similarity_interval")
     if setting == "Middle averaging":

@@ -1,8 +1,8 @@
-"""The paper's tables from rows and `data/published.csv` alone: the paper's figure, this run's, and the difference.
+"""Make the paper's tables from per-image results and `data/published.csv`.
 
-The methods of a table run along one axis, each as lines of three kinds that are never mixed: what the paper prints,
-what was measured here, and their difference. Along the other axis lie the positions, each a data set and a level. Where
-nothing was run a cell says so; with fewer images than the paper's it says how many, and no difference is taken.
+Each method has up to three lines (rows or columns): the paper's values, the values of this run, and the difference. The
+other axis of a table has the positions, each a data set and a level. A cell without a measurement contains "not run". A
+value over fewer images than in the paper has the number of images beside it, and no difference.
 """
 
 from __future__ import annotations
@@ -30,16 +30,32 @@ CELL_COLUMNS = [
     "images", "images_of", "repetitions", "spread", "mode", "stride",
     "experiment", "parameters", "device", "weights_sha256", "code_version",
 ]  # fmt: skip
-RANKS = "The paper's figures have its best in bold and its second underlined."
-LEGEND = "Figures of this run stand apart, with the difference to the paper's where the same images were restored."
+RANKS = "The paper's best values are in bold, its second best values are underlined."
+LEGEND = (
+    "Values of this run are in separate rows or columns. The difference from the paper is given only if the same "
+    "images were restored."
+)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table ready to be written: the grid of cells as the paper arranges it, and every figure in long form.
+    """A table in the paper's layout, with all values in long form.
 
-    `cells` has one line per method, position, metric and mode: published, ours, difference, status ("all images",
-    "subset", "other images", "not run", "quoted"), images, repetitions and spread.
+    Attributes
+    ----------
+    name, title, caption : str
+    header : list of str
+        Headings of the columns.
+    grid : list of list of Cell
+        Cells in the paper's layout.
+    cells : pandas.DataFrame
+        One row per method, position, metric and mode, columns `CELL_COLUMNS`: published, ours, difference, status ("all
+        images", "subset", "other images", "not run", "quoted"), images, repetitions, spread and others.
+
+    Examples
+    --------
+    >>> Table("a", "A", "A caption.", ["Method"], [[Cell("label", (Part("SC"),))]], pd.DataFrame()).name
+    'a'
     """
 
     name: str
@@ -50,19 +66,23 @@ class Table:
     cells: pd.DataFrame
 
     def to_markdown(self) -> str:
+        """Typeset the table as Markdown."""
         return typesetting.to_markdown(self)
 
     def to_latex(self) -> str:
+        """Typeset the table as LaTeX."""
         return typesetting.to_latex(self)
 
     def to_html(self) -> str:
+        """Typeset the table as an HTML page."""
         return typesetting.to_html(self)
 
     def to_csv(self) -> str:
+        """Write `cells` as CSV."""
         return self.cells.to_csv(index=False, lineterminator="\n")
 
     def write(self, stem) -> list[Path]:
-        """Write `<stem>.md`, `.csv`, `.tex` and `.html`."""
+        """Write `<stem>.md`, `.csv`, `.tex` and `.html`, and return their paths."""
         stem = Path(stem)
         formats = {"md": self.to_markdown, "csv": self.to_csv, "tex": self.to_latex, "html": self.to_html}
         paths = []
@@ -73,7 +93,23 @@ class Table:
 
 
 def read_published(path=None) -> pd.DataFrame:
-    """The paper's figures in long form, from `data/published.csv` unless another file is given."""
+    """Read the paper's values in long form.
+
+    Parameters
+    ----------
+    path : path, optional
+        CSV file; the default is `data/published.csv`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per value.
+
+    Examples
+    --------
+    >>> read_published().query("table == 4 and row == 'GroupSC (ours)' and column == '25'")["value"].item()
+    29.2
+    """
     texts = ["row", "column", "printed", "unit", "rank", "method", "dataset", "variant", "source", "notes"]
     table = pd.read_csv(path or data_file("published.csv"), dtype=dict.fromkeys(texts, str))
     return table.fillna(dict.fromkeys(texts, ""))
@@ -87,16 +123,27 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
     table : str
         A name of `TABLES`.
     rows : pandas.DataFrame
-        What was measured, of any tasks and data sets; may be empty.
+        Per-image results of any tasks and data sets; may be empty.
     published : pandas.DataFrame, optional
-        The paper's figures; `read_published()` when left out.
+        The paper's values; the default is `read_published()`.
     sizes : dict, optional
-        Images in each data set; counted in the registry when left out.
+        Number of images of each data set. The default counts them in the registry.
+
+    Returns
+    -------
+    Table
 
     Raises
     ------
     GroupSCError
-        For a table that does not exist, or rows that contradict each other.
+        When the table does not exist, or the results contain an image twice or come from different weights.
+
+    Examples
+    --------
+    >>> from groupsc.benchmark.rows import table_of
+    >>> made = build("table4", table_of([]))
+    >>> made.title, (made.cells["status"] == "not run").sum().item()
+    ('Table 4', 12)
     """
     if table not in TABLES:
         raise GroupSCError(f"there is no table {table!r}; choose one of table7, {', '.join(TABLES)}")
@@ -112,7 +159,7 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
 
 @dataclass(frozen=True)
 class _Line:
-    """A line along the axis of the methods; `run` is mode and stride, `dataset` is set where positions have none."""
+    """A row or column of one method; `run` is (mode, stride), `dataset` is set if the positions have no data set."""
 
     kind: str
     method: str
@@ -129,16 +176,15 @@ class _Position:
 
 
 class _Builder:
-    """Lays the figures of one table out; `printed` are the paper's, `runs` the averages that belong to the table."""
+    """Arranges the values of one table: `printed` are the paper's values, `runs` the averages of this run."""
 
     def __init__(self, name: str, layout: Layout, printed: pd.DataFrame, runs: pd.DataFrame):
         self.name, self.layout, self.printed, self.runs = name, layout, printed, runs
         self.task = printed["task"].iloc[0]
-        figures = printed[printed["metric"].isin(layout.metrics)]
-        self.figures = figures
+        values = printed[printed["metric"].isin(layout.metrics)]
+        self.values = values
         self.quoted = {
-            (line.method, line.dataset, plain(line.level), line.metric): line
-            for line in figures.itertuples(index=False)
+            (line.method, line.dataset, plain(line.level), line.metric): line for line in values.itertuples(index=False)
         }
         self.ours = {
             (line.method, line.dataset, line.level, (line.mode, line.stride)): line
@@ -147,16 +193,16 @@ class _Builder:
         axis = "row" if layout.methods == "rows" else "column"
         self.titles = printed.drop_duplicates("method").set_index("method")[axis].to_dict()
         if axis == "column":
-            self.titles = figures.drop_duplicates("method").set_index("method")[axis].to_dict()
+            self.titles = values.drop_duplicates("method").set_index("method")[axis].to_dict()
         self.titles |= {method: method for method in sorted(set(runs["method"]) - set(self.titles))}
         self.sources = printed.drop_duplicates("method").set_index("method")["source"].to_dict()
-        self.datasets = list(figures["dataset"].unique())
+        self.datasets = list(values["dataset"].unique())
         self.others = sorted(set(runs["dataset"]) - set(self.datasets))
         self.records = []
 
     def table(self) -> Table:
         header, grid = self._methods_as_rows() if self.layout.methods == "rows" else self._methods_as_columns()
-        ranks = [RANKS] if self.figures["rank"].any() else []
+        ranks = [RANKS] if self.values["rank"].any() else []
         caption = " ".join([self.layout.title, *ranks, LEGEND, self._conditions()])
         cells = pd.DataFrame(self.records, columns=CELL_COLUMNS)
         return Table(self.name, f"Table {self.layout.number}", caption, header, grid, cells)
@@ -196,7 +242,7 @@ class _Builder:
         return header, grid
 
     def _columns(self) -> tuple[list[_Position], list[str | None]]:
-        """Positions along the columns, and the data sets of the blocks of rows (None where columns name them)."""
+        """Return the positions of the columns, and the data set of each group of rows (None if columns name them)."""
         layout = self.layout
         if layout.across == "level":
             levels = [float(column) for column in layout.columns]
@@ -205,14 +251,14 @@ class _Builder:
                 *self.datasets,
                 *self.others,
             ]
-        named = dict(zip(self.figures["column"], self.figures["dataset"], strict=True))
+        named = dict(zip(self.values["column"], self.values["dataset"], strict=True))
         printed = [_Position(column, named[column], None) for column in layout.columns]
         return [*printed, *(_Position(layout.position.format(dataset=name), name, None) for name in self.others)], [
             None
         ]
 
     def _rows(self) -> list[_Position]:
-        printed = self.figures.drop_duplicates(["dataset", "level"])
+        printed = self.values.drop_duplicates(["dataset", "level"])
         positions = [_Position(line.row, line.dataset, plain(line.level)) for line in printed.itertuples(index=False)]
         known = {(position.dataset, position.level) for position in positions}
         more = sorted({(dataset, level) for _, dataset, level, _ in self.ours} - known)
@@ -226,7 +272,7 @@ class _Builder:
         return positions
 
     def _lines(self, blocks: list[str | None]) -> list[_Line]:
-        """Lines of the paper's methods and of further baselines, then those that ran on each further data set."""
+        """Return the lines of the paper's methods and of further baselines, then those of other data sets."""
         modes = {run for *_, run in self.ours if run[0]}
         lines = []
         for number, dataset in enumerate(blocks):
@@ -266,7 +312,7 @@ class _Builder:
         return Cell("difference", tuple(Part(gap) for gap in gaps))
 
     def _kinds(self, method: str) -> set[str]:
-        """Kinds of lines that a method has."""
+        """Return the kinds of lines of a method."""
         ran = self.sources.get(method) == "ours" or any(m == method for m, *_ in self.ours)
         return {"paper", "run", "difference"} if ran else {"paper"}
 
@@ -289,7 +335,7 @@ class _Builder:
         return Cell("paper", (Part("✗" if len(marked) else "✓"),))
 
     def _parameters(self, line: _Line) -> Cell:
-        """The size of a model: as printed for the paper, counted for a run."""
+        """Return the number of parameters: the paper's printed value, or the count of this run."""
         if line.kind == "paper":
             printed = self.printed[(self.printed["metric"] == "parameters") & (self.printed["method"] == line.method)]
             return Cell("paper", (Part(printed["printed"].iloc[0] if len(printed) else "–"),))
@@ -328,17 +374,17 @@ class _Builder:
             self.records.append(record)
 
     def _conditions(self) -> str:
-        """What stands behind the figures of this run, in words."""
+        """Describe the images, noise, mode, device, code and data of this run."""
         if self.runs.empty:
-            return "Nothing of this table was run."
+            return "No value of this table was measured."
         sentences = [self.layout.remark, f"This run: {'; '.join(self._shares())}."]
         if self.task in ("gray", "color"):
             low, high = min(self.runs["repetitions"]), max(self.runs["repetitions"])
-            noise = f"{low if low == high else f'{low} to {high}'} noise realisation{'s' if high > 1 else ''} an image"
+            noise = f"{low if low == high else f'{low} to {high}'} noise realisation{'s' if high > 1 else ''} per image"
             sentences.append(f"{noise}; ± is the standard deviation of their means." if high > 1 else f"{noise}.")
         restored = self.runs[self.runs["mode"].notna()]
         if len(restored):
-            if self.layout.number not in STRIDES:  # There the columns name it.
+            if self.layout.number not in STRIDES:  # In these tables, the columns name the mode.
                 sentences.append(f"Mode: {', '.join(sorted({mode_name(*run) for *_, run in self.ours if run[0]}))}.")
             sentences.append(f"Device: {'; '.join(distinct(restored['device']))}.")
         sentences.append(f"Code {', '.join(distinct(self.runs['code_version']))}.")
@@ -347,7 +393,7 @@ class _Builder:
         return " ".join(filter(None, [*sentences, f"Digests of the data: {', '.join(known)}." if known else ""]))
 
     def _shares(self) -> list[str]:
-        """How many images of each data set were run, one phrase a data set."""
+        """Return the number of restored images of each data set, as one phrase per data set."""
         shares = []
         for dataset, runs in self.runs.groupby("dataset", sort=False):
             low, high, full = min(runs["images"]), max(runs["images"]), plain(runs["images_of"].iloc[0])

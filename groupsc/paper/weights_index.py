@@ -1,4 +1,4 @@
-"""The index of released weights: how each model was made, and how far it is from the paper."""
+"""Make the page of released weights, with the training of each model and its results beside the paper's."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from groupsc.weights.scores import Score
 
 INTRODUCTION = """# Released weights
 
-One `<task>-<method>-<level>.safetensors` per model, tracked by DVC: `dvc pull` brings the files from `data/store`, a
-remote inside this repository that needs no account, and `groupsc weights verify` checks them. Each file carries its
-whole card, which `groupsc info NAME` shows. `groupsc weights index` makes this page; `CONTRIBUTING.md` says how to
-release a model.
+Each model is a file `<task>-<method>-<level>.safetensors`, tracked by DVC. `dvc pull` copies the files from
+`data/store`, a remote inside this repository that needs no account, and `groupsc weights verify` verifies their
+checksums. Each file contains its card, which `groupsc info NAME` shows. `groupsc weights index` makes this page.
+`CONTRIBUTING.md` describes how to release a model.
 
-"Validation" is the mean PSNR over the central 128×128 pixels of the 32 images of BSDval32, by which models were chosen.
-"Stress" is the case of the stress set at which the output is furthest below the input, with the difference in dB, and
-how many cases fail, that is by more than 0.5 dB. Both stand in `validation.csv`; `groupsc validate` measures them.
-"Test" is the mean PSNR of whole images, in parentheses what the paper prints and how many images stand behind the
-number where it is not all.
-Mosaics are compared by the mean of the per-channel PSNRs, as the paper's code measured them.
+"Validation" is the mean PSNR in dB over the central 128×128 pixels of the 32 images of BSDval32, by which the models
+were chosen.
+"Stress" is the case of the stress set with the smallest gain of the output over the input, the gain in dB, and the
+number of failed cases, in which the output is more than 0.5 dB below the input. Both are in `validation.csv`;
+`groupsc validate` measures them.
+"Test" is the mean PSNR in dB of whole images. In parentheses are the paper's value, and the number of images if not all
+were restored. For mosaics it is the mean of the per-channel PSNRs, as in the paper's code.
 """
 
 HEAD = (
@@ -35,18 +36,28 @@ HEAD = (
 def index(
     models: dict[str, tuple[dict, int]], scores: dict[str, Score], rows: pd.DataFrame, published: pd.DataFrame
 ) -> str:
-    """The page as markdown.
+    """Make the page as Markdown.
 
     Parameters
     ----------
     models : dict
-        Card and number of parameters of every released model, by name.
+        Card and number of parameters of each released model, by name.
     scores : dict
-        `groupsc.weights.scores.Score` of those that were validated, by name.
+        `groupsc.weights.scores.Score` of the validated models, by name.
     rows : pandas.DataFrame
-        What was measured, as of `groupsc.benchmark.rows.read_rows`.
+        Per-image results, as `groupsc.benchmark.rows.read_rows` returns them.
     published : pandas.DataFrame
-        The paper's figures, as of `groupsc.paper.tables.read_published`.
+        The paper's values, as `groupsc.paper.tables.read_published` returns them.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from groupsc.benchmark.rows import table_of
+    >>> print(index({}, {}, table_of([]), pd.DataFrame()).splitlines()[0])
+    # Released weights
     """
     runs, lines = average(rows), []
     for name, (card, parameters) in models.items():
@@ -66,7 +77,7 @@ def index(
 
 
 def _validation(score: Score | None) -> str:
-    """The columns "validation" and "stress"."""
+    """Format the columns "validation" and "stress"."""
     if score is None:
         return "not run | not run"
     return f"{score.psnr:.2f} | {score.worst_case} {score.worst_change:+.1f} ({score.failed} of {score.cases} fail)"
@@ -79,7 +90,7 @@ def _data(card: dict) -> str:
 
 
 def _tests(card: dict, runs: pd.DataFrame, published: pd.DataFrame) -> list[str]:
-    """One entry per test set and level that the model was measured at."""
+    """Format one entry for each test set and level of the model."""
     if runs.empty:
         return []
     method = method_name(card["method"], card.get("variant"))

@@ -213,7 +213,8 @@ def validation_blocks(experiment: Experiment, data_dir, *, block: int) -> Batch:
     )
     if small := [f"{image.shape[-2]}×{image.shape[-1]}" for image in images if min(image.shape[-2:]) < block]:
         raise GroupSCError(
-            f"a validation image is {small[0]} pixels, smaller than a block of {block}; choose a validation set with larger images"
+            f"a validation image is {small[0]} pixels, smaller than a block of {block}; "
+            "choose a validation set with larger images"
         )
     clean = torch.stack([central(image, block) for image in images])
     if experiment.task == "jpeg":

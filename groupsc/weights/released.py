@@ -72,7 +72,9 @@ class Release:
                         "`groupsc weights pull`, or pass the path of the weights that you mean"
                     )
                 return place
-        raise MissingFileError(f"the weights {self.name} are missing; run `dvc pull` in a checkout, or reinstall groupsc")
+        raise MissingFileError(
+            f"the weights {self.name} are missing; run `dvc pull` in a checkout, or reinstall groupsc"
+        )
 
     def pull(self) -> Path:
         """Copy the verified file from the remote beside its pointer.

@@ -78,7 +78,7 @@ def test_chart_has_a_bar_of_every_table(tmp_path):
 
 def test_a_file_that_is_no_table_is_named(tmp_path):
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(GroupSCError, match=r"rows.csv has no column .*make it anew"):
+    with pytest.raises(GroupSCError, match=r"rows.csv has no column .*make it again"):
         read_cells([tmp_path / "rows.csv"])
     with pytest.raises(GroupSCError, match="can't be read as a table"):
         read_cells([tmp_path / "missing.csv"])

@@ -1,6 +1,6 @@
 "use strict";
 
-// What a cell sorts by: a number where it has one, else its text.
+// The sort key of a cell: its number if it has one, otherwise its text.
 function key(cell) {
   const text = (cell.dataset.value ?? cell.textContent).trim().replace("−", "-");
   const found = text.match(/^([+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)([kM]?)(?=$|[\s\/±;:(])/i);
@@ -14,7 +14,7 @@ function compare(one, other) {
   return numbers ? one - other : String(one).localeCompare(String(other), undefined, {numeric: true});
 }
 
-// Lines that begin with an arrow belong to the one above.
+// Rows that begin with an arrow or an empty label belong to the row above and stay below it.
 function groups(body) {
   const found = [];
   for (const row of body.rows) {
@@ -25,7 +25,7 @@ function groups(body) {
   return found;
 }
 
-// A label that is left out because it repeats the one above is written again, so that lines can move.
+// Empty labels repeat the label above; they are filled in, since sorting moves the rows.
 function fillLabels(table) {
   let above = "";
   for (const row of table.tBodies[0].rows) {
