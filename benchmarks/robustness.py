@@ -70,8 +70,8 @@ def main() -> None:
             cost.append(extra / own)
         print(f"  least gain over the noisy image: {min(worst)[0]:+.2f} dB ({min(worst)[1]})")
         print(
-            f"  change on {len(changes)} photographs: mean {statistics.mean(changes):+.3f}, least {min(changes):+.3f} dB; "
-            f"the guard takes {100 * statistics.mean(cost):.0f} % of the time of the model"
+            f"  change on {len(changes)} photographs: mean {statistics.mean(changes):+.3f}, least {min(changes):+.3f} "
+            f"dB (the guard takes {100 * statistics.mean(cost):.0f} % of the time)"
         )
 
 

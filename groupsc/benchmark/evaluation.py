@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from groupsc import baselines
 from groupsc.benchmark import metrics
-from groupsc.benchmark.rows import earlier_rows, finished_rows, read_rows, table_of, write_rows
+from groupsc.benchmark.rows import complete, earlier_rows, finished_rows, read_rows, table_of, write_rows
 from groupsc.config.checks import require_blocks
 from groupsc.config.definitions import LEVEL_NAMES, TASKS, experiment_name, method_name, repetitions
 from groupsc.data import datasets
@@ -114,8 +114,8 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
         rows.append(row)
         if (row["image"], row["repetition"]) not in finished:
             write_rows(partial, table_of(rows))
-    images = {row["image"] for row in rows}
-    rows += [row for (image, _), row in earlier.items() if image not in images]
+    beyond = complete(earlier, evaluation.repetitions) - {row["image"] for row in rows}
+    rows += [row for (image, _), row in earlier.items() if image in beyond]
     write_rows(path, table_of(rows))
     partial.unlink(missing_ok=True)
     return read_rows([path])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from groupsc import baselines
 from groupsc.benchmark import grid, operation_counts
-from groupsc.benchmark.rows import complete, read_rows
+from groupsc.benchmark.rows import read_rows
 from groupsc.config.definitions import Experiment, experiment_name, repetitions
 from groupsc.config.experiments import experiments
 from groupsc.data.datasets import BUNDLED, datasets, registry
@@ -276,9 +276,9 @@ def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) ->
     path = grid.cached_results_of(config, name, place)
     if path is None:
         return 0
-    rows, times = read_rows([path]), _repetitions(config, task)
-    found = complete(zip(rows["image"], rows["repetition"], strict=True), times)
-    return len(found & set(grid.image_names(config, dataset))) * times
+    rows, names = read_rows([path]), grid.image_names(config, dataset)
+    wanted = rows[rows["image"].isin(names) & (rows["repetition"] < _repetitions(config, task))]
+    return len(wanted.drop_duplicates(["image", "repetition"]))
 
 
 def _pixels(dataset: str) -> int:

@@ -144,6 +144,8 @@ def complete(measured: Iterable[tuple[str, int]], times: int) -> set[str]:
 def earlier_rows(path, settings: dict, times: int) -> dict:
     """Read the cached results that agree with the settings, except for device and code version.
 
+    An image may have fewer repetitions than wanted; the evaluation measures those that are missing.
+
     Parameters
     ----------
     path : path
@@ -151,7 +153,7 @@ def earlier_rows(path, settings: dict, times: int) -> dict:
     settings : dict
         Values of the columns `SETTINGS`.
     times : int
-        Number of repetitions; images with fewer are left out.
+        Number of repetitions; results of later ones are left out.
 
     Returns
     -------
@@ -168,12 +170,14 @@ def earlier_rows(path, settings: dict, times: int) -> dict:
     >>> earlier_rows("rows.csv", settings, 1)  # doctest: +SKIP
     """
     found = _agreeing(read_rows([path]), settings, [name for name in SETTINGS if name not in MEASURED_BY])
-    images = complete(found, times)
-    return {(image, number): row for (image, number), row in found.items() if image in images and number < times}
+    return {(image, number): row for (image, number), row in found.items() if number < times}
 
 
 def finished_rows(paths: list[Path], settings: dict) -> dict:
     """Read the rows of interrupted or earlier runs with the same settings; unreadable files are ignored.
+
+    The device is not compared: another number of threads, or another CPU, repeats no measurement. Each row keeps the
+    device that measured it.
 
     Parameters
     ----------
@@ -197,7 +201,7 @@ def finished_rows(paths: list[Path], settings: dict) -> dict:
             rows = read_rows([path])
         except GroupSCError:
             continue
-        found |= _agreeing(rows, settings, SETTINGS)
+        found |= _agreeing(rows, settings, [name for name in SETTINGS if name != "device"])
     return found
 
 

@@ -135,6 +135,20 @@ def test_an_interrupted_evaluation_goes_on(dataset, weights, tmp_path, monkeypat
     assert len(read_rows([path])) == 2
 
 
+def test_another_number_of_threads_or_cpu_measures_nothing_again(dataset, weights, tmp_path, monkeypatch):
+    path = tmp_path / "rows.csv"
+    first = evaluate_to_csv(path, weights, dataset, device="cpu", progress=False, images=2)
+    rows = pd.read_csv(path, dtype=str)
+    rows["device"] = "Another CPU, 64 threads"
+    rows.to_csv(path, index=False)
+    restored = []
+    monkeypatch.setattr(evaluation, "restore", lambda *a, **o: restored.append(1) or restore(*a, **o))
+    found = evaluate_to_csv(path, weights, dataset, device="cpu", progress=False)
+    assert len(restored) == 1, "the third image alone"
+    assert found["psnr"].tolist()[:2] == first["psnr"].tolist()
+    assert found["device"].eq("Another CPU, 64 threads").tolist() == [True, True, False]
+
+
 @pytest.mark.parametrize("change", ["weights", "stride", "damage"])
 def test_rows_of_other_settings_are_measured_anew(dataset, weights, tmp_path, monkeypatch, change):
     path = tmp_path / "rows.csv"
@@ -173,6 +187,7 @@ def test_rows_measured_before_are_taken_over_from_any_code_and_beyond_the_first_
     options["repetitions"] = 3
     found = evaluate_to_csv(path, weights, dataset, cached_results=earlier, images=2, **options)
     assert found["image"].tolist() == ["01", "01", "01", "02", "02", "02"], "03 was not measured three times"
+    assert found[found["image"] == "01"]["psnr"].eq(12.34).tolist() == [True, True, False], "two of three are reused"
     options["repetitions"] = 1
     blocks = evaluate_to_csv(
         path, weights, dataset, cached_results=earlier, images=2, mode="block", stride=3, **options
