@@ -2,6 +2,7 @@
 #   make quick                              tables and figures on bundled images, with the released weights
 #   make paper                              the whole grid of config/paper.yaml
 #   make train EXPERIMENT=gray-sc-sigma25   one model; without EXPERIMENT, all of the grid
+#   make reference                          the tables of keys in config/README.md, and the schema of the workflow
 # Settings: VENV, PYTHON (an interpreter, 3.11 to 3.13), CORES, CONFIG (for train).
 
 VENV ?= .venv
@@ -15,7 +16,7 @@ ifneq ($(shell cache="$${XDG_CACHE_HOME:-$$HOME/.cache}"; mkdir -p "$$cache" 2>&
     export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: help quick paper train test lint bench
+.PHONY: help quick paper train test lint bench reference
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -45,6 +46,9 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	python benchmarks/training.py
 	python benchmarks/inference.py
+
+reference: $(INSTALLED)
+	python -m groupsc.config.reference
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@[ -x $(BIN)/pip ] || for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \

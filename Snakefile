@@ -5,7 +5,7 @@ min_version("9.6")
 
 
 # A grid given by --configfile replaces the paper's; merged, its list of tasks would only grow.
-if "tasks" not in config:
+if not {"tasks", "base"} & set(config):
 
     configfile: "config/paper.yaml"
 

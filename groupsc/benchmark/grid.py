@@ -1,55 +1,21 @@
 """Derive evaluations, data sets and images from a configuration, for the workflow and for the plan of its cost.
 
-A configuration is the mapping in a file of config/. Missing keys have the defaults of the workflow's schema. `found` is
-the result of `groupsc.config.experiments.experiments`: the experiments of the configuration, by name.
+A configuration is a mapping that `groupsc.config.files.complete_grid` returns: it has every key, with its default. `found`
+is the result of `groupsc.config.experiments.experiments`: the experiments of the configuration, by name.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
-from groupsc.config.checks import is_count, require, require_count, require_keys
+from groupsc.config.checks import require
 from groupsc.config.definitions import Experiment
 from groupsc.data.datasets import BUNDLED, BUNDLED_FILES, datasets, registry
 from groupsc.utils.errors import GroupSCError
 
-STRIDES = (56, 48, 24, 12)
-BLOCK_SETS = ("BSD68",)
-
-
-def read_grid(path) -> dict:
-    """Read a configuration from a YAML file.
-
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    GroupSCError
-        When the file is not a YAML mapping with `tasks`.
-
-    Examples
-    --------
-    >>> read_grid("config/quick.yaml")  # doctest: +SKIP
-    """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise GroupSCError(f"{path} is not a YAML file ({error}); see config/README.md") from error
-    if not isinstance(values, dict) or not isinstance(values.get("tasks"), dict):
-        raise GroupSCError(f"{path} has no mapping `tasks`; see config/README.md")
-    return values
-
 
 def check(config: dict, found: dict[str, Experiment]) -> None:
-    """Check the values of the keys other than `tasks`.
+    """Check that the values of several keys, or a key and the files that it names, fit together.
 
     Parameters
     ----------
@@ -63,28 +29,21 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
 
     Examples
     --------
-    >>> check({"tasks": {}, "mode": "tiles"}, {})
+    >>> from groupsc.config.files import complete_grid
+    >>> check(complete_grid({"tasks": {"gray": {"baselines": ["tv"]}}}), {})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    groupsc.utils.errors.GroupSCError: mode is 'tiles'; choose whole or block
+    groupsc.utils.errors.GroupSCError: tasks.gray lacks datasets; choose some of ...
     """
-    mode, stride, images = config.get("mode", "whole"), config.get("stride"), config.get("images")
-    require(mode in ("whole", "block"), f"mode is {mode!r}; choose whole or block")
-    weights = config.get("weights", "released")
-    require(weights in ("released", "trained"), f"weights is {weights!r}; choose released or trained")
-    require_count("repetitions", config.get("repetitions", 1))
-    for name, count in (images if isinstance(images, dict) else {"every set": images}).items():
-        require(count is None or is_count(count), f"images of {name} is {count!r}; choose a whole number of at least 1")
-    require(
-        stride is None or mode == "block",
-        f"stride is {stride!r}, but only blocks have a stride; set mode to block, or leave stride out",
-    )
-    require_keys("blocks", config.get("blocks", {}), {"experiments": list, "strides": list, "datasets": list})
-    require_keys("threads", config.get("threads", {}), {"train": None, "evaluate": None})
+    for task, given in config["tasks"].items():
+        known = ", ".join(datasets())
+        require(
+            given["datasets"] or not (given["methods"] or given["baselines"]),
+            f"tasks.{task} lacks datasets; choose some of {known}",
+        )
     check_names(config, found)
     places = [(name, stride) for name, _, stride in block_places(config, found)]
-    places += [] if stride is None else [(name, stride) for name in found]
+    places += [] if config["stride"] is None else [(name, config["stride"]) for name in found]
     for name, step in places:
-        require_count("the stride between blocks", step)
         side = found[name].model.block(step)
         require(
             step <= side, f"stride is {step}, but {name} is restored in blocks of {side} pixels; choose at most {side}"
@@ -107,15 +66,15 @@ def check_names(config: dict, found: dict[str, Experiment]) -> None:
 
     Examples
     --------
-    >>> check_names({"images": {"BSD86": 3}}, {})  # doctest: +ELLIPSIS
+    >>> check_names({"images": {"BSD86": 3}, "blocks": {"experiments": [], "datasets": []}}, {})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     groupsc.utils.errors.GroupSCError: images names the data set 'BSD86'; choose one of ...
     """
-    images, given = config.get("images"), config.get("blocks", {})
-    for key, sets in (("images", images if isinstance(images, dict) else ()), ("blocks", given.get("datasets", ()))):
+    images, given = config["images"], config["blocks"]
+    for key, sets in (("images", images if isinstance(images, dict) else ()), ("blocks", given["datasets"])):
         for name in sets:
             require(name in datasets(), f"{key} names the data set {name!r}; choose one of {', '.join(datasets())}")
-    for name in given.get("experiments", ()):
+    for name in given["experiments"]:
         require(name in found, f"blocks names the experiment {name!r}; choose one of {', '.join(found)}")
 
 
@@ -161,12 +120,13 @@ def sets_of(config: dict, task: str, variant: str | None = None) -> list[str]:
 
     Examples
     --------
-    >>> sets_of({"tasks": {"gray": {"datasets": ["Set12"], "variants": {"v": {"datasets": ["BSD68"]}}}}}, "gray", "v")
+    >>> grid = {"datasets": ["Set12"], "variants": {"v": {"datasets": ["BSD68"]}}}
+    >>> sets_of({"tasks": {"gray": grid}}, "gray", "v")
     ['BSD68']
     """
     grid = config["tasks"][task]
-    own = grid.get("variants", {}).get(variant, {})
-    return own.get("datasets", grid.get("datasets", []))
+    own = grid["variants"].get(variant, {})
+    return own.get("datasets") or grid["datasets"]
 
 
 def test_sets(config: dict, found: dict[str, Experiment]) -> set[str]:
@@ -179,12 +139,13 @@ def test_sets(config: dict, found: dict[str, Experiment]) -> set[str]:
 
     Examples
     --------
-    >>> test_sets({"tasks": {"gray": {"datasets": ["Set12"]}}}, {})
+    >>> from groupsc.config.files import complete_grid
+    >>> test_sets(complete_grid({"tasks": {"gray": {"datasets": ["Set12"]}}}), {})
     {'Set12'}
     """
     used = {dataset for _, dataset, _ in block_places(config, found)}
     for task, grid in config["tasks"].items():
-        for variant in (None, *grid.get("variants", {})):
+        for variant in (None, *grid["variants"]):
             used |= set(sets_of(config, task, variant))
     return used
 
@@ -237,17 +198,17 @@ def cached_results_folder(config: dict) -> Path | None:
 
     Examples
     --------
-    >>> cached_results_folder({}) is None
+    >>> cached_results_folder({"cached_results": None}) is None
     True
     """
-    folder = config.get("cached_results")
+    folder = config["cached_results"]
     if folder is None:
         return None
     if not Path(folder).is_dir():
         raise GroupSCError(
             f"cached_results is {folder!r}, which is not a folder; leave it out to measure everything in this run"
         )
-    if Path(folder).resolve() == Path(config.get("output", "results"), "rows").resolve():
+    if Path(folder).resolve() == Path(config["output"], "rows").resolve():
         raise GroupSCError(f"cached_results is {folder!r}, where this run writes its results; choose another output")
     return Path(folder)
 
@@ -270,7 +231,7 @@ def cached_results_of(config: dict, name: str, place: str) -> Path | None:
 
     Examples
     --------
-    >>> cached_results_of({}, "gray-sc-sigma25", "BSD68") is None
+    >>> cached_results_of({"cached_results": None}, "gray-sc-sigma25", "BSD68") is None
     True
     """
     folder = cached_results_folder(config)
@@ -289,7 +250,8 @@ def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) ->
 
     Examples
     --------
-    >>> config = {"weights": "released", "images": 2, "tasks": {"gray": {"datasets": ["Set12"]}}}
+    >>> from groupsc.config.files import complete_grid
+    >>> config = complete_grid({"images": 2, "tasks": {"gray": {"datasets": ["Set12"]}}})
     >>> images_to_fetch(config, {}, "Set12")
     2
     """
@@ -316,17 +278,19 @@ def block_places(config: dict, found: dict[str, Experiment]) -> list[tuple[str, 
     Examples
     --------
     >>> from groupsc.config.experiments import experiments
-    >>> config = {"budget": "cpu", "tasks": {"gray": {"methods": ["sc"], "levels": [15], "datasets": ["Set12"]}},
-    ...           "blocks": {"experiments": ["gray-sc-sigma15"], "strides": [24]}}
+    >>> from groupsc.config.files import complete_grid
+    >>> tasks = {"gray": {"methods": ["sc"], "levels": [15], "datasets": ["Set12"]}}
+    >>> blocks = {"experiments": ["gray-sc-sigma15"], "strides": [24]}
+    >>> config = complete_grid({"tasks": tasks, "blocks": blocks})
     >>> block_places(config, experiments(config))
     [('gray-sc-sigma15', 'BSD68', 24)]
     """
-    given = config.get("blocks", {})
+    given = config["blocks"]
     return [
         (name, dataset, stride)
-        for name in given.get("experiments", ())
-        for dataset in given.get("datasets", BLOCK_SETS)
-        for stride in given.get("strides", STRIDES)
+        for name in given["experiments"]
+        for dataset in given["datasets"]
+        for stride in given["strides"]
         if stride != own_stride(config, found[name])
         or dataset not in sets_of(config, found[name].task, found[name].variant)
     ]
@@ -345,4 +309,4 @@ def own_stride(config: dict, experiment: Experiment) -> int | None:
     >>> own_stride({"mode": "whole"}, None) is None
     True
     """
-    return (config.get("stride") or experiment.model.window) if config.get("mode") == "block" else None
+    return (config["stride"] or experiment.model.window) if config["mode"] == "block" else None

@@ -17,6 +17,7 @@ from groupsc.benchmark import grid, operation_counts
 from groupsc.benchmark.rows import read_rows
 from groupsc.config.definitions import Experiment, experiment_name, repetitions
 from groupsc.config.experiments import experiments
+from groupsc.config.files import complete_grid
 from groupsc.data.datasets import BUNDLED, datasets, registry
 from groupsc.models.sizes import number_of_parameters
 from groupsc.utils.errors import GroupSCError
@@ -149,7 +150,7 @@ def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
     Parameters
     ----------
     config : dict
-        As read from a file of config/.
+        Keys of `groupsc.config.grid.Grid`, as read from a file of config/.
     times : int
         Factor on the size of the training sets, at the same number of steps.
     data_dir, output : path, optional
@@ -166,17 +167,14 @@ def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
 
     Examples
     --------
-    >>> plan(grid.read_grid("config/ci.yaml"))  # doctest: +SKIP
+    >>> plan(read_grid("config/ci.yaml"))  # doctest: +SKIP
     """
     if times < 1:
         raise GroupSCError(f"times, the factor on the size of the training sets, is {times}; give 1 or more")
-    data_dir, output = (
-        Path(data_dir or config.get("data_dir", "data/raw")),
-        Path(output or config.get("output", "results")),
-    )
-    found, trained = experiments(config), config.get("weights") == "trained"
+    config = complete_grid(config)
+    data_dir, output = Path(data_dir or config["data_dir"]), Path(output or config["output"])
+    found, trained = experiments(config), config["weights"] == "trained"
     grid.check(config, found)
-    config = {**config, "weights": "trained" if trained else "released"}
     if trained:
         missing = [e for e in found.values() if not _weights(output, e.name).is_file()]
         trainings = [_training(e, output, {m.name for m in missing}) for e in missing]
@@ -250,7 +248,7 @@ def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
 def _others(config: dict, output: Path):
     """Yield the CPU seconds of each missing file of results of a baseline."""
     for task, given in config["tasks"].items():
-        for name, level in itertools.product(given.get("baselines", ()), given.get("levels", [None])):
+        for name, level in itertools.product(given["baselines"], given["levels"] or [None]):
             if name != "input" and baselines.method(name).unsuited(task, level):
                 continue
             for dataset in grid.sets_of(config, task):
@@ -268,7 +266,7 @@ def _images(config: dict, task: str, dataset: str) -> int:
 
 
 def _repetitions(config: dict, task: str) -> int:
-    return repetitions(task, config.get("repetitions", 1))
+    return repetitions(task, config["repetitions"])
 
 
 def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) -> int:
@@ -301,9 +299,9 @@ def _absent(config: dict, found: dict, data_dir: Path, times: int) -> dict[str, 
 def _peers(config: dict):
     """Yield the data sets that contain the weights of baselines."""
     for task, given in config["tasks"].items():
-        for name in given.get("baselines", ()):
+        for name in given["baselines"]:
             method = None if name == "input" else baselines.method(name)
-            if method and any(method.unsuited(task, level) is None for level in given.get("levels", [None])):
+            if method and any(method.unsuited(task, level) is None for level in given["levels"] or [None]):
                 yield from filter(None, [method.dataset.get(task)])
 
 

@@ -115,9 +115,9 @@ def experiment(
     everything: Annotated[bool, Option("--all", help="Write every experiment of the grid.")] = False,
 ) -> None:
     """Write an experiment of a grid, every setting spelled out, to a file of its own; without a name, list the grid."""
-    from groupsc.benchmark.grid import read_grid
     from groupsc.config.definitions import write_experiment
     from groupsc.config.experiments import experiments
+    from groupsc.config.files import read_grid
 
     grid = experiments(read_grid(config))
     if name is None and not everything:

@@ -9,7 +9,6 @@ from typing import Annotated
 
 from typer import Option
 
-from groupsc.config.definitions import METHODS, PENALTIES, TASK_MODELS, TASKS, ModelConfig
 from groupsc.utils.errors import GroupSCError
 
 REFERENCE = (
@@ -25,6 +24,8 @@ def methods(
     as_json: Annotated[bool, Option("--json", help="As JSON.")] = False,
 ) -> None:
     """List the methods: own models and baselines, their tasks, parameters and references."""
+    from groupsc.config.definitions import TASKS
+
     if task not in (None, *TASKS):
         raise GroupSCError(f"there is no task {task!r}; choose one of {', '.join(TASKS)}")
     if level is not None and task in (None, "mosaic"):
@@ -40,6 +41,7 @@ def methods(
 
 def _own() -> list[dict]:
     """One entry a method and task; at levels without a model of their own, the command takes the nearest model."""
+    from groupsc.config.definitions import METHODS, PENALTIES, TASK_MODELS, TASKS, ModelConfig
     from groupsc.models.coder import SparseCoder
     from groupsc.weights.released import releases
 

@@ -19,8 +19,8 @@ def plan(
     as_json: Annotated[bool, Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Say what a grid has yet to train, evaluate and download, and how many hours, bytes and files that takes."""
-    from groupsc.benchmark.grid import read_grid
     from groupsc.benchmark.plan import plan as count
+    from groupsc.config.files import read_grid
 
     values = read_grid(config)
     if released:
@@ -39,7 +39,7 @@ def plan(
         "training_set_bytes_in_memory": found.memory,
         "passes_over_training_set": round(found.passes, 3),
         "teraflop": round(sum(job.operations for job in found.jobs) / 1e12),
-        **_machines(found, gpus or (), values.get("threads", {}).get("train", 2)),
+        **_machines(found, gpus or (), values["threads"]["train"]),
     }
     print(json.dumps(report, indent=1) if as_json else _text(report))
 

@@ -1,23 +1,69 @@
-"""What an experiment is: frozen dataclasses with every default of the project.
+"""What a model, a training and an experiment are: frozen dataclasses with every key, default, range and explanation.
 
 An experiment is a model, a training and a degradation: `gray-groupsc-sigma25`. The YAML files of `config/` describe a
-grid of experiments, which `groupsc.config.experiments` expands; `write_experiment` and `read_experiment` keep one in a
-file of its own.
+grid of experiments (`groupsc.config.grid`), which `groupsc.config.experiments` expands; `write_experiment` and
+`read_experiment` keep one in a file of its own. Values are converted and checked by pydantic; an error is one sentence.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
 import yaml
+from pydantic import Field, TypeAdapter
 
 from groupsc.config import aliases
-from groupsc.config.checks import is_number, require, require_counts, require_numbers, require_texts
+from groupsc.config.checks import require
+from groupsc.config.messages import in_one_sentence
+from groupsc.config.parts import Settings, settings
+from groupsc.config.recipes import BLIND, BUDGETS, DEFAULT_BLIND, TASK_MODELS, TASK_TRAINING_SETS, TASK_TRAININGS
+from groupsc.config.values import (
+    Allowed,
+    Ascending,
+    Choice,
+    Count,
+    DataSet,
+    Decay,
+    Factor,
+    Natural,
+    NonNegative,
+    OrNull,
+    Positive,
+    Share,
+    Text,
+    Truth,
+    as_integer,
+    as_text,
+)  # fmt: skip
 from groupsc.utils.atomic import write_text
 from groupsc.utils.errors import GroupSCError, unreadable
+
+__all__ = [
+    "BLIND",
+    "BLOCK",
+    "BUDGETS",
+    "DEFAULT_BLIND",
+    "LEVEL_NAMES",
+    "METHODS",
+    "PENALTIES",
+    "TASKS",
+    "TASK_MODELS",
+    "TASK_TRAININGS",
+    "TASK_TRAINING_SETS",
+    "Experiment",
+    "ModelConfig",
+    "TrainingConfig",
+    "experiment_from_dict",
+    "experiment_name",
+    "method_name",
+    "model_from_dict",
+    "read_experiment",
+    "repetitions",
+    "strict",
+    "write_experiment",
+]  # fmt: skip
 
 TASKS = ("gray", "color", "mosaic", "jpeg")
 METHODS = ("sc", "csr", "groupsc")
@@ -27,51 +73,58 @@ LEVEL_NAMES = {"gray": "sigma", "color": "sigma", "jpeg": "quality", "mosaic": N
 BLOCK = 56
 """Side of the blocks that the paper trains on, in pixels; the window spans the patches of one block."""
 
+TaskName = Annotated[str, Choice(TASKS)]
+MethodName = Annotated[str, Choice(METHODS)]
 
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
+
+def _start(value) -> str:
+    """Check that a name can be one of a start: a method, "blind" or an experiment."""
+    if as_text(value) in (*METHODS, "blind") or value.partition("-")[0] in TASKS:
+        return value
+    raise ValueError(value)
+
+
+@settings
+class ModelConfig(Settings):
     """The unrolled sparse coder of Algorithm 1; the defaults are the paper's gray GroupSC (Table 7).
 
-    `window` is the side, in patch positions, of the neighbourhood in which similar patches are sought; left out, it is
-    the number of patches along a block of 56 pixels, and in a grid along the crops of the training.
-
-    A blind model (section 3.4) has `levels`, noise σ in gray levels of 255 in ascending order, and thresholds for each:
-    one number a level with `scalar_thresholds`, else one per step and atom. An image takes those of the level nearest
-    to its noise, or with `interpolate` those between its two neighbours.
+    A blind model (section 3.4) has `levels`, noise σ in gray levels of 255 in ascending order, and thresholds for each.
+    An image takes those of the level nearest to its noise, or with `interpolate` those between its two neighbours.
     """
 
-    channels: int = 1
-    patch_size: int = 9
-    n_atoms: int = 256
-    n_iterations: int = 24
-    penalty: str = "group"
-    window: int | None = None
-    similarity_interval: int | None = 6
-    middle_averaging: bool = True
-    shared_similarity: bool = True
-    levels: tuple[float, ...] | None = None
-    scalar_thresholds: bool = False
-    interpolate: bool = False
+    former: ClassVar[dict[str, str]] = aliases.MODEL
+
+    channels: Annotated[Literal[1, 3], Allowed("1 (gray) or 3 (color)", as_integer)] = 1
+    """Channels of an image."""
+    patch_size: Count = 9
+    """Side of a patch, in pixels."""
+    n_atoms: Count = 256
+    """Atoms of the dictionary."""
+    n_iterations: Count = 24
+    """Unrolled iterations."""
+    penalty: Annotated[str, Choice(PENALTIES.values())] = "group"
+    """Penalty on the codes: `l1` of the method `sc`, `csr`, `group` of `groupsc`."""
+    window: OrNull[Count] = None
+    """Side, in patch positions, of the neighbourhood in which similar patches are searched. Left out, it is the number
+    of patches along a block of 56 pixels, and in a grid along the crops of the training."""
+    similarity_interval: OrNull[Count] = 6
+    """Iterations between two updates of the similarity; null for no update."""
+    middle_averaging: Truth = True
+    """Whether the similarity is computed from estimates that were averaged over the overlapping patches."""
+    shared_similarity: Truth = True
+    """Whether one learned distance serves all updates of the similarity, or each has its own."""
+    levels: OrNull[Ascending] = None
+    """Noise levels σ of a blind model, in gray levels of 255."""
+    scalar_thresholds: Truth = False
+    """Whether a blind model has one threshold a level, or one per iteration and atom."""
+    interpolate: Truth = False
+    """Whether a blind model interpolates the thresholds between two levels, or takes those of the nearest."""
 
     def __post_init__(self):
-        if self.levels is not None:
-            numbers = isinstance(self.levels, list | tuple) and all(map(is_number, self.levels))
-            require(numbers, f"levels is {self.levels!r}; give a list of numbers, or null")
-            object.__setattr__(self, "levels", tuple(float(level) for level in self.levels))
-            ascending = all(low < high for low, high in itertools.pairwise(self.levels))
-            require(
-                len(self.levels) >= 2 and ascending and self.levels[0] >= 0,
-                f"levels is {self.levels}; give two or more noise levels in ascending order, or null",
-            )
         if self.window is None:
             object.__setattr__(self, "window", BLOCK + 1 - self.patch_size)
-        require(self.channels in (1, 3), f"channels is {self.channels}; choose 1 (gray) or 3 (color)")
-        known = ", ".join(PENALTIES.values())
-        require(self.penalty in PENALTIES.values(), f"penalty is {self.penalty!r}; choose one of {known}")
-        require_counts(self, "patch_size", "n_atoms", "n_iterations", "window")
         require(
-            self.similarity_interval is None or self.similarity_interval >= 1,
-            "similarity_interval is below 1; choose null for no update of the similarity",
+            self.window >= 1, f"patch_size is {self.patch_size}; choose at most {BLOCK}, or give a window of your own"
         )
 
     @property
@@ -92,165 +145,103 @@ class ModelConfig:
         return max(self.window + self.patch_size - 1, min(stride or 0, BLOCK))
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
+@settings
+class TrainingConfig(Settings):
     """How a model is trained; the defaults are the authors' recipe (appendix A and the released code).
 
-    Learning rates are per step of Adam. `lr_schedule` is "steps" (× `lr_decay` every `lr_decay_every` steps) or
-    "one-cycle" (linear warm-up over `warmup` of the steps, then a cosine to zero). `init_from` names the source of the
-    first parameters: a method (its model of the same task and level), "blind" (the blind model of the same task and
-    method) or an experiment; without it, D, C and W are the learned dictionary.
-
     When the validation PSNR falls by more than `backtrack_threshold` dB below the best, the best snapshot is restored
-    and the learning rate is multiplied by `backtrack_factor`. `ema_decay` is the decay of the averaged parameters (0:
-    no average). With `any_phase` the Bayer mosaics of training crops begin at any of the four phases, otherwise all
-    with the first, as in the authors' code.
+    and the learning rate is multiplied by `backtrack_factor`.
 
-    `grad_clip` limits the norm of the gradient to this multiple of its running median. With `units` the learning rate
-    counts in the units of each parameter (see `groupsc.training.optimizer.parameter_units`), otherwise it is the same
-    for all.
-
-    With `patch_stride` above 1, group priors are trained on every `patch_stride`-th patch in each direction, which
-    divides the sums over similar patches by its fourth power; all similar patches but the patch itself then count
-    `source_weight` times (see `groupsc.models.similarity.source_weights`). Validation and use take all patches.
-
-    `gain_share` is the share of the crops that are multiplied by a gain before they are degraded, which keeps models
-    stable on images of higher contrast than the training set; `strong_color_share` the share that is replaced by
-    crops of strong colours, for models of the robust family (see `groupsc.training.contrast`). JPEG crops stay as they
-    are.
+    The shares `gain_share` and `strong_color_share` are described in `groupsc.training.contrast`, `units` in
+    `groupsc.training.optimizer.parameter_units`, `source_weight` in `groupsc.models.similarity.source_weights`.
     """
 
-    dataset: str = "BSD400"
-    validation: str = "BSDval32"
-    validation_images: int = 32
-    validate_every: int = 4000
-    max_steps: int = 120_000
-    batch_size: int = 32
-    micro_batch_size: int | None = None
-    crop_size: int = BLOCK
-    lr: float = 6e-4
-    lr_schedule: str = "steps"
-    lr_decay: float = 0.35
-    lr_decay_every: int = 32_000
-    warmup: float = 0.05
-    adam_eps: float = 1e-3
-    grad_clip: float | None = None
-    units: bool = False
-    gain_share: float = 0.0
-    strong_color_share: float = 0.0
-    ema_decay: float = 0.0
-    backtrack_threshold: float = 0.2
-    backtrack_factor: float = 0.8
-    precision: str = "auto"
-    init_from: str | None = None
-    any_phase: bool = True
-    patch_stride: int = 1
-    source_weight: float = 1.0
-    seed: int = 0
+    former: ClassVar[dict[str, str]] = aliases.TRAINING
 
-    def __post_init__(self):
-        require(
-            self.lr_schedule in ("steps", "one-cycle"),
-            f"lr_schedule is {self.lr_schedule!r}; choose steps or one-cycle",
-        )
-        require(
-            self.precision in ("auto", "float32", "bfloat16"),
-            f"precision is {self.precision!r}; choose auto, float32 or bfloat16",
-        )
-        require_texts(self, "dataset", "validation")
-        start = str(self.init_from)
-        known = self.init_from is None or start in (*METHODS, "blind") or start.partition("-")[0] in TASKS
-        require(
-            known,
-            f"init_from is {self.init_from!r}; choose null, one of {', '.join(METHODS)}, blind, or an experiment",
-        )
-        require_counts(
-            self, "max_steps", "batch_size", "crop_size", "validate_every", "validation_images", "lr_decay_every"
-        )
-        require_numbers(
-            self, "lr", "lr_decay", "warmup", "adam_eps", "ema_decay", "backtrack_threshold", "backtrack_factor"
-        )
-        require(self.lr > 0, f"lr is {self.lr}; choose a positive learning rate")
-        if self.grad_clip is not None:
-            require_numbers(self, "grad_clip")
-            require(
-                self.grad_clip > 0,
-                f"grad_clip is {self.grad_clip}; choose a multiple of the median norm, such as 2, or null",
-            )
-        require(isinstance(self.units, bool), f"units is {self.units!r}; choose true or false")
-        require_counts(self, "patch_stride")
-        require_numbers(self, "source_weight")
-        require(self.source_weight > 0, f"source_weight is {self.source_weight}; choose a weight above 0, such as 6")
-        for name in ("gain_share", "strong_color_share"):
-            require_numbers(self, name)
-            share = getattr(self, name)
-            require(0 <= share <= 1, f"{name} is {share}; choose a share of the crops from 0 to 1")
-        if self.micro_batch_size is not None:
-            require_counts(self, "micro_batch_size")
+    dataset: DataSet = "BSD400"
+    """Training set."""
+    validation: DataSet = "BSDval32"
+    """Validation set."""
+    validation_images: Count = 32
+    """Images of the validation set that are used."""
+    validate_every: Count = 4000
+    """Steps between two validations; the state is saved at each."""
+    max_steps: Count = 120_000
+    """Steps of the optimizer."""
+    batch_size: Count = 32
+    """Crops in a batch."""
+    micro_batch_size: OrNull[Count] = None
+    """Crops whose gradients are computed together; null lets the memory decide."""
+    crop_size: Count = BLOCK
+    """Side of a training crop, in pixels."""
+    lr: Positive = 6e-4
+    """Learning rate: the step size of Adam."""
+    lr_schedule: Annotated[str, Choice(("steps", "one-cycle"))] = "steps"
+    """`steps` multiplies by `lr_decay` every `lr_decay_every` steps; `one-cycle` rises linearly over `warmup` of the
+    steps, then falls as a cosine to zero."""
+    lr_decay: Factor = 0.35
+    """Factor of the learning rate in the schedule `steps`."""
+    lr_decay_every: Count = 32_000
+    """Steps between two decays in the schedule `steps`."""
+    warmup: Share = 0.05
+    """Share of the steps in which the learning rate rises in the schedule `one-cycle`."""
+    adam_eps: Positive = 1e-3
+    """The ε of Adam."""
+    grad_clip: OrNull[Positive] = None
+    """Largest norm of a gradient, as a multiple of its running median; null for no limit."""
+    units: Truth = False
+    """Whether the learning rate counts in the units of each parameter, or is the same for all."""
+    gain_share: Share = 0.0
+    """Share of the crops that are multiplied by a gain before they are degraded, which keeps models stable on images
+    of higher contrast than the training set. JPEG crops are never multiplied."""
+    strong_color_share: Share = 0.0
+    """Share of the crops that are replaced by crops of strong colors, for models of the robust family. JPEG crops are
+    never replaced."""
+    ema_decay: Decay = 0.0
+    """Decay of the exponential moving average of the parameters; 0 for no average."""
+    backtrack_threshold: NonNegative = 0.2
+    """Fall of the validation PSNR, in dB, after which the best snapshot is restored."""
+    backtrack_factor: Factor = 0.8
+    """Factor of the learning rate each time that the best snapshot is restored."""
+    precision: Annotated[str, Choice(("auto", "float32", "bfloat16"))] = "auto"
+    """Precision of matrix products; `auto` takes bfloat16 where the device is fast at it."""
+    init_from: OrNull[Annotated[str, Allowed(f"one of {', '.join(METHODS)}, blind, or an experiment", _start)]] = None
+    """Source of the first parameters: a method (its model of the same task and level), `blind` (the blind model of the
+    same task and method) or an experiment; null for the learned dictionary."""
+    any_phase: Truth = True
+    """Whether the Bayer mosaics of training crops begin at any of the four phases, or all at the first, as in the
+    authors' code."""
+    patch_stride: Count = 1
+    """Group priors are trained on every `patch_stride`-th patch in each direction, which divides the sums over similar
+    patches by its fourth power. Validation and use take all patches."""
+    source_weight: Positive = 1.0
+    """Weight of all similar patches but the patch itself, for `patch_stride` above 1."""
+    seed: Natural = 0
+    """Seed of everything random in a training."""
 
 
-_ONE_CYCLE = {
-    "lr_schedule": "one-cycle", "lr": 2e-3, "adam_eps": 1e-8, "grad_clip": 2.0, "units": True, "gain_share": 0.5,
-}  # fmt: skip
-_EVERY_SECOND_PATCH = {"patch_stride": 2, "source_weight": 6.0}
-_SMALL_BATCHES = {**_ONE_CYCLE, "lr": 7e-4, "max_steps": 800, "batch_size": 8, "crop_size": 40, "validate_every": 100}
-
-BUDGETS = {
-    "paper": {"sc": {}, "csr": {}, "groupsc": {}},
-    "fast": {
-        "sc": {**_ONE_CYCLE, "max_steps": 6000, "validate_every": 500},
-        "csr": {**_ONE_CYCLE, **_EVERY_SECOND_PATCH, "max_steps": 5000, "validate_every": 500, "init_from": "sc"},
-        "groupsc": {**_ONE_CYCLE, **_EVERY_SECOND_PATCH, "max_steps": 5000, "validate_every": 500, "init_from": "sc"},
-    },
-    "cpu": {
-        "sc": {**_ONE_CYCLE, "max_steps": 2000, "batch_size": 16, "crop_size": 40, "validate_every": 200},
-        "csr": {**_SMALL_BATCHES, **_EVERY_SECOND_PATCH, "init_from": "sc"},
-        "groupsc": {**_SMALL_BATCHES, **_EVERY_SECOND_PATCH, "init_from": "sc"},
-    },
-}
-"""Training budgets by name and method: what differs from the defaults of `TrainingConfig`."""
-
-TASK_MODELS = {
-    "gray": {"channels": 1, "patch_size": 9, "similarity_interval": 6},
-    "color": {"channels": 3, "patch_size": 7, "similarity_interval": 6},
-    "mosaic": {"channels": 3, "patch_size": 7, "similarity_interval": 8},
-    "jpeg": {"channels": 1, "patch_size": 9, "similarity_interval": 6},
-}
-"""The paper's Table 7: what differs from the defaults of `ModelConfig`."""
-
-DEFAULT_BLIND = "affine"
-_BLIND_LEVELS = tuple(range(0, 60, 5))
-
-BLIND = {
-    "affine": {"levels": (_BLIND_LEVELS[0], _BLIND_LEVELS[-1]), "interpolate": True},
-    "bank": {"levels": _BLIND_LEVELS},
-    "scalar": {"levels": _BLIND_LEVELS, "scalar_thresholds": True},
-}
-"""Kinds of blind models. Affine thresholds Λ₀ + σ Λ₁ (as CDLNet's, arXiv:2112.00913) are given by their values at both
-ends of the range."""
-
-TASK_TRAININGS = {"mosaic": {"patch_stride": 1, "source_weight": 1.0}}
-"""What differs from the budget, by task. Every second patch of a mosaic begins at the same Bayer phase, so that a model
-trained on these alone would not know the other three."""
-
-TASK_TRAINING_SETS = {"gray": "BSD400", "color": "CBSD400", "mosaic": "CBSD400", "jpeg": "CBSD400"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Experiment:
+@settings
+class Experiment(Settings):
     """One model to train: a task at one level by one method.
 
     The level is σ in gray levels or the JPEG quality; mosaics and blind models have none. `variant` names what differs
     from the paper's model of the task, such as "blind".
     """
 
-    name: str
-    task: str
-    method: str
-    level: float | None
-    variant: str | None = None
-    model: ModelConfig = field(default_factory=ModelConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
+    name: Text
+    """Name of the experiment and of its files."""
+    task: TaskName
+    """Degradation of the images."""
+    method: MethodName
+    """Method, which decides the penalty."""
+    level: OrNull[Positive]
+    """σ in gray levels of 255, or the JPEG quality."""
+    variant: OrNull[Text] = None
+    """Name of what differs from the paper's model."""
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    """The model."""
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    """The training."""
 
     @property
     def init_from(self) -> str | None:
@@ -290,10 +281,7 @@ def model_from_dict(values: dict) -> ModelConfig:
 
 def experiment_from_dict(values: dict) -> Experiment:
     """Inverse of `dataclasses.asdict`; an unknown key is an error."""
-    values = dict(values)
-    values["model"] = strict(ModelConfig, values.get("model") or {})
-    values["training"] = strict(TrainingConfig, values.get("training") or {})
-    return strict(Experiment, values)
+    return strict(Experiment, {**values, **{key: values.get(key) or {} for key in ("model", "training")}})
 
 
 def read_experiment(path) -> Experiment:
@@ -327,14 +315,5 @@ def strict(kind, values: dict):
     GroupSCError
         For an unknown key, a missing one, or a value that it can't have.
     """
-    known = {f.name for f in dataclasses.fields(kind)}
-    unknown = sorted(str(key) for key in values if key not in known)
-    former = aliases.MODEL if kind is ModelConfig else aliases.TRAINING if kind is TrainingConfig else {}
-    hints = "".join(f"; {key} is now {former[key]}" for key in unknown if key in former)
-    require(not unknown, f"{kind.__name__} has no {', '.join(unknown)}{hints}; it has {', '.join(sorted(known))}")
-    try:
-        return kind(**values)
-    except GroupSCError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise GroupSCError(f"{kind.__name__} is incomplete or mistyped: {error}") from error
+    with in_one_sentence(kind.__name__):
+        return TypeAdapter(kind).validate_python(values)

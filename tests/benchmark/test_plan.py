@@ -13,11 +13,11 @@ from checkouts import ROOT, copy_checkout, planned, run
 from torch.utils.flop_counter import FlopCounterMode
 
 from groupsc.benchmark import grid, operation_counts
-from groupsc.benchmark.grid import read_grid
 from groupsc.benchmark.machine import step_rate
 from groupsc.benchmark.plan import Job, Plan, plan
 from groupsc.config.definitions import ModelConfig
 from groupsc.config.experiments import experiments
+from groupsc.config.files import complete_grid, read_grid
 from groupsc.data.datasets import registry
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
@@ -90,17 +90,12 @@ def models(config):
     return names | {f"{name}-sigma{level:g}" for name, task in blind for level in task["blind"]["levels"]}
 
 
-def test_the_schema_has_the_defaults_that_a_plan_takes():
+def test_a_plan_takes_the_defaults_of_the_schema():
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
-    defaults = {
-        key: schema[key]["default"] for key in ("output", "data_dir", "images", "repetitions", "mode", "stride")
-    }
-    config = toy()
-    spelled = plan({**defaults, **config})
-    assert plan({key: value for key, value in config.items() if key not in defaults} | {"images": 2}) == spelled
-    given = schema["blocks"]["properties"]
-    assert list(grid.STRIDES) == given["strides"]["default"]
-    assert list(grid.BLOCK_SETS) == given["datasets"]["default"]
+    defaults = {key: found["default"] for key, found in schema.items() if "default" in found and key != "base"}
+    config = yaml.safe_load((ROOT / "config/ci.yaml").read_text())
+    assert set(schema) - set(defaults) == {"tasks", "base"}
+    assert plan({**defaults, **config}) == plan(config)
 
 
 def test_what_is_there_is_not_counted(tmp_path):
@@ -160,7 +155,7 @@ def test_sets_of_variants_alone_are_fetched(tmp_path):
     config["tasks"]["gray"]["variants"] = {"light": variant}
     files = registry().query("dataset == 'Kodak24'").sort_values("file")
     assert plan(config, data_dir=tmp_path, output=tmp_path).download - without == files["bytes"][:2].sum()
-    assert grid.images_to_fetch(config, {}, "Kodak24") == 2
+    assert grid.images_to_fetch(complete_grid(config), {}, "Kodak24") == 2
 
 
 def test_an_unknown_data_set_is_told(tmp_path):

@@ -162,7 +162,7 @@ def test_grids_hold_blind_models_and_variants():
     assert found["gray-groupsc-refresh12-sigma15"].model.similarity_interval == 12
     with pytest.raises(GroupSCError, match="noise alone"):
         experiments({"tasks": {"mosaic": {"methods": ["sc"], "blind": grid["blind"]}}})
-    with pytest.raises(GroupSCError, match="affine, bank, scalar"):
+    with pytest.raises(GroupSCError, match=r"tasks.gray.blind.kinds\[0\] is 'x'; choose one of affine, bank, scalar"):
         experiments({"tasks": {"gray": {"methods": [], "blind": {"methods": ["sc"], "levels": [5], "kinds": ["x"]}}}})
 
 

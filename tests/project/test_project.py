@@ -16,8 +16,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from groupsc.benchmark.grid import read_grid
 from groupsc.config.experiments import experiments
+from groupsc.config.files import read_grid
 from groupsc.utils.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,15 +117,6 @@ def test_importing_the_command_line_loads_no_torch():
 def test_style_is_clean(command):
     result = run(*command)
     assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_every_configuration_key_is_explained():
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    tasks = schema["$defs"]["leveled"]["properties"]
-    text = (ROOT / "config/README.md").read_text()
-    explained = {name for row in re.findall(r"^\| (`.*?`) \|", text, re.M) for name in re.findall(r"`([a-z_]+)`", row)}
-    assert explained == {*schema["properties"], *tasks}
-    assert all("description" in key for key in schema["properties"].values())
 
 
 def test_released_weights_are_artifacts_of_dvc():

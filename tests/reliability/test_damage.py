@@ -40,7 +40,7 @@ def folder(made, tmp_path):
         ({"model": {"n_atoms": 10**12}}, "it was altered, so fetch it again"),
         ({"model": {"steps": 10**12}}, "it was altered, so fetch it again"),
         ({"model": {"n_atoms": 2.5}}, "atoms is 2.5; choose a whole number"),
-        ({"model": {"levels": "abc"}}, "levels is 'abc'; give a list of numbers"),
+        ({"model": {"levels": "abc"}}, "levels is 'abc'; choose two or more noise levels in ascending order"),
         ({"model": {"penalty": ["l1"]}}, "choose one of l1, csr, group"),
     ],
     ids=str,

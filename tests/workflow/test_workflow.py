@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from checkouts import change, copy_checkout, planned, run, snakemake
+
+from groupsc.config.definitions import read_experiment
+from groupsc.config.files import read_grid
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -164,12 +166,12 @@ def test_interrupted_training_goes_on(checkout):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("budgett", "cpu", ["budgett", "it has output", "config/README.md"]),
+        ("budgett", "cpu", ["budgett", "it has tasks", "config/README.md"]),
         ("tasks__gray__levls", [5], ["tasks.gray", "levls", "it has methods"]),
         (
             "tasks__mosaic",
             {"methods": ["sc"], "levels": [5], "datasets": ["Bundled"]},
-            ["tasks.mosaic", "levels", "it has methods"],
+            ["tasks.mosaic", "levels", "remove them"],
         ),
         ("tasks__gray__methods", ["sc", "bm3d"], ["bm3d", "groupsc"]),
         ("tasks__gray__baselines", ["bm5d"], ["tasks.gray.baselines", "bm5d", "cbm3d"]),
@@ -206,6 +208,28 @@ def test_wrong_key_ends_in_a_sentence_with_a_hint(key, value, words, finished, t
         assert word in said
 
 
+def test_values_of_the_command_line_are_converted(checkout):
+    """Snakemake reads values of nested keys as text."""
+    given = (
+        'model={"middle_averaging": false, "similarity_interval": null}',
+        'training={"seed": 3}',
+        'threads={"train": 2}',
+    )
+    file = "results/ci/experiments/gray-groupsc-sigma25.yaml"
+    snakemake(file, "--config", *given, cwd=checkout)
+    found = read_experiment(checkout / file)
+    assert (found.model.middle_averaging, found.model.similarity_interval, found.training.seed) == (False, None, 3)
+    result = snakemake(file, "--config", 'training={"seed": 1.5}', cwd=checkout, check=False)
+    assert "training.seed is '1.5'; choose a whole number of at least 0" in result.stdout + result.stderr
+
+
+def test_a_configuration_with_a_base_is_planned(finished):
+    jobs = planned(cwd=finished, config="config/whole_sets.yaml")
+    assert "name=gray-dncnn-sigma25, dataset=BSD68" in jobs["evaluate"]
+    assert "table_table2" in jobs
+    assert not {"table_table1", "figure_figure4", "index", "train"} & set(jobs)
+
+
 def test_a_model_that_the_grid_lacks_is_told(finished):
     result = snakemake("-n", "results/ci/training/gray-sc-sigma26/weights.safetensors", cwd=finished, check=False)
     assert result.returncode != 0
@@ -213,10 +237,10 @@ def test_a_model_that_the_grid_lacks_is_told(finished):
 
 
 def test_paper_plans_every_model_and_a_level_is_one_number(finished, tmp_path):
-    grid = yaml.safe_load((finished / "config/paper.yaml").read_text())["tasks"]
-    parts = [part for task in grid.values() for part in (task, *task.get("variants", {}).values())]
-    blind = sum(len(task.get("blind", {}).get("methods", [])) for task in grid.values())
-    expected = sum(len(part["methods"]) * len(part.get("levels", [None])) for part in parts) + blind
+    grid = read_grid(finished / "config/paper.yaml")["tasks"]
+    parts = [part for task in grid.values() for part in (task, *task["variants"].values())]
+    blind = sum(len(task["blind"]["methods"]) for task in grid.values() if task["blind"])
+    expected = sum(len(part["methods"]) * len(part["levels"] or [None]) for part in parts) + blind
     assert expected > 80
     plan = snakemake("--dry-run", cwd=finished, config="config/paper.yaml")
     assert "warning" not in (plan.stdout + plan.stderr).lower()

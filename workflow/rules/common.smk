@@ -26,6 +26,7 @@ from groupsc.config.definitions import experiment_name
 from groupsc.data.datasets import data_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.config.experiments import experiments
+from groupsc.config.files import complete_grid
 
 # Modules outside the digests of code: what they do reaches the rules as settings of experiments and manifests of data sets.
 # The list of baselines is one of them too: an edited baseline changes its own rows alone (`evaluation_code`).
@@ -36,6 +37,10 @@ UNCOUNTED = frozenset(
         ".baselines",
         ".config.checks",
         ".config.definitions",
+        ".config.messages",
+        ".config.parts",
+        ".config.recipes",
+        ".config.values",
         ".data.downloads",
         ".utils.errors",
         ".utils.resources",
@@ -47,14 +52,12 @@ UNCOUNTED = frozenset(
 def checked(config):
     """The configuration with its defaults; a wrong or unknown key ends in one sentence that names it."""
     try:
-        validate(config, "../schemas/config.schema.yaml")
-    except WorkflowError as error:
-        cause = error.__context__
-        key = ".".join(map(str, cause.absolute_path)) or "the configuration"
-        known = ", ".join(cause.schema.get("properties", {})) if cause.validator == "additionalProperties" else ""
-        hint = f"; it has {known}" if known else ""
-        raise WorkflowError(f"In {key}: {cause.message}{hint}. config/README.md explains every key.") from None
-    return config
+        found = complete_grid(config)
+    except GroupSCError as error:
+        raise WorkflowError(f"{error}. config/README.md explains every key.") from None
+    # The defaults are in place; Snakemake would also write them into mappings of a few changes.
+    validate(found, "../schemas/config.schema.yaml", set_default=False)
+    return found
 
 
 def grid(config):
@@ -111,7 +114,9 @@ def unsuited(method, task, level):
 def options(**values):
     """A command line's options: `images=2, name=["a", "b"], level=None` gives `--images 2 --name a --name b`."""
     lists = {key: value if isinstance(value, list) else [value] for key, value in values.items() if value is not None}
-    return " ".join(f"--{key.replace('_', '-')} {shlex.quote(str(value))}" for key, found in lists.items() for value in found)
+    return " ".join(
+        f"--{key.replace('_', '-')} {shlex.quote(str(value))}" for key, found in lists.items() for value in found
+    )
 
 
 def code(*modules):
@@ -174,7 +179,9 @@ def learned_from(wildcards):
 def dictionary_options(wildcards):
     """Size of an initial dictionary."""
     model = learns(wildcards).model
-    return options(channels=model.channels, patch_size=model.patch_size, n_atoms=model.n_atoms, data_dir=config["data_dir"])
+    return options(
+        channels=model.channels, patch_size=model.patch_size, n_atoms=model.n_atoms, data_dir=config["data_dir"]
+    )
 
 
 def training_input(wildcards):

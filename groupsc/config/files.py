@@ -1,0 +1,158 @@
+"""Read configuration files: take keys from a base, convert and check values, fill in defaults, write out variants."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from pathlib import Path
+
+import yaml
+
+from groupsc.config.checks import require
+from groupsc.config.definitions import ModelConfig
+from groupsc.config.grid import VARIANT, Grid
+from groupsc.config.messages import in_one_sentence
+from groupsc.utils.errors import GroupSCError, unreadable
+
+MODEL_KEYS = frozenset(field.name for field in dataclasses.fields(ModelConfig))
+
+
+def complete_grid(config: dict) -> dict:
+    """A configuration with all defaults, its values converted and its variants written out.
+
+    Parameters
+    ----------
+    config : dict
+        As read from a file of config/; one that is complete already stays as it is.
+
+    Returns
+    -------
+    dict
+        The keys of `Grid` without `base`.
+
+    Raises
+    ------
+    GroupSCError
+        For an unknown or former key, a missing one, or a value of another kind or out of range. The sentence gives the
+        place and what to write instead.
+
+    Examples
+    --------
+    >>> config = complete_grid({"tasks": {"gray": {"methods": ["sc"], "levels": ["25"]}}, "threads": {"train": "4"}})
+    >>> config["tasks"]["gray"]["levels"], config["threads"], config["mode"]
+    ([25], {'train': 4, 'evaluate': 1}, 'whole')
+    """
+    with in_one_sentence("the configuration"):
+        grid = Grid.model_validate(_with_base(config))
+    found = grid.model_dump(exclude={"base"})
+    for task, given in found["tasks"].items():
+        given["variants"] = expanded(f"tasks.{task}.variants", given["variants"])
+    return found
+
+
+def read_grid(path) -> dict:
+    """The complete configuration in a file of config/, or in one like them.
+
+    Raises
+    ------
+    GroupSCError
+        When the file is no YAML mapping with tasks; as for `complete_grid`.
+    """
+    return complete_grid(_read(path))
+
+
+def _with_base(config):
+    """A configuration whose keys replace those of its base."""
+    if not isinstance(config, dict) or not config.get("base"):
+        return config
+    base = _read(config["base"])
+    require(not base.get("base"), f"{config['base']} has a base itself; name that file as the base")
+    return {**base, **config}
+
+
+def _read(path) -> dict:
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise unreadable(error)(
+            f"{path} can't be read ({error.strerror}); correct the name of the configuration"
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise GroupSCError(f"{path} is not a YAML file ({error}); see config/README.md") from error
+    if not isinstance(values, dict) or not ("base" in values or isinstance(values.get("tasks"), dict)):
+        raise GroupSCError(f"{path} has no mapping `tasks`; see config/README.md")
+    return values
+
+
+def expanded(where: str, variants: dict[str, dict]) -> dict[str, dict]:
+    """Variants by name, each with its own model and training.
+
+    Parameters
+    ----------
+    where : str
+        Place of the variants in the configuration, for errors.
+    variants : dict
+        Checked by `groupsc.config.grid.Variant`.
+
+    Returns
+    -------
+    dict
+        Variants without `product`, `also` and `name`.
+
+    Raises
+    ------
+    GroupSCError
+        For a product without a name, a name that differs from another's in no value, or a key that no value has.
+
+    Examples
+    --------
+    >>> family = {"name": "atoms{n_atoms}", "product": {"n_atoms": [64, 128]}, "also": [], "model": {}, "training": {}}
+    >>> {name: variant["model"] for name, variant in expanded("variants", {"sizes": family}).items()}
+    {'atoms64': {'n_atoms': 64}, 'atoms128': {'n_atoms': 128}}
+    """
+    found = {}
+    for label, given in variants.items():
+        template, product, also = (given.get(key) for key in ("name", "product", "also"))
+        common = {key: value for key, value in given.items() if key not in ("name", "product", "also")}
+        place = f"{where}.{label}"
+        if product or also:
+            require(template, f"{place} lacks name; give one such as patch{{patch_size}}atoms{{n_atoms}}")
+            made = [(_named(place, template, values), _with(common, values)) for values in _sets(product, also)]
+        else:
+            require(not template, f"{place}.name is {template!r}, which names variants of product and also; remove it")
+            made = [(label, common)]
+        for name, variant in made:
+            require(name not in found, f"{place} names two variants {name!r}; put every key that differs into name")
+            found[name] = variant
+    return found
+
+
+def _sets(product: dict | None, also: list | None) -> list[dict]:
+    """The sets of values: every combination of the product, then the further ones."""
+    keys = list(product or {})
+    combined = [dict(zip(keys, values, strict=True)) for values in itertools.product(*(product or {}).values())]
+    return (combined if keys else []) + list(also or [])
+
+
+def _named(place: str, template: str, values: dict) -> str:
+    """The name of a variant: every {key} of the template replaced by its value."""
+    keys = re.findall(r"\{(\w+)\}", template)
+    unknown = [key for key in keys if key not in values]
+    require(
+        not unknown,
+        f"{place}.name has {{{', '.join(unknown)}}}, which product and also lack; they have {', '.join(values)}",
+    )
+    name = re.sub(r"\{(\w+)\}", lambda found: str(values[found[1]]).lower(), template)
+    require(
+        re.fullmatch(VARIANT, name),
+        f"{place}.name makes {name!r}, which names files; call it by small letters and digits",
+    )
+    return name
+
+
+def _with(common: dict, values: dict) -> dict:
+    """A variant with further values of its model and training."""
+    model = {key: value for key, value in values.items() if key in MODEL_KEYS}
+    training = {key: value for key, value in values.items() if key not in MODEL_KEYS}
+    return {**common, "model": {**common["model"], **model}, "training": {**common["training"], **training}}

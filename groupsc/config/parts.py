@@ -1,0 +1,102 @@
+"""Base classes of settings and of the mappings in a configuration file, and models of changes of settings."""
+
+from __future__ import annotations
+
+import functools
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_serializer, model_validator
+from pydantic.dataclasses import dataclass
+
+from groupsc.config.messages import check_keys, in_one_sentence, now_called
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Base of dataclasses of settings; the error of an unknown key gives the known keys, and hints of former ones."""
+
+    former: ClassVar[dict[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, values):
+        return check_keys(cls, values, now_called(cls.former))
+
+
+def settings(kind):
+    """Make a class a frozen pydantic dataclass whose errors are one sentence, of type `GroupSCError`."""
+    made = dataclass(frozen=True, kw_only=True, config=ConfigDict(use_attribute_docstrings=True))(kind)
+    init = made.__init__
+
+    @functools.wraps(init)
+    def in_words(self, **values):
+        with in_one_sentence(kind.__name__):
+            init(self, **values)
+
+    made.__init__ = in_words
+    return made
+
+
+class Part(BaseModel):
+    """A mapping of a configuration; its fields are the keys."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    hints: ClassVar[dict[str, str]] = {}
+    """What an error adds for an unknown key, by key."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, values):
+        return check_keys(cls, values, cls.hints)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema, handler):
+        found = handler(schema)
+        handler.resolve_ref_schema(found)["additionalProperties"] = False
+        return found
+
+
+class Partial(Part):
+    """A mapping of keys without defaults: keys that are left out stay out."""
+
+    @model_serializer(mode="wrap")
+    def _given(self, handler):
+        return {key: value for key, value in handler(self).items() if key in self.model_fields_set}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema, handler):
+        found = super().__get_pydantic_json_schema__(schema, handler)
+        for field in handler.resolve_ref_schema(found)["properties"].values():
+            field.pop("default", None)
+        return found
+
+
+def changes(name: str, *kinds, lists: bool = False, without=(), hints=None) -> type[Partial]:
+    """The model of a mapping that changes some settings: keys of dataclasses, none of them required.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    *kinds : class
+        Pydantic dataclasses, whose keys the mapping may have.
+    lists : bool
+        Whether each key has a list of values.
+    without : collection of str
+        Keys that the mapping doesn't have.
+    hints : dict, optional
+        What an error adds for an unknown key, by key.
+    """
+    fields = {}
+    for kind in kinds:
+        for key, field in kind.__pydantic_fields__.items():
+            annotation = Annotated[field.annotation, *field.metadata]
+            if key not in without:
+                annotation = Annotated[list[annotation], Field(min_length=1)] if lists else annotation
+                # The schema would otherwise repeat every explanation for each combination of kinds.
+                description = field.description if len(kinds) == 1 else None
+                fields[key] = (annotation, Field(default=None, description=description))
+    made = create_model(name, __base__=Partial, **fields)
+    made.hints = hints or {}
+    return made

@@ -1,0 +1,131 @@
+"""Write the JSON schema of the workflow and the tables of keys in config/README.md from the configuration model.
+
+`python -m groupsc.config.reference`, in the root of the repository, writes both files anew.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import yaml
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
+
+from groupsc.config.definitions import ModelConfig, TrainingConfig
+from groupsc.config.grid import Blind, Blocks, Figure, Grid, Panel, Task, Threads, Variant
+from groupsc.config.values import AllowedNull
+from groupsc.utils.atomic import write_text
+
+SCHEMA = Path("workflow/schemas/config.schema.yaml")
+README = Path("config/README.md")
+TABLES = {
+    "grid": Grid,
+    "task": Task,
+    "variant": Variant,
+    "blind": Blind,
+    "blocks": Blocks,
+    "threads": Threads,
+    "figure": Figure,
+    "panel": Panel,
+    "model": ModelConfig,
+    "training": TrainingConfig,
+}
+"""The models whose keys config/README.md lists, by the name in the marks around their tables."""
+WARNING = "made by `make reference`; edit groupsc/config instead"
+
+
+def schema() -> dict:
+    """The JSON schema of a configuration file, as Snakemake reads it."""
+    found = Grid.model_json_schema()
+    return _tidied({"$schema": GenerateJsonSchema.schema_dialect, **found})
+
+
+def schema_text() -> str:
+    """The schema as YAML."""
+    text = yaml.safe_dump(schema(), sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    return f"# {WARNING}\n{text}"
+
+
+def table(kind) -> str:
+    """The keys of a model as a Markdown table: values, default, and meaning of each."""
+    lines = ["| key | values | default | meaning |", "| --- | --- | --- | --- |"]
+    for name, field in kind.__pydantic_fields__.items():
+        lines.append(f"| `{name}` | {values_of(field)} | {_default(field, kind)} | {_line(field.description)} |")
+    return "\n".join(lines).replace("\\|", "|")
+
+
+def values_of(field: FieldInfo) -> str:
+    """What a key may be, in the words of the error of a wrong value."""
+    return _phrase(field.annotation, field.metadata)
+
+
+def readme_text(text: str) -> str:
+    """config/README.md with its tables made anew.
+
+    Parameters
+    ----------
+    text : str
+        The page. A table stands between `<!-- NAME: … -->` and `<!-- end -->`.
+    """
+    for name, kind in TABLES.items():
+        mark = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)", re.S)
+        text = mark.sub(lambda found, kind=kind: f"{found[1]}{table(kind)}\n{found[2]}", text)
+    return text
+
+
+def _phrase(annotation, metadata=()) -> str:
+    phrases = [mark.phrase for mark in metadata if hasattr(mark, "phrase") and not isinstance(mark, AllowedNull)]
+    if phrases:
+        return phrases[-1]
+    inner, marks = get_args(annotation), getattr(annotation, "__metadata__", ())
+    if marks:
+        null = ", or null" if any(isinstance(mark, AllowedNull) for mark in marks) else ""
+        return _phrase(inner[0], marks) + null
+    kinds = [kind for kind in inner if kind is not type(None)]
+    if len(kinds) < len(inner):
+        null = ", or null" if any(isinstance(mark, AllowedNull) for mark in metadata) else ""
+        return _phrase(kinds[0]) + null
+    if getattr(annotation, "__origin__", None) is list:
+        return f"a list; each {_phrase(kinds[0])}"
+    return "a mapping"
+
+
+def _default(field: FieldInfo, kind) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None and not any(isinstance(mark, AllowedNull) for mark in field.metadata):
+        return ""
+    plain = value.model_dump() if hasattr(value, "model_dump") else value
+    text = yaml.safe_dump(plain, default_flow_style=True, sort_keys=False, width=1000)
+    return f"`{text.removesuffix(chr(10)).removesuffix('...').strip()}`"
+
+
+def _line(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _tidied(found):
+    """A schema without titles, which repeat the keys; descriptions are one line each, names follow their patterns."""
+    if isinstance(found, list):
+        return [_tidied(value) for value in found]
+    if not isinstance(found, dict):
+        return found
+    kept = {key: value for key, value in found.items() if not (key == "title" and isinstance(value, str))}
+    kept |= {"additionalProperties": False} if "patternProperties" in kept else {}
+    return {
+        key: _line(value) if key == "description" and isinstance(value, str) else _tidied(value)
+        for key, value in kept.items()
+    }
+
+
+def main() -> None:
+    """Write the schema and the tables."""
+    write_text(SCHEMA, schema_text())
+    write_text(README, readme_text(README.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""Types of the values of settings: their conversion from text, their ranges, and the hint of an error.
+
+`snakemake --config 'model={"n_atoms": 128}'` gives values of nested keys as text. A value is therefore converted where
+its meaning is plain ('128' for a whole number, 'no' for a truth value, 'null' where a key may be null); any other value
+is an error whose hint says what the key may be.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError, core_schema
+
+T = TypeVar("T")
+NULL_WORDS = ("null", "Null", "NULL", "~", "")
+"""Texts that YAML reads as null."""
+TRUE_WORDS, FALSE_WORDS = ("true", "yes", "on"), ("false", "no", "off")
+"""Texts that YAML 1.1 reads as truth values, in any case."""
+REFUSED = "refused"
+"""Type of the errors whose message is the hint."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Annotation of a type: converts a value before it is checked, and says in an error what is allowed.
+
+    Parameters
+    ----------
+    phrase : str
+        What the value may be, as in "choose {phrase}".
+    convert : callable, optional
+        Takes the value and returns it as the type; raises `ValueError` where that isn't possible.
+    """
+
+    phrase: str
+    convert: Callable[[Any], Any] = lambda value: value
+
+    def __get_pydantic_core_schema__(self, source, handler):
+        return core_schema.no_info_wrap_validator_function(self.check, handler(source))
+
+    def check(self, value, inner):
+        """The converted value, checked by the type that is annotated."""
+        try:
+            return inner(self.convert(value))
+        except (TypeError, ValueError, OverflowError):
+            raise PydanticCustomError(REFUSED, "choose {phrase}", {"phrase": self.phrase}) from None
+
+
+class AllowedNumber(Allowed):
+    """As `Allowed`, for numbers: integers stay integers, so that 25 is not written as 25.0."""
+
+    def check(self, value, inner):
+        """The number, checked by the type that is annotated."""
+        super().check(value, inner)
+        return self.convert(value)
+
+
+class AllowedNull(Allowed):
+    """As `Allowed`, for null or a value of another type."""
+
+    def check(self, value, inner):
+        """None for null and its names, else the value as the other type has it."""
+        if value is None or (isinstance(value, str) and value in NULL_WORDS):
+            return None
+        try:
+            return inner(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            if first["loc"] or first["type"] != REFUSED:
+                raise
+            phrase = f"{first['ctx']['phrase']}, or null"
+            raise PydanticCustomError(REFUSED, "choose {phrase}", {"phrase": phrase}) from None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Annotation of `str`: one of some words, which are looked up when a value is checked."""
+
+    words: Collection[str]
+
+    @property
+    def phrase(self) -> str:
+        """What the value may be."""
+        return alternatives(self.words)
+
+    def __get_pydantic_core_schema__(self, source, handler):
+        return core_schema.no_info_wrap_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema, handler):
+        return {**handler(schema), "enum": list(self.words)}
+
+    def check(self, value, inner):
+        """The word, where it is one of them."""
+        if isinstance(value, str) and value in self.words:
+            return inner(value)
+        raise PydanticCustomError(REFUSED, "choose {phrase}", {"phrase": self.phrase})
+
+
+def alternatives(words) -> str:
+    """Words as the end of "choose ".
+
+    Examples
+    --------
+    >>> alternatives(["whole", "block"]), alternatives(["sc", "csr", "groupsc"])
+    ('whole or block', 'one of sc, csr, groupsc')
+    """
+    words = list(map(str, words))
+    return " or ".join(words) if len(words) == 2 else f"one of {', '.join(words)}"
+
+
+def as_integer(value) -> int:
+    """A whole number from a number or a text, such as 3, 3.0, '3' or '1e3'.
+
+    Raises
+    ------
+    ValueError
+        For any other value, truth values included.
+    """
+    number = as_number(value)
+    if number != int(number):
+        raise ValueError(value)
+    return int(number)
+
+
+def as_number(value) -> int | float:
+    """A finite number from a number or a text.
+
+    Raises
+    ------
+    ValueError
+        For any other value, truth values included.
+
+    Examples
+    --------
+    >>> as_number("25"), as_number("1e-8"), as_number(0.5)
+    (25, 1e-08, 0.5)
+    """
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            value = float(value)
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ValueError(value)
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def as_truth(value) -> bool:
+    """A truth value from one or from a word that YAML reads as one.
+
+    Raises
+    ------
+    ValueError
+        For any other value, 0 and 1 included.
+
+    Examples
+    --------
+    >>> as_truth("no"), as_truth(True)
+    (False, True)
+    """
+    word = value.lower() if isinstance(value, str) else value
+    if word is True or (isinstance(word, str) and word in TRUE_WORDS):
+        return True
+    if word is False or (isinstance(word, str) and word in FALSE_WORDS):
+        return False
+    raise ValueError(value)
+
+
+def as_text(value) -> str:
+    """The text itself; a number is none, since YAML reads the image name 05 as 5."""
+    if not isinstance(value, str):
+        raise ValueError(value)
+    return value
+
+
+def as_key(value) -> str:
+    """A text, or a whole number as text: YAML reads the key 8 as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else as_text(value)
+
+
+def _ascending(values: list) -> tuple[float, ...]:
+    levels = tuple(float(as_number(value)) for value in values)
+    if len(levels) < 2 or levels[0] < 0 or any(low >= high for low, high in itertools.pairwise(levels)):
+        raise ValueError(values)
+    return levels
+
+
+def _unique(values: list) -> list:
+    twice = [value for number, value in enumerate(values) if value in values[:number]]
+    if twice:
+        raise PydanticCustomError(
+            REFUSED, "choose {phrase}", {"phrase": f"each value once, {twice[0]!r} is there twice"}
+        )
+    return values
+
+
+Natural = Annotated[int, Field(ge=0), Allowed("a whole number of at least 0", as_integer)]
+Count = Annotated[int, Field(ge=1), Allowed("a whole number of at least 1", as_integer)]
+Positive = Annotated[float, Field(gt=0), AllowedNumber("a number above 0", as_number)]
+NonNegative = Annotated[float, Field(ge=0), AllowedNumber("a number of at least 0", as_number)]
+Share = Annotated[float, Field(ge=0, le=1), AllowedNumber("a number from 0 to 1", as_number)]
+Factor = Annotated[float, Field(gt=0, le=1), AllowedNumber("a number above 0, at most 1", as_number)]
+Decay = Annotated[float, Field(ge=0, lt=1), AllowedNumber("a number from 0, below 1", as_number)]
+Truth = Annotated[bool, Allowed("true or false", as_truth)]
+Text = Annotated[str, Field(min_length=1), Allowed("a text", as_text)]
+Folder = Annotated[str, Field(pattern=r"^[^{}]+$"), Allowed("a path without { and }", as_text)]
+DataSet = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$"), Allowed("the name of a data set", as_text)]
+Ascending = Annotated[
+    tuple[NonNegative, ...],
+    Field(min_length=2),
+    Allowed("two or more noise levels in ascending order", _ascending),
+]
+OrNull = Annotated[T | None, AllowedNull("null")]
+Unique = Annotated[list[T], AfterValidator(_unique), Field(json_schema_extra={"uniqueItems": True})]
