@@ -204,7 +204,7 @@ class Grid(Part):
     images: OrNull[Images] = None
     """Number of images of every test set, `images: 2`, or of some, `images: {Urban100: 10}`: the first ones, and only
     these are fetched. The tables give the number of images behind each value. Null takes all."""
-    cached_results: OrNull[Folder] = None
+    cached_results: OrNull[Text] = None
     """Folder of per-image results of earlier evaluations, as `data/measured`. Those of the same weights, measured in
     the same way, are taken over with the device and the code version that they name, images beyond the first `images`
     included. Images that a figure shows are restored again, for their pictures alone. Null measures everything here."""
@@ -230,7 +230,7 @@ class Grid(Part):
     """Folder or address that holds the files of `data/registry.csv` as `<repo>/<commit>/<path>`; null takes the
     environment variable `GROUPSC_MIRROR`, or the public addresses without it. An address with a password belongs into
     `GROUPSC_MIRROR`."""
-    base: OrNull[Folder] = None
+    base: OrNull[Text] = None
     """Another configuration file, such as `config/release.yaml`: keys that are left out are taken from it. A key that
     is given replaces the one of that file."""
 

@@ -216,10 +216,10 @@ def test_values_of_the_command_line_are_converted(checkout):
         'threads={"train": 2}',
     )
     file = "results/ci/experiments/gray-groupsc-sigma25.yaml"
-    snakemake(file, "--config", *given, cwd=checkout)
+    snakemake("--config", *given, "--", file, cwd=checkout)
     found = read_experiment(checkout / file)
     assert (found.model.middle_averaging, found.model.similarity_interval, found.training.seed) == (False, None, 3)
-    result = snakemake(file, "--config", 'training={"seed": 1.5}', cwd=checkout, check=False)
+    result = snakemake("--config", 'training={"seed": 1.5}', "--", file, cwd=checkout, check=False)
     assert "training.seed is '1.5'; choose a whole number of at least 0" in result.stdout + result.stderr
 
 
