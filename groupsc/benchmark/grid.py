@@ -1,7 +1,7 @@
 """Derive evaluations, data sets and images from a configuration, for the workflow and for the plan of its cost.
 
-A configuration is a mapping that `groupsc.config.files.complete_grid` returns: it has every key, with its default. `found`
-is the result of `groupsc.config.experiments.experiments`: the experiments of the configuration, by name.
+A configuration is a mapping that `groupsc.config.files.complete_grid` returns: it has every key, with its default.
+`found` is the result of `groupsc.config.experiments.experiments`: the experiments of the configuration, by name.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ from groupsc.config.values import (
     as_text,
 )  # fmt: skip
 from groupsc.utils.atomic import write_text
-from groupsc.utils.errors import GroupSCError, unreadable
+from groupsc.utils.errors import unreadable
 
 __all__ = [
     "BLIND",

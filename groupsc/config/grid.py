@@ -241,7 +241,7 @@ class Grid(Part):
             _check_task(f"tasks.{task}", task, given)
         require(
             self.stride is None or self.mode == "block",
-            f"stride is {self.stride!r}, a step between blocks; set mode to block, or leave stride out",
+            f"stride is {self.stride!r}, but only blocks have a stride; set mode to block, or leave stride out",
         )
         return self
 
