@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from groupsc.config.definitions import METHODS
-from groupsc.config.labels import MODEL_LABELS
 from groupsc.paper.tables import CELL_COLUMNS, Table, read_published
 from groupsc.paper.typesetting import Cell, Part
 
@@ -42,22 +41,23 @@ def build_settings(cards: dict[str, dict], published: pd.DataFrame | None = None
     printed = published[published["table"] == 7]
     columns = printed.drop_duplicates("task").set_index("task")["column"].to_dict()
     chosen = {task: _chosen(cards, task) for task in columns}
-    header = ["Experiment"]
-    for task, column in columns.items():
-        methods = {MODEL_LABELS[card["method"]] for card in chosen[task].values()}
-        header += [column, f"{column}: this run{''.join(f', {method}' for method in methods)}"]
     grid, records = [], []
     for setting, lines in printed.groupby("row", sort=False):
-        row = [Cell("label", (Part(setting),))]
-        for line in lines.itertuples(index=False):
-            found = list(dict.fromkeys(_values(setting, card) for card in chosen[line.task].values()))
-            row.append(Cell("paper", (Part(line.printed),)))
-            row.append(Cell("run", (Part("; ".join(text for text, _ in found)),)) if found else _NOT_RUN)
-            records += [_record(line, value, chosen[line.task]) for _, value in found] or [_record(line, None, {})]
-        grid.append(row)
+        quoted = {line.task: line for line in lines.itertuples(index=False)}
+        found = {task: list(dict.fromkeys(_values(setting, card) for card in chosen[task].values())) for task in quoted}
+        paper = [Cell("paper", (Part(quoted[task].printed),) if task in quoted else ()) for task in columns]
+        ours = [
+            Cell("run", (Part("; ".join(text for text, _ in found[task])),)) if found.get(task) else _NOT_RUN
+            for task in columns
+        ]
+        grid.append([Cell("label", (Part(setting),)), *paper])
+        grid.append([Cell("label", (Part("↳ this run"),)), *ours])
+        for task, line in quoted.items():
+            records += [_record(line, value, chosen[task]) for _, value in found[task]] or [_record(line, None, {})]
     models = "; ".join(f"{columns[task]}, {', '.join(found)}" for task, found in chosen.items() if found)
-    caption = f"{TITLE} {LEGEND} " + (f"This run: {models}." if models else "No model of this table was trained.")
-    return Table("table7", "Table 7", caption, header, grid, pd.DataFrame(records, columns=CELL_COLUMNS))
+    provenance = f"This run: {models}." if models else "No model of this table was trained."
+    header, cells = ["Experiment", *columns.values()], pd.DataFrame(records, columns=CELL_COLUMNS)
+    return Table("table7", "Table 7", f"{TITLE} {LEGEND}", header, grid, cells, provenance)
 
 
 _NOT_RUN = Cell("missing", (Part("not run"),))

@@ -16,7 +16,7 @@ from groupsc import baselines
 from groupsc.benchmark.averages import DECIMALS, average, distinct, mode_name, plain, share
 from groupsc.benchmark.metrics import measure_of
 from groupsc.data.datasets import data_digest
-from groupsc.paper import typesetting
+from groupsc.paper import latex, typesetting
 from groupsc.paper.ablations import STRIDES, with_variants_as_methods
 from groupsc.paper.layouts import TABLES, Layout
 from groupsc.paper.typesetting import Cell, Part
@@ -32,7 +32,7 @@ CELL_COLUMNS = [
 ]  # fmt: skip
 RANKS = "The paper's best values are in bold, its second best values are underlined."
 LEGEND = (
-    "Values of this run are in separate rows or columns. The difference from the paper is given only if the same "
+    "Values of this run are in separate rows. The difference from the paper is given only if the same "
     "images were restored."
 )
 
@@ -44,6 +44,7 @@ class Table:
     Attributes
     ----------
     name, title, caption : str
+        The caption says what the table shows.
     header : list of str
         Headings of the columns.
     grid : list of list of Cell
@@ -51,6 +52,8 @@ class Table:
     cells : pandas.DataFrame
         One row per method, position, metric and mode, columns `CELL_COLUMNS`: published, ours, difference, status ("all
         images", "subset", "other images", "not run", "quoted"), images, repetitions, spread and others.
+    provenance : str
+        Images, noise, mode, device, code and data of the values of this run.
 
     Examples
     --------
@@ -64,6 +67,7 @@ class Table:
     header: list[str]
     grid: list[list[Cell]]
     cells: pd.DataFrame
+    provenance: str = ""
 
     def to_markdown(self) -> str:
         """Typeset the table as Markdown."""
@@ -71,7 +75,7 @@ class Table:
 
     def to_latex(self) -> str:
         """Typeset the table as LaTeX."""
-        return typesetting.to_latex(self)
+        return latex.to_latex(self)
 
     def to_html(self) -> str:
         """Typeset the table as an HTML page."""
@@ -203,9 +207,11 @@ class _Builder:
     def table(self) -> Table:
         header, grid = self._methods_as_rows() if self.layout.methods == "rows" else self._methods_as_columns()
         ranks = [RANKS] if self.values["rank"].any() else []
-        caption = " ".join([self.layout.title, *ranks, LEGEND, self._conditions()])
+        remark = [] if self.runs.empty else [self.layout.remark]
+        caption = " ".join(filter(None, [self.layout.title, *ranks, LEGEND, *remark]))
         cells = pd.DataFrame(self.records, columns=CELL_COLUMNS)
-        return Table(self.name, f"Table {self.layout.number}", caption, header, grid, cells)
+        title = f"Table {self.layout.number}"
+        return Table(self.name, title, caption, header, grid, cells, self._provenance())
 
     def _methods_as_rows(self):
         layout = self.layout
@@ -221,25 +227,30 @@ class _Builder:
         return header, grid
 
     def _methods_as_columns(self):
-        positions = self._rows()
-        lines = self._lines([None])
-        columns = {line: [self._cell(line, position) for position in positions] for line in lines}
-        lines = [line for line in lines if line.kind != "difference" or any(cell.parts for cell in columns[line])]
-        header = [*self.layout.head]
-        for line in lines:
-            title = self.titles[line.method]
-            if line.kind != "paper":
-                title += f": {line.title.removeprefix('↳ ')}"
-            size = [part.text for part in self._parameters(line).parts if part.text != "–"]
-            header.append(" ".join([title, *size]))
-        grid, before = [], None
-        for number, position in enumerate(positions):
-            labels = position.label.split(" | ")
-            shown = ["" if len(labels) > 1 and labels[0] == before else labels[0], *labels[1:]]
-            before = labels[0]
-            labels = [Cell("label", (Part(label),) if label else ()) for label in shown]
-            grid.append([*labels, *(columns[line][number] for line in lines)])
-        return header, grid
+        """Arrange positions as rows: the printed values, below them those of this run, and the differences."""
+        positions, blank = self._rows(), [""] * (len(self.layout.head) - 1)
+        columns = {}
+        for line in self._lines([None]):
+            cells = [self._parameters(line), *(self._cell(line, position) for position in positions)]
+            columns.setdefault(line.method, {})[line.kind, line.title if line.kind != "paper" else ""] = cells
+        sized = any(
+            part.text != "–" for found in columns.values() for cells in found.values() for part in cells[0].parts
+        )
+        labels, before = [["Params", *blank]], None
+        for position in positions:
+            first, *others = position.label.split(" | ")
+            labels.append(["" if others and first == before else first, *others])
+            before = first
+        kinds, grid = dict.fromkeys(kind for found in columns.values() for kind in found), []
+        for number, shown in enumerate(labels):
+            for kind, title in kinds:
+                found = [
+                    cells[kind, title][number] if (kind, title) in cells else Cell(kind) for cells in columns.values()
+                ]
+                if any(cell.parts for cell in found) and (number or sized):
+                    words = shown if kind == "paper" else [*blank, title]
+                    grid.append([*(Cell("label", (Part(word),) if word else ()) for word in words), *found])
+        return [*self.layout.head, *(self.titles[method] for method in columns)], grid
 
     def _columns(self) -> tuple[list[_Position], list[str | None]]:
         """Return the positions of the columns, and the data set of each group of rows (None if columns name them)."""
@@ -373,11 +384,11 @@ class _Builder:
                 record["status"] = "quoted"
             self.records.append(record)
 
-    def _conditions(self) -> str:
+    def _provenance(self) -> str:
         """Describe the images, noise, mode, device, code and data of this run."""
         if self.runs.empty:
             return "No value of this table was measured."
-        sentences = [self.layout.remark, f"This run: {'; '.join(self._shares())}."]
+        sentences = [f"This run: {'; '.join(self._shares())}."]
         if self.task in ("gray", "color"):
             low, high = min(self.runs["repetitions"]), max(self.runs["repetitions"])
             noise = f"{low if low == high else f'{low} to {high}'} noise realisation{'s' if high > 1 else ''} per image"
@@ -390,7 +401,7 @@ class _Builder:
         sentences.append(f"Code {', '.join(distinct(self.runs['code_version']))}.")
         digests = {dataset: data_digest(dataset) for dataset in self.runs["dataset"].unique()}
         known = [f"{dataset} {digest[:8]}" for dataset, digest in digests.items() if digest]
-        return " ".join(filter(None, [*sentences, f"Digests of the data: {', '.join(known)}." if known else ""]))
+        return " ".join([*sentences, *([f"Digests of the data: {', '.join(known)}."] if known else [])])
 
     def _shares(self) -> list[str]:
         """Return the number of restored images of each data set, as one phrase per data set."""

@@ -1,4 +1,4 @@
-"""Tables as text: Markdown, LaTeX and HTML from one grid of cells.
+"""Tables as Markdown and HTML, from one grid of cells; `groupsc.paper.latex` typesets the same grid.
 
 Kinds of cells look different in every format: the paper's figures upright with its best in bold and its second
 underlined, this run's in color (Markdown: on lines of their own), differences in italics, "not run" in gray.
@@ -31,12 +31,6 @@ class Cell:
     parts: tuple[Part, ...] = ()
     note: str = ""
 
-
-LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "−": "$-$", "σ": r"$\sigma$", "–": "--",
-    "✓": r"\checkmark{}", "✗": r"$\times$", "↳": r"\quad",
-}  # fmt: skip
 
 STYLE = [
     {"selector": "", "props": "border-collapse: collapse; border: solid; border-width: 2px 0; margin: 1em auto"},
@@ -74,7 +68,7 @@ def to_markdown(table) -> str:
     lines = [header, *[[_markdown(cell) for cell in row] for row in grid]]
     lines = [[text.replace("|", r"\|") for text in line] for line in lines]
     widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(header))]
-    labels = _label_columns(grid)
+    labels = label_columns(grid)
     rule = ["-" * width if column < labels else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
     lines.insert(1, rule)
     for number, line in enumerate(lines):
@@ -83,38 +77,26 @@ def to_markdown(table) -> str:
             for column, (text, width) in enumerate(zip(line, widths, strict=True))
         ]
         lines[number] = "| " + " | ".join(padded) + " |"
-    return f"**{table.title}.** {table.caption}\n\n" + "\n".join(lines) + "\n"
-
-
-def to_latex(table) -> str:
-    """A `table` environment in booktabs style; it needs the packages booktabs, xcolor and amssymb."""
-    labels = _label_columns(table.grid)
-    text = _styler(table, _latex, _escape_latex).to_latex(
-        hrules=True,
-        position="t",
-        position_float="centering",
-        column_format="l" * labels + "r" * (len(table.header) - labels),
-        caption=_escape_latex(table.caption),
-        label=f"tab:{table.name}",
-    )
-    return f"% {table.title} of the paper; needs \\usepackage{{booktabs,xcolor,amssymb}}\n{text}"
+    return f"**{table.title}.** {_words(table)}\n\n" + "\n".join(lines) + "\n"
 
 
 def to_html(table) -> str:
     """A page of its own that holds the table."""
-    styler = _styler(table, _html, html.escape)
+    cells = pd.DataFrame([[_html(cell) for cell in row] for row in table.grid], columns=range(len(table.header)))
+    styler = cells.style.hide(axis="index").relabel_index(
+        [html.escape(title) for title in table.header], axis="columns"
+    )
     classes = pd.DataFrame([[f"{cell.kind} {_rule(row)}".strip() for cell in row] for row in table.grid])
-    titles = [f"th.col{column}" for column in range(_label_columns(table.grid))]
+    titles = [f"th.col{column}" for column in range(label_columns(table.grid))]
     left = {"selector": ", ".join(titles), "props": "text-align: left !important"}
-    caption = f"<b>{html.escape(table.title)}.</b> {html.escape(table.caption)}"
+    caption = f"<b>{html.escape(table.title)}.</b> {html.escape(_words(table))}"
     styler = styler.set_table_styles([*STYLE, left]).set_td_classes(classes).set_caption(caption).set_uuid(table.name)
     return PAGE.format(title=html.escape(table.title), table=styler.to_html())
 
 
-def _styler(table, write, escape):
-    cells = [[write(cell) for cell in row] for row in table.grid]
-    body = pd.DataFrame(cells, columns=range(len(table.header)))
-    return body.style.hide(axis="index").relabel_index([escape(title) for title in table.header], axis="columns")
+def _words(table) -> str:
+    """Join caption and provenance."""
+    return f"{table.caption} {table.provenance}".strip()
 
 
 def _rule(row: list[Cell]) -> str:
@@ -123,7 +105,8 @@ def _rule(row: list[Cell]) -> str:
     return "first" if label and not label.startswith("↳") else ""
 
 
-def _label_columns(grid: list[list[Cell]]) -> int:
+def label_columns(grid: list[list[Cell]]) -> int:
+    """Count the columns of labels."""
     return sum(cell.kind == "label" for cell in grid[0]) if grid else 1
 
 
@@ -135,24 +118,7 @@ def _markdown(cell: Cell) -> str:
     return f"*{text}*" if cell.kind in ("difference", "missing") and text.strip(" –") else text
 
 
-def _latex(cell: Cell) -> str:
-    marks = {"best": r"\textbf{%s}", "second": r"\underline{%s}", "": "%s"}
-    text = "/".join(marks[part.rank] % _escape_latex(part.text) for part in cell.parts)
-    if cell.note:
-        text += rf" {{\scriptsize({_escape_latex(cell.note)})}}"
-    look = {
-        "run": r"\textcolor{blue!60!black}{%s}",
-        "difference": r"\textit{%s}",
-        "missing": r"\textcolor{gray}{\textit{%s}}",
-    }
-    return look[cell.kind] % text if cell.kind in look and text else text
-
-
 def _html(cell: Cell) -> str:
     marks = {"best": "<strong>{}</strong>", "second": "<u>{}</u>", "": "{}"}
     text = "/".join(marks[part.rank].format(html.escape(part.text)) for part in cell.parts)
     return f"{text} <small>({html.escape(cell.note)})</small>" if cell.note else text
-
-
-def _escape_latex(text: str) -> str:
-    return "".join(LATEX.get(letter, letter) for letter in text)
