@@ -1,7 +1,8 @@
 # Evaluation: one file of rows per model and data set.
 
 
-# A copy of a released model: what DVC tracks in data/weights is no output of Snakemake.
+# A copy of a released model: what DVC tracks in data/weights is no output of Snakemake. It comes from data/store, which takes no
+# Git repository, and from the remotes of DVC where the store lacks it.
 rule release:
     input:
         pointer=lambda wildcards: RELEASED[wildcards.name],
@@ -14,7 +15,7 @@ rule release:
     params:
         released=lambda wildcards: RELEASED[wildcards.name].with_suffix(""),
     shell:
-        "(dvc --wait-for-lock status --quiet {input.pointer:q} || dvc --wait-for-lock pull {input.pointer:q}; "
+        "(python -m groupsc weights pull {wildcards.name:q} || dvc --wait-for-lock pull {input.pointer:q}; "
         "cp {params.released:q} {output.weights:q}.partial; mv {output.weights:q}.partial {output.weights:q}) &> {log:q}"
 
 
