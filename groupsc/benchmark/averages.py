@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
+from groupsc.benchmark.metrics import measure_of
+from groupsc.config.definitions import METHODS
 from groupsc.data.datasets import registry
 from groupsc.utils.errors import GroupSCError
 
 DECIMALS = {"psnr": 2, "psnr_channels": 2, "ssim": 4, "seconds": 2}
+HEADLINES = {"gray": (25, 5, 15, 50), "color": (25, 5, 15, 50), "mosaic": (), "jpeg": (10, 20, 30, 40)}
+"""Levels of each task that headline numbers are about, the most important first."""
+LEVELS = 4
+"""Levels of one task that have a headline number."""
 KEYS = ["task", "method", "level", "dataset", "mode", "stride"]
 
 
@@ -68,8 +74,11 @@ def _average(group: pd.DataFrame) -> dict:
     return line | {column: "; ".join(sorted(set(group[column].dropna()))) for column in ("device", "code_version")}
 
 
-def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict:
-    """Arrange average metrics for `dvc metrics`.
+def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict[str, float]:
+    """Choose the headline numbers for `dvc metrics`, at most 20.
+
+    Each task has numbers on the first of its data sets: GroupSC at the levels of `HEADLINES`, or at others if those
+    were not measured, CSR and SC at the first level. Whole images come before blocks.
 
     Parameters
     ----------
@@ -79,8 +88,7 @@ def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict:
     Returns
     -------
     dict
-        `{experiment: {data set: {mode: values}}}` with psnr, psnr_channels, ssim, seconds, images and repetitions.
-        The mode is "whole", "block-<stride>", or "input" for degraded images without restoration.
+        Mean PSNR in dB by name, as in `{"gray-groupsc-sigma25 on BSD68": 28.93}`; for mosaics the mean over channels.
 
     Raises
     ------
@@ -92,19 +100,23 @@ def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict:
     >>> from groupsc.benchmark.rows import table_of
     >>> row = {"experiment": "gray-sc-sigma25", "task": "gray", "method": "sc", "level": 25.0, "dataset": "BSD68",
     ...        "mode": "block", "stride": 12, "image": "test001", "repetition": 0, "psnr": 28.0}
-    >>> metrics_json(table_of([row]))["gray-sc-sigma25"]["BSD68"]["block-12"]["psnr"]
-    28.0
+    >>> metrics_json(table_of([row]))
+    {'gray-sc-sigma25 on BSD68': 28.0}
     """
-    found = {}
-    for ran in average(rows, sizes).itertuples(index=False):
-        values = {metric: round(float(getattr(ran, metric)), digits) for metric, digits in DECIMALS.items()}
-        values |= {
-            "seconds": round(float(ran.seconds), 3),
-            "images": int(ran.images),
-            "repetitions": int(ran.repetitions),
-        }
-        mode = f"{ran.mode}{'' if ran.stride is None else f'-{ran.stride:g}'}" if ran.mode else "input"
-        found.setdefault(ran.experiment, {}).setdefault(ran.dataset, {})[mode] = values
+    runs = average(rows, sizes)
+    runs, found = runs[runs["method"].isin(METHODS)], {}
+    for task, headlines in HEADLINES.items():
+        ours = runs[runs["task"] == task]
+        ours = ours[ours["dataset"] == ours["dataset"].iloc[0]] if len(ours) else ours
+        levels = sorted(
+            ours["level"].unique(), key=lambda level: (*(level != headline for headline in headlines), level)
+        )
+        for method in reversed(METHODS):
+            for level in levels[: LEVELS if method == METHODS[-1] else 1]:
+                same = [run for run in ours.itertuples(index=False) if (run.method, run.level) == (method, level)]
+                for run in sorted(same, key=lambda run: run.mode != "whole")[:1]:
+                    value = float(getattr(run, measure_of(task)))
+                    found[f"{run.experiment} on {run.dataset}"] = round(value, DECIMALS["psnr"])
     return found
 
 

@@ -221,6 +221,19 @@ def index_weights(
     write_text(output, text)
 
 
+@weights_app.command("dvc")
+def dvc_weights(
+    output: Annotated[Path, Option(help="File to write, in the root of the checkout that it describes.")] = Path(
+        "dvc.yaml"
+    ),
+) -> None:
+    """Write what DVC reads of a checkout: released weights with their cards, learning curves, metrics, grids."""
+    from groupsc.utils.atomic import write_text
+    from groupsc.weights.dvc_file import dvc_file
+
+    write_text(output, dvc_file(output.absolute().parent))
+
+
 def _chosen(names):
     from groupsc.weights.released import releases
 

@@ -123,7 +123,7 @@ def metrics(
     output: Annotated[Path, Option(help="JSON file to write.")],
     rows: Rows = None,
 ) -> None:
-    """Write the mean of every evaluation to one small file, for `dvc metrics show`."""
+    """Write the headline numbers, at most 20, to one small file, for `dvc metrics show`."""
     from groupsc.benchmark.averages import metrics_json
     from groupsc.benchmark.rows import read_rows
 

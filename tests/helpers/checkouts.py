@@ -13,8 +13,8 @@ import yaml
 from processes import ROOT
 
 COPIED = (
-    ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore", "Snakefile", "config", "data/published.csv",
-    "data/registry.csv", "dvc.yaml", "environment.yml", "groupsc", "profiles", "workflow",
+    ".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "Snakefile", "config",
+    "data/published.csv", "data/registry.csv", "dvc.yaml", "environment.yml", "groupsc", "profiles", "workflow",
 )  # fmt: skip
 
 

@@ -119,13 +119,6 @@ def test_style_is_clean(command):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_released_weights_are_artifacts_of_dvc():
-    pointers = {pointer.name.removesuffix(".safetensors.dvc") for pointer in (ROOT / "data/weights").glob("*.dvc")}
-    artifacts = yaml.safe_load((ROOT / "dvc.yaml").read_text()).get("artifacts", {})
-    assert set(artifacts) == pointers, "name every model of data/weights under `artifacts` in dvc.yaml"
-    assert all(found["path"] == f"data/weights/{name}.safetensors" for name, found in artifacts.items())
-
-
 def test_readme_names_the_targets_of_make():
     targets = set(re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)[0].split())
     named = set(re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text()))

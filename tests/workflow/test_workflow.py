@@ -332,7 +332,7 @@ def test_released_weights_come_from_the_store_of_a_clone(checkout, tmp_path):
     shown = json.loads(run("dvc", "metrics", "show", "--json", cwd=clone).stdout)
     assert "gray-sc-sigma25" in json.dumps(shown)
     plots = json.loads(run("dvc", "plots", "show", "--json", cwd=clone).stdout)
-    assert any("gray-sc-sigma25" in name for name in plots["data"])
+    assert "gray-sc-sigma25.csv" in json.dumps(plots["data"]["Training, gray denoising"])
 
     jobs = planned("--config", "weights=released", cwd=clone)
     assert jobs["release"] == {"name=gray-sc-sigma25", "name=gray-groupsc-sigma25"}
