@@ -1,1 +1,1 @@
-"""Reading and writing of users' images."""
+"""Read and write users' images."""

@@ -1,4 +1,4 @@
-"""Arrays of people: numpy images of several layouts and types to channels of floats and back."""
+"""Convert users' numpy images of any supported layout and type to float channels, and results back."""
 
 from __future__ import annotations
 
@@ -6,13 +6,44 @@ import numpy as np
 
 from groupsc.utils.errors import GroupSCError
 
-BRIGHTEST, FARTHEST = 2.0, 8.0
-"""Floats above the first without any below zero, or beyond the second, are not in [0, 1] with noise."""
+MAX_NONNEGATIVE, MAX_ABSOLUTE = 2.0, 8.0
+"""Bounds on the values of a float image that is in [0, 1] apart from noise. The first bounds the values of an image
+without negative values, the second bounds the absolute values of every image."""
 
 
 def unpack(image, channel_axis):
-    """Pixels (c, H, W) as floats in [0, 1], and the function that gives a result the image's layout, range and type;
-    three channels that came from one lie last."""
+    """Convert a user's image to float channels, and return a function that converts results back.
+
+    Parameters
+    ----------
+    image : array_like
+        (H, W), or 1 or 3 channels along `channel_axis`; uint8, uint16, or floats in [0, 1] with or without noise.
+    channel_axis : int or None
+        Axis of the channels. None means that the image is (H, W).
+
+    Returns
+    -------
+    pixels : ndarray (c, H, W)
+        Values divided by the maximum of an integer type; float64 for a float64 image, float32 for the others.
+    back : callable
+        Converts a result (c, H, W) in [0, 1] to the layout, range and type of `image`. It clips the result to [0, 1]
+        and rounds it for integer types. If `channel_axis` is None, the channel axis of a three-channel result is the
+        last axis.
+
+    Raises
+    ------
+    GroupSCError
+        When the type or the shape is not supported, a value is NaN or infinite, or the range of floats is not [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pixels, back = unpack(np.array([[0, 255]], dtype=np.uint8), None)
+    >>> pixels
+    array([[[0., 1.]]], dtype=float32)
+    >>> back(pixels)
+    array([[  0, 255]], dtype=uint8)
+    """
     image = np.asarray(image)
     _check_array(image, channel_axis)
     highest = 1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max)
@@ -36,31 +67,47 @@ def unpack(image, channel_axis):
 
 
 def _check_array(image: np.ndarray, channel_axis) -> None:
-    """Raise an error unless an array is an image whose range is known."""
+    """Raise an error unless the array is an image with a supported type, shape and range."""
     if not (image.dtype.kind == "f" or image.dtype in (np.uint8, np.uint16)) or not image.size:
         raise GroupSCError(
             f"an image of type {image.dtype} and shape {image.shape} can't be restored; give uint8, uint16, or floats "
             "in [0, 1]"
         )
     if channel_axis is None and image.ndim != 2:
-        raise GroupSCError(f"the image is {image.shape}; give (H, W), or name the axis of its colours by channel_axis")
+        raise GroupSCError(f"the image has shape {image.shape}; give (H, W), or name the colour axis with channel_axis")
     if channel_axis is not None and (
         image.ndim != 3 or channel_axis not in range(-3, 3) or image.shape[channel_axis] not in (1, 3)
     ):
         raise GroupSCError(
-            f"the image is {image.shape}; give 1 or 3 channels along channel_axis {channel_axis}, without transparency"
+            f"the image has shape {image.shape}; give 1 or 3 channels along channel_axis {channel_axis}, "
+            "without transparency"
         )
     if image.dtype.kind != "f":
         return
     if not np.isfinite(image).all():
-        raise GroupSCError("the image holds NaN or infinite values; replace them by numbers before it is restored")
-    if np.abs(image).max() > FARTHEST or (image.min() >= 0 and image.max() > BRIGHTEST):
+        raise GroupSCError("the image contains NaN or infinite values; replace them with numbers")
+    if np.abs(image).max() > MAX_ABSOLUTE or (image.min() >= 0 and image.max() > MAX_NONNEGATIVE):
         raise GroupSCError(
-            f"the image holds values from {image.min():g} to {image.max():g}; scale floats to [0, 1], by 255 for those "
-            "of 8 bits"
+            f"the image contains values from {image.min():g} to {image.max():g}; scale floats to [0, 1] (divide 8-bit "
+            "values by 255)"
         )
 
 
 def one_if_equal(pixels: np.ndarray) -> np.ndarray:
-    """One channel (1, H, W) of pixels (c, H, W) whose channels are equal, else all."""
+    """Return one channel if all channels are equal, otherwise all channels.
+
+    Parameters
+    ----------
+    pixels : ndarray (c, H, W)
+
+    Returns
+    -------
+    ndarray (1, H, W) or (c, H, W)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one_if_equal(np.ones((3, 4, 4))).shape
+    (1, 4, 4)
+    """
     return pixels[:1] if (pixels[1:] == pixels[0]).all() else pixels

@@ -1,4 +1,4 @@
-"""From samples to the content of files: PNG, TIFF, JPEG and WebP, each with what it can hold."""
+"""Encode samples as PNG, TIFF, JPEG or WebP, and check what each format can store."""
 
 from __future__ import annotations
 
@@ -14,12 +14,31 @@ from groupsc.io import exif as exif_data
 from groupsc.utils.errors import GroupSCError
 
 PIXEL_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-DEPTHS = {"uint8": "8 bits", "uint16": "16 bits", "float32": "floats"}
+DEPTHS = {"uint8": "8 bits per channel", "uint16": "16 bits per channel", "float32": "floating-point values"}
 
 
 @dataclass(frozen=True)
 class Format:
-    """What a kind of file can hold: `side` is its greatest width and height, `exif` the most bytes of EXIF data."""
+    """What a file format can store.
+
+    Parameters
+    ----------
+    name : str
+        Name of the format.
+    depths : tuple of str
+        Types of samples, from `DEPTHS`.
+    alpha : bool
+        Whether the format stores transparency.
+    side : int
+        Maximum width and height in pixels.
+    exif : int
+        Maximum size of the EXIF data in bytes.
+
+    Examples
+    --------
+    >>> FORMATS[".jpg"].depths
+    ('uint8',)
+    """
 
     name: str
     depths: tuple[str, ...]
@@ -36,21 +55,36 @@ FORMATS = {".png": PNG, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG
 
 
 def format_for(path: Path, **needs) -> Format:
-    """The format that the suffix of `path` names, which holds an image of such depth, alpha, greatest side and bytes of
-    EXIF data.
+    """Return the format that the suffix of `path` names, after a check that it can store an image.
+
+    Parameters
+    ----------
+    path : Path
+    **needs
+        Properties of the image: `depth` (a key of `DEPTHS`), `alpha` (bool), `side` (its longer side in pixels) and
+        `exif` (size of the EXIF data in bytes). All four are required.
+
+    Returns
+    -------
+    Format
 
     Raises
     ------
     GroupSCError
-        When it is unknown or can't hold it; the sentence names the suffixes that can.
+        When the suffix is unknown or the format can't store the image. The message names the suffixes that can.
+
+    Examples
+    --------
+    >>> format_for(Path("a.tif"), depth="float32", alpha=False, side=100, exif=0).name
+    'TIFF'
     """
     found = FORMATS.get(path.suffix.lower())
     fitting = [suffix for suffix, kind in FORMATS.items() if not _lacks(kind, **needs)]
-    choice = f"let the name end in {' or '.join(fitting)}"
+    choice = f"use a name that ends in {' or '.join(fitting)}"
     if found is None:
-        raise GroupSCError(f"{path} can't be written, for its suffix names no format; {choice}")
+        raise GroupSCError(f"{path} can't be written, because its suffix is not of a supported format; {choice}")
     if lacks := _lacks(found, **needs):
-        raise GroupSCError(f"{path} can't be written, for {found.name} holds no {' and no '.join(lacks)}; {choice}")
+        raise GroupSCError(f"{path} can't be written, because {found.name} can't store {' or '.join(lacks)}; {choice}")
     return found
 
 
@@ -58,17 +92,40 @@ def _lacks(kind: Format, *, depth: str, alpha: bool, side: int, exif: int) -> li
     return [
         *([DEPTHS[depth]] if depth not in kind.depths else []),
         *(["transparency"] if alpha and not kind.alpha else []),
-        *([f"side of {side} pixels"] if side > kind.side else []),
+        *([f"a side of {side} pixels"] if side > kind.side else []),
         *([f"EXIF data of {exif} bytes"] if exif > kind.exif else []),
     ]
 
 
 def encode(samples: np.ndarray, kind: Format, *, profile: bytes | None, exif: bytes | None, quality: int) -> bytes:
-    """The content of a file with samples (H, W, n) of uint8, uint16 or float32; n as in `PIXEL_MODES`.
+    """Encode samples as the content of a file.
 
-    A colour profile of gray is left out from a colour image and the other way round: readers refuse such files.
+    Parameters
+    ----------
+    samples : ndarray (H, W, n)
+        uint8, uint16 or float32, of a type in `kind.depths`; n is a key of `PIXEL_MODES`.
+    kind : Format
+    profile : bytes or None
+        ICC colour profile. A gray profile is omitted from a colour image, and a colour profile from a gray image,
+        because image readers refuse such files.
+    exif : bytes or None
+        EXIF data.
+    quality : int
+        Quality of JPEG and WebP, 1 to 100; WebP is lossless at 100. The other formats ignore it.
 
-    Nothing is encoded to a file on the disk, since Pillow takes no notice of a disk that becomes full meanwhile.
+    Returns
+    -------
+    bytes
+
+    Notes
+    -----
+    The content is encoded in memory, because Pillow does not report a disk that becomes full while it writes a file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> encode(np.zeros((4, 6, 1), np.uint8), PNG, profile=None, exif=None, quality=95)[1:4]
+    b'PNG'
     """
     stored = 3 if kind is WEBP else samples.shape[2] - (samples.shape[2] + 1) % 2
     if profile and profile[16:20] != (b"GRAY" if stored == 1 else b"RGB "):
@@ -88,13 +145,16 @@ def encode(samples: np.ndarray, kind: Format, *, profile: bytes | None, exif: by
 
 
 def _image(samples: np.ndarray) -> Image.Image:
-    """Samples of 8 bits for Pillow."""
+    """Convert 8-bit samples to a Pillow image."""
     return Image.fromarray(np.ascontiguousarray(samples[..., 0] if samples.shape[2] == 1 else samples))
 
 
 def _encode_tiff(samples: np.ndarray, profile: bytes | None, exif: bytes | None) -> bytes:
-    """Uncompressed. Pillow writes no colours of more than 8 bits, but it writes the bytes of these as an image of 8
-    bits that is wider; what it says of width and type is put right afterwards."""
+    """Encode an uncompressed TIFF.
+
+    Pillow does not write colours of more than 8 bits. It therefore writes their bytes as a wider 8-bit image, and the
+    tags of width and bit depth are corrected afterwards.
+    """
     height, width, channels = samples.shape
     size = samples.itemsize
     tags = exif_data.of_bytes(exif) if exif else Image.Exif()
@@ -116,7 +176,7 @@ def _encode_tiff(samples: np.ndarray, profile: bytes | None, exif: bytes | None)
 
 
 def _encode_deep_png(samples: np.ndarray, profile: bytes | None, exif: bytes | None) -> bytes:
-    """A PNG of 16 bits."""
+    """Encode a 16-bit PNG."""
     import png
 
     height, width, channels = samples.shape

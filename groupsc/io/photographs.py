@@ -1,4 +1,4 @@
-"""Photographs of people: files of every common kind to float arrays and back, with all that belongs to them."""
+"""Read and write users' images, with their metadata."""
 
 from __future__ import annotations
 
@@ -24,29 +24,35 @@ LUMINANCE = np.array(
         49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
     ]
 )  # fmt: skip
-"""Quantisation table K.1 of ITU-T T.81, row by row: libjpeg's at quality 50."""
+"""Luminance quantisation table K.1 of ITU-T T.81, row by row. libjpeg uses it at quality 50."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Photograph:
-    """An image and what its file says about it; `dataclasses.replace` gives it other pixels.
+    """An image with the metadata of its file. `dataclasses.replace` returns a copy with other pixels.
 
     Parameters
     ----------
     pixels : ndarray
         float32 (c, H, W) in [0, 1], upright; c = 1 (gray) or 3 (RGB).
     alpha : ndarray, optional
-        Opacity, float32 (H, W) in [0, 1]; the colours are not multiplied with it.
+        Opacity, float32 (H, W) in [0, 1]. The colours are not multiplied by it.
     depth : {"uint8", "uint16", "float32"}
-        How a sample is stored.
+        Type of the samples in the file.
     profile : bytes, optional
         ICC colour profile.
     exif : bytes, optional
-        What the camera noted, its orientation undone: the pixels are upright already.
+        EXIF data. Their orientation is 1, because the pixels are upright.
     format : str, optional
-        "PNG", "TIFF", "JPEG" or "WEBP", where it was read from such a file.
+        "PNG", "TIFF", "JPEG" or "WEBP" if the image was read from a file.
     quality : int, optional
-        The libjpeg quality that a JPEG was written with, 1 to 100.
+        libjpeg quality of a JPEG file, 1 to 100.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Photograph(pixels=np.zeros((3, 4, 6), np.float32)).mode
+    'RGB'
     """
 
     pixels: np.ndarray
@@ -59,39 +65,57 @@ class Photograph:
 
     @property
     def mode(self) -> str:
-        """Pillow's name of what is written: "L", "LA", "RGB" or "RGBA"."""
+        """Pillow's mode of the image in a file: "L", "LA", "RGB" or "RGBA"."""
         return PIXEL_MODES[len(self.pixels) + (self.alpha is not None)]
 
 
 def read_photograph(path) -> Photograph:
     """Read a PNG, TIFF, JPEG or WebP file.
 
-    Notes
-    -----
-    Palettes and inks (CMYK) become RGB, of inks by their colour profile; two colours of 1 bit become gray; a picture
-    is turned as its camera noted. TIFF files may hold floats in [0, 1], of 16 to 64 bits; they are kept with 32.
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Photograph
 
     Raises
     ------
     GroupSCError
-        When the file is missing, damaged, no image, larger than Pillow's `MAX_IMAGE_PIXELS` twice, animated or of many
-        pages, or holds other channels than gray, RGB and alpha, or values that are no numbers.
+        When the file is missing, damaged or not an image, has more than twice Pillow's `MAX_IMAGE_PIXELS` pixels, is
+        animated or has several pages, has channels other than gray, RGB and alpha, or contains NaN or infinity.
+
+    Notes
+    -----
+    Palettes and CMYK are converted to RGB, CMYK with its colour profile. 1-bit images are converted to gray. The image
+    is turned upright by its EXIF orientation. Floats of a TIFF must be in [0, 1]; 16 to 64 bits are converted to 32.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_photograph(f"{folder}/a.jpg", Photograph(pixels=np.zeros((1, 4, 6), np.float32)), quality=90)
+    ...     found = read_photograph(f"{folder}/a.jpg")
+    >>> found.pixels.shape, found.format, found.quality
+    ((1, 4, 6), 'JPEG', 90)
     """
     path = Path(path)
     if not os.path.exists(path):
         raise MissingFileError(f"{path} does not exist; correct the path")
     if not os.path.isfile(path):
-        raise GroupSCError(f"{path} is a folder or a device where an image is needed; name a file")
+        raise GroupSCError(f"{path} is a folder or a device, not an image file; name a file")
     try:
         with open(path, "rb") as file:
             found = decode(file)
     except GroupSCError as error:
         raise GroupSCError(f"{path} {error}") from error
-    except Exception as error:  # The libraries let errors of every kind escape from a damaged file.
+    except Exception as error:  # The libraries raise exceptions of many types for damaged files.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise GroupSCError(f"{path} can't be read as an image ({reason}); choose another file") from error
     depth = found.samples.dtype.name
-    samples = np.moveaxis(found.samples, 2, 0).astype(np.float32) / np.float32(_white(depth))
+    samples = np.moveaxis(found.samples, 2, 0).astype(np.float32) / np.float32(_highest_value(depth))
     colors = len(samples) - (len(samples) + 1) % 2
     return Photograph(
         pixels=np.ascontiguousarray(samples[:colors]),
@@ -105,22 +129,36 @@ def read_photograph(path) -> Photograph:
 
 
 def write_photograph(path, photograph: Photograph, *, overwrite: bool = False, quality: int = 95) -> None:
-    """Write a photograph with its bit depth, transparency, colour profile and EXIF data, in the format that the suffix
-    of `path` names; the file is at every moment absent, old or complete.
+    """Write an image with its bit depth, transparency, colour profile and EXIF data.
 
-    Values are clipped to [0, 1]. Missing folders are made.
+    The file is replaced in one step: it is never incomplete, also if the process is killed.
 
     Parameters
     ----------
+    path : path
+        Its suffix selects the format: .png, .tif, .tiff, .jpg, .jpeg or .webp. Missing folders are created.
+    photograph : Photograph
+        Its values are clipped to [0, 1].
+    overwrite : bool
+        Whether an existing file is replaced.
     quality : int
-        Of JPEG (without subsampling of the colours) and WebP, 1 to 100; WebP is lossless at 100. WebP stores gray as
-        RGB.
+        Quality of JPEG and WebP, 1 to 100; WebP is lossless at 100. JPEG is written without chroma subsampling. WebP
+        stores gray as RGB.
 
     Raises
     ------
     GroupSCError
-        When `check_target` finds fault with the path, the pixels are no numbers or of no image's shape, or the disk
-        refuses.
+        When `check_target` rejects the path, the pixels contain NaN or infinity or don't have the shape of an image,
+        the quality is not from 1 to 100, or the file can't be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_photograph(f"{folder}/a.tif", Photograph(pixels=np.zeros((1, 4, 6), np.float32), depth="uint16"))
+    ...     read_photograph(f"{folder}/a.tif").depth
+    'uint16'
     """
     path = Path(path)
     samples = _samples(path, photograph)
@@ -134,32 +172,59 @@ def write_photograph(path, photograph: Photograph, *, overwrite: bool = False, q
 
 
 def check_target(path, photograph: Photograph, *, overwrite: bool = False) -> None:
-    """Find out before a long computation whether `photograph` can be written to `path`.
+    """Check before a long computation that an image can be written to a path.
+
+    Parameters
+    ----------
+    path : path
+    photograph : Photograph
+    overwrite : bool
+        Whether an existing file can be replaced.
 
     Raises
     ------
     GroupSCError
-        When the format can't hold its bit depth, transparency or size, or the path is a folder, exists without
-        `overwrite`, or is in a place where nothing can be written.
+        When the format can't store the bit depth, transparency, size or EXIF data of the image, or when the path is a
+        folder, exists without `overwrite`, or is in a folder that is not writable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> check_target("a.jpg", Photograph(pixels=np.zeros((1, 4, 6)), depth="uint16"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    groupsc.utils.errors.GroupSCError: a.jpg can't be written, because JPEG can't store 16 bits per channel; ...
     """
     path = Path(path)
     _format(path, photograph)
     if os.path.isdir(path):
-        raise GroupSCError(f"{path} is a folder where an image is to be written; name a file")
+        raise GroupSCError(f"{path} is a folder; name a file for the image")
     if not overwrite and os.path.lexists(path):
-        raise GroupSCError(f"{path} exists; choose another name, or allow to overwrite it")
+        raise GroupSCError(f"{path} exists; choose another name, or set overwrite to replace it")
     parent = next(folder for folder in path.absolute().parents if os.path.exists(folder))
     if not os.path.isdir(parent) or not os.access(parent, os.W_OK | os.X_OK):
-        raise GroupSCError(f"{path} can't be written, since nothing can be in {parent}; choose another folder")
+        raise GroupSCError(f"{path} can't be written, because {parent} is not a writable folder; choose another folder")
 
 
 def jpeg_quality(tables) -> int:
-    """The libjpeg quality, 1 to 100, whose luminance table is the first of `tables`, or is nearest to it.
+    """Estimate the libjpeg quality of a JPEG from its luminance quantisation table.
 
     Parameters
     ----------
     tables : dict or sequence of sequences of int
-        Quantisation tables by number, 64 entries row by row, as Pillow's `JpegImageFile.quantization`.
+        Quantisation tables by table number, as Pillow's `JpegImageFile.quantization`. Each has 64 entries, row by row.
+        The first is the luminance table.
+
+    Returns
+    -------
+    int
+        The quality from 1 to 100 whose table is equal or nearest to the first table, by the sum of absolute
+        differences to the scaled table K.1 of ITU-T T.81.
+
+    Examples
+    --------
+    >>> jpeg_quality([LUMINANCE])
+    50
     """
     first = np.asarray(tables[min(tables)] if isinstance(tables, dict) else tables[0])
     qualities = np.arange(1, 101)
@@ -169,17 +234,37 @@ def jpeg_quality(tables) -> int:
 
 
 def photographs(paths: Iterable) -> list[Path]:
-    """The files that `paths` name: themselves, the images of folders (not of folders in them), the matches of patterns.
+    """List the image files that paths, folders and patterns name.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Files, folders (without their subfolders) and glob patterns. An existing file is listed whatever its name is;
+        in folders and patterns, only images by their suffix are listed.
+
+    Returns
+    -------
+    list of Path
+        Each file once. The files of a folder or pattern are sorted.
 
     Raises
     ------
     GroupSCError
-        When there is none of one of them.
+        When no path is given, or one of them does not exist, contains no image or matches no image.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("b.png", "a.jpg", "notes.txt"):
+    ...         Path(folder, name).touch()
+    ...     [path.name for path in photographs([folder])]
+    ['a.jpg', 'b.png']
     """
     found = []
     for path in map(Path, paths):
         if os.path.isdir(path):
-            found += _images_among(map(path.joinpath, os.listdir(path)), f"{path} holds")
+            found += _images_among(map(path.joinpath, os.listdir(path)), f"{path} contains")
         elif os.path.exists(path):
             found.append(path)
         elif set(str(path)) & set("*?["):
@@ -192,28 +277,46 @@ def photographs(paths: Iterable) -> list[Path]:
 
 
 def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
-    """Where each of `inputs` goes: to `output` itself, when that ends like an image, else into that folder by its name.
+    """Determine the output file of each input file.
+
+    Parameters
+    ----------
+    inputs : iterable of path
+    output : path
+        An image file for one input, or a folder that receives a file of the same name for each input. A path without
+        the suffix of an image is a folder.
+
+    Returns
+    -------
+    list of (Path, Path)
+        Each input with its output.
 
     Raises
     ------
     GroupSCError
-        When several images would go to one file, or an image onto one of the inputs.
+        When several images have the same output, an output is one of the inputs, or `output` is neither an image file
+        that can be written nor a folder.
+
+    Examples
+    --------
+    >>> [(source.name, target.as_posix()) for source, target in targets(["in/a.png", "in/b.jpg"], "out")]
+    [('a.png', 'out/a.png'), ('b.jpg', 'out/b.jpg')]
     """
     inputs, output = [Path(path) for path in inputs], Path(output)
     there = os.path.isdir(output)
     folder = there or output.suffix.lower() not in FORMATS
     if not folder and len(inputs) > 1:
-        raise GroupSCError(f"{len(inputs)} images can't go to the one file {output}; name a folder")
+        raise GroupSCError(f"{len(inputs)} images can't be written to the single file {output}; name a folder")
     if folder and not there and output.suffix.lower() in Image.registered_extensions():
-        raise GroupSCError(f"{output} can't be written; let the name end in one of {', '.join(FORMATS)}")
+        raise GroupSCError(f"{output} can't be written; use a name that ends in one of {', '.join(FORMATS)}")
     if folder and not there and os.path.exists(output):
-        raise GroupSCError(f"{output} is a file that is no image; name an image or a folder")
+        raise GroupSCError(f"{output} is a file but not an image; name an image file or a folder")
     pairs = [(path, output / path.name if folder else output) for path in inputs]
     taken: dict[Path, Path] = {}
     known = {_identity(path): path for path in inputs}
     for path, target in pairs:
         if target in taken:
-            raise GroupSCError(f"{taken[target]} and {path} have one name; restore them into different folders")
+            raise GroupSCError(f"{taken[target]} and {path} have the same name; restore them into different folders")
         taken[target] = path
         if other := known.get(_identity(target)):
             raise GroupSCError(f"{target} would replace the input {other}; choose another name or folder")
@@ -224,12 +327,12 @@ def _images_among(candidates: Iterable[Path], finding: str) -> list[Path]:
     images = [path for path in candidates if path.suffix.lower() in FORMATS and os.path.isfile(path)]
     images = sorted(path for path in images if not path.name.startswith("."))
     if not images:
-        raise GroupSCError(f"{finding} no image; its name must end in one of {', '.join(FORMATS)}")
+        raise GroupSCError(f"{finding} no image; the names of images must end in one of {', '.join(FORMATS)}")
     return images
 
 
 def _identity(path: Path) -> tuple | str:
-    """Equal for paths that are one file, by whatever links."""
+    """Return a key that is equal for all paths of one file, also through links."""
     if not os.path.exists(path):
         return os.path.realpath(path)
     status = os.stat(path)
@@ -241,12 +344,12 @@ def _format(path: Path, photograph: Photograph) -> Format:
     return format_for(path, depth=photograph.depth, alpha=photograph.alpha is not None, side=max(sides), exif=exif)
 
 
-def _white(depth: str) -> int:
+def _highest_value(depth: str) -> int:
     return 1 if depth == "float32" else int(np.iinfo(depth).max)
 
 
 def _samples(path: Path, photograph: Photograph) -> np.ndarray:
-    """(H, W, n) as stored."""
+    """Return the samples (H, W, n) to store."""
     pixels, alpha = np.asarray(photograph.pixels), photograph.alpha
     if pixels.ndim != 3 or pixels.shape[0] not in (1, 3) or not pixels.size:
         raise GroupSCError(f"an image of shape {pixels.shape} can't be written to {path}; it must be (1 or 3, H, W)")
@@ -258,5 +361,5 @@ def _samples(path: Path, photograph: Photograph) -> np.ndarray:
         raise GroupSCError(f"{path} can't be written as {photograph.depth}; choose one of {', '.join(DEPTHS)}")
     planes = pixels if alpha is None else np.concatenate([pixels, np.asarray(alpha)[None]])
     check_values(path, planes)
-    scaled = np.moveaxis(planes, 0, 2).clip(0, 1) * planes.dtype.type(_white(photograph.depth))
+    scaled = np.moveaxis(planes, 0, 2).clip(0, 1) * planes.dtype.type(_highest_value(photograph.depth))
     return (scaled if photograph.depth == "float32" else scaled.round()).astype(photograph.depth)

@@ -98,26 +98,26 @@ def imagej_stack():
 
 
 BAD = {
-    "no bytes": (b"", "is no PNG, TIFF, JPEG or WebP image"),
-    "a page": (b"<html>not found</html>", "is no PNG, TIFF, JPEG or WebP image; convert it"),
-    "a program": (b"#!/bin/sh\nrm -r /\n", "is no PNG, TIFF, JPEG or WebP image"),
-    "another kind of image": (pillow_file(RGB8, "GIF"), "is no PNG, TIFF, JPEG or WebP image"),
+    "no bytes": (b"", "is not a PNG, TIFF, JPEG or WebP image"),
+    "a page": (b"<html>not found</html>", "is not a PNG, TIFF, JPEG or WebP image; convert it"),
+    "a program": (b"#!/bin/sh\nrm -r /\n", "is not a PNG, TIFF, JPEG or WebP image"),
+    "another kind of image": (pillow_file(RGB8, "GIF"), "is not a PNG, TIFF, JPEG or WebP image"),
     "a TIFF's first bytes": (b"II*\0", "can't be read as an image"),
-    "a PNG that claims too much": (bomb(), "claims more than 179 megapixels"),
-    "a TIFF that claims too much": (tiff_bomb(), "claims more than 179 megapixels"),
+    "a PNG that claims too much": (bomb(), "has more than 179 megapixels"),
+    "a TIFF that claims too much": (tiff_bomb(), "has more than 179 megapixels"),
     "a small TIFF that claims much": (
         patched(tiff_file(RGB16, tile=(16, 16)), ImageWidth=10000, ImageLength=9000),
-        "claims 90000000 pixels, more than",
+        "declares 90000000 pixels, more than",
     ),
-    "a TIFF of thousands of pages": (endless(), "holds several images"),
-    "NaN": (with_value(np.nan), "holds NaN or infinity"),
-    "infinity": (with_value(-np.inf), "holds NaN or infinity"),
-    "floats beyond white": (with_value(1.5), r"holds values from 0\.\d+ to 1\.5; scale them"),
-    "negative floats": (with_value(-0.5), r"holds values from -0\.5 to"),
+    "a TIFF of thousands of pages": (endless(), "contains several images"),
+    "NaN": (with_value(np.nan), "contains NaN or infinity"),
+    "infinity": (with_value(-np.inf), "contains NaN or infinity"),
+    "floats beyond white": (with_value(1.5), r"contains values from 0\.\d+ to 1\.5; scale them"),
+    "negative floats": (with_value(-0.5), r"contains values from -0\.5 to"),
     "an animated PNG": (animation("PNG"), "is animated; save one of its 3 frames"),
     "an animated WebP": (animation("WEBP"), "is animated; save one of its 3 frames"),
-    "many pages": (animation("TIFF"), "holds several images"),
-    "a stack of ImageJ": (imagej_stack(), "holds several images"),
+    "many pages": (animation("TIFF"), "contains several images"),
+    "a stack of ImageJ": (imagej_stack(), "contains several images"),
     "two channels": (tiff_file(LA16, extrasamples=["unspecified"]), "has 2 channels"),
     "four channels": (tiff_file(samples("uint8", "RGBA"), extrasamples=["unspecified"]), "has 4 channels"),
     "five channels": (
@@ -127,25 +127,28 @@ BAD = {
         tiff_file(np.zeros((7, 9, 5), np.uint8), photometric="separated", extrasamples=["unassalpha"]),
         "has 5 channels",
     ),
-    "complex numbers": (tiff_file(RGBF[..., :1] + 1j), "as complex"),
-    "32 bits": (tiff_file(RGB16.astype(np.uint32)), "stores 32 bits as uint32; save it as uint8, uint16 or float32"),
-    "signed numbers": (tiff_file(RGB16.astype(np.int16)), "as int16"),
-    "signed bytes": (tiff_file(RGB8.astype(np.int8)), "as int8"),
+    "complex numbers": (tiff_file(RGBF[..., :1] + 1j), "type complex"),
+    "32 bits": (
+        tiff_file(RGB16.astype(np.uint32)),
+        "has samples of 32 bits and type uint32; save it as uint8, uint16 or float32",
+    ),
+    "signed numbers": (tiff_file(RGB16.astype(np.int16)), "type int16"),
+    "signed bytes": (tiff_file(RGB8.astype(np.int8)), "type int8"),
     "inks of 16 bits": (
         tiff_file(samples("uint16", "RGBA"), photometric="separated", extrasamples=None),
-        "stores SEPARATED with 16 bits",
+        "has SEPARATED colours of 16 bits",
     ),
     "floats, compressed as tifffile can't": (
-        patched(tiff_file(RGBF), Compression=5), "compressed by LZW, which is not read with float32 samples",
+        patched(tiff_file(RGBF), Compression=5), "uses LZW compression, which is not supported for float32 samples",
     ),
     "planes of gray and alpha": (
         tiff_file(
             samples("uint8", "LA").transpose(2, 0, 1), photometric="minisblack", planarconfig="separate",
             extrasamples=["unassalpha"], compression="zlib",
         ),
-        "stores gray and alpha one after the other",
+        "stores gray and alpha as separate planes",
     ),
-    "previews alone": (tiff_file(RGB8, subfiletype=1), "holds nothing but previews"),
+    "previews alone": (tiff_file(RGB8, subfiletype=1), "contains only preview images"),
 }  # fmt: skip
 
 
@@ -210,7 +213,7 @@ def test_a_photograph_that_was_cut_off(tmp_path, kind, part):
     whole = CUTTABLE[kind]()
     path = tmp_path / "a"
     path.write_bytes(whole[: int(part * len(whole))])
-    with pytest.raises(GroupSCError, match=r"choose another file|is no PNG"):
+    with pytest.raises(GroupSCError, match=r"choose another file|is not a PNG"):
         read_photograph(path)
 
 

@@ -172,7 +172,7 @@ def test_images_that_can_not_be_written(tmp_path):
     for value in (np.nan, np.inf):
         with pytest.raises(GroupSCError, match="NaN or infinity"):
             write_image(tmp_path / "a.png", np.full((1, 5, 5), value))
-    with pytest.raises(GroupSCError, match=r"end in \.png"):
+    with pytest.raises(GroupSCError, match=r"ends in \.png"):
         write_image(tmp_path / "a.jpg", np.zeros((1, 5, 5)))
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(GroupSCError, match="can't be written"):

@@ -42,7 +42,7 @@ def test_folders_patterns_and_files(folder):
         (["in/a.JPG", "in/z.png"], r"in/z\.png does not exist"),
         (["in/*.gif"], r"in/\*\.gif matches no image"),
         (["in/*.txt"], r"in/\*\.txt matches no image"),
-        (["empty"], "empty holds no image"),
+        (["empty"], "empty contains no image"),
         ([], "no image is given"),
     ],
 )
@@ -59,14 +59,14 @@ def test_a_file_for_one_and_a_folder_for_several(folder):
     assert targets(inputs, "out") == [(inputs[0], Path("out/a.JPG")), (inputs[1], Path("out/b.png"))]
     Path("folder.png").mkdir()
     assert targets(inputs[:1], "folder.png") == [(inputs[0], Path("folder.png/a.JPG"))]
-    with pytest.raises(GroupSCError, match=r"2 images can't go to the one file out\.png; name a folder"):
+    with pytest.raises(GroupSCError, match=r"2 images can't be written to the single file out\.png; name a folder"):
         targets(inputs, "out.png")
-    with pytest.raises(GroupSCError, match="is a file that is no image"):
+    with pytest.raises(GroupSCError, match="is a file but not an image"):
         targets(inputs, "in/notes.txt")
 
 
 def test_two_of_one_name(folder):
-    with pytest.raises(GroupSCError, match=r"in/b\.png and other/b\.png have one name"):
+    with pytest.raises(GroupSCError, match=r"in/b\.png and other/b\.png have the same name"):
         targets([folder / "b.png", "other/b.png"], "out")
 
 

@@ -295,14 +295,30 @@ def test_values_are_clipped_and_rounded(tmp_path):
 @pytest.mark.parametrize(
     ("name", "one", "sentence"),
     [
-        ("a.jpg", photograph("uint16"), r"JPEG holds no 16 bits; let the name end in \.png or \.tif or \.tiff$"),
-        ("a.jpeg", photograph(mode="LA"), r"no transparency; let the name end in \.png or \.tif or \.tiff or \.webp$"),
-        ("a.webp", photograph("uint16"), r"WebP holds no 16 bits"),
-        ("a.png", photograph("float32"), r"PNG holds no floats; let the name end in \.tif or \.tiff$"),
-        ("a.bmp", photograph(), r"let the name end in \.png or"),
-        ("a", photograph(), r"let the name end in \.png or"),
-        ("a.webp", Photograph(pixels=np.zeros((1, 1, 16384))), r"no side of 16384 pixels; let the name end in \.png"),
-        ("a.jpg", photograph(exif=b"Exif\0\0" + bytes(70000)), r"JPEG holds no EXIF data of 70006 bytes"),
+        (
+            "a.jpg",
+            photograph("uint16"),
+            r"JPEG can't store 16 bits per channel; use a name that ends in \.png or \.tif or \.tiff$",
+        ),
+        (
+            "a.jpeg",
+            photograph(mode="LA"),
+            r"store transparency; use a name that ends in \.png or \.tif or \.tiff or \.webp$",
+        ),
+        ("a.webp", photograph("uint16"), r"WebP can't store 16 bits per channel"),
+        (
+            "a.png",
+            photograph("float32"),
+            r"PNG can't store floating-point values; use a name that ends in \.tif or \.tiff$",
+        ),
+        ("a.bmp", photograph(), r"use a name that ends in \.png or"),
+        ("a", photograph(), r"use a name that ends in \.png or"),
+        (
+            "a.webp",
+            Photograph(pixels=np.zeros((1, 1, 16384))),
+            r"a side of 16384 pixels; use a name that ends in \.png",
+        ),
+        ("a.jpg", photograph(exif=b"Exif\0\0" + bytes(70000)), r"JPEG can't store EXIF data of 70006 bytes"),
         ("a.png", Photograph(pixels=np.full((1, 2, 2), np.nan)), "NaN or infinity"),
         ("a.png", Photograph(pixels=np.zeros((1, 2, 2)), alpha=np.full((2, 2), np.inf)), "NaN or infinity"),
         ("a.png", Photograph(pixels=np.zeros((2, 2, 2))), r"must be \(1 or 3, H, W\)"),
@@ -324,14 +340,14 @@ def test_files_in_the_way(tmp_path):
     content = old.read_bytes()
     for path, sentence in (
         (old, "exists; choose another name"),
-        (tmp_path, "names no format"),
-        (old / "a.png", "nothing can be in"),
+        (tmp_path, "suffix is not of a supported format"),
+        (old / "a.png", "is not a writable folder"),
     ):
         for call in (check_target, write_photograph):
             with pytest.raises(GroupSCError, match=sentence):
                 call(path, photograph(mode="L"))
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(GroupSCError, match="is a folder where an image is to be written"):
+    with pytest.raises(GroupSCError, match="is a folder; name a file"):
         write_photograph(tmp_path / "folder.png", photograph(), overwrite=True)
     for quality in (0, 101, 90.5):
         with pytest.raises(GroupSCError, match="choose a whole number from 1 to 100"):
