@@ -1,1 +1,1 @@
-"""Data sets, their download, and the degradations of clean images."""
+"""Download and load data sets, and degrade clean images."""

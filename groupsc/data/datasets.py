@@ -1,7 +1,7 @@
-"""The data sets: a registry of files with checksums, their download, and their images.
+"""List, download and load data sets.
 
-`data/registry.csv` names every file with repository, commit, path, size and sha256. `Bundled` is a data set that needs
-no download: the photographs that the scikit-image package carries.
+`data/registry.csv` lists every file with its repository, commit, path, size and sha256. `Bundled` is a data set that
+needs no download: the photographs of the scikit-image package.
 """
 
 from __future__ import annotations
@@ -33,17 +33,41 @@ BUNDLED_FILES = (
 )  # fmt: skip
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 FILE_NAME = re.compile(r"\w[\w.-]*")
-"""What may become a path below the folder of the data, on any system."""
+"""Names of files and data sets that are safe as a path below the data directory, on any system."""
 SECONDS_WITHOUT_DATA = 30
 
 
 def registry() -> pd.DataFrame:
-    """Every file of every data set: dataset, file, repo, commit, path, bytes, sha256."""
+    """Return the registry of files.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per file of each data set, except `Bundled`, with the columns dataset, file, repo, commit, path, bytes
+        and sha256. It is a copy.
+
+    Examples
+    --------
+    >>> files = registry()
+    >>> int((files["dataset"] == "Set12").sum())
+    12
+    """
     return _registry().copy()
 
 
 def datasets() -> list[str]:
-    """Names of all data sets."""
+    """Return the names of all data sets.
+
+    Returns
+    -------
+    list of str
+        In the order of the registry, then `Bundled`.
+
+    Examples
+    --------
+    >>> "BSD68" in datasets(), datasets()[-1]
+    (True, 'Bundled')
+    """
     return [*_registry()["dataset"].unique(), BUNDLED]
 
 
@@ -58,35 +82,48 @@ def fetch(
     timeout: float = SECONDS_WITHOUT_DATA,
     files: pd.DataFrame | None = None,
 ) -> dict:
-    """Download what is missing of a data set, verify everything, and return its manifest.
+    """Download the missing files of a data set, verify all files, and return its manifest.
 
     Parameters
     ----------
+    dataset : str
+        Name of a data set, as `datasets` lists them.
     data_dir : path
-        The files go to `data_dir/dataset/`.
+        Data directory. The files are stored in `data_dir/dataset/`.
     images : int, optional
-        Only the first so many files, in sorted order.
+        Number of files to fetch, the first in sorted order. The default fetches all.
     mirror : path or http(s) URL, optional
-        Where `<repo>/<commit>/<path>` is found instead of GitHub; left out, the environment variable GROUPSC_MIRROR.
+        Folder or address that contains `<repo>/<commit>/<path>`, instead of GitHub. The default is the environment
+        variable GROUPSC_MIRROR.
+    progress : bool
+        Whether to show a progress bar.
     workers : int
-        Files that are brought at the same time.
+        Number of files that are downloaded at the same time.
     timeout : float
-        Seconds without an answer after which an attempt counts as failed.
-    files : DataFrame, optional
-        A registry in place of the project's own, with its columns.
+        Seconds without an answer after which an attempt fails.
+    files : pandas.DataFrame, optional
+        Registry to use instead of the project's registry, with the same columns.
 
     Returns
     -------
     dict
-        `dataset`, `files` (file, bytes, sha256 of each) and `digest`, the sha256 over all of them.
+        `dataset`, `files` (file, bytes and sha256 of each) and `digest`, the sha256 over all of them.
 
     Raises
     ------
     GroupSCError
-        For an unknown data set, or a file that three attempts could not bring; nothing wrong keeps the final name.
+        When the data set is unknown, `images`, `workers` or `timeout` is not positive, the data directory can't be
+        created, or a file can't be fetched in three attempts. A file that fails verification never has its final name.
+
+    Examples
+    --------
+    >>> fetch("Bundled", images=2)["files"][0]["file"]
+    'astronaut.png'
     """
     if workers < 1 or not timeout > 0:
-        raise GroupSCError(f"workers is {workers} and timeout {timeout}; give at least one worker and some seconds")
+        raise GroupSCError(
+            f"workers is {workers} and timeout {timeout}; give at least one worker and a timeout above 0 s"
+        )
     if dataset == BUNDLED:
         paths = _bundled_paths(images)
         return _manifest(dataset, [(path.name, path.stat().st_size, file_digest(path)) for path in paths])
@@ -96,67 +133,152 @@ def fetch(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise GroupSCError(f"{folder} can't be made ({error.strerror}); choose another folder for the data") from error
+        raise GroupSCError(
+            f"{folder} can't be created ({error.strerror}); choose another folder for the data"
+        ) from error
     pool, stop = ThreadPoolExecutor(workers), threading.Event()
     with tqdm(total=len(rows), desc=dataset, unit="file", disable=not progress) as bar:
-        jobs = [pool.submit(_bring, row, folder / row.file, mirror, timeout, stop) for row in rows]
-        _finish(pool, jobs, bar, stop)
+        jobs = [pool.submit(_fetch_file, row, folder / row.file, mirror, timeout, stop) for row in rows]
+        _wait_for_all(pool, jobs, bar, stop)
     return _manifest(dataset, [(row.file, row.bytes, row.sha256) for row in rows])
 
 
 def image_paths(dataset: str, data_dir="data/raw", *, images: int | None = None) -> list[Path]:
-    """The image files of a data set in sorted order, or the first `images` of them.
+    """List the image files of a data set.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of a data set.
+    data_dir : path
+        Data directory.
+    images : int, optional
+        Number of images to list, the first in sorted order. The default lists all.
+
+    Returns
+    -------
+    list of Path
+        In sorted order.
 
     Raises
     ------
     GroupSCError
-        For an unknown data set, one that holds no images, or files that are not there yet.
+        When the data set is unknown or contains no images, or `images` is not positive.
+    MissingFileError
+        When a file is not downloaded.
+
+    Examples
+    --------
+    >>> [path.name for path in image_paths("Bundled", images=2)]
+    ['astronaut.png', 'brick.png']
     """
     paths = _listed_paths(dataset, data_dir, images)
     absent = [path for path in paths if not path.is_file()]
     if absent:
         raise MissingFileError(
-            f"{len(absent)} of {len(paths)} files of {dataset} are missing, {absent[0]} first; "
+            f"{len(absent)} of {len(paths)} files of {dataset} are missing, for example {absent[0]}; "
             f"run `groupsc fetch {dataset} --data-dir {data_dir}`"
         )
     return paths
 
 
 def image_path(dataset: str, image: str, data_dir="data/raw") -> Path:
-    """The file of one image of a data set, named by its stem; the other files need not be there.
+    """Return the file of one image of a data set. The other files can be missing.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of a data set.
+    image : str
+        Name of the image: its file name without the suffix.
+    data_dir : path
+        Data directory.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
     GroupSCError
-        For an unknown data set or image, or one that is not there yet.
+        When the data set or the image is unknown.
+    MissingFileError
+        When the file is not downloaded.
+
+    Examples
+    --------
+    >>> image_path("Bundled", "camera").name
+    'camera.png'
     """
     found = {path.stem: path for path in _listed_paths(dataset, data_dir, None)}
     if image not in found:
-        raise GroupSCError(f"{dataset} has no image {image!r}; it has {', '.join(list(found)[:12])}")
+        raise GroupSCError(f"{dataset} has no image {image!r}; choose for example one of {', '.join(list(found)[:12])}")
     if not found[image].is_file():
         raise MissingFileError(f"{found[image]} is missing; run `groupsc fetch {dataset} --data-dir {data_dir}`")
     return found[image]
 
 
 def _listed_paths(dataset: str, data_dir, images: int | None) -> list[Path]:
-    """Where the images of a data set belong, whether they are there or not."""
+    """Return the paths of the images of a data set, which can be missing."""
     if dataset == BUNDLED:
         return _bundled_paths(images)
     names = _rows(dataset, images)["file"]
     if not all(name.lower().endswith(IMAGE_SUFFIXES) for name in names):
-        raise GroupSCError(f"{dataset} holds no images; choose one of {', '.join(_image_sets())}")
+        raise GroupSCError(f"{dataset} contains no images; choose one of {', '.join(_image_sets())}")
     return [Path(data_dir) / dataset / name for name in names]
 
 
 def load_images(
     dataset: str, data_dir="data/raw", *, channels: int, images: int | None = None
 ) -> dict[str, np.ndarray]:
-    """The images of a data set by file stem, float32 (channels, H, W) in [0, 1]."""
+    """Load the images of a data set.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of a data set.
+    data_dir : path
+        Data directory.
+    channels : {1, 3}
+        1 loads gray images, 3 loads RGB images, as `groupsc.io.images.read_image`.
+    images : int, optional
+        Number of images to load, the first in sorted order. The default loads all.
+
+    Returns
+    -------
+    dict of str to ndarray (channels, H, W)
+        float32 in [0, 1], by file name without the suffix.
+
+    Raises
+    ------
+    GroupSCError
+        As `image_paths`, or when a file can't be read.
+
+    Examples
+    --------
+    >>> load_images("Bundled", channels=1, images=1)["astronaut"].shape
+    (1, 512, 512)
+    """
     return {path.stem: read_image(path, channels=channels) for path in image_paths(dataset, data_dir, images=images)}
 
 
 def data_digest(dataset: str) -> str | None:
-    """sha256 over the checksums of a data set's files; None for data outside the registry."""
+    """Return the sha256 over the checksums of all files of a data set.
+
+    Parameters
+    ----------
+    dataset : str
+
+    Returns
+    -------
+    str or None
+        None for a data set outside the registry.
+
+    Examples
+    --------
+    >>> len(data_digest("Set12")), data_digest("mine")
+    (64, None)
+    """
     found = registry()
     checksums = found[found["dataset"] == dataset].sort_values("file")["sha256"]
     return hashlib.sha256("\n".join(checksums).encode()).hexdigest() if len(checksums) else None
@@ -177,21 +299,22 @@ def _rows(dataset: str, images: int | None, files: pd.DataFrame | None = None) -
     for name in (dataset, *rows["file"]):
         if not FILE_NAME.fullmatch(name):
             raise GroupSCError(
-                f"the registry names {name!r}, which may leave the folder of its data set; "
-                "rename it in that row to letters, digits, points, dashes and underscores"
+                f"the registry contains the name {name!r}, which can point outside the folder of its data set; "
+                "rename it in that row with letters, digits, points, dashes and underscores"
             )
     for row in rows.itertuples():
         place = f"{row.repo}/{row.commit}/{row.path}"
         if not {"", ".", ".."}.isdisjoint(re.split(r"[/\\]", place)) or not place.isprintable():
             raise GroupSCError(
-                f"the registry says that {row.file} comes from {place!r}, which may leave the mirror; correct that row"
+                f"the registry has {place!r} as the source of {row.file}, which can point outside the mirror; "
+                "correct that row"
             )
     return rows[: _first(images)]
 
 
 def _first(images: int | None) -> int | None:
     if images is not None and images < 1:
-        raise GroupSCError(f"images is {images}; ask for at least 1, or leave it out for all")
+        raise GroupSCError(f"images is {images}; give at least 1, or omit it for all images")
     return images
 
 
@@ -208,27 +331,27 @@ def _bundled_paths(images: int | None) -> list[Path]:
     absent = [path for path in paths if not path.is_file()]
     if absent:
         raise MissingFileError(
-            f"this scikit-image comes without {absent[0]}; install it with `pip install scikit-image`"
+            f"the installed scikit-image lacks {absent[0]}; run `pip install --force-reinstall scikit-image`"
         )
     return paths
 
 
-def _bring(row, target: Path, mirror: str, timeout: float, stop: threading.Event) -> None:
+def _fetch_file(row, target: Path, mirror: str, timeout: float, stop: threading.Event) -> None:
     if matches(target, row.bytes, row.sha256):
         return
-    if target.is_file():  # A wrong file must not pass for the data set when no right one can be had.
+    if target.is_file():  # A wrong file must not remain in the data set if the download fails.
         try:
             target.unlink()
         except OSError as error:
             raise GroupSCError(
-                f"{target} is not the published file and can't be removed ({error.strerror}); remove it, or choose "
-                "another folder for the data"
+                f"{target} differs from the published file and can't be removed ({error.strerror}); remove it, or "
+                "choose another folder for the data"
             ) from error
     download(_source(row, mirror), target, size=row.bytes, sha256=row.sha256, timeout=timeout, stop=stop)
 
 
-def _finish(pool: ThreadPoolExecutor, jobs: list[Future], bar: tqdm, stop: threading.Event) -> None:
-    """Wait for all jobs, the first failure or an interrupt; of several failures the first file's is raised."""
+def _wait_for_all(pool: ThreadPoolExecutor, jobs: list[Future], bar: tqdm, stop: threading.Event) -> None:
+    """Wait for all jobs, the first failure or an interrupt. Of several failures, raise that of the first file."""
     try:
         for job in as_completed(jobs):
             if job.exception():
@@ -250,7 +373,7 @@ def _source(row, mirror: str) -> str:
 
 
 def _manifest(dataset: str, files) -> dict:
-    """Of (file, bytes, sha256) triples."""
+    """Return the manifest of files given as (file, bytes, sha256)."""
     digest = hashlib.sha256("".join(f"{sha256}  {name}\n" for name, _, sha256 in files).encode()).hexdigest()
     rows = [{"file": name, "bytes": size, "sha256": sha256} for name, size, sha256 in files]
     return {"dataset": dataset, "files": rows, "digest": digest}

@@ -1,5 +1,7 @@
-"""What the models undo: Gaussian noise, the Bayer mosaic, JPEG compression. Randomness comes from explicit generators
-only."""
+"""Degrade clean images: Gaussian noise, Bayer mosaic, JPEG compression.
+
+Random noise comes only from the generators that callers pass.
+"""
 
 from __future__ import annotations
 
@@ -18,41 +20,100 @@ BAYER_PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
 
 
 def noise_generator(dataset: str, image: str, level, repetition: int = 0) -> torch.Generator:
-    """The generator of one degraded image: the same for every method, another for every repetition."""
+    """Return the random generator of one degraded image, the same for all methods.
+
+    Parameters
+    ----------
+    dataset, image : str
+        Names of the data set and the image.
+    level : float or None
+        Noise level σ or JPEG quality; None for a task without a level.
+    repetition : int
+        Number of the noise realisation, from 0.
+
+    Returns
+    -------
+    torch.Generator
+        On the CPU. Its seed depends on all arguments.
+
+    Examples
+    --------
+    >>> first, second = (noise_generator("BSD68", "test001", 25, repetition) for repetition in (0, 1))
+    >>> first.initial_seed() == second.initial_seed()
+    False
+    """
     level = "none" if level is None else f"{level:g}"
     return seeded(dataset, image, level, repetition)
 
 
 def add_noise(x: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
-    """White Gaussian noise of standard deviation `sigma` (gray levels of 255) added to `x` in [0, 1].
+    """Add white Gaussian noise.
 
-    Neither clipped nor quantised. Drawn on the CPU in float32, so that the noise does not depend on the device.
+    Parameters
+    ----------
+    x : Tensor
+        Image of any shape, of a floating-point type, in [0, 1].
+    sigma : float
+        Standard deviation in gray levels of 255, at least 0.
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    Tensor
+        The noisy image, of the shape, type and device of `x`. It is neither clipped nor quantised.
 
     Raises
     ------
     GroupSCError
-        When `sigma` is negative or no number, the image is not of floating point, or there is no generator.
+        When `sigma` is negative, infinite or NaN, the image is not of a floating-point type, or `generator` is None.
+
+    Notes
+    -----
+    The noise is drawn on the CPU in float32, so that it does not depend on the device.
+
+    Examples
+    --------
+    >>> noisy = add_noise(torch.zeros(1, 64, 64), 25, noise_generator("BSD68", "test001", 25))
+    >>> bool(abs(noisy.std() * 255 - 25) < 1)
+    True
     """
     if not 0 <= sigma < float("inf"):
         raise GroupSCError(f"sigma is {sigma}; give the noise level in gray levels of 255, at least 0")
     if not x.is_floating_point():
         raise GroupSCError(f"noise can't be added to an image of type {x.dtype}; give it as floats in [0, 1]")
     if generator is None:
-        raise GroupSCError("noise needs a generator of its own; make one with `noise_generator`")
+        raise GroupSCError("noise needs a generator of its own; create it with `noise_generator`")
     noise = torch.randn(x.shape, generator=generator, dtype=torch.float32)
     return x + (sigma / 255 * noise).to(x.device, x.dtype)
 
 
 def bayer_mask(height: int, width: int, pattern: str = "RGGB", *, offset: tuple[int, int] = (0, 0)) -> Tensor:
-    """Which colour a Bayer sensor measures where, (3, height, width) in {0, 1}.
+    """Return the mask of the colours that a Bayer sensor measures.
 
-    `pattern` names the 2×2 cell in raster order, its first letter at pixel (0, 0); `offset` is the row and column of
-    the full sensor at which this window begins.
+    Parameters
+    ----------
+    height, width : int
+        Size in pixels.
+    pattern : {"RGGB", "BGGR", "GRBG", "GBRG"}
+        Colours of the 2×2 cell in raster order. The first letter is the colour of pixel (0, 0) of the sensor.
+    offset : tuple of int
+        Row and column of the sensor at which the mask starts.
+
+    Returns
+    -------
+    Tensor (3, height, width), float32
+        1 where a channel (R, G, B) is measured, 0 elsewhere.
 
     Raises
     ------
     GroupSCError
-        When there is no such pattern.
+        When the pattern is unknown.
+
+    Examples
+    --------
+    >>> bayer_mask(2, 2).int().tolist()
+    [[[1, 0], [0, 0]], [[0, 1], [1, 0]], [[0, 0], [0, 1]]]
     """
     if pattern not in BAYER_PATTERNS:
         raise GroupSCError(f"there is no Bayer pattern {pattern!r}; choose one of {', '.join(BAYER_PATTERNS)}")
@@ -63,29 +124,69 @@ def bayer_mask(height: int, width: int, pattern: str = "RGGB", *, offset: tuple[
 
 
 def mosaic(x: Tensor, pattern: str = "RGGB") -> tuple[Tensor, Tensor]:
-    """The measured values of `x` (…, 3, H, W), zeros elsewhere, and the mask (3, H, W).
+    """Simulate a Bayer mosaic of colour images.
+
+    Parameters
+    ----------
+    x : Tensor (…, 3, H, W)
+    pattern : {"RGGB", "BGGR", "GRBG", "GBRG"}
+        As for `bayer_mask`.
+
+    Returns
+    -------
+    measured : Tensor (…, 3, H, W)
+        `x` where it is measured, 0 elsewhere.
+    mask : Tensor (3, H, W)
+        As `bayer_mask` returns it, of the type and device of `x`.
 
     Raises
     ------
     GroupSCError
-        When `x` has other than three channels, or there is no such pattern.
+        When `x` does not have three channels, or the pattern is unknown.
+
+    Examples
+    --------
+    >>> measured, mask = mosaic(torch.ones(3, 4, 4))
+    >>> measured.sum(dim=(1, 2)).tolist()
+    [4.0, 8.0, 4.0]
     """
     if x.ndim < 3 or x.shape[-3] != 3:
-        raise GroupSCError(f"a mosaic needs three channels, the image is {tuple(x.shape)}; give it as (…, 3, H, W)")
+        raise GroupSCError(
+            f"a mosaic needs three channels, and the image has shape {tuple(x.shape)}; give (…, 3, H, W)"
+        )
     mask = bayer_mask(*x.shape[-2:], pattern).to(x)
     return x * mask, mask
 
 
 def jpeg(x: Tensor, quality: int) -> Tensor:
-    """`x` (…, 1, H, W) in [0, 1], rounded to 8 bits, written as a gray JPEG by libjpeg (Pillow) and read again.
+    """Compress gray images as JPEG with libjpeg (Pillow), and decompress them.
+
+    Parameters
+    ----------
+    x : Tensor (…, 1, H, W)
+        In [0, 1]. It is clipped and rounded to 8 bits.
+    quality : int
+        Quality of libjpeg, 1 to 100.
+
+    Returns
+    -------
+    Tensor (…, 1, H, W)
+        In [0, 1], of the type and device of `x`.
 
     Raises
     ------
     GroupSCError
-        When `x` has several channels, or the quality is none of libjpeg's.
+        When `x` does not have one channel, or the quality is not an integer from 1 to 100.
+
+    Examples
+    --------
+    >>> jpeg(torch.full((1, 8, 8), 0.5), 10).shape
+    torch.Size([1, 8, 8])
     """
     if x.ndim < 3 or x.shape[-3] != 1:
-        raise GroupSCError(f"JPEG deblocking works on one channel, the image is {tuple(x.shape)}; pass its luma")
+        raise GroupSCError(
+            f"JPEG deblocking needs one channel, and the image has shape {tuple(x.shape)}; give its luma"
+        )
     if quality not in range(1, 101):
         raise GroupSCError(f"JPEG quality is {quality}; choose a whole number from 1 to 100")
     levels = (x.detach().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
@@ -94,19 +195,35 @@ def jpeg(x: Tensor, quality: int) -> Tensor:
 
 
 def degrade(x: Tensor, task: str, level, generator: torch.Generator | None) -> tuple[Tensor, Tensor | None]:
-    """The degraded version of clean images `x` (…, c, H, W), and the mask of a mosaic or None.
+    """Degrade clean images for a task.
 
     Parameters
     ----------
-    task : str
-        "gray", "color" (noise of σ = `level`), "mosaic" (`level` unused) or "jpeg" (quality = `level`).
+    x : Tensor (…, c, H, W)
+        In [0, 1].
+    task : {"gray", "color", "mosaic", "jpeg"}
+        "gray" and "color" add noise.
+    level : float, int or None
+        Noise level σ in gray levels of 255 for "gray" and "color", quality for "jpeg", unused for "mosaic".
     generator : torch.Generator or None
-        For the noise; unused by mosaics and JPEG.
+        Generator of the noise; unused for "mosaic" and "jpeg".
+
+    Returns
+    -------
+    degraded : Tensor (…, c, H, W)
+    mask : Tensor (3, H, W) or None
+        Mask of the measured values for "mosaic", None for the other tasks.
 
     Raises
     ------
     GroupSCError
-        For an unknown task, or an image or level that the task can't take.
+        When the task is unknown, or does not support the image or the level.
+
+    Examples
+    --------
+    >>> degraded, mask = degrade(torch.ones(3, 4, 4), "mosaic", None, None)
+    >>> mask.shape
+    torch.Size([3, 4, 4])
     """
     if task in ("gray", "color"):
         return add_noise(x, level, generator), None

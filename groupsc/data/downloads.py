@@ -1,4 +1,4 @@
-"""One file of known size and checksum, brought to its place from an address or a folder."""
+"""Download or copy one file, and verify its size and checksum."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from groupsc.utils.errors import GroupSCError
 
 ATTEMPTS = 3
 PAUSE = 0.5
-"""Seconds before the second attempt; twice as many before the third."""
+"""Seconds of pause before the second attempt. The pause before the third attempt is twice as long."""
 SECONDS_TO_CONNECT = 10
 SLOWEST = 500
-"""Bytes a second below which an attempt counts as failed, lest a server that drips keeps it for ever."""
-PASSING = (408, 425, 429, 500, 502, 503, 504)
-"""Answers of a server that may be different at the next attempt."""
-CURE_ADDRESS = "check the network, or name a mirror with --mirror or GROUPSC_MIRROR, and try again"
-CURE_FOLDER = "complete that mirror, or fetch without it"
-CURE_DISK = "free some space or choose another folder, and try again"
+"""Minimum average rate in bytes per second. A slower attempt fails, so that a very slow server can't block it."""
+RETRIED_STATUSES = (408, 425, 429, 500, 502, 503, 504)
+"""HTTP status codes of temporary errors, after which another attempt is made."""
+HINT_ADDRESS = "check the network, or name a mirror with --mirror or GROUPSC_MIRROR, and try again"
+HINT_FOLDER = "complete that mirror, or fetch without it"
+HINT_DISK = "free some space or choose another folder, and try again"
 
 
 class _Failure(Exception):
-    """Why an attempt brought nothing, what helps, and whether another attempt may."""
+    """Failure of one attempt, with a hint, and whether another attempt is made."""
 
     def __init__(self, problem: str, hint: str, *, again: bool = False):
         super().__init__(problem)
@@ -43,25 +43,41 @@ def download(
     timeout: float = 30,
     stop: threading.Event | None = None,
 ) -> None:
-    """Put one file in place, which is at every moment as it was before or right.
+    """Download or copy one file, and verify it before it replaces the target.
+
+    The target is always either unchanged or correct: the content is written to a temporary file in the same folder,
+    which is renamed after verification.
 
     Parameters
     ----------
     source : str
-        An http(s) address or a path.
+        http(s) address or path.
     target : Path
-        Its folder exists. The bytes go to a temporary neighbour, which takes this name once they are verified.
-    size, sha256
-        What the file must be.
+        File to write. Its folder exists.
+    size : int
+        Expected size in bytes.
+    sha256 : str
+        Expected checksum.
     timeout : float
-        Seconds without an answer after which an attempt counts as failed.
+        Seconds without an answer after which an attempt fails.
     stop : threading.Event, optional
-        Once set, no further attempt begins and the call returns with nothing in place.
+        When it is set, no further attempt starts, and the call returns without a file.
 
     Raises
     ------
     GroupSCError
-        When no attempt brought the right bytes; the sentence says what was expected, what came, and what to do.
+        When no attempt gave the expected content. The message contains the expected content, the received content or
+        the problem, and a hint.
+
+    Examples
+    --------
+    >>> import hashlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     source, target = Path(folder, "source"), Path(folder, "target")
+    ...     _ = source.write_bytes(b"content")
+    ...     download(str(source), target, size=7, sha256=hashlib.sha256(b"content").hexdigest())
+    ...     target.read_bytes()
+    b'content'
     """
     partial = beside(target)
     stop = stop or threading.Event()
@@ -80,10 +96,10 @@ def download(
                 if not error.again:
                     break
             except OSError as error:
-                failure = _Failure(f"but it can't be written ({error.strerror or error})", CURE_DISK)
+                failure = _Failure(f"but the file can't be written ({error.strerror or error})", HINT_DISK)
                 break
     finally:
-        with contextlib.suppress(OSError):  # Where nothing can be written, there is nothing to remove either.
+        with contextlib.suppress(OSError):  # If nothing can be written, there is no file to remove.
             partial.unlink(missing_ok=True)
     raise GroupSCError(
         f"{target} could not be fetched from {without_secrets(source)}: expected {size} bytes with sha256 "
@@ -92,7 +108,26 @@ def download(
 
 
 def matches(path: Path, size: int, sha256: str) -> bool:
-    """Whether a file is there with these bytes."""
+    """Check whether a file exists with a size and a checksum.
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+        Expected size in bytes.
+    sha256 : str
+        Expected checksum.
+
+    Returns
+    -------
+    bool
+        False also when the file can't be read.
+
+    Examples
+    --------
+    >>> matches(Path("absent"), 0, "")
+    False
+    """
     try:
         return path.is_file() and path.stat().st_size == size and file_digest(path) == sha256
     except OSError:
@@ -100,28 +135,57 @@ def matches(path: Path, size: int, sha256: str) -> bool:
 
 
 def without_secrets(text: str) -> str:
-    """Text whose addresses name neither a user, a password nor a query, which may hold a token."""
+    """Hide the user, the password and the query of all addresses in a text. A query can contain a token.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> without_secrets("https://user:password@host.org/file?token=1")
+    'https://***@host.org/file?***'
+    """
     text = re.sub(r"(\w+://)[^/\s]*@", r"\1***@", text)
     return re.sub(r"(\w+://[^\s?]*\?)\S*", r"\1***", text)
 
 
 def is_address(source: str) -> bool:
-    """Whether a source or mirror is reached over the network."""
+    """Check whether a source or a mirror is an http(s) address.
+
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    bool
+        False for a path.
+
+    Examples
+    --------
+    >>> is_address("https://host.org"), is_address("mirror")
+    (True, False)
+    """
     return source.lower().startswith(("http://", "https://"))
 
 
-class _Bounded:
-    """A file that takes the expected number of bytes and no more, lest a wrong answer fill the disk."""
+class _SizeLimitedFile:
+    """File that accepts at most the expected number of bytes, so that a wrong answer can't fill the disk."""
 
     def __init__(self, file, size: int):
         self.file, self.size, self.left = file, size, size
 
     def write(self, chunk: bytes) -> None:
         if self.left == self.size and chunk[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")):
-            raise _Failure("but a web page came in its place", CURE_ADDRESS, again=True)
+            raise _Failure("but received a web page instead", HINT_ADDRESS, again=True)
         self.left -= len(chunk)
         if self.left < 0:
-            raise _Failure("but more bytes came", CURE_ADDRESS, again=True)
+            raise _Failure("but received more bytes", HINT_ADDRESS, again=True)
         self.file.write(chunk)
 
     def flush(self) -> None:
@@ -131,14 +195,14 @@ class _Bounded:
 def _transfer(source: str, partial: Path, size: int, timeout: float) -> None:
     with open(partial, "wb") as file:
         if is_address(source):
-            _receive(source, _Bounded(file, size), timeout)
+            _download_to(source, _SizeLimitedFile(file, size), timeout)
         else:
             file.write(_read(source))
         file.flush()
         os.fsync(file.fileno())
 
 
-def _receive(address: str, file: _Bounded, timeout: float) -> None:
+def _download_to(address: str, file: _SizeLimitedFile, timeout: float) -> None:
     import requests
     from urllib3.exceptions import HTTPError
 
@@ -150,19 +214,19 @@ def _receive(address: str, file: _Bounded, timeout: float) -> None:
             while chunk := response.raw.read1(2**16, decode_content=True):
                 file.write(chunk)
                 if time.monotonic() > deadline:
-                    raise _Failure(f"but fewer than {SLOWEST} bytes a second came", CURE_ADDRESS, again=True)
+                    raise _Failure(f"but received fewer than {SLOWEST} bytes per second", HINT_ADDRESS, again=True)
     except requests.HTTPError as error:
         status, reason = error.response.status_code, error.response.reason
         problem = f"but the server answered {status} {reason}"
-        raise _Failure(problem, CURE_ADDRESS, again=status in PASSING) from error
+        raise _Failure(problem, HINT_ADDRESS, again=status in RETRIED_STATUSES) from error
     except requests.Timeout as error:
-        raise _Failure(f"but no answer came within {timeout:g} s", CURE_ADDRESS, again=True) from error
+        raise _Failure(f"but received no answer within {timeout:g} s", HINT_ADDRESS, again=True) from error
     except (requests.RequestException, HTTPError, ValueError) as error:
-        raise _Failure(f"but the transfer broke off ({_innermost(error)})", CURE_ADDRESS, again=True) from error
+        raise _Failure(f"but the transfer failed ({_root_cause(error)})", HINT_ADDRESS, again=True) from error
 
 
-def _innermost(error: BaseException) -> str:
-    """What the operating system said, without the layers of the network library around it."""
+def _root_cause(error: BaseException) -> str:
+    """Return the message of the operating system, without those of the network libraries."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__
     return " ".join(str(getattr(error, "strerror", None) or error).split())[:120]
@@ -172,11 +236,13 @@ def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:
-        raise _Failure(f"but it can't be read ({getattr(error, 'strerror', None) or error})", CURE_FOLDER) from error
+        raise _Failure(
+            f"but the mirror's file can't be read ({getattr(error, 'strerror', None) or error})", HINT_FOLDER
+        ) from error
 
 
 def _verify(source: str, partial: Path, size: int, sha256: str) -> None:
     if not matches(partial, size, sha256):
         found = f"but got {partial.stat().st_size} bytes with sha256 {file_digest(partial)[:12]}…"
         networked = is_address(source)
-        raise _Failure(found, CURE_ADDRESS if networked else CURE_FOLDER, again=networked)
+        raise _Failure(found, HINT_ADDRESS if networked else HINT_FOLDER, again=networked)

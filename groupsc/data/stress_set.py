@@ -1,7 +1,7 @@
-"""Test pictures that are unlike photographs: fine patterns, text, lines, stars, high contrast, strong colours.
+"""Make the stress set: test images unlike photographs, such as fine patterns, text, lines, stars and strong colours.
 
-A model trained on photographs can be worse than its input on these, or explode. They are made by code and from the
-photographs that scikit-image carries; every call makes the same pictures.
+On these images, the result of a model trained on photographs can be worse than the input, or diverge. The images are
+made by code and from the photographs of scikit-image. Every call makes the same images.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from groupsc.data.datasets import BUNDLED, load_images
 from groupsc.utils.randomness import seeded
 
 SIDE = 48
-"""Pixels along a picture: a few words of text, and a fraction of a second for each model."""
+"""Side of an image in pixels: enough for a few words of text, and a fraction of a second of run time per model."""
 
 STRESS_LEVELS = (0.5, 1.0, 5.0, 15.0, 25.0, 50.0)
-"""Noise σ in gray levels of 255 at which blind models are tested."""
+"""Noise levels σ, in gray levels of 255, for the test of blind models."""
 
 CONTRASTS = (1, 2, 3)
-"""Factors of the photograph; with those above 1 the picture leaves [0, 1]."""
+"""Factors that multiply the photograph. With a factor above 1, the values exceed 1."""
 
 WORDS = "Fine text 8 of a page of 0123 words"
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
 
 def stress_pictures(channels: int, *, side: int = SIDE) -> dict[str, Tensor]:
-    """The pictures of the stress set, by name.
+    """Make the images of the stress set.
 
     Parameters
     ----------
     channels : {1, 3}
     side : int
-        Pixels along each picture.
+        Height and width of each image in pixels.
 
     Returns
     -------
     dict of str to Tensor (channels, side, side), float32
-        In [0, 1], but for those whose name ends in the factor of a higher contrast, `photograph x2` and
-        `photograph x3`.
+        By name; 11 gray or 15 colour images. They are in [0, 1], except `photograph x2` and `photograph x3`, whose
+        contrast is multiplied by the factor in the name.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def _gray(values: Tensor, channels: int) -> Tensor:
 
 
 def _text(side: int, channels: int, *, ground, colors) -> Tensor:
-    """Lines of text in colours that take turns, drawn with a bitmap font and without smoothing."""
+    """Draw lines of text in alternating colours, with a bitmap font and without smoothing."""
     image = Image.new("RGB", (side, side), ground)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default_imagefont()
     draw.fontmode = "1"
@@ -85,7 +85,7 @@ def _text(side: int, channels: int, *, ground, colors) -> Tensor:
 
 
 def _lines(side: int, channels: int) -> Tensor:
-    """Lines of one pixel's width between random places, white or in strong colours, on black."""
+    """Draw lines one pixel wide between random points, white or in strong colours, on black."""
     generator = seeded("stress", "lines")
     image = Image.new("RGB", (side, side))
     draw = ImageDraw.Draw(image)
@@ -97,7 +97,7 @@ def _lines(side: int, channels: int) -> Tensor:
 
 
 def _stars(side: int, channels: int) -> Tensor:
-    """Points of light of many magnitudes, blurred by a Gaussian of one pixel, on a dark ground."""
+    """Draw points of light of many magnitudes on a dark ground, blurred by a Gaussian of σ = 1 pixel."""
     generator = seeded("stress", "stars")
     axis = torch.arange(side, dtype=torch.float32)
     picture = torch.full((channels, side, side), 0.02)
@@ -110,7 +110,7 @@ def _stars(side: int, channels: int) -> Tensor:
 
 
 def _photograph(name: str, channels: int, side: int) -> Tensor:
-    """A part with many details of a photograph of scikit-image."""
+    """Crop a detailed part of a photograph of scikit-image."""
     image = _bundled(channels)[name]
     top, left = image.shape[1] // 4, image.shape[2] // 2 - side // 2
     return torch.from_numpy(image[:, top : top + side, left : left + side].copy())
@@ -122,6 +122,6 @@ def _bundled(channels: int) -> dict[str, np.ndarray]:
 
 
 def _tensor(image: Image.Image, channels: int) -> Tensor:
-    """Of [0, 1], (channels, H, W); gray is the luma."""
+    """Convert an image to (channels, H, W) in [0, 1]. Gray is the luma."""
     pixels = np.asarray(image if channels == 3 else image.convert("L"), dtype=np.float32) / 255
     return torch.from_numpy(pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1)))

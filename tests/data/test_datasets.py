@@ -144,7 +144,7 @@ def test_files_that_are_not_there_name_the_command_that_fetches(tmp_path):
 def test_weights_of_other_methods_are_no_images(tmp_path):
     for name in SIZES:
         if name.startswith("peers"):
-            with pytest.raises(GroupSCError, match=r"holds no images; choose one of BSD400.*Bundled$"):
+            with pytest.raises(GroupSCError, match=r"contains no images; choose one of BSD400.*Bundled$"):
                 datasets.load_images(name, tmp_path, channels=1)
 
 

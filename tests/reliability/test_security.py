@@ -112,7 +112,7 @@ def test_no_row_of_a_registry_reads_outside_the_mirror(tmp_path, column, place):
     (tmp_path / "secret").write_bytes(CONTENTS["01.png"])
     files = table()
     files.loc[0, column] = place
-    with pytest.raises(GroupSCError, match="may leave the mirror; correct that row"):
+    with pytest.raises(GroupSCError, match="can point outside the mirror; correct that row"):
         fetch("Four", tmp_path / "data", mirror=tmp_path / "deep/mirror", progress=False, files=files)
     assert not (tmp_path / "data").exists()
 
