@@ -1,1 +1,1 @@
-"""Errors, files, devices and memory: what all packages use."""
+"""Errors, files, devices and memory, for all packages."""

@@ -1,4 +1,4 @@
-"""Files that are at every moment absent, old or complete."""
+"""Write files atomically: a file is always absent, unchanged or complete."""
 
 from __future__ import annotations
 
@@ -15,19 +15,36 @@ from groupsc.utils.errors import GroupSCError
 
 @contextlib.contextmanager
 def replacing(path, *errors: type[Exception]) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes the place of `path` when the block ends well, and is removed else.
+    """Provide a temporary path that replaces `path` when the block ends without an exception.
 
-    Missing folders are made. The content is on the disk before it takes the name, so that a crash leaves no empty file.
+    The temporary file is in the same folder. It is removed when the block raises an exception. Missing folders are
+    created. The content is on the disk before the file is renamed, so that a crash leaves no empty file.
 
     Parameters
     ----------
-    *errors
-        What else than `OSError`, raised in the block, means that the file can't be written.
+    path : path
+        File to write.
+    *errors : type of Exception
+        Exceptions that mean that the file can't be written, in addition to `OSError`.
+
+    Yields
+    ------
+    Path
+        The temporary path to write to.
 
     Raises
     ------
     GroupSCError
-        When it can't be.
+        When the file can't be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder, "a.txt")) as partial:
+    ...         _ = partial.write_text("content")
+    ...     os.listdir(folder)
+    ['a.txt']
     """
     path = Path(path)
     partial = beside(path)
@@ -39,7 +56,7 @@ def replacing(path, *errors: type[Exception]) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.replace(partial, path)
     except GroupSCError:
-        raise  # A file that the block looked for and did not find, which is an OSError too.
+        raise  # For example MissingFileError, an OSError, for a file that the block reads.
     except (OSError, *errors) as error:
         reason = getattr(error, "strerror", None) or error
         raise GroupSCError(f"{path} can't be written ({reason}); free some space or choose another folder") from error
@@ -49,33 +66,85 @@ def replacing(path, *errors: type[Exception]) -> Iterator[Path]:
 
 
 def write_text(path, text: str) -> None:
-    """Write text in UTF-8 so that `path` is at every moment absent, old or complete."""
+    """Write text in UTF-8 atomically, with newlines as on Unix.
+
+    Parameters
+    ----------
+    path : path
+        File to write. Missing folders are created.
+    text : str
+
+    Raises
+    ------
+    GroupSCError
+        When the file can't be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(Path(folder, "a.txt"), "content")
+    ...     Path(folder, "a.txt").read_text()
+    'content'
+    """
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def beside(path: Path) -> Path:
-    """The temporary neighbour of a file that this thread writes to."""
-    return path.with_name(f"{_stem(path)}{os.getpid()}-{threading.get_ident()}.partial")
+    """Return the temporary path at which this thread writes a file.
+
+    Parameters
+    ----------
+    path : Path
+        The final path.
+
+    Returns
+    -------
+    Path
+        In the same folder. Its name contains the names of the file and the machine, the process and the thread.
+
+    Examples
+    --------
+    >>> beside(Path("folder/a.txt")).parent.name
+    'folder'
+    """
+    return path.with_name(f"{_prefix(path)}{os.getpid()}-{threading.get_ident()}.partial")
 
 
 def sweep(path: Path) -> None:
-    """Remove what writers of a file left beside it when they were killed; those of other machines are left alone."""
-    if os.name != "posix":  # Elsewhere a process can't be asked whether it lives.
+    """Remove the temporary files of a file that killed processes of this machine left.
+
+    Parameters
+    ----------
+    path : Path
+        The final path. Its folder exists.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.txt")
+    ...     beside(path).touch()
+    ...     sweep(path)
+    ...     beside(path).exists()  # This process still runs.
+    True
+    """
+    if os.name != "posix":  # Other systems have no signal 0 to test whether a process runs.
         return
-    stem = _stem(path)
+    prefix = _prefix(path)
     for name in os.listdir(path.parent):
-        process = re.fullmatch(r"(\d+)-\d+\.partial", name.removeprefix(stem)) if name.startswith(stem) else None
-        if process and not _lives(int(process[1])):
+        process = re.fullmatch(r"(\d+)-\d+\.partial", name.removeprefix(prefix)) if name.startswith(prefix) else None
+        if process and not _is_running(int(process[1])):
             path.with_name(name).unlink(missing_ok=True)
 
 
-def _stem(path: Path) -> str:
-    # Names are cut, since file systems allow 255 bytes and what is added must fit.
+def _prefix(path: Path) -> str:
+    # Names are truncated, because file systems allow 255 bytes for the whole name.
     return f".{path.name[:40]}.{platform.node()[:30]}-"
 
 
-def _lives(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What the machine has: the device to compute on and the type of its fast matrix products."""
+"""Select the device for computations and the data type of its fast matrix products."""
 
 from __future__ import annotations
 
@@ -15,23 +15,37 @@ import torch
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.lock import alone
 
-_HELD = contextlib.ExitStack()
-"""Locks that this process keeps to its end."""
+_LOCKS = contextlib.ExitStack()
+"""Locks of GPUs. This process releases them when it ends."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device called `name`; "auto" takes the GPU when there is one that this torch can compute on.
+    """Return a device after a test computation on it.
+
+    Parameters
+    ----------
+    name : str
+        Name of a torch device. "auto" selects the GPU if torch can compute on it, otherwise the CPU.
+
+    Returns
+    -------
+    torch.device
 
     Raises
     ------
     GroupSCError
         When this machine can't compute on the device.
+
+    Examples
+    --------
+    >>> pick_device("cpu")
+    device(type='cpu')
     """
     if name == "auto":
         return _gpu() or torch.device("cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device).add(1).item()  # A GPU too old for this torch is there, but runs no kernel.
+        torch.zeros(1, device=device).add(1).item()  # torch lists a GPU that is too old for its kernels.
     except (RuntimeError, AssertionError) as error:
         raise GroupSCError(f"this machine can't compute on the device {name!r}; choose auto or cpu") from error
     return device
@@ -43,30 +57,46 @@ def _gpu() -> torch.device | None:
     try:
         return pick_device("cuda")
     except GroupSCError as error:
-        warnings.warn(f"The CPU is used, since the GPU can't be: {error.__cause__}", stacklevel=3)
+        warnings.warn(f"The CPU is used because the GPU can't be used: {error.__cause__}", stacklevel=3)
         return None
 
 
 def pick_own_device(name: str = "auto") -> torch.device:
-    """As `pick_device`; on a machine with several GPUs, one that no other process took by this function.
+    """Return a device as `pick_device`; with several GPUs, one that no other process selected with this function.
 
-    Processes that torchrun started take the GPU of their rank. When all are taken, the first is shared.
+    A process that torchrun started uses the GPU of its local rank. If all GPUs are in use, the first GPU is shared.
+
+    Parameters
+    ----------
+    name : str
+        As for `pick_device`. A name with an index, such as "cuda:1", selects that GPU.
+
+    Returns
+    -------
+    torch.device
 
     Raises
     ------
     GroupSCError
-        As `pick_device`; when torchrun started more processes than there are GPUs.
+        As `pick_device`, or when torchrun started more processes than there are GPUs.
+
+    Examples
+    --------
+    >>> pick_own_device("cpu")
+    device(type='cpu')
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name in ("auto", "cuda") and count and torch.distributed.is_torchelastic_launched():
         if int(os.environ["LOCAL_WORLD_SIZE"]) > count:
-            raise GroupSCError(f"torchrun started more processes than the {count} GPUs; start {count}, or choose cpu")
+            raise GroupSCError(
+                f"torchrun started more processes than there are GPUs ({count}); start {count}, or choose cpu"
+            )
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     elif name in ("auto", "cuda") and count > 1:
         name = f"cuda:{_own_gpu()}"
     device = pick_device(name)
     if device.type == "cuda" and device.index is not None:
-        torch.cuda.set_device(device)  # Graphs and kernels are launched where the current device is.
+        torch.cuda.set_device(device)  # CUDA graphs and kernels are launched on the current device.
     return device
 
 
@@ -77,18 +107,48 @@ def _own_gpu() -> int:
 
 
 def claim(names: list[str]) -> int | None:
-    """The number of the first of `names` that no other process of this user claimed; None when all are claimed."""
+    """Claim the first free name of a list for this process, until the process ends.
+
+    Parameters
+    ----------
+    names : list of str
+        Names of resources, here GPUs.
+
+    Returns
+    -------
+    int or None
+        Index of the claimed name; None if other processes of this user have claimed all names.
+
+    Examples
+    --------
+    >>> claim([])
+    """
     folder = Path(tempfile.gettempdir()) / (f"groupsc-{os.getuid()}" if hasattr(os, "getuid") else "groupsc")
     for number, name in enumerate(names):
         with contextlib.suppress(GroupSCError):
-            _HELD.enter_context(alone(folder / name))
+            _LOCKS.enter_context(alone(folder / name))
             return number
     return None
 
 
 def fast_matmul_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
-    """Type of matrix products: bfloat16 where the device multiplies it faster than float32, unless `precision` says
-    otherwise."""
+    """Return the data type of matrix products.
+
+    Parameters
+    ----------
+    device : torch.device
+    precision : {"auto", "float32", "bfloat16"}
+        "auto" selects bfloat16 if the hardware of the device supports it, otherwise float32.
+
+    Returns
+    -------
+    torch.dtype
+
+    Examples
+    --------
+    >>> fast_matmul_dtype(torch.device("cpu"), "float32")
+    torch.float32
+    """
     if precision != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
     if device.type == "cuda":
@@ -97,7 +157,22 @@ def fast_matmul_dtype(device: torch.device, precision: str = "auto") -> torch.dt
 
 
 def device_name(device: torch.device) -> str:
-    """Name of the GPU or CPU, as it is written into rows and model cards."""
+    """Return the name of a GPU or CPU for per-image results and model cards.
+
+    Parameters
+    ----------
+    device : torch.device
+
+    Returns
+    -------
+    str
+        For the CPU, with the number of threads.
+
+    Examples
+    --------
+    >>> device_name(torch.device("cpu")).endswith(" threads")
+    True
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_processor_name()}, {torch.get_num_threads()} threads"
@@ -109,7 +184,17 @@ def _processor_has_bfloat16() -> bool:
 
 
 def has_matrix_tiles() -> bool:
-    """Whether the CPU multiplies matrices of bfloat16 in units of their own (AMX)."""
+    """Check whether the CPU has matrix units for bfloat16 (AMX).
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> isinstance(has_matrix_tiles(), bool)
+    True
+    """
     return bool(_capabilities().get("amx_bf16"))
 
 

@@ -1,9 +1,31 @@
-"""Digests of files."""
+"""Compute checksums of files."""
 
 import hashlib
 
 
 def file_digest(path) -> str:
-    """sha256 of a file."""
+    """Return the sha256 of a file.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        When the file can't be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as empty:
+    ...     file_digest(empty.name)[:12]
+    'e3b0c44298fc'
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,18 +1,54 @@
-"""The errors that people see: the sentence says what is wrong and what to do about it."""
+"""Errors for users. Each message contains the problem and a hint."""
 
 
 class GroupSCError(ValueError):
-    """Bad input or configuration; the message carries the hint."""
+    """Error in the input or the configuration. The message contains the problem and a hint.
+
+    Examples
+    --------
+    >>> raise GroupSCError("images is 0; give at least 1")
+    Traceback (most recent call last):
+        ...
+    groupsc.utils.errors.GroupSCError: images is 0; give at least 1
+    """
 
 
 class MissingFileError(GroupSCError, FileNotFoundError):
-    """A file that is needed does not exist."""
+    """A required file does not exist.
+
+    Examples
+    --------
+    >>> issubclass(MissingFileError, FileNotFoundError)
+    True
+    """
 
 
 class TooLittleMemoryError(GroupSCError, MemoryError):
-    """The memory is too small, or less of it was allowed than is needed."""
+    """The memory of the device, or the memory limit of the user, is too small.
+
+    Examples
+    --------
+    >>> issubclass(TooLittleMemoryError, MemoryError)
+    True
+    """
 
 
 def unreadable(error: Exception) -> type[GroupSCError]:
-    """The kind of error to raise for a file that could not be read because of `error`."""
+    """Return the type of error to raise for a file that can't be read.
+
+    Parameters
+    ----------
+    error : Exception
+        The exception of the attempt to read the file.
+
+    Returns
+    -------
+    type
+        `MissingFileError` for a `FileNotFoundError`, otherwise `GroupSCError`.
+
+    Examples
+    --------
+    >>> unreadable(FileNotFoundError()).__name__
+    'MissingFileError'
+    """
     return MissingFileError if isinstance(error, FileNotFoundError) else GroupSCError

@@ -1,4 +1,7 @@
-"""One process at a time in a folder: also when a killed workflow left a training behind that still runs."""
+"""Lock a folder for one process.
+
+A training can still run after its workflow was killed. The lock prevents a second training in the same folder.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +14,41 @@ from groupsc.utils.errors import GroupSCError
 
 @contextlib.contextmanager
 def alone(folder) -> Iterator[None]:
-    """Hold the lock of a folder, which the system gives back however the process ends.
+    """Hold the lock of a folder during the block. The system releases it also when the process is killed.
+
+    Parameters
+    ----------
+    folder : path
+        It is created if it does not exist.
 
     Raises
     ------
     GroupSCError
-        When another process holds it.
+        When another process holds the lock.
+
+    Notes
+    -----
+    Without an error, no lock is held on a file system that does not support locks, or where the lock file can't be
+    created.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, alone(folder):
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['lock']
     """
     from filelock import FileLock, Timeout
 
     with contextlib.ExitStack() as stack:
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            # A soft lock, which would be the replacement, outlives a process that is killed.
+            # The fallback, a soft lock, would remain after the process is killed.
             stack.enter_context(FileLock(Path(folder) / "lock", blocking=False, fallback_to_soft=False))
         except Timeout as error:
             raise GroupSCError(
-                f"another process is at work in {folder}; wait until it has ended, or end it, and try again"
+                f"another process is running in {folder}; wait until it ends, or stop it, and try again"
             ) from error
-        except OSError:  # Some network file systems know no locks; where nothing can be written, writing says so.
+        except OSError:  # Some network file systems have no locks. In a folder that is not writable, later writes fail.
             pass
         yield

@@ -1,4 +1,4 @@
-"""What memory a process may take, took at most, and keeps."""
+"""Measure free memory and peak memory, and configure how this process keeps freed memory."""
 
 from __future__ import annotations
 
@@ -15,13 +15,31 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 """Parameters of mallopt(3), from malloc.h."""
 
 UNKNOWN = 4e9
-"""Bytes that are taken to be free where the system does not tell."""
+"""Assumed free memory in bytes, if the system does not report it."""
 
 
 def memory_share(device: torch.device, least: float = 0) -> float:
-    """Bytes of what is free that fall to this process: of a GPU half, on CPUs as large a part as it has of the
-    CPUs, at most half. So many that run side by side, each with a thread or two, get by with what there is.
-    Where that is less than `least`, as much as half of what is free is granted up to it."""
+    """Return the share of the free memory that this process can use.
+
+    The share is half of the free memory of a GPU. On a CPU it is the ratio of this process's threads to the available
+    CPUs, at most half, so that several processes with one or two threads each can run at the same time.
+
+    Parameters
+    ----------
+    device : torch.device
+    least : float
+        Required memory in bytes. If the share is smaller, it is raised to `least`, at most to half of the free memory.
+
+    Returns
+    -------
+    float
+        Bytes.
+
+    Examples
+    --------
+    >>> memory_share(torch.device("cpu")) > 0
+    True
+    """
     part = 0.5
     if device.type != "cuda":
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -31,8 +49,23 @@ def memory_share(device: torch.device, least: float = 0) -> float:
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that are free on the device: for the CPU, what system and control groups (containers, jobs of a
-    cluster) still give."""
+    """Return the free memory of a device.
+
+    Parameters
+    ----------
+    device : torch.device
+
+    Returns
+    -------
+    float
+        Bytes. For the CPU, the smaller of the free memory of the system and that of the control groups (containers,
+        cluster jobs). For a GPU, with the memory that torch has reserved but not allocated.
+
+    Examples
+    --------
+    >>> free_memory(torch.device("cpu")) > 0
+    True
+    """
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + kept
@@ -52,7 +85,25 @@ def _free_on_system() -> float:
 
 
 def room_in_groups(root: Path = Path("/sys/fs/cgroup"), process: Path = Path("/proc/self/cgroup")) -> float:
-    """Bytes until the next limit of the control groups of a process; infinite where there is none."""
+    """Return the memory that the control groups of a process still allow.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the control groups.
+    process : Path
+        File that lists the control groups of the process.
+
+    Returns
+    -------
+    float
+        Bytes until the lowest limit; infinite without a limit.
+
+    Examples
+    --------
+    >>> room_in_groups(process=Path("absent"))
+    inf
+    """
     room = math.inf
     try:
         groups = [line.split(":", 2)[1:] for line in process.read_text().splitlines() if line]
@@ -74,36 +125,52 @@ def room_in_groups(root: Path = Path("/sys/fs/cgroup"), process: Path = Path("/p
         for folder in (group, *group.parents):
             if not folder.is_relative_to(top):
                 break
-            room = min(room, _room(folder, limit, used, cache))
+            room = min(room, _free_in_group(folder, limit, used, cache))
     return room
 
 
-def _room(folder: Path, limit: str, used: str, cache: str) -> float:
-    """Bytes until one group's limit; what it caches of files counts as free."""
+def _free_in_group(folder: Path, limit: str, used: str, cache: str) -> float:
+    """Return the bytes until the limit of one group. Its file cache counts as free."""
     try:
         allowed = int((folder / limit).read_text())
         cached = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines()).get(cache, 0)
         return max(0, allowed - int((folder / used).read_text()) + int(cached))
-    except (OSError, ValueError):  # No limit, "max", or no such files.
+    except (OSError, ValueError):  # The limit is "max", or the files do not exist.
         return math.inf
 
 
 @functools.cache
 def keep_freed_memory() -> None:
-    """Let this process keep memory that it frees for what it allocates next; no effect where the C library isn't glibc.
+    """Keep freed memory in this process for later allocations. Without glibc, this has no effect.
 
-    A training step on a CPU allocates the same tensors again and again. By default glibc gives large ones back to
-    the system at once, which then has to fault every page in anew.
+    Each training step on a CPU allocates the same tensors again. By default glibc returns the memory of large tensors
+    to the system immediately, and each new allocation then causes page faults.
+
+    Examples
+    --------
+    >>> keep_freed_memory()  # doctest: +SKIP
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if platform.libc_ver()[0] == "glibc" else None
     if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 2**25)  # Older versions take no more.
+        mallopt(M_MMAP_THRESHOLD, 2**25)  # The maximum of older versions.
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
         mallopt(M_TOP_PAD, 2**28)
 
 
 class PeakMemory:
-    """Peak memory from its making on: what torch allocated on a GPU, the whole process on Linux CPUs."""
+    """Measure the peak memory since this object was created.
+
+    For a GPU it is the memory that torch allocated; for a CPU, the resident memory of the whole process, on Linux only.
+
+    Parameters
+    ----------
+    where : torch.device
+
+    Examples
+    --------
+    >>> isinstance(PeakMemory(torch.device("cpu")).peak(), float)
+    True
+    """
 
     def __init__(self, where: torch.device):
         self.where, self.known = where, True
@@ -116,7 +183,7 @@ class PeakMemory:
             self.known = False
 
     def peak(self) -> float:
-        """Mebibytes; NaN where the system does not tell."""
+        """Return the peak memory in MiB; NaN if the system does not report it."""
         if self.where.type == "cuda":
             return round(torch.cuda.max_memory_allocated(self.where) / 2**20, 1)
         if not self.known:

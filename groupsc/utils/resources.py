@@ -1,4 +1,4 @@
-"""What the package stands on: the tables `registry.csv`, `sources.csv`, `published.csv`, and the released weights."""
+"""Locate the tables `registry.csv`, `sources.csv` and `published.csv`, and the released weights."""
 
 from pathlib import Path
 
@@ -6,24 +6,49 @@ from groupsc.utils.errors import MissingFileError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _PLACES = (_PACKAGE.parent / "data", _PACKAGE / "_data")
-"""A checkout keeps them in `data/`; a wheel carries copies inside the package."""
+"""The folder `data/` of a checkout, and the folder of the copies in an installed package."""
 
 
 def data_places() -> tuple[Path, ...]:
-    """Folders that tables and released weights may lie in, the checkout's before the package's."""
+    """Return the folders that can contain tables and released weights.
+
+    Returns
+    -------
+    tuple of Path
+        The folder of a checkout, then the folder of an installed package.
+
+    Examples
+    --------
+    >>> [place.name for place in data_places()]
+    ['data', '_data']
+    """
     return _PLACES
 
 
 def data_file(name: str) -> Path:
     """Find a table by its file name, in the checkout or in the installed package.
 
+    Parameters
+    ----------
+    name : str
+        File name.
+
+    Returns
+    -------
+    Path
+
     Raises
     ------
-    GroupSCError
-        When neither has it.
+    MissingFileError
+        When neither contains the file.
+
+    Examples
+    --------
+    >>> data_file("registry.csv").name
+    'registry.csv'
     """
     for place in _PLACES:
         if (place / name).is_file():
             return place / name
-    hint = f"get it back with `git checkout -- data/{name}` or install groupsc again"
+    hint = f"restore it with `git checkout -- data/{name}` or reinstall groupsc"
     raise MissingFileError(f"{name} is missing from {_PLACES[0]}; {hint}")

@@ -1,4 +1,4 @@
-"""Which code made a number: the release and a digest of the package's source."""
+"""Identify the code: the version of the package and a digest of its source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ __version__ = "0.1.0"
 
 @functools.cache
 def code_version() -> str:
-    """`release+digest`, the digest over all modules of the package: equal versions ran equal code."""
+    """Return the version of the code, which per-image results and model cards contain.
+
+    Returns
+    -------
+    str
+        `version+digest`. The digest covers the source of all modules, so equal code versions mean equal code.
+
+    Examples
+    --------
+    >>> code_version().startswith(__version__)
+    True
+    """
     folder = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for module in sorted(folder.rglob("*.py")):

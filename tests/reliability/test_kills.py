@@ -59,7 +59,7 @@ def test_a_training_that_still_runs_keeps_others_out_of_its_folder(made, groupsc
     with open(folder / "run/lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         said = groupsc(*COMMANDS["train"], cwd=folder).complaint
-        assert "another process is at work in run; wait until it has ended" in said
+        assert "another process is running in run; wait until it ends" in said
         assert os.listdir(folder / "run") == ["lock"]
     assert groupsc(*COMMANDS["train"], cwd=folder).returncode == 0
 

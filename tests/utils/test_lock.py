@@ -25,11 +25,11 @@ def test_a_lock_ends_with_the_process_that_held_it(tmp_path):
     command = [sys.executable, "-c", HOLDER, tmp_path / "new"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"held\n"
-        with pytest.raises(GroupSCError, match="another process is at work"), alone(tmp_path / "new"):
+        with pytest.raises(GroupSCError, match="another process is running"), alone(tmp_path / "new"):
             pass
         process.kill()
     for _ in range(2):
-        with alone(tmp_path / "new"), pytest.raises(GroupSCError, match="at work"), alone(tmp_path / "new"):
+        with alone(tmp_path / "new"), pytest.raises(GroupSCError, match="is running in"), alone(tmp_path / "new"):
             pass
 
 
