@@ -144,12 +144,12 @@ def test_deblocking_leaves_the_chroma_alone(weights):
         (lambda w, x: groupsc.denoise(np.stack([x] * 3), 25, channel_axis=3), "channel_axis 3"),
         (lambda w, x: groupsc.denoise(x, 25, memory="4GB"), "number of bytes"),
         (lambda w, x: groupsc.denoise(x, 25, memory=0), "number of bytes"),
-        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride=12.0), "whole pixels"),
-        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride=0), "whole pixels"),
-        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride="24"), "whole pixels"),
+        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride=12.0), "whole number of pixels"),
+        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride=0), "whole number of pixels"),
+        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride="24"), "whole number of pixels"),
         (lambda w, x: groupsc.denoise(x, 25, stride=24), "choose mode 'block'"),
         (lambda w, x: groupsc.load(w["gray"])(torch.zeros(1, 3, 9, 9)), r"\(b, 1, H, W\)"),
-        (lambda w, x: groupsc.load(w["gray"])(torch.zeros(3, 1, 9, 9), torch.ones(2)), "one an image"),
+        (lambda w, x: groupsc.load(w["gray"])(torch.zeros(3, 1, 9, 9), torch.ones(2)), "one per image"),
     ],
 )
 def test_inputs_that_cannot_be_restored_give_a_hint(weights, call, hint):

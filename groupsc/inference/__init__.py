@@ -1,1 +1,1 @@
-"""Restoration of images of any size with a trained model."""
+"""Restore images of any size with a trained model, estimate noise levels, explain single pixels."""

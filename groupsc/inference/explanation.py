@@ -1,4 +1,7 @@
-"""What a model did for the patch around a pixel: the patches that its similarity counts, and the atoms that it uses."""
+"""Explain the restoration of one pixel by the similarities of its patch and the atoms that the patch uses.
+
+Symbols as in `groupsc.models.coder`: Σ similarity matrix, W decoder (m, p), with m entries per patch and p atoms.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,21 @@ from groupsc.utils.errors import GroupSCError
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """What a coder did for the patch around one pixel of an image.
+    """Similarities and codes of the patch around one pixel of an image.
 
     Parameters
     ----------
     degraded, restored : Tensor (c, h, w)
-        The surroundings that the patch sees.
+        Part of the image around the pixel, at most one block of the model, before and after the restoration.
     top, left : int
-        The patch's corner in them.
+        Row and column of the upper left corner of the patch in this part.
     similarities : Tensor (R, rows, columns)
-        Σ of every patch of the surroundings to this one, initially and after each refresh; R = 0 for SC.
+        Similarities Σ between the patch and all patches of this part, for the initial similarity matrix and after each
+        update; R = 0 for SC.
     codes : Tensor (p,)
-        The patch's codes in the end.
+        Codes of the patch after the last iteration.
     W : Tensor (m, p)
-        The atoms that they weigh.
+        Decoder; its columns are the atoms.
     """
 
     degraded: Tensor
@@ -38,7 +42,14 @@ class Explanation:
     W: Tensor
 
     def summary(self) -> dict:
-        """In numbers: how many patches count (the sum of Σ) at each refresh, and the atoms in use."""
+        """Summarise the explanation in numbers.
+
+        Returns
+        -------
+        dict
+            `similar_patches`: the sum of Σ, initially and after each update; `atoms_in_use`: the number of non-zero
+            codes; `atoms`: the codes of the 12 atoms with the largest magnitudes, by the number of the atom.
+        """
         used = self.codes.abs().argsort(descending=True)[: int((self.codes != 0).sum())]
         return {
             "similar_patches": [round(float(Sigma.sum()), 2) for Sigma in self.similarities],
@@ -50,31 +61,48 @@ class Explanation:
 def explain(
     model: SparseCoder, image: Tensor, x: int, y: int, *, level: float | None = None, gain: float = 1.0
 ) -> Explanation:
-    """Restore the surroundings of a pixel and keep what happened to the patch around it.
+    """Restore the part of an image around a pixel and keep the similarities and codes of the patch at the pixel.
+
+    The pixel is in the middle of the patch, or as near to it as the border of the image allows.
 
     Parameters
     ----------
     model : SparseCoder
     image : Tensor (c, H, W)
-        Degraded, in [0, 1].
+        Degraded image in [0, 1].
     x, y : int
         Column and row of the pixel.
     level : float, optional
         Noise σ in gray levels of 255, for blind models.
     gain : float
-        What the image is multiplied by before, to bring its noise to a level that the model knows: `Restorer.gain`. Σ
-        and codes are those of the scaled image.
+        Factor that the image is multiplied by before the restoration, to bring its noise to a trained level; see
+        `Restorer.gain`. Σ and codes are those of the scaled image.
+
+    Returns
+    -------
+    Explanation
 
     Raises
     ------
     GroupSCError
-        When the pixel lies outside, or the image is smaller than a patch or has other channels than the model.
+        If the pixel lies outside the image, or the image is smaller than a patch or has another number of channels
+        than the model.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> found = explain(model, torch.full((1, 12, 10), 0.5), x=4, y=6)
+    >>> found.degraded.shape, found.similarities.shape, found.codes.shape
+    (torch.Size([1, 7, 7]), torch.Size([1, 5, 5]), torch.Size([8]))
+    >>> found.summary()["similar_patches"]
+    [25.0]
     """
     config = model.config
     channels, height, width = image.shape
     if channels != config.channels or min(height, width) < config.patch_size:
         raise GroupSCError(
-            f"the image is {tuple(image.shape)}; the model explains images of {config.channels} channels and at least "
+            f"the image has the shape {tuple(image.shape)}; give an image ({config.channels}, H, W) of at least "
             f"{config.patch_size}×{config.patch_size} pixels"
         )
     surroundings, top, left = seen_around(model, image, x, y)
@@ -94,7 +122,27 @@ def explain(
 
 
 class Recorder(SparseCoder):
-    """A coder that keeps its similarities and codes."""
+    """A coder that keeps its similarity matrices and codes.
+
+    Parameters
+    ----------
+    config : ModelConfig
+
+    Attributes
+    ----------
+    similarities : list of Tensor (b, N, N)
+        Similarity matrices of all calls: per call the initial one and one per update; empty for SC.
+    codes : Tensor (b, N, p)
+        Codes after the last iteration of the last call; None before the first call.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> recorder = Recorder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> _ = recorder(torch.full((1, 1, 6, 6), 0.5))
+    >>> len(recorder.similarities), recorder.codes.shape
+    (1, torch.Size([1, 16, 8]))
+    """
 
     def __init__(self, config):
         super().__init__(config)
@@ -110,7 +158,29 @@ class Recorder(SparseCoder):
 
 
 def recorded(model: SparseCoder, image: Tensor, level: float | None) -> tuple[Recorder, Tensor]:
-    """A recorder with the parameters of a model that restored an image (1, c, H, W), and the restored image."""
+    """Restore an image with a recorder that has the parameters of a model.
+
+    Parameters
+    ----------
+    model : SparseCoder
+    image : Tensor (b, c, H, W)
+        Degraded image in [0, 1].
+    level : float or None
+        Noise σ in gray levels of 255, for blind models.
+
+    Returns
+    -------
+    recorder : Recorder
+    restored : Tensor (b, c, H, W)
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> recorder, restored = recorded(model, torch.full((1, 1, 6, 6), 0.5), None)
+    >>> recorder.codes.shape, restored.shape
+    (torch.Size([1, 16, 8]), torch.Size([1, 1, 6, 6]))
+    """
     recorder = Recorder(model.config)
     recorder.load_state_dict(model.state_dict())
     with torch.no_grad():
@@ -118,17 +188,40 @@ def recorded(model: SparseCoder, image: Tensor, level: float | None) -> tuple[Re
 
 
 def seen_around(model: SparseCoder, image: Tensor, x: int, y: int) -> tuple[Tensor, int, int]:
-    """What the patch around a pixel of an image (c, H, W) sees, (1, c, h, w), and where in it the patch begins, top and
-    left.
+    """Cut out the part of an image that the patch around a pixel sees, at most one block of the model.
+
+    Parameters
+    ----------
+    model : SparseCoder
+    image : Tensor (c, H, W)
+    x, y : int
+        Column and row of the pixel.
+
+    Returns
+    -------
+    seen : Tensor (1, c, h, w)
+    top, left : int
+        Row and column of the upper left corner of the patch in this part.
 
     Raises
     ------
     GroupSCError
-        When the pixel lies outside.
+        If the pixel lies outside the image.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> seen, top, left = seen_around(model, torch.zeros(1, 12, 10), x=4, y=6)
+    >>> seen.shape, top, left
+    (torch.Size([1, 1, 7, 7]), 2, 2)
     """
     height, width = image.shape[-2:]
     if not (0 <= x < width and 0 <= y < height):
-        raise GroupSCError(f"the pixel {x},{y} lies outside of the image, which is {width} wide and {height} high")
+        raise GroupSCError(
+            f"the pixel {x},{y} lies outside the image; choose a column from 0 to {width - 1} and a row from 0 to "
+            f"{height - 1}"
+        )
     side, patch_size = model.config.block(), model.config.patch_size
     top, left = (min(max(0, place - side // 2), max(0, size - side)) for place, size in ((y, height), (x, width)))
     seen = image[None, :, top : top + side, left : left + side]

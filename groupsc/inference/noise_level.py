@@ -1,10 +1,10 @@
-"""The noise level of a single image: principal components of its weakly textured patches.
+"""Estimate the noise level of a single image from its weakly textured patches.
 
-Method of X. Liu, M. Tanaka, M. Okutomi, Single-image noise level estimation for blind denoising, IEEE Transactions on
-Image Processing 22(12), 2013, doi:10.1109/TIP.2013.2283400, which the paper's blind models use (section 3.4). White
-noise adds σ² to every eigenvalue of the covariance of patches, and patches without texture lie near a subspace, so
-that the smallest eigenvalue over such patches is σ². Which patches count as such depends on σ: the two are found in
-turn.
+The method is that of X. Liu, M. Tanaka, M. Okutomi, Single-image noise level estimation for blind denoising, IEEE
+Transactions on Image Processing 22(12), 2013, doi:10.1109/TIP.2013.2283400, which the paper's blind models use (section
+3.4). White noise adds σ² to every eigenvalue of the covariance of patches. Patches without texture lie near a subspace,
+so the smallest eigenvalue over such patches is σ². The selection of these patches depends on σ, so selection and
+estimate alternate.
 """
 
 from __future__ import annotations
@@ -17,29 +17,32 @@ from groupsc.utils.errors import GroupSCError
 PATCH = 7
 ROUNDS = 2
 FLAT_TEXTURE = 81.82076743668523
-"""Texture that patches of unit noise alone stay below with a probability of 1 − 1e-6: their texture is a quadratic form
-of noise, taken as gamma distributed. It stands here as a number, since the distributions of SciPy take longer to load
-than a small image to restore; a test computes it."""
+"""Largest texture of a weakly textured patch, for a noise variance of 1: the texture of patches of noise alone stays
+below it with a probability of 1 − 1e-6. This texture is a quadratic form of the noise, approximated by a gamma
+distribution. The value is a constant, because the import of SciPy's distributions takes longer than the restoration of
+a small image; a test computes it."""
 
 FEWEST, LEAST_SHARE = 2 * PATCH**2, 0.1
-"""Patches that must remain for an estimate, and which share of all that count when clipped ones are left out."""
+"""Smallest number of patches for an estimate, and the smallest share of the counted patches that must remain when
+clipped patches are left out."""
 
 STRIP = 2**15
-"""Patches that are looked at together."""
+"""Number of patches that are processed together."""
 
 
 def estimate_noise(image, where=None) -> float:
-    """Standard deviation of white Gaussian noise in an image; the root of the channels' mean variance.
+    """Estimate the standard deviation of white Gaussian noise in an image.
 
-    Constant frames are cut off. Patches that touch 0 or 1 are left out where enough others remain, since what was
-    clipped shows less noise than there was. Values beyond the range tell that nothing was clipped.
+    The estimate is the root of the mean variance of the channels. Constant borders are removed first. Patches that
+    contain values of 0 or 1 are left out if enough other patches remain, because clipping reduces the noise. If the
+    image has values below 0 or above 1, it was not clipped, and these patches count.
 
     Parameters
     ----------
     image : array (c, H, W) or (H, W), floating
-        In [0, 1]; noise may go beyond.
+        Image in [0, 1]; noisy values may exceed this range.
     where : array (H, W) of bool, optional
-        Pixels that count, such as those that are not transparent.
+        True for pixels that are used, such as those that are not transparent; by default all.
 
     Returns
     -------
@@ -49,7 +52,13 @@ def estimate_noise(image, where=None) -> float:
     Raises
     ------
     GroupSCError
-        For an image of another shape, of integers, or with so few patches that their covariance is not known.
+        If the image has another shape or integer values, or too few patches for an estimate of their covariance.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).standard_normal((256, 256))
+    >>> round(estimate_noise(0.5 + 25 / 255 * noise), 1)
+    24.0
     """
     image = np.asarray(image)
     if image.ndim == 2:
@@ -66,7 +75,7 @@ def estimate_noise(image, where=None) -> float:
 
 
 def _without_frame(image: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns of (c, H, W) without the constant ones at its borders; all when too little would be left."""
+    """Return the rows and columns of an image (c, H, W) without constant borders; all if too few would remain."""
     varying = [np.ptp(image, axis=axis).any(0) for axis in (2, 1)]
     cut = tuple(slice(v.argmax(), len(v) - v[::-1].argmax()) for v in varying)
     height, width = (part.stop - part.start for part in cut)
@@ -75,7 +84,7 @@ def _without_frame(image: np.ndarray) -> tuple[slice, slice]:
 
 
 def _variance(channel: np.ndarray, counted: np.ndarray) -> float:
-    """Variance of the noise of one channel (H, W), by the patches of which all pixels are counted."""
+    """Estimate the noise variance of one channel (H, W) from the patches whose pixels are all counted."""
     clipped = (channel <= 0) | (channel >= 1) if channel.min() >= 0 and channel.max() <= 1 else np.zeros_like(counted)
     candidates = (counted & ~clipped, counted, np.ones_like(counted))
     totals = [_whole_patches(pixels).sum() for pixels in candidates]
@@ -92,8 +101,10 @@ def _variance(channel: np.ndarray, counted: np.ndarray) -> float:
 
 
 def _second_moments(channel: np.ndarray, pixels: np.ndarray, texture: float) -> tuple[np.ndarray, int]:
-    """Sum of the outer products of the patches with less than `texture` and all of their `pixels` counted, and how many
-    they are; strip by strip, since the patches of an image take 49 times its memory."""
+    """Return the sum of the outer products of all counted patches with less than `texture`, and their number.
+
+    The computation goes strip by strip, because the patches of an image need 49 times its memory.
+    """
     rows, columns = (length - PATCH + 1 for length in channel.shape)
     step = max(1, STRIP // columns)
     moments, count = np.zeros((PATCH**2, PATCH**2)), 0
@@ -108,17 +119,17 @@ def _second_moments(channel: np.ndarray, pixels: np.ndarray, texture: float) -> 
 
 
 def _whole_patches(pixels: np.ndarray) -> np.ndarray:
-    """Patches of which all pixels are counted, by their corners."""
+    """Return whether all pixels of a patch are counted, at the position of its upper left corner."""
     return box_sums(pixels, PATCH, PATCH) == PATCH**2
 
 
 def _texture(channel: np.ndarray) -> np.ndarray:
-    """Trace of each patch's gradient covariance: its squared differences inside the patch, summed; (rows, columns)."""
+    """Return the trace of each patch's gradient covariance, the sum of its squared differences, (rows, columns)."""
     across = (0.5 * (channel[:, 2:] - channel[:, :-2])) ** 2
     down = (0.5 * (channel[2:] - channel[:-2])) ** 2
     return box_sums(across, PATCH, PATCH - 2) + box_sums(down, PATCH - 2, PATCH)
 
 
 def _smallest_eigenvalue(moments: np.ndarray, count: int) -> float:
-    """Of the second moments of `count` patches, (PATCH², PATCH²), given as their sum."""
+    """Return the smallest eigenvalue of the covariance of `count` patches, given the sum of their outer products."""
     return float(np.linalg.eigvalsh(moments / (count - 1))[0])

@@ -1,4 +1,4 @@
-"""A trained model as a torch module: for other people's code, plug-and-play algorithms, and export."""
+"""Wrap a trained model as a torch module, for use in other programs, plug-and-play algorithms and export."""
 
 from __future__ import annotations
 
@@ -13,21 +13,29 @@ from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
 
 HIGHEST_GAIN = 2.0
-"""How far an image may be scaled up to bring its noise to the trained level. Nothing bounds a coder at contrasts it
-never saw: beyond twice those of its training, codes may grow from step to step."""
+"""Largest factor that scales an image to bring its noise to the trained level. The codes are not bounded at contrasts
+outside the training data: beyond twice the contrasts of the training, they can grow from iteration to iteration."""
 
 
 class Restorer(nn.Module):
-    """A model with its card.
+    """A coder with its card, as a torch module.
 
-    Noise only widens the range of an image, so estimates of noisy images are held within it. Iterative algorithms feed
-    a model images unlike all that it was trained on, and stay bounded by that.
+    Noise only widens the range of values of an image, so the estimate of a denoiser is clipped to the range of the
+    noisy image. This also bounds plug-and-play algorithms, which call the model with images unlike its training data.
 
     Parameters
     ----------
     coder : SparseCoder
     card : dict
-        Metadata of the weights file: name, task, level and how it was trained.
+        Metadata of the weights file: name, task, level and settings of the training.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> coder = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, penalty="l1")).requires_grad_(False)
+    >>> model = Restorer(coder, {"name": "small", "task": "gray", "level": 25})
+    >>> model(torch.full((2, 1, 9, 8), 0.5), sigma=0.1).shape
+    torch.Size([2, 1, 9, 8])
     """
 
     def __init__(self, coder: SparseCoder, card: dict):
@@ -35,30 +43,32 @@ class Restorer(nn.Module):
         self.coder, self.card = coder, card
 
     def forward(self, x: Tensor, sigma: Tensor | float | None = None, mask: Tensor | None = None, **unknown) -> Tensor:
-        """Restore a batch, as deepinv's denoisers do: its algorithms give x and sigma.
+        """Restore a batch of images; `x` and `sigma` are the arguments of deepinv's denoisers.
 
-        Images of any size are restored in whole-image mode. Where gradients are wanted, of images or parameters, and in
-        an export, the plain coder runs on the image as one block, whose memory grows with the square of its pixels.
+        Images of any size are restored in whole-image mode. If gradients of images or parameters are needed, and in an
+        export, the plain coder restores the image as one block; its memory grows with the square of the number of
+        pixels.
 
         Parameters
         ----------
         x : Tensor (b, c, H, W)
-            In [0, 1].
+            Images in [0, 1].
         sigma : float or Tensor (b,), optional
-            Noise level in the range of the image (0.1, not 25). Left out, that of the training; blind models need it.
+            Noise level in the range of the image (0.1, not 25); by default the level of the training. Blind models need
+            it.
         mask : Tensor (c, H, W) or (b or 1, c, H, W), optional
-            1 where a mosaic was measured; models of mosaics need it.
+            1 where a value of a mosaic was measured; models for mosaics need it.
 
         Returns
         -------
         Tensor (b, c, H, W)
-            Of the type of x and where it lies, not clipped to [0, 1].
+            Restored images with the type and the device of x, not clipped to [0, 1].
 
         Raises
         ------
         GroupSCError
-            For images of other channels, another number of noise levels than of images, a mask of another shape, or
-            none for mosaics; for other arguments.
+            If the images have another number of channels than the model, the number of noise levels differs from that
+            of the images, the mask has another shape, the mask of mosaics is missing, or another argument is given.
         """
         if unknown:
             raise GroupSCError(f"a model takes no {' and no '.join(unknown)}; it takes x, sigma and mask")
@@ -71,7 +81,9 @@ class Restorer(nn.Module):
         if sigma is not None:
             level = 255 * torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
             if len(level) not in (1, len(x)):
-                raise GroupSCError(f"{len(level)} noise levels came with {len(x)} images; give one, or one an image")
+                raise GroupSCError(
+                    f"{len(level)} noise levels were given for {len(x)} images; give one level, or one per image"
+                )
             level = level.expand(len(x))
         learning = x.requires_grad or any(parameter.requires_grad for parameter in self.coder.parameters())
         if torch.compiler.is_exporting() or (torch.is_grad_enabled() and learning):
@@ -85,14 +97,17 @@ class Restorer(nn.Module):
     def _check(self, x: Tensor, mask: Tensor | None) -> None:
         channels = self.coder.config.channels
         if x.ndim != 4 or x.shape[1] != channels:
-            raise GroupSCError(f"the images are {tuple(x.shape)}; this model restores batches (b, {channels}, H, W)")
+            raise GroupSCError(f"the images have the shape {tuple(x.shape)}; give a batch (b, {channels}, H, W)")
         if mask is None and self.card["task"] == "mosaic":
-            raise GroupSCError("this model restores mosaics; give the mask of what was measured")
+            raise GroupSCError("this model restores mosaics; give the mask of the measured values")
         if mask is not None and mask.shape not in (x.shape, (1, *x.shape[1:]), x.shape[1:]):
-            raise GroupSCError(f"the mask is {tuple(mask.shape)} and the images {tuple(x.shape)}; give it their shape")
+            raise GroupSCError(
+                f"the mask has the shape {tuple(mask.shape)} and the images {tuple(x.shape)}; give a mask of their "
+                "shape"
+            )
 
     def _scaled(self, function, x: Tensor, mask: Tensor | None, level: Tensor | float | None) -> Tensor:
-        """`function(x, mask, level=…)` of images scaled by their gain, scaled back."""
+        """Apply `function(x, mask, level=…)` to images multiplied by their gain, and divide the result by it."""
         gain = self.gain(level)
         level = None if level is None else level * gain
         if isinstance(gain, Tensor):
@@ -100,13 +115,34 @@ class Restorer(nn.Module):
         return self._within(x, function(x * gain, mask, level=level) / gain)
 
     def _within(self, x: Tensor, restored: Tensor) -> Tensor:
-        """Estimates, those of a denoiser within the range of the noisy image x."""
+        """Clip the estimates of a denoiser to the range of the noisy image x; leave other estimates unchanged."""
         if self.card["task"] not in ("gray", "color"):
             return restored
         return restored.clamp(x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True))
 
     def gain(self, level):
-        """What an image is multiplied by so that its noise has the level of the training, or a blind model's last."""
+        """Compute the factor that brings the noise of an image to the trained level.
+
+        Blind models scale only images whose noise exceeds their highest level, down to this level.
+
+        Parameters
+        ----------
+        level : float or Tensor (b,), optional
+            Noise σ in gray levels of 255.
+
+        Returns
+        -------
+        float or Tensor, of the shape of `level`
+            Factor of at most `HIGHEST_GAIN`, and at most 1 for blind models. It is 1 if no level is given, and for
+            models that do not remove noise.
+
+        Examples
+        --------
+        >>> from groupsc.config.definitions import ModelConfig
+        >>> coder = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, penalty="l1"))
+        >>> float(Restorer(coder, {"task": "gray", "level": 25}).gain(20.0))
+        1.25
+        """
         trained, levels = self.card.get("level"), self.coder.config.levels
         if level is None or (levels is None and (trained is None or self.card["task"] == "jpeg")):
             return 1.0
@@ -115,16 +151,56 @@ class Restorer(nn.Module):
         return torch.clamp(goal / torch.clamp(level, min=1e-6), max=highest)
 
     def restore(self, image: np.ndarray, *, mask: np.ndarray | None = None, level: float | None = None, **options):
-        """Restore one array (c, H, W); `options` as for `groupsc.inference.tiling.restore`."""
+        """Restore one image, given as a numpy array.
+
+        Parameters
+        ----------
+        image : array (c, H, W), float32 or float64
+            Degraded image in [0, 1].
+        mask : array (c, H, W), optional
+            1 where a value was measured.
+        level : float, optional
+            Noise σ in gray levels of 255.
+        **options
+            As for `groupsc.inference.tiling.restore`.
+
+        Returns
+        -------
+        array (c, H, W)
+            Restored image with the type of the input, not clipped to [0, 1].
+
+        Raises
+        ------
+        GroupSCError
+            As for `groupsc.inference.tiling.restore`.
+
+        Examples
+        --------
+        >>> from groupsc.config.definitions import ModelConfig
+        >>> coder = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5)).requires_grad_(False)
+        >>> model = Restorer(coder, {"name": "small", "task": "gray", "level": 25})
+        >>> model.restore(np.full((1, 9, 8), 0.5), level=25.0).shape
+        (1, 9, 8)
+        """
         where = self.coder.D.device
         x = torch.from_numpy(np.ascontiguousarray(image))[None].to(where)
         M = None if mask is None else torch.from_numpy(mask)[None].to(where)
         return self._scaled(functools.partial(restore, self.coder, **options), x, M, level)[0].cpu().numpy()
 
     def require(self, task: str) -> None:
-        """Raise an error unless the model was trained for the task."""
+        """Raise an error unless the model was trained for the task.
+
+        Parameters
+        ----------
+        task : {"gray", "color", "mosaic", "jpeg"}
+
+        Raises
+        ------
+        GroupSCError
+            If the model was trained for another task.
+        """
         if self.card["task"] != task:
             raise GroupSCError(
-                f"the model {self.card.get('name')} was trained for the task {self.card['task']!r}, and this is "
-                f"{task!r}; choose other weights"
+                f"the model {self.card.get('name')} was trained for the task {self.card['task']!r}, not for {task!r}; "
+                "choose other weights"
             )

@@ -1,4 +1,4 @@
-"""A group of similar patches of an image, and the codes that several models give them."""
+"""Find a group of similar patches in an image and compute their codes by several models."""
 
 from __future__ import annotations
 
@@ -15,17 +15,23 @@ from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
 
 PATCHES = 24
-"""Patches in the group, the given one among them."""
+"""Number of patches in the group, the given one included."""
 NAMES = {PENALTIES[method]: title for method, title in MODEL_LABELS.items()}
-"""What models are called, by penalty."""
+"""Labels of models, by penalty."""
 
 
 @dataclass(frozen=True)
 class Group:
     """Similar patches of an image, and their codes by several models.
 
-    `degraded` (c, h, w) are the surroundings, `corners` (n, 2) the top and left of the patches in them, the given one
-    first; `codes` the matrices (p, n), by the names of the models.
+    Parameters
+    ----------
+    degraded : Tensor (c, h, w)
+        Part of the degraded image that contains the patches.
+    corners : array (n, 2)
+        Row and column of the upper left corner of each patch in this part; the given patch is first.
+    codes : dict of str to Tensor (p, n)
+        Codes of the patches, by the label of the model.
     """
 
     degraded: Tensor
@@ -34,29 +40,47 @@ class Group:
 
 
 def similar_patches(models: list[SparseCoder], image: Tensor, x: int, y: int, *, level=None, count=PATCHES) -> Group:
-    """The patches that the last of the models finds most similar to the one around a pixel, and all models' codes.
+    """Find the patches most similar to the patch around a pixel, and compute their codes by all models.
+
+    The last similarity matrix Σ of the last model ranks the patches.
 
     Parameters
     ----------
     models : list of SparseCoder
-        With patches of one size; the last has a non-local prior.
+        Models with the same patch size; the last one has a non-local prior.
     image : Tensor (c, H, W)
-        Degraded, in [0, 1].
+        Degraded image in [0, 1].
     x, y : int
         Column and row of the pixel.
     level : float, optional
-        Of the noise, for blind models.
+        Noise σ in gray levels of 255, for blind models.
     count : int
-        Patches in the group.
+        Number of patches in the group, the given one included.
+
+    Returns
+    -------
+    Group
 
     Raises
     ------
     GroupSCError
-        When the last model compares no patches, the sizes of patches differ, or the pixel lies outside.
+        If the last model has no similarity matrix, the patch sizes differ, or the pixel lies outside the image.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> sizes = {"patch_size": 3, "n_atoms": 8, "n_iterations": 2, "window": 5}
+    >>> models = [SparseCoder(ModelConfig(**sizes, penalty=penalty)) for penalty in ("l1", "group")]
+    >>> group = similar_patches(models, torch.full((1, 12, 10), 0.5), x=4, y=6, count=6)
+    >>> group.corners.shape, group.codes["GroupSC"].shape
+    ((6, 2), torch.Size([8, 6]))
     """
     config = models[-1].config
     if not models[-1].kind.nonlocal_ or len({model.config.patch_size for model in models}) > 1:
-        raise GroupSCError("the last model chooses the patches for all; let it be CSR or GroupSC, of their patch size")
+        raise GroupSCError(
+            "the last model chooses the patches for all models; give a CSR or GroupSC model last, and models of the "
+            "same patch size"
+        )
     seen, top, left = seen_around(models[-1], image, x, y)
     recorders = [recorded(model, seen, level)[0] for model in models]
     columns = seen.shape[-1] - config.patch_size + 1

@@ -1,7 +1,14 @@
-"""Algorithm 1 on a whole image with a sliding window: the arithmetic of `groupsc.models.coder`, tile by tile, without
-derivatives.
+"""Run Algorithm 1 on a whole image with a sliding window.
 
-Symbols as in `groupsc.models.coder`; N patches of an image as rows, (N, m) and (N, p).
+The results are those of `groupsc.models.coder`, computed tile by tile and without derivatives. Symbols as in
+`groupsc.models.coder`, for one image of N patches, which are rows:
+
+    Y      centred patches of the degraded image, (N, m); mu their means (N, 1)
+    M      1 where a patch entry was measured, (N, m); None if all were
+    A      codes, (N, p)
+    D C W  dictionary, encoder (used as Cᵀ), decoder, (m, p)
+    lam    Λ, thresholds of one iteration, (p,)
+    Σ      similarities within the window of each patch; `mass` their sums, (N, 1)
 """
 
 from __future__ import annotations
@@ -22,7 +29,7 @@ from groupsc.ops.workers import chunks, workers
 from groupsc.utils.errors import GroupSCError
 
 SUMMED = ("csr", "group")
-"""Penalties that look at similar patches in a way that `_Coding.step` knows."""
+"""Non-local penalties that `_Coding.step` implements."""
 
 
 @torch.no_grad()
@@ -40,31 +47,42 @@ def restore_whole(
 
     Parameters
     ----------
+    model : SparseCoder
     image : Tensor (1, c, H, W)
+        Degraded image in [0, 1], zeros where nothing was measured.
     mask : Tensor (1, c, H, W), optional
+        1 where a value was measured.
     level : float, optional
         Noise σ in gray levels of 255, for blind models.
     matmul_dtype : torch.dtype
         Type of the codes and of the matrix products.
     window : callable, optional
-        What makes Σ, of the arguments of `SlidingWindow`; left out, what suits the device.
+        Constructor of Σ with the arguments of `SlidingWindow`; by default `SlidingWindow` on a CPU and `GatheredWindow`
+        on other devices.
     advance : callable, optional
-        Called once a step.
+        Function without arguments that is called after each iteration.
 
     Returns
     -------
     Tensor (1, c, H, W)
-        For an image no larger than one block, what the coder itself returns.
+        Restored image, not clipped; for an image no larger than one block the same as the output of the coder.
 
     Raises
     ------
     GroupSCError
-        For a prior that looks at similar patches in a way that is not written here.
+        If the penalty is non-local and is not implemented here.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> restore_whole(model, torch.full((1, 1, 12, 10), 0.5), matmul_dtype=torch.float32).shape
+    torch.Size([1, 1, 12, 10])
     """
     if model.kind.nonlocal_ and model.config.penalty not in SUMMED:
         raise GroupSCError(
-            f"whole images are restored with {', '.join(SUMMED)} or a prior of single patches, not yet with "
-            f"{model.config.penalty!r}; use mode='block', or write its step in groupsc/inference/sliding_window.py"
+            f"whole-image mode does not support the non-local penalty {model.config.penalty!r}, only "
+            f"{', '.join(SUMMED)}; use mode='block', or write its step in groupsc/inference/sliding_window.py"
         )
     coding = _Coding(model, image, mask, matmul_dtype, window)
     refreshes = (0, *model.config.similarity_updates)
@@ -79,11 +97,11 @@ def restore_whole(
 
 
 class _Coding:
-    """Codes A (N, p) of all patches of an image, which each step changes in place.
+    """Codes A (N, p) of all patches of an image, which each iteration changes in place.
 
-    Beside them stand `shared` (N, p), what a shrinkage sums over similar patches, which are the squares of
-    B = A + Cᵀ(Y − D A) or for CSR the codes before the step, and the sums, `summed`. All stay where they are in memory,
-    which costs less than to ask for it anew.
+    For a non-local penalty, `shared` (N, p) contains the values that are summed over similar patches, and `summed`
+    (N, p) their sums. The values are the squares of B = A + Cᵀ(Y − D A) for GroupSC, and the codes before the iteration
+    for CSR. All arrays are allocated once, because a new allocation takes more time.
     """
 
     def __init__(self, model: SparseCoder, image: Tensor, mask: Tensor | None, matmul_dtype, window):
@@ -114,7 +132,7 @@ class _Coding:
             self.shared, self.summed = torch.zeros_like(self.A), torch.empty_like(self.A)
 
     def refresh(self, number: int, each) -> None:
-        """Blend similarity `number` into Σ; `each` as `groupsc.ops.workers` gives it."""
+        """Compute similarity `number` and blend it into Σ; `each` is the function of `groupsc.ops.workers.workers`."""
         estimate, nu = self._estimate(each), self.model.blend(number)
 
         def features(rows: slice) -> Tensor:
@@ -123,8 +141,10 @@ class _Coding:
         self.window.refresh(features, nu if nu is None else nu.item(), each)
 
     def _estimate(self, each):
-        """A function that gives the centred patches (n, m) of some rows of the estimate, which at first is the image
-        itself."""
+        """Return a function that computes the centred patches (n, m) of some rows of the grid of patches.
+
+        The patches are those of the current estimate; before the first iteration this is the degraded image.
+        """
 
         def some(x: Tensor, rows: slice) -> Tensor:
             return x.unflatten(0, self.grid)[rows].flatten(0, 1)
@@ -139,8 +159,8 @@ class _Coding:
         )
 
     def image(self, each) -> Tensor:
-        """The estimate, the mean of all patches A Wᵀ + μ that hold a pixel (1, c, H, W)."""
-        # Transposed, as the sum over overlapping patches reads them.
+        """Compute the estimate (1, c, H, W): each pixel is the mean of all patches A Wᵀ + μ that contain it (eq. 6)."""
+        # Stored transposed, because the sum over overlapping patches reads the entries in this order.
         E = self.mu.new_empty(1, self.model.config.dimension, len(self.A))
 
         def decode(part: slice) -> None:
@@ -150,7 +170,7 @@ class _Coding:
         return average(E.transpose(1, 2), *self.size, self.model.config.patch_size)
 
     def step(self, lam: Tensor, each) -> None:
-        """One step of Algorithm 1."""
+        """Run one iteration of Algorithm 1."""
 
         def advance(number: int) -> None:
             part = self.parts[number]

@@ -1,8 +1,9 @@
-"""Restoration of images of any size with a trained coder.
+"""Restore images in blocks or regions.
 
-Whole-image mode gives every patch the full window around it: no blocks, no seams. Block mode is the paper's: blocks of
-the side that the coder was trained on, whose patches see no others; blocks overlap, and each pixel is the mean of its
-estimates, weighted by the number of patches behind each (section 3.6, "Block processing").
+In whole-image mode every patch sees the full window around it, so the result has no block borders. If the memory is
+too small for an image, overlapping regions are restored. Block mode is the paper's (section 3.6, "Block processing"):
+blocks have the side of the training crops, and their patches see only patches of the same block. Blocks overlap, and
+each pixel is the mean of its estimates, weighted by the number of patches behind each estimate.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from groupsc.utils.memory import memory_share
 
 RESTORATION_MODES = ("whole", "block")
 BLOCKS_TOGETHER = {"cpu": 1, "cuda": 24}
-"""Most blocks that go through the coder together: one stays in a CPU's cache, a GPU wants many."""
+"""Largest number of blocks that are restored together, by device: one fits the cache of a CPU, a GPU is faster with
+many."""
 
 HALO_WINDOWS = 2
-"""Windows of surroundings that a region of a large image is restored with, and that are then cut off."""
+"""Width of the margin around a region, in windows; the margin is restored with the region and then cut off."""
 
 
 def restore(
@@ -50,33 +52,42 @@ def restore(
     ----------
     model : SparseCoder
     image : Tensor (1, c, H, W)
-        Degraded image in [0, 1], zeros where nothing was measured. float64 is restored in float64 throughout; float32
-        with the fastest matrix products of the device.
+        Degraded image in [0, 1], zeros where nothing was measured. A float64 image is restored in float64; a float32
+        image is restored with the fastest matrix products of the device.
     mask : Tensor (c, H, W) or (1, c, H, W), optional
         1 where a value was measured.
     level : float, optional
         Noise σ in gray levels of 255, for blind models; see `groupsc.inference.noise_level.estimate_noise`.
     mode : {"whole", "block"}
+        Restore the whole image, or overlapping blocks as the paper does.
     stride : int, optional
-        For block mode alone, the step between blocks in pixels; left out, the side of the window, which is 48 for the
-        paper's blocks of 56. Blocks are as large as those of the training, and where the stride is larger as the
-        stride, up to 56.
+        Distance between blocks in pixels, for block mode only; by default the side of the window, which is 48 for the
+        paper's blocks of 56. Blocks are as large as the crops of the training; if the stride is larger, they are as
+        large as the stride, at most 56 pixels.
     memory : float, optional
-        Bytes that may be used; whole-image mode restores an image that needs more in overlapping regions. Left out, the
-        part that falls to this process (`groupsc.utils.memory.memory_share`).
+        Memory in bytes that may be used; by default the share of this process (`groupsc.utils.memory.memory_share`).
+        In whole-image mode, an image that needs more is restored in overlapping regions.
     progress : bool
-        Show a bar when it takes more than two seconds.
+        Show a progress bar if the restoration takes more than two seconds.
 
     Returns
     -------
     Tensor (1, c, H, W)
-        Not clipped.
+        Restored image, not clipped.
 
     Raises
     ------
     GroupSCError
-        For an image of other channels than the model's, or smaller than a patch; an unknown mode; a stride without
-        blocks or wider than them; too little memory, or a GPU's that is full; a prior that whole images don't know.
+        If the image has another number of channels than the model or is smaller than a patch; if the mode is unknown;
+        if a stride is given without block mode, or is larger than a block; if the memory is too small or the memory of
+        the GPU is full; if whole-image mode does not support the penalty.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> restore(model, torch.full((1, 1, 12, 10), 0.5), mode="block", stride=4).shape
+    torch.Size([1, 1, 12, 10])
     """
     channels, height, width = image.shape[-3:]
     patch_size = model.config.patch_size
@@ -84,9 +95,11 @@ def restore(
         raise GroupSCError(f"there is no mode {mode!r}; choose one of {', '.join(RESTORATION_MODES)}")
     require_blocks(mode, stride)
     if stride is not None and not is_count(stride):
-        raise GroupSCError(f"the stride between blocks is {stride!r}; choose whole pixels, at least 1")
+        raise GroupSCError(f"the stride between blocks is {stride!r}; choose a whole number of pixels, at least 1")
     if image.ndim != 4 or image.shape[0] != 1 or channels != model.config.channels:
-        raise GroupSCError(f"the model wants an image (1, {model.config.channels}, H, W), not {tuple(image.shape)}")
+        raise GroupSCError(
+            f"the image has the shape {tuple(image.shape)}; give an image (1, {model.config.channels}, H, W)"
+        )
     if min(height, width) < patch_size:
         raise GroupSCError(
             f"the image is {height}×{width} pixels, smaller than a {patch_size}×{patch_size} patch; use a larger one"
@@ -104,7 +117,7 @@ def restore(
                 memory = memory_share(image.device, least_memory(model, matmul_dtype, height, width))
             side = region_side(model, matmul_dtype, memory, height, width)
             return regionwise(model, image, mask, **options, side=side, progress=progress)
-        # On a CPU similar patches are summed faster tile by tile, for a block as well; a GPU wants many blocks.
+        # On a CPU the sum over similar patches is faster tile by tile, even in one block; a GPU needs many blocks.
         tiled = image.device.type == "cpu" and model.config.penalty in SUMMED
         each = functools.partial(restore_whole, model) if tiled else model
         side = model.config.block(stride)
@@ -122,16 +135,18 @@ def restore(
 
 @contextlib.contextmanager
 def _within_memory(device: torch.device):
+    """Raise `GroupSCError` if the memory of the device is full."""
     try:
         yield
     except torch.OutOfMemoryError as error:
         raise TooLittleMemoryError(
-            f"the image does not fit the memory of {device_name(device)}; allow less of it by memory, or choose cpu"
+            f"the memory of {device_name(device)} is too small for the image; give a lower limit by `memory`, "
+            "or choose the device cpu"
         ) from error
 
 
 def blocks_together(model: SparseCoder, image: Tensor, side: int, memory: float) -> int:
-    """How many blocks of a side go through the coder together within `memory` bytes; at least one."""
+    """Compute how many blocks of `side` pixels can be restored together within `memory` bytes; at least one."""
     config, patches = model.config, (side - model.config.patch_size + 1) ** 2
     similarities = 5 * patches if model.kind.nonlocal_ else 0
     bytes_a_block = patches * (similarities + 3 * config.n_atoms + 12 * config.dimension) * image.element_size()
@@ -148,8 +163,31 @@ def regionwise(
     side: int,
     progress: bool = False,
 ) -> Tensor:
-    """Whole-image mode in regions of at most `side` pixels, surroundings included; one region where the image allows
-    it."""
+    """Restore an image in whole-image mode, in overlapping regions of at most `side` pixels.
+
+    An image that is not larger than `side` is one region.
+
+    Parameters
+    ----------
+    model, image, mask, level, matmul_dtype
+        As for `groupsc.inference.sliding_window.restore_whole`.
+    side : int
+        Side of a region in pixels, with its margin; more than 2 · `halo(model)` for an image that is larger.
+    progress : bool
+        As for `restore`.
+
+    Returns
+    -------
+    Tensor (1, c, H, W)
+        Restored image, not clipped.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, penalty="l1")).requires_grad_(False)
+    >>> regionwise(model, torch.full((1, 1, 12, 10), 0.5), None, matmul_dtype=torch.float32, side=8).shape
+    torch.Size([1, 1, 12, 10])
+    """
     height, width = image.shape[-2:]
     around = halo(model)
     places = [
@@ -158,7 +196,8 @@ def regionwise(
         for columns in _regions(width, side, around, model.config.patch_size)
     ]
     restored = torch.empty_like(image)
-    bar = tqdm(total=len(places) * model.config.n_iterations, unit="step", delay=2, leave=False, disable=not progress)
+    total = len(places) * model.config.n_iterations
+    bar = tqdm(total=total, unit="iteration", delay=2, leave=False, disable=not progress)
     for (row, near_rows, kept_rows), (column, near_columns, kept_columns) in places:
         region, region_mask = (x if x is None else x[..., near_rows, near_columns] for x in (image, mask))
         found = restore_whole(model, region, region_mask, level=level, matmul_dtype=matmul_dtype, advance=bar.update)
@@ -168,36 +207,69 @@ def regionwise(
 
 
 def halo(model: SparseCoder) -> int:
-    """Pixels around a region that its restoration depends on; a patch that knows no other is coded on its own."""
+    """Return the width in pixels of the margin with which a region is restored.
+
+    With a local penalty, no patch depends on another one, and the margin is one pixel less than a patch.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> [halo(SparseCoder(ModelConfig(patch_size=9, n_atoms=8, penalty=penalty))) for penalty in ("l1", "group")]
+    [8, 96]
+    """
     if not model.kind.nonlocal_:
         return model.config.patch_size - 1
     return HALO_WINDOWS * model.config.window
 
 
 def region_side(model: SparseCoder, matmul_dtype: torch.dtype, memory: float, height: int, width: int) -> int:
-    """Side in pixels of the largest region that whole-image mode restores within `memory` bytes: the whole of an image
-    that fits, else a square, or of a narrow image a piece of its length.
+    """Compute the side of the largest region that whole-image mode can restore within a memory limit.
+
+    A region is the whole image if the memory allows it, otherwise a square; in a narrow image it has the width of the
+    image.
+
+    Parameters
+    ----------
+    model : SparseCoder
+    matmul_dtype : torch.dtype
+        Type of the codes and of the matrix products.
+    memory : float
+        Memory in bytes that may be used.
+    height, width : int
+        Size of the image in pixels.
+
+    Returns
+    -------
+    int
 
     Raises
     ------
     GroupSCError
-        When neither the image fits nor the surroundings of a region do.
+        If the memory is too small for the image and for the smallest region.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> region_side(model, torch.float32, 1e9, 500, 400)
+    500
     """
     pixels = memory / _bytes_a_patch(model, matmul_dtype)
     if height * width <= pixels:
         return max(height, width)
-    # Of an image that is narrower than a region, regions are as narrow.
+    # In an image narrower than a region, the regions have the width of the image.
     side = int(pixels / min(height, width, pixels**0.5))
     if side < _least_side(model):
         raise TooLittleMemoryError(
-            f"{memory / 1e6:,.6g} MB are too little; this model restores regions of {_least_side(model)} pixels, so "
-            f"allow at least {least_memory(model, matmul_dtype, height, width) / 1e6:.0f} MB"
+            f"{memory / 1e6:,.6g} MB are too little; the regions of this model have a side of at least "
+            f"{_least_side(model)} pixels, so allow at least "
+            f"{least_memory(model, matmul_dtype, height, width) / 1e6:.0f} MB"
         )
     return side
 
 
 def least_memory(model: SparseCoder, matmul_dtype: torch.dtype, height: int, width: int) -> float:
-    """Bytes without which `region_side` finds no region, in whole megabytes."""
+    """Compute the smallest memory limit with which `region_side` finds a region: whole megabytes, in bytes."""
     least = _least_side(model)
     needed = _bytes_a_patch(model, matmul_dtype) * min(least, height) * min(least, width)
     return 1e6 * (int(needed / 1e6) + 1)
@@ -214,7 +286,7 @@ def _bytes_a_patch(model: SparseCoder, matmul_dtype: torch.dtype) -> float:
 
 
 def _regions(length: int, side: int, around: int, patch_size: int) -> list[tuple[slice, slice, slice]]:
-    """Cut an axis into parts: where each lies, what it is restored from, and where it lies in that."""
+    """Split an axis into parts: per part its slice, its slice with the margin, and its place in the latter."""
     if length <= side:
         return [(slice(0, length), slice(0, length), slice(0, length))]
     step = side - 2 * around
@@ -237,19 +309,48 @@ def blockwise(
     together: int,
     progress: bool = False,
 ) -> Tensor:
-    """Apply `function(blocks, masks)` to all blocks of an image and average the overlaps.
+    """Apply a function to all blocks of an image and average the overlaps.
 
-    The image is padded by reflection, side − 1 on all sides and then below and to the right until the stride divides
-    it; reflection about a pixel keeps the parity of rows and columns, so a Bayer mask padded alike stays a Bayer mask.
+    The image is padded by reflection, by side − 1 pixels on all sides and then at the bottom and at the right until the
+    stride divides it. The reflection is about the centre of the border pixel and keeps the parity of rows and columns,
+    so a Bayer mask that is padded in the same way is still a Bayer mask.
+
+    Parameters
+    ----------
+    function : callable
+        `function(blocks, masks)` restores blocks (b, c, side, side); `masks` has the same shape or is None.
+    image : Tensor (1, c, H, W)
+    mask : Tensor (1, c, H, W) or None
+        1 where a value was measured.
+    side, stride : int
+        Side of the blocks and distance between them, in pixels.
+    patch_size : int
+        Side of the patches; the weight of an estimate is the number of patches of the block that contain the pixel.
+    together : int
+        Number of blocks per call of the function.
+    progress : bool
+        As for `restore`.
+
+    Returns
+    -------
+    Tensor (1, c, H, W)
 
     Raises
     ------
     GroupSCError
-        When the stride is no whole number from 1 to `side`.
+        If the stride is not a whole number from 1 to `side`.
+
+    Examples
+    --------
+    >>> image = torch.arange(35.0).view(1, 1, 5, 7)
+    >>> same = blockwise(lambda blocks, masks: blocks, image, None, side=4, stride=2, patch_size=3, together=8)
+    >>> torch.allclose(same, image)
+    True
     """
     if not isinstance(stride, Integral) or not 1 <= stride <= side:
         raise GroupSCError(
-            f"the stride between blocks is {stride!r}; choose 1 to {side} whole pixels, the side of a block"
+            f"the stride between blocks is {stride!r}; choose a whole number of pixels from 1 to {side}, the side of a "
+            "block"
         )
     height, width = image.shape[-2:]
     rows, columns = (_padded_positions(length, side, stride).to(image.device) for length in (height, width))
@@ -279,14 +380,14 @@ def _cut(image: Tensor, corners, side: int) -> Tensor:
 
 
 def _padded_positions(length: int, side: int, stride: int) -> Tensor:
-    """Position in the image of every row (or column) of the padded image."""
+    """Return the position in the image of every row (or column) of the padded image."""
     once = _reflected(torch.arange(1 - side, length + side - 1), length)
     missing = stride - (len(once) - side) % stride
     return once[_reflected(torch.arange(len(once) + missing), len(once))]
 
 
 def _reflected(position: Tensor, length: int) -> Tensor:
-    """Positions folded back into 0 … length − 1 by reflection about the first and last."""
+    """Map positions to 0 … length − 1 by reflection about the first and the last position."""
     if length == 1:
         return torch.zeros_like(position)
     position = position.remainder(2 * (length - 1))

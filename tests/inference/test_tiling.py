@@ -124,9 +124,9 @@ def test_errors_say_what_to_do():
     model = SparseCoder(ModelConfig(patch_size=5, n_atoms=8, n_iterations=2, window=6))
     with pytest.raises(GroupSCError, match="smaller than a 5×5 patch"):
         restore(model, torch.zeros(1, 1, 4, 30))
-    with pytest.raises(GroupSCError, match=r"wants an image \(1, 1, H, W\)"):
+    with pytest.raises(GroupSCError, match=r"give an image \(1, 1, H, W\)"):
         restore(model, torch.zeros(1, 3, 30, 30))
-    with pytest.raises(GroupSCError, match="choose 1 to 56 whole pixels"):
+    with pytest.raises(GroupSCError, match="from 1 to 56, the side of a block"):
         restore(model, torch.zeros(1, 1, 30, 30), mode="block", stride=57)
     with pytest.raises(GroupSCError, match="the stride 4 is one between blocks; choose mode 'block', or leave it out"):
         restore(model, torch.zeros(1, 1, 30, 30), stride=4)

@@ -84,7 +84,7 @@ def test_whole_images_know_priors_of_single_patches_and_refuse_others(prior):
     new, _ = alike(prior)
     image, _ = some_image(1, 14, 17)
     if prior.nonlocal_:
-        with pytest.raises(GroupSCError, match=r"not yet with 'mine'; use mode='block', or write its step"):
+        with pytest.raises(GroupSCError, match=r"penalty 'mine', only csr, group; use mode='block', or write its step"):
             restore(new, image)
     else:
         with torch.no_grad():
@@ -100,7 +100,7 @@ def test_a_fast_path_for_training_changes_nothing_of_that(monkeypatch):
     monkeypatch.setitem(FAST_STEPS, "mine", half_steps)
     fast = [new(image[..., :6, :6], matmul_dtype=torch.float64).detach(), restore(new, image, mode="block", stride=3)]
     torch.testing.assert_close(fast, plain)
-    with pytest.raises(GroupSCError, match="not yet with 'mine'"):
+    with pytest.raises(GroupSCError, match="does not support the non-local penalty 'mine'"):
         restore(new, image)
 
 
