@@ -19,7 +19,7 @@ __all__ = list(_PLACES)
 
 
 def __getattr__(name: str):
-    """Public names are imported when they are first used, since torch takes a second to load."""
+    """Import a public name at its first use, because torch takes a second to load."""
     if name not in _PLACES:
         raise AttributeError(f"module 'groupsc' has no attribute {name!r}")
     return getattr(importlib.import_module(_PLACES[name]), name)

@@ -1,8 +1,8 @@
-"""Restoration of arrays: the functions that `import groupsc` offers, in the manner of scikit-image.
+"""Restore numpy arrays: the functions that `import groupsc` offers, with the conventions of scikit-image.
 
-Images are numpy arrays, gray (H, W) or with three channels along `channel_axis`, of floats in [0, 1], uint8 or uint16.
-What comes back has the shape and type of what was given. Noise levels are in gray levels of 255, whatever the type.
-Three equal channels are restored as the gray image that they are.
+Images are gray (H, W), or have three channels along `channel_axis`, and contain floats in [0, 1], uint8 or uint16. The
+result has the shape and the type of the input. Noise levels are in gray levels of 255 for every type. An image with
+three equal channels is restored as a gray image.
 """
 
 from __future__ import annotations
@@ -27,26 +27,34 @@ from groupsc.weights.released import find_weights
 from groupsc.weights.selection import choose
 
 LEAST_SIGMA, HIGHEST_SIGMA = 0.5, 255.0
-"""The noise that an image without any is taken to have, and the most that is taken for noise."""
+"""Lowest and highest noise level that is used; an estimated level is clipped to this range."""
 
 LUMA = np.array([0.299, 0.587, 0.114])
-"""Weights of red, green and blue in Y of YCbCr (ITU-R BT.601), as JPEG files use it."""
+"""Weights of red, green and blue in the luma Y of YCbCr (ITU-R BT.601), which JPEG files use."""
 
 
 def load(weights, *, device="auto") -> Restorer:
-    """A model as a torch module.
+    """Load a model as a torch module.
 
     Parameters
     ----------
     weights : str or path
-        Name of a release, such as "gray-groupsc-sigma25", or a weights file.
+        Name of released weights, such as "gray-groupsc-sigma25", or a weights file.
     device : str
-        "auto" takes the GPU when there is one.
+        "cpu", "cuda", or "auto", which uses a GPU if the machine has one.
+
+    Returns
+    -------
+    Restorer
 
     Raises
     ------
     GroupSCError
-        For an unknown name, or a file that is missing, damaged or altered.
+        If the name is unknown, or the file is missing, damaged or altered.
+
+    Examples
+    --------
+    >>> model = load("gray-groupsc-sigma25")  # doctest: +SKIP
     """
     path = find_weights(weights)
     coder, card = load_weights(path, device=pick_device(device))
@@ -65,16 +73,18 @@ def denoise(
     image : array (H, W), or with 3 channels along `channel_axis`
         Floats in [0, 1], uint8 or uint16.
     sigma : float, optional
-        Standard deviation of the noise in gray levels of 255; estimated from the image when left out.
+        Standard deviation of the noise in gray levels of 255, above 0 and at most 255; by default it is estimated from
+        the image.
     method : {"best", "groupsc", "csr", "sc"}
-        "best" takes a model trained for the level or near it, else a blind one, else the nearest, and of several the
-        one that did best on the validation images; `groupsc.weights.selection.NEAR` says how near.
+        "best" selects among the models of all methods: a model trained for the level or near it, otherwise a blind
+        model, otherwise the model of the nearest level. Among several, it selects the one with the highest validation
+        PSNR. `groupsc.weights.selection.NEAR` defines which levels are near.
     weights : str or path, optional
-        A release or a file, instead of the one that fits method and level.
+        Name of released weights, or a weights file; by default the weights are selected by method and level.
     channel_axis : int, optional
-        The axis of the channels; None for gray images.
+        Axis of the channels; None for gray images.
     device : str
-        "auto" takes the GPU when there is one.
+        "cpu", "cuda", or "auto", which uses a GPU if the machine has one.
     mode, stride, memory, progress
         As for `groupsc.inference.tiling.restore`.
     guard : bool
@@ -84,17 +94,21 @@ def denoise(
     Returns
     -------
     array
-        Of the image's shape and type, clipped to its range.
+        Restored image with the shape and the type of the input, clipped to its range.
 
     Raises
     ------
     GroupSCError
-        For an image, level, method or weights that can't be used; the sentence says what to do.
+        If the image, the noise level, the method or the weights can't be used; the message contains a hint.
 
     Notes
     -----
-    A model is trained for one σ. For noise near it the image is scaled so that its noise is that of the training;
-    farther away a blind model is used, where one is released.
+    A model is trained for one σ. If the noise level is near this σ, the image is scaled so that its noise has the
+    trained level. Otherwise a blind model is used, if one is released.
+
+    Examples
+    --------
+    >>> clean = denoise(np.full((64, 64), 0.5), sigma=25)  # doctest: +SKIP
     """
     return denoise_with_share(
         image, sigma, method=method, weights=weights, channel_axis=channel_axis, device=device, mode=mode,
@@ -129,22 +143,27 @@ def demosaick(
     Parameters
     ----------
     mosaic : array (H, W)
-        One measured value a pixel, floats in [0, 1], uint8 or uint16. The models know mosaics of finished pictures:
-        white-balanced, gamma-encoded, over the full range, without noise; prepare those of a raw file so first.
+        One measured value per pixel, as floats in [0, 1], uint8 or uint16. The models are trained on mosaics of
+        processed pictures: white-balanced, gamma-encoded, over the full range and without noise. The mosaic of a raw
+        file must be processed in this way before.
     pattern : {"RGGB", "BGGR", "GRBG", "GBRG"}
-        The 2×2 cell in raster order, its first letter at pixel (0, 0).
+        Colours of the 2×2 cell in raster order; the first letter is the colour of pixel (0, 0).
     method, weights, device, mode, stride, memory, progress
         As for `denoise`.
 
     Returns
     -------
     array (H, W, 3)
-        Of the mosaic's type.
+        Colour image with the type of the mosaic, clipped to its range.
 
     Raises
     ------
     GroupSCError
-        For a mosaic, pattern, method or weights that can't be used; the sentence says what to do.
+        If the mosaic, the pattern, the method or the weights can't be used; the message contains a hint.
+
+    Examples
+    --------
+    >>> colors = demosaick(np.full((64, 64), 0.5), "RGGB")  # doctest: +SKIP
     """
     pixels, back = unpack(mosaic, None)
     mask = bayer_mask(*pixels.shape[-2:], pattern).numpy()
@@ -163,23 +182,27 @@ def deblock(
     Parameters
     ----------
     image : array (H, W), or with 3 channels along `channel_axis`
-        The decoded image. Of colours the luma is restored, the chroma stays.
-    quality : int
-        Quality factor of libjpeg, 1 to 100. The model of the nearest trained quality is used; above the highest of
-        them its correction is weakened, down to nothing at 100. Arrays don't tell it;
-        `groupsc.io.photographs.read_photograph` reads it from a JPEG file.
+        Decoded image. For colour images the luma is restored and the chroma is unchanged.
+    quality : float
+        Quality factor of libjpeg, 1 to 100; required. The model of the nearest trained quality is used. Above the
+        trained quality of the model, its correction is reduced linearly, to zero at 100. An array does not contain its
+        quality; `groupsc.io.photographs.read_photograph` reads it from a JPEG file.
     method, weights, channel_axis, device, mode, stride, memory, progress
         As for `denoise`.
 
     Returns
     -------
     array
-        Of the image's shape and type.
+        Restored image with the shape and the type of the input, clipped to its range.
 
     Raises
     ------
     GroupSCError
-        For an image, quality, method or weights that can't be used; the sentence says what to do.
+        If the image, the quality, the method or the weights can't be used; the message contains a hint.
+
+    Examples
+    --------
+    >>> restored = deblock(np.full((64, 64), 0.5), quality=10)  # doctest: +SKIP
     """
     if not isinstance(quality, Real) or not 1 <= quality <= 100:
         raise GroupSCError(f"quality is {quality}; give the JPEG quality factor of the image, 1 to 100")
@@ -190,35 +213,103 @@ def deblock(
     restored = model.restore(luma, mode=mode, stride=stride, memory=memory, progress=progress)
     trained = model.card["level"]
     weight = 1.0 if quality <= trained else (100 - quality) / (100 - trained)
-    # Y carries no chroma: adding the change of Y to red, green and blue alike leaves Cb and Cr as they are.
+    # The change of Y is added to red, green and blue equally, which leaves Cb and Cr unchanged.
     return back(pixels + weight * (restored - luma))
 
 
 def check_sigma(sigma) -> None:
-    """Raise an error unless σ is a noise level."""
+    """Raise an error unless σ is a valid noise level.
+
+    Parameters
+    ----------
+    sigma : float
+        Noise level in gray levels of 255.
+
+    Raises
+    ------
+    GroupSCError
+        If σ is not a number above 0 and at most 255.
+
+    Examples
+    --------
+    >>> check_sigma(25)
+    """
     if not isinstance(sigma, Real) or not 0 < sigma <= HIGHEST_SIGMA:
         raise GroupSCError(f"sigma is {sigma!r}; give the noise level in gray levels of 255, above 0 and at most 255")
 
 
 def noise_of(pixels: np.ndarray, where=None) -> float:
-    """The estimated noise level of pixels (c, H, W), within the levels that models are told."""
+    """Estimate the noise level of an image, clipped to the range from `LEAST_SIGMA` to `HIGHEST_SIGMA`.
+
+    Parameters
+    ----------
+    pixels : array (c, H, W), floating
+        Image in [0, 1].
+    where : array (H, W) of bool, optional
+        True for pixels that are used.
+
+    Returns
+    -------
+    float
+        σ in gray levels of 255.
+
+    Raises
+    ------
+    GroupSCError
+        As for `groupsc.inference.noise_level.estimate_noise`.
+
+    Examples
+    --------
+    >>> noise_of(np.full((1, 40, 40), 0.5))
+    0.5
+    """
     return min(max(estimate_noise(pixels, where), LEAST_SIGMA), HIGHEST_SIGMA)
 
 
 def noise_task(pixels: np.ndarray) -> str:
-    """The task of removing noise from pixels (c, H, W)."""
+    """Return the denoising task for an image (c, H, W): "gray" or "color".
+
+    Examples
+    --------
+    >>> noise_task(np.zeros((3, 40, 40)))
+    'color'
+    """
     return "gray" if len(pixels) == 1 else "color"
 
 
 def noisy_channels(model: Restorer, pixels: np.ndarray) -> np.ndarray:
-    """Of pixels (c, H, W) the channels that a model of noise restores; an error when it is for other images."""
+    """Select the channels of an image that a denoising model restores.
+
+    Parameters
+    ----------
+    model : Restorer
+    pixels : array (c, H, W)
+
+    Returns
+    -------
+    array (c or 1, H, W)
+        All channels for a colour model; otherwise one channel if all channels are equal.
+
+    Raises
+    ------
+    GroupSCError
+        If the model was trained for another task than denoising of such images.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> from groupsc.models.coder import SparseCoder
+    >>> model = Restorer(SparseCoder(ModelConfig(patch_size=3, n_atoms=8)), {"task": "gray", "level": 25})
+    >>> noisy_channels(model, np.zeros((3, 40, 40))).shape
+    (1, 40, 40)
+    """
     pixels = pixels if model.card["task"] == "color" else one_if_equal(pixels)
     model.require(noise_task(pixels))
     return pixels
 
 
 def _model(weights: str | Path, device: torch.device) -> Restorer:
-    """The model, kept in memory as long as its file stays the same."""
+    """Load a model, or return the loaded one if its file has not changed."""
     path = find_weights(weights)
     try:
         stamp = path.stat()
