@@ -1,4 +1,4 @@
-"""The command `groupsc`: one module for each group of commands."""
+"""Commands of `groupsc`: one module per group of commands."""
 
 from groupsc.cli.app import main
 

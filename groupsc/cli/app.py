@@ -1,4 +1,4 @@
-"""The command `groupsc`: thin calls of the library, so that whoever has no Snakemake does the same by hand."""
+"""Assemble the command `groupsc`, whose commands call the library and need no Snakemake."""
 
 from __future__ import annotations
 
@@ -33,42 +33,41 @@ app.add_typer(photo_cli.weights_app, name="weights")
 
 DataDir = Annotated[Path, Option(help="Folder of the data sets.")]
 Device = Annotated[str, Option(help="auto, cpu or cuda.")]
-Images = Annotated[int | None, Option(min=1, help="Only the first so many images.")]
+Images = Annotated[int | None, Option(min=1, help="Use only this number of images, the first ones.")]
 
 
 def main() -> None:
-    """Run the command line; what a user can mend ends in one sentence and exit code 2, an interrupt in 130."""
+    """Run the command line. An error that users can fix prints one sentence and exits with 2, an interrupt with 130."""
     try:
         app()
     except GroupSCError as error:
-        sys.exit(_complain(str(error)))
+        sys.exit(_report_error(str(error)))
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        sys.exit(_complain(f"{what}; check the path, its permissions and the free space"))
+        sys.exit(_report_error(f"{what}; check the path, its permissions and the free space"))
 
 
 @app.command()
 def fetch(
     datasets: Annotated[
-        list[str] | None, Argument(metavar="[DATASET...]", help="Names from data/registry.csv; none lists them.")
+        list[str] | None, Argument(metavar="[DATASET...]", help="Names from data/registry.csv; list them if left out.")
     ] = None,
     data_dir: DataDir = Path("data/raw"),
     images: Images = None,
-    mirror: Annotated[
-        str | None, Option(help="Folder or address that holds the files; GROUPSC_MIRROR otherwise.")
-    ] = None,
+    mirror: Annotated[str | None, Option(help="Folder or address of the files; by default GROUPSC_MIRROR.")] = None,
     manifest: Annotated[Path | None, Option(help="Write files, sizes and checksums to this JSON file.")] = None,
 ) -> None:
-    """Download data sets and verify every file; without a name, list the data sets."""
+    """Download and verify data sets.
+
+    Without a name, the command lists the data sets.
+    """
     from groupsc.data import datasets as data
 
     if not datasets:
         print("\n".join(data.datasets()))
         return
     if manifest is not None and len(datasets) != 1:
-        raise GroupSCError(
-            f"a manifest describes one data set, and {len(datasets)} are asked for; fetch them one by one"
-        )
+        raise GroupSCError(f"a manifest describes one data set, but {len(datasets)} were given; fetch them one by one")
     for name in datasets:
         found = data.fetch(name, data_dir, images=images, mirror=mirror)
         megabytes = sum(file["bytes"] for file in found["files"]) / 1e6
@@ -82,14 +81,14 @@ def dictionary(
     dataset: Annotated[str, Argument(help="Data set to learn from.")],
     output: Annotated[Path, Option(help="Safetensors file to write.")],
     channels: Annotated[int, Option(help="1 for gray, 3 for color.")] = 1,
-    patch_size: Annotated[int, Option(min=1, help="Side of the patches.")] = 9,
+    patch_size: Annotated[int, Option(min=1, help="Side of the patches, in pixels.")] = 9,
     n_atoms: Annotated[int, Option(min=1, help="Number of atoms.")] = 256,
-    seed: Annotated[int, Option(help="Seed of the patches drawn and of the first atoms.")] = 0,
+    seed: Annotated[int, Option(help="Seed for the random patches and the initial atoms.")] = 0,
     data_dir: DataDir = Path("data/raw"),
     images: Images = None,
     picture: Annotated[Path | None, Option(help="Also draw the atoms to this PNG file.")] = None,
 ) -> None:
-    """Learn the dictionary that training starts from."""
+    """Learn the initial dictionary of a training."""
     from groupsc.data.datasets import load_images
     from groupsc.training.dictionary_learning import learn_dictionary
     from groupsc.weights.files import write_tensors
@@ -109,12 +108,15 @@ def dictionary(
 
 @app.command()
 def experiment(
-    name: Annotated[str | None, Argument(help="Such as gray-groupsc-sigma25.")] = None,
+    name: Annotated[str | None, Argument(help="Name of an experiment, such as gray-groupsc-sigma25.")] = None,
     config: Annotated[Path, Option(help="Grid of experiments.")] = Path("config/paper.yaml"),
-    output: Annotated[Path | None, Option(help="YAML file to write; a folder with --all.")] = None,
+    output: Annotated[Path | None, Option(help="YAML file to write; with --all, a folder.")] = None,
     everything: Annotated[bool, Option("--all", help="Write every experiment of the grid.")] = False,
 ) -> None:
-    """Write an experiment of a grid, every setting spelled out, to a file of its own; without a name, list the grid."""
+    """Write all settings of an experiment to a file.
+
+    Without a name, the command lists the experiments of the grid.
+    """
     from groupsc.config.definitions import write_experiment
     from groupsc.config.experiments import experiments
     from groupsc.config.files import read_grid
@@ -124,27 +126,31 @@ def experiment(
         print("\n".join(grid))
         return
     if output is None:
-        raise GroupSCError("the experiment needs a place; give --output")
+        raise GroupSCError("the experiment needs an output file; give --output")
     if everything:
         for found in grid.values():
             write_experiment(output / f"{found.name}.yaml", found)
     elif name in grid:
         write_experiment(output, grid[name])
     else:
-        raise GroupSCError(f"{config} has no experiment {name!r}; it has {', '.join(grid)}")
+        raise GroupSCError(f"{config} has no experiment {name!r}; choose one of {', '.join(grid)}")
 
 
 @app.command()
 def train(
     output: Annotated[
-        Path, Option(help="Folder for weights.safetensors, log.csv and the state; with --queue, of folders.")
+        Path,
+        Option(
+            help="Folder for weights.safetensors, log.csv and the state; with --queue, one such folder per experiment."
+        ),
     ],
     experiment: Annotated[
         Path | None, Argument(metavar="[EXPERIMENT.yaml]", help="Made by `groupsc experiment`.")
     ] = None,
-    queue: Annotated[Path | None, Option(help="Train the experiments of this YAML list of grids, one by one.")] = None,
+    queue: Annotated[Path | None, Option(help="Train all experiments of this YAML list of grids.")] = None,
     minutes: Annotated[
-        float | None, Option("--max-minutes", "--minutes", help="Save and stop after this time; the next call goes on.")
+        float | None,
+        Option("--max-minutes", "--minutes", help="Save and stop after this time; the same command then continues."),
     ] = None,
     data_dir: DataDir = Path("data/raw"),
     dictionary: Annotated[Path | None, Option(help="Initial dictionary, made by `groupsc dictionary`.")] = None,
@@ -152,10 +158,13 @@ def train(
     released: Annotated[Path | None, Option(help="With --queue: folder of weights to start from.")] = None,
     device: Device = "auto",
 ) -> None:
-    """Train one experiment, or those of a queue, or go on where an earlier call stopped."""
+    """Train one experiment or a queue of experiments.
+
+    The same command continues a training that was stopped.
+    """
     if (experiment is None) == (queue is None):
         raise GroupSCError(
-            "what to train is either one experiment file or a queue; give EXPERIMENT.yaml or --queue FILE"
+            "the command trains either one experiment or a queue; give EXPERIMENT.yaml or --queue FILE, and not both"
         )
     if queue is not None:
         _train_queue(queue, data_dir=data_dir, output=output, minutes=minutes, weights=released, device=device)
@@ -166,7 +175,7 @@ def train(
     settings = read_experiment(experiment)
     first = {"dictionary": dictionary, "init": init}
     weights = train_experiment(settings, data_dir=data_dir, output=output, max_minutes=minutes, device=device, **first)
-    print(f"wrote {weights}" if weights else f"stopped after {minutes:g} minutes; the same command goes on")
+    print(f"wrote {weights}" if weights else f"stopped after {minutes:g} minutes; the same command continues")
 
 
 def _train_queue(queue: Path, *, minutes: float | None, **options) -> None:
@@ -183,29 +192,33 @@ def evaluate(
         str,
         Argument(
             metavar="WEIGHTS.safetensors|METHOD|input",
-            help="A file, a baseline of `groupsc methods`, or `input` for the degraded images.",
+            help="A weights file, a baseline listed by `groupsc methods`, or `input` for the degraded images.",
         ),
     ],
     dataset: Annotated[str, Option(help="Data set to restore.")],
-    output: Annotated[Path, Option(help="CSV file for one row an image and repetition.")],
-    task: Annotated[str | None, Option(help="gray, color, mosaic or jpeg; the weights know theirs.")] = None,
+    output: Annotated[Path, Option(help="CSV file for the per-image results.")],
+    task: Annotated[str | None, Option(help="gray, color, mosaic or jpeg; by default that of the weights.")] = None,
     level: Annotated[float | None, Option(help="Noise σ in gray levels of 255, or JPEG quality.")] = None,
     noise: Annotated[
-        str, Option(help="What blind models are told: the level as estimated, or as known.")
+        str, Option(help="Noise level for blind models: `estimated` from the image, or `known`.")
     ] = "estimated",
     data_dir: DataDir = Path("data/raw"),
     images: Images = None,
-    repetitions: Annotated[int, Option(min=1, help="Noise realisations an image.")] = 1,
-    mode: Annotated[str, Option(help="whole image, or block as in the paper.")] = "whole",
+    repetitions: Annotated[int, Option(min=1, help="Noise realisations per image.")] = 1,
+    mode: Annotated[str, Option(help="`whole` image, or `block` as in the paper.")] = "whole",
     stride: Annotated[int | None, Option(min=1, help="Stride of the blocks, in pixels.")] = None,
     device: Device = "auto",
     pictures: Annotated[Path | None, Option(help="Also write clean, degraded and restored PNG files here.")] = None,
-    names: Annotated[list[str] | None, Option("--name", help="Image to make pictures of; all when left out.")] = None,
+    names: Annotated[list[str] | None, Option("--name", help="Image to write as PNG files; by default all.")] = None,
     cached_results: Annotated[
-        Path | None, Option(help="CSV file of earlier rows; those of the same weights and settings are taken over.")
+        Path | None,
+        Option(help="CSV file of earlier per-image results; those of the same weights and settings are reused."),
     ] = None,
 ) -> None:
-    """Degrade and restore a data set, and measure PSNR and SSIM of every image."""
+    """Measure PSNR and SSIM on a data set.
+
+    The images are degraded, restored and compared with the clean images.
+    """
     from groupsc.benchmark.evaluation import evaluate_to_csv
 
     rows = evaluate_to_csv(
@@ -230,7 +243,10 @@ def evaluate(
 
 @app.command()
 def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) -> None:
-    """Show what released weights, or those in a file, hold and how they were made."""
+    """Show the card of released weights or of a file.
+
+    The card contains the settings of the model and of its training.
+    """
     from groupsc.weights.files import load_weights
     from groupsc.weights.released import find_weights
 
@@ -238,8 +254,8 @@ def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) 
     print(json.dumps({**card, "parameters": model.number_of_parameters}, indent=2, ensure_ascii=False))
 
 
-def _complain(sentence: str) -> int:
+def _report_error(sentence: str) -> int:
     with contextlib.suppress(OSError):
-        sys.stdout.flush()  # What was said before comes first where both go to one file.
+        sys.stdout.flush()  # Earlier output must precede the error if both streams go to one file.
     print(f"groupsc: {' '.join(sentence.split())}", file=sys.stderr)
     return 2

@@ -1,4 +1,4 @@
-"""The command `groupsc methods`: what can be measured, what to cite, and what can't run here and why."""
+"""The command `groupsc methods`: list models and baselines with their references, and the reason if one can't run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ REFERENCE = (
 
 
 def methods(
-    task: Annotated[str | None, Option(help="Only those for gray, color, mosaic or jpeg.")] = None,
+    task: Annotated[str | None, Option(help="List only methods for this task: gray, color, mosaic or jpeg.")] = None,
     level: Annotated[float | None, Option(help="Noise σ in gray levels of 255, or JPEG quality.")] = None,
     data_dir: Annotated[Path, Option(help="Folder of the data sets.")] = Path("data/raw"),
-    as_json: Annotated[bool, Option("--json", help="As JSON.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the methods: own models and baselines, their tasks, parameters and references."""
+    """List models and baselines.
+
+    The list shows task, number of parameters and reference, or the reason why a method can't run here.
+    """
     from groupsc.config.definitions import TASKS
 
     if task not in (None, *TASKS):
@@ -40,7 +43,7 @@ def methods(
 
 
 def _own() -> list[dict]:
-    """One entry a method and task; at levels without a model of their own, the command takes the nearest model."""
+    """Return one entry per method and task, for all levels: the commands select the model of the nearest level."""
     from groupsc.config.definitions import METHODS, PENALTIES, TASK_MODELS, TASKS, ModelConfig
     from groupsc.models.coder import SparseCoder
     from groupsc.weights.released import releases

@@ -1,4 +1,4 @@
-"""Options of the command line that several commands read."""
+"""Parse options of the command line that several commands have."""
 
 from __future__ import annotations
 
@@ -8,12 +8,27 @@ from groupsc.utils.errors import GroupSCError
 
 
 def pixel(text: str) -> tuple[int, int]:
-    """Column and row from `120,80`.
+    """Parse the column and row of a pixel.
+
+    Parameters
+    ----------
+    text : str
+        Two whole numbers, such as "120,80".
+
+    Returns
+    -------
+    (int, int)
+        Column and row.
 
     Raises
     ------
     GroupSCError
-        When the text has another form.
+        If the text has another form.
+
+    Examples
+    --------
+    >>> pixel("120,80")
+    (120, 80)
     """
     place = re.fullmatch(r"(\d+),(\d+)", text.strip())
     if place is None:

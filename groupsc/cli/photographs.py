@@ -1,4 +1,4 @@
-"""The commands for people with an image in hand: denoise, demosaick, deblock, and the released weights."""
+"""Commands for users' images (denoise, demosaick, deblock, explain) and for released weights."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from typer import Argument, Option
 from groupsc.cli.options import pixel
 from groupsc.utils.errors import GroupSCError
 
-Paths = Annotated[list[Path], Argument(metavar="IN... OUT", help="Images, folders or globs, and a file or a folder.")]
-Method = Annotated[str, Option(help="groupsc, csr, sc, or the best of them.")]
-Weights = Annotated[str | None, Option(help="A release's name or a file, instead of the one that fits.")]
+Paths = Annotated[list[Path], Argument(metavar="IN... OUT", help="Images, folders or globs, then a file or a folder.")]
+Method = Annotated[str, Option(help="groupsc, csr, sc, or best.")]
+Weights = Annotated[str | None, Option(help="Released weights or a file; by default selected by method and level.")]
 Device = Annotated[str, Option(help="auto, cpu or cuda.")]
-Mode = Annotated[str, Option(help="whole image, or block as in the paper.")]
+Mode = Annotated[str, Option(help="`whole` image, or `block` as in the paper.")]
 Stride = Annotated[int | None, Option(min=1, help="Stride of the blocks, in pixels.")]
-Memory = Annotated[str | None, Option(help="Such as 4GB; at most half of what is free when left out.")]
+Memory = Annotated[str | None, Option(help="Memory limit, such as 4GB; by default at most half of the free memory.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace files that exist.")]
-AsJson = Annotated[bool, Option("--json", help="Say what was done as JSON.")]
+AsJson = Annotated[bool, Option("--json", help="Print JSON.")]
+Names = Annotated[list[str] | None, Argument(help="Names of released weights; by default all.")]
 
 LEAST_SHARE = 0.005
 """Share of an image from which on the command says that the guard acted."""
 
 UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
-weights_app = typer.Typer(help="The released weights: list, pull, verify.", no_args_is_help=True)
+weights_app = typer.Typer(help="List, pull, push, verify and index released weights.", no_args_is_help=True)
 
 
 def denoise(
@@ -75,13 +76,16 @@ def demosaick(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Reconstruct colours from gray images that hold the mosaic of a Bayer sensor."""
+    """Reconstruct colours from mosaics of a Bayer sensor.
+
+    The input images are gray, with one measured value per pixel.
+    """
     from groupsc import api
     from groupsc.weights.selection import choose
 
     def restore(photo, options):
         if len(photo.pixels) != 1:
-            raise GroupSCError("a mosaic is a gray image with one measured value a pixel, and this one has colours")
+            raise GroupSCError("the image has colours; give a mosaic, a gray image with one measured value per pixel")
         chosen = weights or choose("mosaic", method, None)
         pixels = api.demosaick(photo.pixels[0], pattern, weights=chosen, **options)
         return pixels.transpose(2, 0, 1), {"pattern": pattern, "weights": chosen}
@@ -91,7 +95,7 @@ def demosaick(
 
 def deblock(
     paths: Paths,
-    quality: Annotated[str, Option(help="JPEG quality factor, or auto to read it from the file's tables.")] = "auto",
+    quality: Annotated[str, Option(help="JPEG quality factor, or auto to read it from the file.")] = "auto",
     method: Method = "best",
     weights: Weights = None,
     device: Device = "auto",
@@ -101,7 +105,7 @@ def deblock(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove the artefacts of JPEG compression; of colours the luma is restored and the chroma stays."""
+    """Remove JPEG artefacts from the luma; keep the chroma."""
     from groupsc import api
     from groupsc.weights.selection import choose
 
@@ -110,7 +114,7 @@ def deblock(
     def restore(photo, options):
         level = photo.quality if given is None else given
         if level is None:
-            raise GroupSCError("only JPEG files tell their quality; give --quality for others")
+            raise GroupSCError("the quality can be read from JPEG files only; give --quality")
         chosen = weights or choose("jpeg", method, level)
         return api.deblock(photo.pixels, level, weights=chosen, **options), {"quality": level, "weights": chosen}
 
@@ -127,7 +131,10 @@ def explain(
     weights: Weights = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Show which patches the model looks at for a pixel, and which atoms it uses."""
+    """Show how a model restores a pixel.
+
+    The command prints the number of similar patches and the atoms in use, and draws both.
+    """
     import torch
 
     from groupsc.api import load, noisy_channels
@@ -168,10 +175,10 @@ def list_weights(as_json: AsJson = False) -> None:
 
 @weights_app.command("pull")
 def pull_weights(
-    names: Annotated[list[str] | None, Argument(help="All when left out.")] = None,
-    remote: Annotated[str | None, Option(help="A remote of DVC, in place of the store of this checkout.")] = None,
+    names: Names = None,
+    remote: Annotated[str | None, Option(help="DVC remote; by default the store of this checkout.")] = None,
 ) -> None:
-    """Put released weights from the store of this checkout into data/weights, as `dvc pull` does."""
+    """Copy released weights to data/weights (`dvc pull`)."""
     if remote is None:
         for release in _chosen(names):
             print(release.pull())
@@ -183,28 +190,30 @@ def pull_weights(
 
 @weights_app.command("push")
 def push_weights(
-    remote: Annotated[str, Option(help="A remote of DVC.")],
-    names: Annotated[list[str] | None, Argument(help="All when left out.")] = None,
+    remote: Annotated[str, Option(help="DVC remote.")],
+    names: Names = None,
 ) -> None:
-    """Bring released weights to a store of your own, as `dvc push` does."""
+    """Copy released weights to a DVC remote (`dvc push`)."""
     from groupsc.weights.remote import exchange
 
     print(f"{len(exchange('push', _chosen(names), remote))} files are in the remote {remote}")
 
 
 @weights_app.command("verify")
-def verify_weights(names: Annotated[list[str] | None, Argument(help="All when left out.")] = None) -> None:
-    """Check that the weights at hand are the ones that were released."""
+def verify_weights(names: Names = None) -> None:
+    """Verify the checksums of the local weights."""
     found = [release.find() for release in _chosen(names)]
     print(f"{len(found)} files, all checksums agree")
 
 
 @weights_app.command("index")
 def index_weights(
-    rows: Annotated[list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Made by `groupsc evaluate`.")] = None,
+    rows: Annotated[
+        list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Per-image results of `groupsc evaluate`.")
+    ] = None,
     output: Annotated[Path, Option(help="Markdown file to write.")] = Path("data/weights/README.md"),
 ) -> None:
-    """Write how each released model was made and how far it is from the paper."""
+    """Write the list of released models, with their training and their difference from the paper."""
     from groupsc.benchmark.rows import read_rows
     from groupsc.paper.tables import read_published
     from groupsc.paper.weights_index import index
@@ -240,16 +249,16 @@ def _chosen(names):
     known = releases()
     unknown = sorted(set(names or []) - set(known))
     if unknown:
-        raise GroupSCError(f"there are no weights {', '.join(unknown)}; released are {', '.join(known)}")
+        raise GroupSCError(f"there are no released weights {', '.join(unknown)}; choose among {', '.join(known)}")
     return [known[name] for name in names or known]
 
 
 def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json: bool) -> None:
-    """Restore one photograph after the other; the first that can't be done ends the command."""
+    """Restore images one after the other; stop at the first error."""
     from groupsc.io.photographs import check_target, photographs, read_photograph, targets, write_photograph
 
     if len(paths) < 2:
-        raise GroupSCError("give the images to restore and then where the result goes: IN... OUT")
+        raise GroupSCError("the output is missing; give the images to restore and then a file or a folder: IN... OUT")
     pairs = targets(photographs(paths[:-1]), paths[-1])
     _refuse_existing([target for _, target in pairs], overwrite=overwrite)
     done = []
@@ -279,7 +288,7 @@ def _refuse_existing(targets: list[Path], *, overwrite: bool) -> None:
 
 
 def _level_and_weights(photo, given: float | None, method: str, weights: str | None) -> tuple[float, str]:
-    """The noise level of a photograph as given, else as estimated, and the weights as given, else those that fit."""
+    """Return the given or the estimated noise level of an image, and the given or the selected weights."""
     from groupsc.api import check_sigma, noise_of, noise_task
     from groupsc.io.arrays import one_if_equal
     from groupsc.weights.selection import choose

@@ -1,4 +1,4 @@
-"""The command `groupsc plan`: what a grid costs, before anything of it runs."""
+"""The command `groupsc plan`: estimate the cost of a grid before it runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from typer import Option
 
 def plan(
     config: Annotated[Path, Option("--configfile", help="Grid of experiments.")] = Path("config/paper.yaml"),
-    gpus: Annotated[list[int] | None, Option(min=1, help="Also for so many GPUs; may be given several times.")] = None,
-    times: Annotated[int, Option("--times", min=1, help="For training sets so many times as large.")] = 1,
-    released: Annotated[bool, Option("--released", help="For released weights, without training.")] = False,
-    data_dir: Annotated[Path | None, Option(help="Folder of the data sets; the configuration's otherwise.")] = None,
-    results: Annotated[Path | None, Option(help="Folder of the results; the configuration's otherwise.")] = None,
-    as_json: Annotated[bool, Option("--json", help="As JSON.")] = False,
+    gpus: Annotated[
+        list[int] | None, Option(min=1, help="Also estimate for this number of GPUs; may be given several times.")
+    ] = None,
+    times: Annotated[int, Option("--times", min=1, help="Factor by which the training sets are larger.")] = 1,
+    released: Annotated[bool, Option("--released", help="Use released weights, without training.")] = False,
+    data_dir: Annotated[Path | None, Option(help="Folder of the data sets; by default that of the grid.")] = None,
+    results: Annotated[Path | None, Option(help="Folder of the results; by default that of the grid.")] = None,
+    as_json: Annotated[bool, Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a grid has yet to train, evaluate and download, and how many hours, bytes and files that takes."""
+    """Estimate the remaining work of a grid.
+
+    The estimate contains the numbers of trainings and evaluations, the hours, the download and the disk space.
+    """
     from groupsc.benchmark.plan import plan as count
     from groupsc.config.files import read_grid
 
@@ -45,7 +50,7 @@ def plan(
 
 
 def _machines(found, gpus, threads: int) -> dict:
-    """Hours on this machine and on GPUs, and what they rest on."""
+    """Return the hours on this machine and on GPUs, and the assumptions of the estimate."""
     from groupsc.benchmark.machine import H100, SHARES, this_machine
     from groupsc.benchmark.plan import START
 
@@ -55,15 +60,15 @@ def _machines(found, gpus, threads: int) -> dict:
     rows += [_hours(f"{number} × {kind}", found, speeds, number, threads, True) for number in gpus]
     share = {penalty: here.rates[penalty] / here.rate for penalty in SHARES}
     assumptions = [
-        f"this machine multiplies matrices at {here.rate / 1e9:,.0f} GFLOP/s, measured now, which other work makes "
-        f"slower; GroupSC reaches {share['group']:.0%} of it, CSR {share['csr']:.0%}, SC {share['l1']:.0%}",
-        f"a job takes {START} seconds before it computes",
-        "evaluations count every pair of patches in the window",
-        "the hours above are of trainings and of evaluations of their models; tables and figures, minutes in all, are "
-        "left out, and baselines take as long as on the two cores of benchmarks/README.md",
+        f"this machine multiplies matrices at {here.rate / 1e9:,.0f} GFLOP/s, measured now; other running jobs lower "
+        f"this rate; GroupSC reaches {share['group']:.0%} of it, CSR {share['csr']:.0%}, SC {share['l1']:.0%}",
+        f"a job needs {START} seconds before it computes",
+        "evaluations include every pair of patches in the window",
+        "the hours above include trainings and evaluations of their models; they do not include tables and figures, "
+        "which take minutes in total; baselines take the time measured on the two cores of benchmarks/README.md",
     ]
     if gpus and not here.gpu:
-        assumptions.insert(2, "an H100 takes the seconds a step that benchmarks/README.md lists; one job on a GPU")
+        assumptions.insert(2, "an H100 takes the seconds per step of benchmarks/README.md, with one job per GPU")
     return {"machines": rows, "assumptions": assumptions}
 
 
@@ -75,15 +80,15 @@ def _hours(name: str, found, rates, workers: int, cores: int, gpu: bool) -> dict
 def _text(report: dict) -> str:
     lines = [
         f"{report['configuration']}: {report['trainings']:,} trainings, {report['evaluations']:,} evaluations of "
-        f"{report['images']:,} images; {report['models_there']:,} models are there already",
-        f"baselines: {report['other_evaluations']:,} evaluations; with the dictionaries "
+        f"{report['images']:,} images; {report['models_there']:,} models exist already",
+        f"baselines: {report['other_evaluations']:,} evaluations; baselines and dictionaries take "
         f"{report['other_cpu_hours']:,.1f} CPU-hours",
         f"download {_size(report['download_bytes'])}, disk {_size(report['disk_bytes'])}",
     ]
     if report["trainings"]:
         lines.append(
             f"largest training set: {_size(report['training_set_bytes_in_memory'])} in memory; "
-            f"at most {report['passes_over_training_set']:,.4g} crops of each image are trained on"
+            f"a training uses at most {report['passes_over_training_set']:,.4g} crops per image on average"
         )
     lines += ["", f"{'':44} {'GPU-hours':>10} {'CPU-hours':>10} {'hours to the end':>17}"]
     for row in report["machines"]:

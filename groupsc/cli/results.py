@@ -1,4 +1,4 @@
-"""Commands that make tables, figures and pages of what was measured."""
+"""Commands that make tables, figures and pages from per-image results."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from typer import Argument, Option
 from groupsc.cli.options import pixel
 from groupsc.utils.atomic import write_text
 
-Rows = Annotated[list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Made by `groupsc evaluate`.")]
+Rows = Annotated[list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Per-image results of `groupsc evaluate`.")]
 
 
 def table(
-    name: Annotated[str, Argument(metavar="TABLE", help="Such as table4.")],
-    output: Annotated[Path, Option(help="Where to write, without the endings .md, .csv, .tex and .html.")],
+    name: Annotated[str, Argument(metavar="TABLE", help="Name of the table, such as table4.")],
+    output: Annotated[Path, Option(help="Files to write, without the endings .md, .csv, .tex and .html.")],
     rows: Rows = None,
 ) -> None:
-    """Make a table of the paper: its figures, the measured ones, and the difference; table7 from files of weights."""
+    """Make a table of the paper.
+
+    The table contains published values, measured values and their differences. The table `table7` contains settings and
+    is made from weights files.
+    """
     from groupsc.benchmark.rows import read_rows
     from groupsc.paper.settings import build_settings
     from groupsc.paper.tables import build
@@ -35,12 +39,15 @@ def table(
 
 
 def reproducibility(
-    output: Annotated[Path, Option(help="Where to write, without the endings .md, .csv, .tex and .html.")],
-    tables: Annotated[list[Path] | None, Argument(metavar="[TABLE.csv...]", help="Made by `groupsc table`.")] = None,
-    weights: Annotated[list[Path] | None, Option(help="Weights behind them, whose training explains gaps.")] = None,
+    output: Annotated[Path, Option(help="Files to write, without the endings .md, .csv, .tex and .html.")],
+    tables: Annotated[list[Path] | None, Argument(metavar="[TABLE.csv...]", help="Tables of `groupsc table`.")] = None,
+    weights: Annotated[list[Path] | None, Option(help="Evaluated weights; their training explains gaps.")] = None,
     charts: Annotated[list[Path] | None, Option("--chart", help="Also draw to this .png, .pdf or .svg file.")] = None,
 ) -> None:
-    """Count how many of the paper's figures are reproduced, and say why others are not."""
+    """Count the reproduced PSNR values of the paper.
+
+    The table gives the known reasons for the values that are not reproduced.
+    """
     from groupsc.paper import reproducibility as counts
 
     cells = counts.read_cells(tables or [])
@@ -55,20 +62,23 @@ def reproducibility(
 
 
 def figure(
-    name: Annotated[str, Argument(metavar="FIGURE", help="Such as figure4, denoising, dictionary or training.")],
-    output: Annotated[list[Path], Option(help="A .pdf, .png or .svg file; may be given several times.")],
+    name: Annotated[str, Argument(metavar="FIGURE", help="Name of the figure, such as figure4 or denoising.")],
+    output: Annotated[list[Path], Option(help="Figure file (.pdf, .png or .svg); may be given several times.")],
     sources: Annotated[
         list[Path] | None,
-        Argument(metavar="[FILE...]", help="What is shown: files of rows, logs of trainings, or weights files."),
+        Argument(metavar="[FILE...]", help="Sources of the figure: per-image results, training logs or weights files."),
     ] = None,
     pictures: Annotated[Path | None, Option(help="Folder of <experiment>/<data set>/<image>-restored.png.")] = None,
-    task: Annotated[str | None, Option(help="Which rows are shown.")] = None,
-    level: Annotated[float | None, Option(help="Which rows are shown, or the noise of the image.")] = None,
-    dataset: Annotated[str | None, Option(help="Where the images are from.")] = None,
+    task: Annotated[str | None, Option(help="Task of the results: gray, color, mosaic or jpeg.")] = None,
+    level: Annotated[
+        float | None, Option(help="Noise σ in gray levels of 255, or JPEG quality, of the results or of the image.")
+    ] = None,
+    dataset: Annotated[str | None, Option(help="Data set of the images.")] = None,
     images: Annotated[list[str] | None, Option("--image", help="Image to show; may be given several times.")] = None,
-    at: Annotated[str | None, Option(metavar="X,Y", help="Column and row of the pixel that is explained.")] = None,
+    at: Annotated[str | None, Option(metavar="X,Y", help="Column and row of the pixel to explain.")] = None,
     panels: Annotated[
-        list[str] | None, Option("--panel", metavar="TASK,LEVEL,DATASET,IMAGE", help="For the figure of artefacts.")
+        list[str] | None,
+        Option("--panel", metavar="TASK,LEVEL,DATASET,IMAGE", help="Panel of `artefacts`; may be given several times."),
     ] = None,
     data_dir: Annotated[Path | None, Option(help="Folder of the data sets.")] = None,
 ) -> None:
@@ -99,18 +109,21 @@ def report(
     output: Annotated[Path, Option(help="HTML file to write.")],
     rows: Rows = None,
     tables: Annotated[
-        list[Path] | None, Option("--table", metavar="TABLE.html", help="Made by `groupsc table`.")
+        list[Path] | None, Option("--table", metavar="TABLE.html", help="Table of `groupsc table`.")
     ] = None,
     figures: Annotated[
-        list[Path] | None, Option("--figure", metavar="FIGURE.png", help="Made by `groupsc figure`.")
+        list[Path] | None, Option("--figure", metavar="FIGURE.png", help="Figure of `groupsc figure`.")
     ] = None,
     captions: Annotated[
-        list[str] | None, Option("--caption", metavar="NAME=FILE", help="Text that stands below a figure.")
+        list[str] | None, Option("--caption", metavar="NAME=FILE", help="File with the caption of a figure.")
     ] = None,
     pictures: Annotated[Path | None, Option(help="Folder of <experiment>/<data set>/<image>-restored.png.")] = None,
-    weights: Annotated[list[Path] | None, Option(help="Weights that were evaluated.")] = None,
+    weights: Annotated[list[Path] | None, Option(help="Evaluated weights.")] = None,
 ) -> None:
-    """Put tables, figures and restored images on one page that opens without a network."""
+    """Write all results to one HTML page.
+
+    The page contains tables, figures and restored images, and needs no network.
+    """
     from groupsc.benchmark.rows import read_rows
     from groupsc.paper.report import write_report
 
@@ -123,7 +136,10 @@ def metrics(
     output: Annotated[Path, Option(help="JSON file to write.")],
     rows: Rows = None,
 ) -> None:
-    """Write the headline numbers, at most 20, to one small file, for `dvc metrics show`."""
+    """Write the headline numbers, at most 20, to one small file.
+
+    The output is for `dvc metrics show`.
+    """
     from groupsc.benchmark.averages import metrics_json
     from groupsc.benchmark.rows import read_rows
 
@@ -132,12 +148,15 @@ def metrics(
 
 def summary(
     rows: Rows = None,
-    tables: Annotated[list[Path] | None, Option("--table", help="A table that was made from them.")] = None,
-    figures: Annotated[list[Path] | None, Option("--figure", help="A figure that was made.")] = None,
-    remarks: Annotated[list[str] | None, Option("--remark", help="A line to add.")] = None,
-    output: Annotated[Path | None, Option(help="Text file to write; the screen when left out.")] = None,
+    tables: Annotated[list[Path] | None, Option("--table", help="Table made from the results.")] = None,
+    figures: Annotated[list[Path] | None, Option("--figure", help="Figure made from the results.")] = None,
+    remarks: Annotated[list[str] | None, Option("--remark", help="Line to add.")] = None,
+    output: Annotated[Path | None, Option(help="Text file to write; by default the summary is printed.")] = None,
 ) -> None:
-    """Say where tables and figures are, and how many images stand behind each number."""
+    """List tables, figures and numbers of images.
+
+    The summary shows the paths of tables and figures, and the number of images of each evaluation.
+    """
     from groupsc.benchmark import averages
     from groupsc.benchmark.rows import read_rows
 

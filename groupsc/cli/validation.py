@@ -1,4 +1,4 @@
-"""Commands that measure trained models: `stress`, `validate`, `compare`."""
+"""Commands that measure and compare trained models: `stress`, `validate`, `compare`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-Weights = Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors", help="A released model, or a file.")]
+Weights = Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors", help="Released model, or weights file.")]
 DataDir = Annotated[Path, Option(help="Folder of the data sets.")]
-Dataset = Annotated[str, Option(help="The validation set.")]
+Dataset = Annotated[str, Option(help="Validation set.")]
 Details = Annotated[
-    Path | None, Option(help="Folder that keeps the PSNR of every image; what is there is not measured again.")
+    Path | None, Option(help="Folder for the PSNR of every image; values in this folder are not measured again.")
 ]
 
 
 def stress(weights: Weights) -> None:
-    """Restore pictures that are unlike photographs, and print PSNR before and after."""
+    """Measure the PSNR of a model on the stress set.
+
+    The stress set contains pictures unlike photographs. The command prints the PSNR before and after the restoration.
+    """
     from groupsc.benchmark import validation
     from groupsc.weights.files import load_weights
     from groupsc.weights.released import find_weights
@@ -33,14 +36,19 @@ def stress(weights: Weights) -> None:
 def validate(
     weights: Annotated[
         list[str] | None,
-        Argument(metavar="[NAME|WEIGHTS.safetensors]...", help="All released models when left out."),
+        Argument(
+            metavar="[NAME|WEIGHTS.safetensors]...",
+            help="Released models or weights files; by default all released models.",
+        ),
     ] = None,
     dataset: Dataset = "BSDval32",
     data_dir: DataDir = Path("data/raw"),
     details: Details = None,
-    index: Annotated[Path | None, Option(help="CSV file to add the scores to, as data/weights/validation.csv.")] = None,
+    index: Annotated[
+        Path | None, Option(help="CSV file to add the scores to, such as data/weights/validation.csv.")
+    ] = None,
 ) -> None:
-    """Measure models on the validation set and on the stress set."""
+    """Measure models on validation set and stress set."""
     from groupsc.benchmark import validation
     from groupsc.weights.released import find_weights, releases
     from groupsc.weights.scores import write_scores
@@ -64,7 +72,10 @@ def compare(
     data_dir: DataDir = Path("data/raw"),
     details: Details = None,
 ) -> None:
-    """Say whether a new model replaces an old one by the rule of release."""
+    """Compare two models by the rule of release.
+
+    The command prints whether the new model replaces the old one.
+    """
     from groupsc.benchmark.release_rule import compare as compare_rows
     from groupsc.benchmark.validation import measure_file
     from groupsc.weights.released import find_weights

@@ -148,7 +148,7 @@ def test_time_limit_stops_cleanly_and_the_next_call_goes_on(trained):
     command = ("train", "groupsc.yaml", "--dictionary", "D.safetensors", "--output", "limited", "--device", "cpu")
     stopped = groupsc(*command, "--max-minutes", 0, cwd=trained)
     assert stopped.returncode == 0, stopped.stderr
-    assert "the same command goes on" in stopped.stdout
+    assert "the same command continues" in stopped.stdout
     assert not (trained / "limited/weights.safetensors").exists()
     assert groupsc(*command, cwd=trained).returncode == 0
     assert (trained / "limited/weights.safetensors").read_bytes()
