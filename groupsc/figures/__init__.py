@@ -1,1 +1,1 @@
-"""Figures: everything that draws."""
+"""Draw the figures of the paper, of results and of models."""

@@ -1,4 +1,4 @@
-"""What similar patches add: SC above GroupSC, each image with a magnified detail in its corner, as in Figure 1."""
+"""Figure 1: compare SC with GroupSC, with a magnified detail of each image."""
 
 from __future__ import annotations
 
@@ -20,14 +20,23 @@ from groupsc.utils.errors import GroupSCError
 
 PAIR = ("sc", "groupsc")
 MAGNIFIED = 0.48
-"""Side of the magnified detail as a share of the picture's side."""
+"""Side of the magnified detail, as a share of the side of the picture."""
 GAP, LEFT, TOP, CAPTION = 0.05, 0.2, 0.36, 0.2
-"""Inches between pictures, for the names of the methods, for the headings, for the PSNR."""
+"""Sizes in inches: gap between pictures, margin for the names of methods, height of the titles, height of the PSNR."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Which image of which task is shown; the level is None for mosaics."""
+    """Image that one column of the figure shows.
+
+    Parameters
+    ----------
+    task : {"gray", "color", "mosaic", "jpeg"}
+    level : float or None
+        Noise σ in gray levels of 255, or JPEG quality; None for mosaics.
+    dataset, image : str
+        Names of the data set and of the image.
+    """
 
     task: str
     level: float | None
@@ -36,40 +45,63 @@ class Panel:
 
     @classmethod
     def parse(cls, text: str) -> Panel:
-        """From `task,level,dataset,image`, the level empty for mosaics.
+        """Parse a panel.
+
+        Parameters
+        ----------
+        text : str
+            `task,level,dataset,image`, with an empty level for mosaics.
+
+        Returns
+        -------
+        Panel
 
         Raises
         ------
         GroupSCError
-            When the text has another form.
+            If the text has another form.
+
+        Examples
+        --------
+        >>> Panel.parse("gray,25,BSD68,test001")
+        Panel(task='gray', level=25.0, dataset='BSD68', image='test001')
         """
         try:
             task, level, dataset, image = text.split(",")
             return cls(task, float(level) if level else None, dataset, image)
         except ValueError:
-            raise GroupSCError(f"a panel is {text!r}; write it as task,level,dataset,image") from None
+            raise GroupSCError(f"the panel is {text!r}; write it as task,level,dataset,image") from None
 
     @property
     def title(self) -> str:
+        """Title of the column: task and level."""
         name = LEVEL_NAMES[self.task]
         return TASK_LABELS[self.task] + (f"\n{'σ' if name == 'sigma' else name} = {self.level:g}" if name else "\nRGGB")
 
 
 def artefacts(*, rows: pd.DataFrame, pictures, panels: list[Panel]) -> Figure:
-    """Figure 1: reconstructions with the sparse prior alone above those with both priors, one column an image.
+    """Draw reconstructions with the sparse prior only and, below, with both priors (Figure 1), one column per image.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        As `groupsc.benchmark.evaluation.evaluate` returns them; they give the PSNR.
+        Per-image results of `groupsc.benchmark.evaluation.evaluate`, which contain the PSNR.
     pictures : path
         Folder of `<experiment>/<dataset>/<image>-clean.png` and `-restored.png`.
     panels : list of Panel
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     GroupSCError
-        When a panel lacks rows of one of the two methods.
+        If results of one of the two methods are missing for a panel.
+
+    Examples
+    --------
+    >>> figure = artefacts(rows=results, pictures="results/pictures", panels=panels)  # doctest: +SKIP
     """
     side = (WIDTH - LEFT - GAP * (len(panels) - 1)) / max(len(panels), 3)
     width, height = LEFT + len(panels) * (side + GAP) - GAP, TOP + 2 * (side + CAPTION)
@@ -80,14 +112,14 @@ def artefacts(*, rows: pd.DataFrame, pictures, panels: list[Panel]) -> Figure:
             clean = read_image(picture(pictures, pair[0], "clean"))
             shown = [read_image(picture(pictures, row, "restored")) for row in pair]
             box = worst_detail(clean, *shown)
-            figures = [getattr(row, measure_of(panel.task)) for row in pair]
-            for line, (row, image, psnr) in enumerate(zip(pair, shown, figures, strict=True)):
+            values = [getattr(row, measure_of(panel.task)) for row in pair]
+            for line, (row, image, psnr) in enumerate(zip(pair, shown, values, strict=True)):
                 top = TOP + line * (side + CAPTION)
                 place = ((LEFT + column * (side + GAP)) / width, 1 - (top + side) / height, side / width, side / height)
                 ax = figure.add_axes(place)
                 _with_detail(ax, image, box)
                 blind = ", blind" if "-blind" in row.method else ""
-                weight = "bold" if psnr == max(figures) else "normal"
+                weight = "bold" if psnr == max(values) else "normal"
                 ax.set_xlabel(f"{psnr:.2f} dB{blind}", labelpad=2, weight=weight)
                 if line == 0:
                     ax.set_title(panel.title, pad=3)
@@ -97,7 +129,7 @@ def artefacts(*, rows: pd.DataFrame, pictures, panels: list[Panel]) -> Figure:
 
 
 def _row(rows: pd.DataFrame, panel: Panel, method: str):
-    """The row of a panel by SC or GroupSC, trained for the level if there is such a one, else blind."""
+    """Select the result of a panel by SC or GroupSC, of the model trained for the level or else of the blind model."""
     level = rows["level"].isna() if panel.level is None else rows["level"] == panel.level
     found = rows[(rows["task"] == panel.task) & level & (rows["dataset"] == panel.dataset)]
     found = found[(found["image"] == panel.image) & (found["repetition"] == 0)]
@@ -105,12 +137,12 @@ def _row(rows: pd.DataFrame, panel: Panel, method: str):
         for row in found[found["method"] == name].itertuples():
             return row
     raise GroupSCError(
-        f"there are no rows of {METHOD_LABELS[method]} for {panel}; make them with `groupsc evaluate --pictures`"
+        f"there are no results of {METHOD_LABELS[method]} for {panel}; make them with `groupsc evaluate --pictures`"
     )
 
 
 def _with_detail(ax, image: np.ndarray, box: tuple[int, int, int]) -> None:
-    """The square of the image around a detail, which stands magnified in the corner that is farthest from it."""
+    """Draw the square of the image around a detail, and the magnified detail in the corner farthest from it."""
     top, left, small = box
     side = min(image.shape[-2:])
     y, x = (

@@ -1,4 +1,4 @@
-"""Figures for print: the paper's, and pictures of what a model has learned; PDF, SVG or PNG by the file's ending."""
+"""List all figures and draw them to PDF, SVG or PNG files: figures of the paper, of results and of models."""
 
 from __future__ import annotations
 
@@ -24,14 +24,22 @@ from groupsc.utils.errors import GroupSCError
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a figure is made: the function, and the sources that it takes."""
+    """Function that draws a figure, and the names of the sources that it requires.
+
+    Parameters
+    ----------
+    draw : callable
+        Function with keyword arguments that returns a `matplotlib.figure.Figure`.
+    needs : tuple of str
+        Names of the required arguments.
+    """
 
     draw: Callable[..., Figure]
     needs: tuple[str, ...] = ()
 
 
 def draw(name: str, outputs, **sources) -> list[Path]:
-    """Draw a figure into files.
+    """Draw a figure to files.
 
     Parameters
     ----------
@@ -40,20 +48,29 @@ def draw(name: str, outputs, **sources) -> list[Path]:
     outputs : path or list of paths
         `.pdf`, `.png` or `.svg` files.
     **sources
-        What the figure is made from: `rows` (DataFrame), `pictures` (folder), `weights` (files), `logs` (files); and
-        options of the function behind it. Sources that are None count as missing.
+        Sources of the figure: `rows` (per-image results, DataFrame), `pictures` (folder), `weights` (files), `logs`
+        (files); and options of the function that draws it. Sources that are None count as missing.
+
+    Returns
+    -------
+    list of Path
+        The written files.
 
     Raises
     ------
     GroupSCError
-        For an unknown figure, one whose source is missing, or an option that it does not take.
+        If the figure is unknown, a source is missing, or the figure does not take an option.
+
+    Examples
+    --------
+    >>> draw("figure4", "figure4.pdf")  # doctest: +SKIP
     """
     if name not in FIGURES:
         raise GroupSCError(f"there is no figure {name!r}; choose one of {', '.join(FIGURES)}")
     recipe = FIGURES[name]
     missing = [source for source in recipe.needs if sources.get(source) is None]
     if missing:
-        raise GroupSCError(f"the figure {name!r} is made from {' and '.join(missing)}; give them")
+        raise GroupSCError(f"the figure {name!r} needs {' and '.join(missing)}; give them")
     given = {source: value for source, value in sources.items() if value is not None}
     known = inspect.signature(recipe.draw).parameters
     if others := [source for source in given if source not in known]:
@@ -75,4 +92,4 @@ FIGURES = {
     "training": Recipe(training_curves, ("logs",)),
     "progress": Recipe(progress, ("logs",)),
 }
-"""The figures that `draw` makes, by name."""
+"""Figures that `draw` can draw, by name."""

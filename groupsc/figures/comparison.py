@@ -1,4 +1,4 @@
-"""Degraded, restored and clean images side by side, each over a magnified detail and its PSNR, as in Figures 5 to 9."""
+"""Figures 5 to 9: compare degraded, restored and clean images, each with a magnified detail and its PSNR."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from groupsc.paper.pictures import RATIO, Panels, picture, read_panels
 from groupsc.utils.errors import MissingFileError
 
 GAP, HEADING, CAPTION = 0.05, 0.2, 0.2
-"""Inches between pictures, for the line above them, and for the line below."""
+"""Sizes in inches: gap between pictures, height of the titles, height of the PSNR."""
 
 
 def restorations(
@@ -27,25 +27,34 @@ def restorations(
     images: list[str] | None = None,
     boxes: dict[str, tuple[int, int, int]] | None = None,
 ) -> Figure:
-    """Draw the comparison of all methods that have pictures.
+    """Compare the restored images of all methods that have pictures.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        As `groupsc.benchmark.evaluation.evaluate` returns them; they give the PSNR.
+        Per-image results of `groupsc.benchmark.evaluation.evaluate`, which contain the PSNR.
     pictures : path
         Folder of `<experiment>/<dataset>/<image>-clean.png`, `-degraded.png` and `-restored.png`.
     task, level, dataset : str, float, str, optional
-        Which rows to show; the level and the data set of most of them when left out.
+        Task, level and data set of the results; by default the most frequent level and data set.
     images : list of str, optional
-        Which images, one a line; the first two when left out.
+        Names of the images, one line of pictures per image; by default the first two.
     boxes : dict, optional
-        Top, left and width in pixels of the detail, by image; when left out, where the outer two methods differ most.
+        Row, column and width of the detail in pixels, by image; by default the detail is where the first and the last
+        method differ most.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
 
     Raises
     ------
     GroupSCError
-        When there is no picture of such an image.
+        If there is no picture of such an image.
+
+    Examples
+    --------
+    >>> figure = restorations(rows=results, pictures="results/pictures", level=25)  # doctest: +SKIP
     """
     shown = rows[(rows["task"] == task) & (rows["repetition"] == 0) & rows["method"].isin(METHOD_LABELS)]
     drawn = [picture(pictures, row, "restored").is_file() for row in shown.itertuples()]
@@ -63,7 +72,7 @@ def restorations(
 
 
 def _arrange(lines: list[Panels]) -> Figure:
-    """Place every picture at its size in inches, from the top left."""
+    """Place all pictures, with their sizes in inches, from the upper left corner."""
     columns = max(len(line.pictures) for line in lines)
     width = (WIDTH - GAP * (columns - 1)) / columns
     heights = [width * line.shape[0] / line.shape[1] for line in lines]

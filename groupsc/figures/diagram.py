@@ -1,4 +1,9 @@
-"""Figure 3: one step of the unrolled network, drawn in the paper's symbols."""
+"""Figure 3: draw one iteration of the inference algorithm as a diagram.
+
+Symbols of the paper: Y^c centred patches, A^(k) codes after iteration k, D dictionary, C encoder, W decoder, B argument
+of the proximal operator, Λ_k thresholds, x^ image estimate, Σ^ its similarity matrix, Σ average of similarity matrices,
+μ_i mean of patch i, κ weights of the distance d_ij, ν weight of Σ^ in Σ.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from groupsc.figures.style import COLORS, STYLE
 
 COLUMN = 3.4
-"""Inches of one column of a page."""
+"""Width of one column of a page, in inches."""
 CODES, IMAGE, LEARNED = COLORS[0], COLORS[2], COLORS[1]
 
 BOXES = {
@@ -20,7 +25,7 @@ BOXES = {
     "distance": (5.2, 0.9, 1.9, r"$\hat{\Sigma}_{ij}=e^{-d_{ij}}$", IMAGE),
     "blend": (8.1, 0.9, 2.2, r"$(1-\nu)\,\Sigma+\nu\,\hat{\Sigma}$", IMAGE),
 }
-"""Operations by name: centre, width, formula, colour."""
+"""Operations by name: x and y of the centre, width, formula, colour."""
 
 ARROWS = [
     ((0.95, 3.0), (1.5, 3.0)),
@@ -50,13 +55,23 @@ INPUTS = [
     (r"$\kappa$", 5.2, -0.3, LEARNED),
     (r"$\nu$", 8.1, -0.3, LEARNED),
 ]
-"""What enters an operation from above or below: symbol, place, colour."""
+"""Inputs of the operations from above or below: symbol, x, y, colour."""
 
 
 def one_step() -> Figure:
-    """One step of the inference of GroupSC: codes in the upper line, the image estimate and similarities in the lower.
+    """Draw one iteration of the inference algorithm of GroupSC (Figure 3).
 
-    Learned parameters enter from above and below; at the width of a column of print.
+    The upper line shows the codes, the lower line the image estimate and the similarities. Learned parameters are above
+    and below. The figure has the width of one column of a page.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> [float(size) for size in one_step().get_size_inches()]
+    [3.4, 1.7]
     """
     with matplotlib.rc_context({**STYLE, "axes.grid": False}):
         figure = Figure(figsize=(COLUMN, 1.7))

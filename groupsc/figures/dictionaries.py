@@ -1,4 +1,7 @@
-"""The atoms that models have learned, as tiles: one dictionary, or those of several models side by side."""
+"""Draw the atoms of one dictionary, or of the dictionaries of several models side by side.
+
+Symbols: D dictionary (m, p), with m = channels · patch size² entries per atom and p atoms.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,36 @@ from groupsc.weights.cards import name_of
 from groupsc.weights.files import load_weights
 
 COLUMNS = 4
-"""Dictionaries in a row."""
+"""Number of dictionaries per line."""
 SHOWN = 100
-"""Atoms of each, where several stand side by side."""
+"""Number of atoms per dictionary in a figure of several dictionaries."""
 HEADING = 0.34
-"""Inches above each of them."""
+"""Height of the title of a dictionary, in inches."""
 
 
 def atoms(*, weights=None, D=None, channels: int = 1, patch_size: int = 9, columns: int | None = None) -> Figure:
-    """The atoms of a dictionary as tiles, from smooth to rough, each stretched to full contrast.
+    """Draw the atoms of a dictionary as tiles, sorted from smooth to rough, each scaled to full contrast.
 
     Parameters
     ----------
     weights : path or list of paths, optional
-        A weights file, whose D is shown.
+        Weights file whose dictionary is shown; the first one of a list.
     D : Tensor (m, p), optional
-        A dictionary instead; m = channels · patch² in the order channel, row, column.
+        Dictionary, if no weights are given; its m = channels · patch_size² entries are ordered by channel, row, column.
     channels, patch_size : int
-        Of D.
+        Number of channels and patch size of D.
     columns : int, optional
-        Tiles in a row; as many as make a square when left out.
+        Number of tiles per line; by default the tiles form a square.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> figure = atoms(D=torch.eye(9), patch_size=3)
+    >>> figure.axes[0].images[0].get_array().shape
+    (13, 13, 3)
     """
     if weights is not None:
         model, _ = load_weights(weights if isinstance(weights, (str, Path)) else weights[0])
@@ -51,14 +64,24 @@ def atoms(*, weights=None, D=None, channels: int = 1, patch_size: int = 9, colum
 
 
 def dictionaries(*, weights, shown: int = SHOWN) -> Figure:
-    """The dictionaries D of several models side by side, of each as many atoms, evenly from smooth to rough.
+    """Draw the dictionaries of several models side by side.
+
+    The figure shows the same number of atoms of each dictionary, spread evenly from smooth to rough.
 
     Parameters
     ----------
     weights : list of paths
-        The name on the card of each is its title.
+        Weights files; the title of a dictionary is the name of the model on its card.
     shown : int
-        Atoms of each dictionary; all when it has fewer.
+        Number of atoms per dictionary; all atoms of a dictionary that has fewer.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> figure = dictionaries(weights=["gray-sc.safetensors", "gray-groupsc.safetensors"])  # doctest: +SKIP
     """
     columns = min(COLUMNS, len(weights))
     lines = -(-len(weights) // columns)
@@ -87,18 +110,37 @@ def dictionaries(*, weights, shown: int = SHOWN) -> Figure:
 
 
 def draw_dictionary(D, output, *, channels: int, patch_size: int) -> None:
-    """Draw the atoms of a dictionary D (m, p) to a file."""
+    """Draw the atoms of a dictionary to a file.
+
+    Parameters
+    ----------
+    D : Tensor (m, p)
+        Dictionary; its m = channels · patch_size² entries are ordered by channel, row, column.
+    output : path
+        `.pdf`, `.png` or `.svg` file.
+    channels, patch_size : int
+        Number of channels and patch size of D.
+
+    Raises
+    ------
+    GroupSCError
+        If the file has another ending.
+
+    Examples
+    --------
+    >>> draw_dictionary(torch.eye(9), "atoms.png", channels=1, patch_size=3)  # doctest: +SKIP
+    """
     save(atoms(D=D, channels=channels, patch_size=patch_size), output)
 
 
 def _tiles(D, channels: int, patch_size: int) -> np.ndarray:
-    """The atoms of D (m, p) from smooth to rough, (p, channels, patch_size, patch_size)."""
+    """Sort the atoms of D (m, p) from smooth to rough; return them as (p, channels, patch_size, patch_size)."""
     tiles = torch.as_tensor(D).detach().double().cpu().numpy().T.reshape(-1, channels, patch_size, patch_size)
     return tiles[np.argsort(_roughness(tiles), kind="stable")]
 
 
 def _canvas(tiles: np.ndarray, columns: int) -> np.ndarray:
-    """Tiles (p, c, k, k) in rows with a white line around each, every one stretched to full contrast: (H, W, 3)."""
+    """Arrange tiles (p, c, k, k) in lines with white borders, each tile scaled to full contrast; return (H, W, 3)."""
     _, channels, patch_size, _ = tiles.shape
     lines = -(-len(tiles) // columns)
     canvas = np.ones((lines * (patch_size + 1) + 1, columns * (patch_size + 1) + 1, channels))
@@ -110,6 +152,6 @@ def _canvas(tiles: np.ndarray, columns: int) -> np.ndarray:
 
 
 def _roughness(tiles: np.ndarray) -> np.ndarray:
-    """Energy of the differences between neighbours over the energy of the tile, (p,); tiles (p, c, k, k)."""
+    """Return the energy of the differences between neighbours over the energy of the tile, for tiles (p, c, k, k)."""
     energy = sum(np.square(np.diff(tiles, axis=axis)).sum((1, 2, 3)) for axis in (2, 3))
     return energy / np.maximum(np.square(tiles).sum((1, 2, 3)), 1e-12)

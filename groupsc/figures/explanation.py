@@ -1,4 +1,7 @@
-"""Figures of the patches that a model's similarity counts around a pixel, and of the atoms that it uses."""
+"""Draw the similarities of the patch around a pixel, and the atoms that the patch uses.
+
+Symbols: Σ similarity matrix, W decoder, whose columns are the atoms.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +17,63 @@ from groupsc.inference.explanation import Explanation, explain
 
 
 def similarity_maps(*, weights, dataset: str, images: list[str], at: tuple[int, int], level=None, data_dir="data/raw"):
-    """Where the similarity Σ of one pixel looks at each refresh, and which atoms its patch uses in the end.
+    """Draw the similarities Σ of the patch around a pixel at each update, and the atoms that the patch uses.
 
     Parameters
     ----------
     weights : list of paths
-        The model; the first counts.
-    dataset, images : str, list of str
-        The image is the first of these.
+        Weights files; the first one is used.
+    dataset : str
+        Name of the data set.
+    images : list of str
+        Names of images; the first one is used.
     at : (int, int)
         Column and row of the pixel.
     level : float, optional
-        Of the noise; the model's own when left out.
+        Noise σ in gray levels of 255; by default the level of the model.
+    data_dir : path
+        Folder of the data sets.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    GroupSCError
+        As for `groupsc.benchmark.degraded_image.degraded_image` and `groupsc.inference.explanation.explain`.
+
+    Examples
+    --------
+    >>> similarity_maps(weights=[path], dataset="Bundled", images=["astronaut"], at=(40, 50))  # doctest: +SKIP
     """
     model, degraded, level = degraded_image(weights[0], dataset, images[0], level=level, data_dir=data_dir)
     return draw_explanation(explain(model, degraded, *at, level=level))
 
 
 def draw_explanation(explanation: Explanation, *, shown: int = 10) -> Figure:
-    """The surroundings before and after, Σ at each refresh over them, and the atoms in use with their codes."""
+    """Draw an explanation: the image before and after, Σ at each update, and the atoms in use with their codes.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    shown : int
+        Largest number of atoms to show.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import torch
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> from groupsc.models.coder import SparseCoder
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> figure = draw_explanation(explain(model, torch.full((1, 12, 10), 0.5), x=4, y=6), shown=4)
+    >>> [len(part.axes) for part in figure.subfigs]
+    [3, 4]
+    """
     found, similarities = explanation, explanation.similarities
     channels = len(found.degraded)
     patch_size = round((len(found.W) / channels) ** 0.5)
@@ -41,7 +82,7 @@ def draw_explanation(explanation: Explanation, *, shown: int = 10) -> Figure:
         figure = Figure(figsize=(WIDTH, WIDTH / panels + 1.5), layout="constrained")
         above, below = figure.subfigures(2, 1, height_ratios=[WIDTH / panels + 0.25, 1.1])
         axes = above.subplots(1, panels)
-        titles = ["degraded", "restored"] + [f"Σ, refresh {i}" if i else "Σ, initial" for i in range(len(similarities))]
+        titles = ["degraded", "restored"] + [f"Σ, update {i}" if i else "Σ, initial" for i in range(len(similarities))]
         for i, (axis, title) in enumerate(zip(axes, titles, strict=True)):
             picture = found.restored if i == 1 else found.degraded
             axis.imshow(_picture(picture), cmap="gray", vmin=0, vmax=1)
@@ -61,7 +102,7 @@ def draw_explanation(explanation: Explanation, *, shown: int = 10) -> Figure:
             axis.imshow(_picture(0.5 + 0.5 * tile / tile.abs().max()), cmap="gray", vmin=0, vmax=1)
             axis.set_title(f"{float(found.codes[atom]):+.2g}")
         shown_of = f"the {len(used)} largest of " if len(used) < in_use else ""
-        below.supxlabel(f"{shown_of}{in_use} codes in use, and their atoms", fontsize=9)
+        below.supxlabel(f"{shown_of}{in_use} non-zero codes, and their atoms", fontsize=9)
     return figure
 
 
@@ -70,7 +111,7 @@ def _picture(image: Tensor) -> np.ndarray:
 
 
 def _overlay(axis, Sigma: Tensor, patch_size: int, shape) -> None:
-    """Σ in colour, each value at the middle of its patch."""
+    """Draw Σ in colour, with each value at the centre of its patch."""
     field = np.zeros(shape)
     half = patch_size // 2
     field[half : half + Sigma.shape[0], half : half + Sigma.shape[1]] = Sigma.numpy()

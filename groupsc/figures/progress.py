@@ -1,4 +1,4 @@
-"""Curves of trainings: validation PSNR against minutes, one panel a task and level, and whole logs over the steps."""
+"""Plot learning curves: validation PSNR against minutes for all tasks and levels, and training logs against steps."""
 
 from __future__ import annotations
 
@@ -19,23 +19,31 @@ from groupsc.utils.errors import GroupSCError, unreadable
 NAME = re.compile(rf"({'|'.join(SHORT_TASK_LABELS)})-({'|'.join(METHODS)})(?:-(.+))?")
 COLUMNS = 5
 SHOWN = 1.0
-"""dB below the best that a panel shows; first steps far below are cut."""
+"""Largest range below the best value that a panel shows, in dB; lower values at the start of a training are cut off."""
 LEAST = 0.4
-"""dB that a panel shows at least, so that small changes look small."""
+"""Smallest range that a panel shows, in dB, so that small changes look small."""
 
 
 def progress(*, logs) -> Figure:
-    """Validation PSNR against minutes of training.
+    """Plot the validation PSNR against the minutes of training, with one panel per task and level.
 
     Parameters
     ----------
     logs : list of paths
         Curves, `<experiment>.csv`, or logs, `<experiment>/log.csv`, of `groupsc train`.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     GroupSCError
-        When a file is no log of a training, or has no name of an experiment.
+        If a file is not a training log, or its name is not the name of an experiment.
+
+    Examples
+    --------
+    >>> figure = progress(logs=["results/curves/gray-sc-sigma25.csv"])  # doctest: +SKIP
     """
     panels = _panels([logs] if isinstance(logs, (str, Path)) else logs)
     columns = min(COLUMNS, len(panels))
@@ -70,12 +78,27 @@ def progress(*, logs) -> Figure:
 
 
 def training_curves(*, logs) -> Figure:
-    """Validation PSNR, loss and learning rate over the steps of one training or several; triangles mark backtracking.
+    """Plot validation PSNR, loss and learning rate against the steps of one or several trainings.
+
+    Triangles mark backtracking to the best snapshot.
 
     Parameters
     ----------
     logs : list of paths
-        `log.csv` files of `groupsc train`; the folder of each is its name.
+        `log.csv` files of `groupsc train`; the name of the folder is the label of the training.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    GroupSCError
+        If a file is not a training log.
+
+    Examples
+    --------
+    >>> figure = training_curves(logs=["results/training/gray-sc-sigma25/log.csv"])  # doctest: +SKIP
     """
     tables = {Path(log).parent.name: read_log(log) for log in ([logs] if isinstance(logs, (str, Path)) else logs)}
     measures = {"validation_psnr": "Validation PSNR (dB)", "loss": "Loss", "lr": "Learning rate"}
@@ -103,13 +126,13 @@ def training_curves(*, logs) -> Figure:
 
 
 def _panels(logs) -> dict[str, dict[str, pd.DataFrame]]:
-    """{title: {method: curve}}, by task and then by level."""
+    """Read the curves as {title: {method: curve}}, sorted by task and level."""
     found = {}
     for path in map(Path, logs):
         name = path.parent.name if path.name == "log.csv" else path.stem
         parts = NAME.fullmatch(name)
         if parts is None:
-            raise GroupSCError(f"{path} has no name of an experiment; call it as in gray-sc-sigma25.csv")
+            raise GroupSCError(f"{path} is not named after an experiment; rename it, as in gray-sc-sigma25.csv")
         task, method, rest = parts.groups()
         found.setdefault((list(SHORT_TASK_LABELS).index(task), _order(rest), rest), {})[method] = read_log(path)[
             ["minutes", "validation_psnr"]
@@ -135,13 +158,33 @@ def _title(task: str, rest: str | None) -> str:
 
 
 def read_log(path) -> pd.DataFrame:
-    """What `groupsc train` noted at each validation."""
+    """Read a training log.
+
+    Parameters
+    ----------
+    path : path
+        `log.csv` of `groupsc train`, with one line per validation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `step`, `minutes`, `loss`, `lr`, `validation_psnr` (dB) and `event` ("" if there was none).
+
+    Raises
+    ------
+    GroupSCError
+        If the file is missing or is not a training log.
+
+    Examples
+    --------
+    >>> log = read_log("results/training/gray-sc-sigma25/log.csv")  # doctest: +SKIP
+    """
     try:
         table = pd.read_csv(path, dtype={"event": str}).rename(columns=aliases.LOG)
         return table[["step", "minutes", "loss", "lr", "validation_psnr", "event"]].fillna({"event": ""})
     except (OSError, KeyError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise unreadable(error)(
-            f"{path} can't be read as a training log ({error}); `groupsc train` writes one"
+            f"{path} can't be read as a training log ({error}); give one of `groupsc train`"
         ) from error
 
 

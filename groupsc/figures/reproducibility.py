@@ -1,4 +1,4 @@
-"""How much of the paper is reproduced, as a chart."""
+"""Draw a chart of the reproduced PSNR values of the paper."""
 
 from __future__ import annotations
 
@@ -13,7 +13,21 @@ VERDICT_COLORS = dict(zip(VERDICTS, ("#00704f", "#5bb892", "#d55e00", "#c9d6e6",
 
 
 def chart(cells: pd.DataFrame) -> Figure:
-    """Bars of the counts of the paper's own figures, one bar a table."""
+    """Count the reproduced PSNR values of the paper's models, with one bar per table.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        Cells of tables, from `groupsc.paper.reproducibility.read_cells`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> figure = chart(read_cells(["results/tables/table4.csv"]))  # doctest: +SKIP
+    """
     found = verdicts(cells)
     found = found[found["own"]]
     numbers = sorted(found["table"].unique())
@@ -34,7 +48,7 @@ def chart(cells: pd.DataFrame) -> Figure:
             )  # fmt: skip
             left = left + width
         ax.invert_yaxis()
-        ax.set_xlabel("PSNR figures of the paper's own models")
+        ax.set_xlabel("Number of PSNR values of the paper's models")
         ax.tick_params(length=0)
         figure.legend(loc="outside upper center", ncols=len(VERDICTS), handlelength=1, columnspacing=1)
     return figure

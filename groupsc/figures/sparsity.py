@@ -1,4 +1,4 @@
-"""Figure 2: which atoms a group of similar patches uses, by the sparse prior alone and by GroupSC."""
+"""Figure 2: draw the sparsity patterns of the codes of similar patches, by SC and by GroupSC."""
 
 from __future__ import annotations
 
@@ -12,22 +12,40 @@ from groupsc.figures.style import COLORS, STYLE, WIDTH, show_picture
 from groupsc.inference.similar_patches import Group, similar_patches
 
 HEIGHT = 3.0
-"""Inches of the figure."""
+"""Height of the figure, in inches."""
 
 
 def sparsity_pattern(*, weights, dataset: str, images: list[str], at: tuple[int, int], level=None, data_dir="data/raw"):
-    """Figure 2: the non-zero codes of similar patches, one matrix a model with atoms as rows and patches as columns.
+    """Draw the codes of similar patches (Figure 2), one matrix per model, with atoms as rows and patches as columns.
 
     Parameters
     ----------
     weights : list of paths
-        The models, the one that chooses the patches last.
-    dataset, images : str, list of str
-        The image is the first of these.
+        Weights files; the last model chooses the similar patches.
+    dataset : str
+        Name of the data set.
+    images : list of str
+        Names of images; the first one is used.
     at : (int, int)
-        Column and row of a pixel; the patch around it gets its most similar ones.
+        Column and row of a pixel; the group contains the patch around it and the most similar patches.
     level : float, optional
-        Of the noise; the models' own when left out.
+        Noise σ in gray levels of 255; by default the level of the models.
+    data_dir : path
+        Folder of the data sets.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    GroupSCError
+        As for `groupsc.benchmark.degraded_image.degraded_image` and
+        `groupsc.inference.similar_patches.similar_patches`.
+
+    Examples
+    --------
+    >>> sparsity_pattern(weights=paths, dataset="Bundled", images=["astronaut"], at=(40, 50))  # doctest: +SKIP
     """
     loaded = [degraded_image(path, dataset, images[0], level=level, data_dir=data_dir) for path in weights]
     models, (_, degraded, level) = [model for model, *_ in loaded], loaded[-1]
@@ -35,7 +53,25 @@ def sparsity_pattern(*, weights, dataset: str, images: list[str], at: tuple[int,
 
 
 def draw_group(group: Group, patch_size: int) -> Figure:
-    """The patches in the image, and for each model the matrix of their codes, its atoms from strong to weak."""
+    """Draw the patches of a group in the image, and per model the matrix of their codes, sorted by magnitude.
+
+    Parameters
+    ----------
+    group : Group
+    patch_size : int
+        Side of a patch in pixels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import torch
+    >>> group = Group(torch.full((1, 9, 9), 0.5), np.array([[0, 0], [2, 3]]), {"SC": torch.ones(4, 2)})
+    >>> [ax.get_title() for ax in draw_group(group, patch_size=3).axes]
+    ['2 similar patches', 'SC']
+    """
     shown = {name: codes[codes.abs().sum(1) > 0] for name, codes in group.codes.items()}
     rows = max(len(codes) for codes in shown.values())
     with matplotlib.rc_context({**STYLE, "axes.grid": False}):

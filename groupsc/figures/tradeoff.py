@@ -1,4 +1,4 @@
-"""What a decibel costs: PSNR against parameters and against seconds, of every method that was run or is quoted."""
+"""Plot PSNR against parameters and run time, for all measured and published methods."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from groupsc.utils.errors import GroupSCError
 
 QUOTED, OURS, PEERS = "#777777", COLORS[1], COLORS[0]
 DEVICE = "Titan RTX"
-"""What the paper's seconds were measured on."""
+"""Device of the paper's run times."""
 
 
 def tradeoff(
@@ -36,33 +36,45 @@ def tradeoff(
     published: pd.DataFrame | None = None,
     sizes: dict | None = None,
 ) -> Figure:
-    """PSNR against the number of parameters, and against the seconds of an image.
+    """Plot PSNR against the number of parameters, and against the seconds per image.
 
-    The paper's figures, over whole test sets, are crosses; what was run here are dots, over the images that all of it
-    was run on, with their number in the legend. Methods without trained parameters stand on the right alone, those
-    whose time is not known on the left.
+    Crosses show the paper's values, over whole test sets. Dots show the values measured here, over the images that all
+    measured methods restored; the legend contains the number of these images. Methods without trained parameters are
+    only in the right panel, methods without a known run time only in the left panel.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        As `groupsc.benchmark.evaluation.evaluate` returns them.
+        Per-image results of `groupsc.benchmark.evaluation.evaluate`.
     task, level, dataset : str, float, str
-        Which figures are shown; mosaics have no level, and their PSNR is the mean of the channels', as in the tables.
+        Task, level and data set of the values; mosaics have no level, and their PSNR is the mean of the PSNR of the
+        channels, as in the tables.
     published : pandas.DataFrame, optional
-        The paper's figures; `read_published()` when left out.
+        Values of the paper; by default `read_published()`.
     sizes : dict, optional
-        Images in each data set; counted in the registry when left out.
+        Number of images of each data set; by default it is counted in the registry.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
 
     Raises
     ------
     GroupSCError
-        When nothing was run and nothing is quoted of that kind.
+        If there are neither measured nor published values of this task, level and data set.
+
+    Examples
+    --------
+    >>> figure = tradeoff(rows=results, task="gray", level=25.0, dataset="BSD68")  # doctest: +SKIP
     """
     level = level if definitions.LEVEL_NAMES.get(task) else None
     quoted = _quoted(read_published() if published is None else published, task, level, dataset)
     ran = _ran(rows, task, level, dataset, sizes)
     if not len(quoted) and not len(ran):
-        raise GroupSCError(f"there are no figures of {task} at {level} on {dataset}; give rows of `groupsc evaluate`")
+        raise GroupSCError(
+            f"there are no values of the task {task!r} at the level {level} on {dataset}; give per-image results of "
+            "`groupsc evaluate`"
+        )
     points = pd.concat([found for found in (quoted, ran) if len(found)], ignore_index=True)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
@@ -72,7 +84,7 @@ def tradeoff(
             _scatter(ax, points[points[measure].notna()], measure)
         axes[0].set(ylabel="PSNR (dB)", xlabel="Trained parameters")
         devices = "; ".join([*distinct(ran["device"]), *([DEVICE] if quoted["seconds"].notna().any() else [])])
-        axes[1].set_xlabel(f"Seconds an image ({devices})" if devices else "Seconds an image")
+        axes[1].set_xlabel(f"Seconds per image ({devices})" if devices else "Seconds per image")
         handles = {handle.get_label(): handle for ax in axes for handle in ax.collections}
         figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3, handletextpad=0.2)
         for ax in axes:
@@ -85,7 +97,7 @@ def tradeoff(
 
 
 def _quoted(published: pd.DataFrame, task: str, level, dataset: str) -> pd.DataFrame:
-    """The paper's figures: name, psnr, parameters and seconds (missing where it prints none), kind and look."""
+    """Select the paper's values: name, psnr, parameters and seconds (NaN if the paper has none), kind and style."""
     own = published[published["task"] == task]
     sizes = own[own["metric"] == "parameters"].drop_duplicates("method").set_index("method")["value"]
     same = own[(own["dataset"] == dataset) & ((own["level"] == level) if level is not None else own["level"].isna())]
@@ -102,13 +114,13 @@ def _quoted(published: pd.DataFrame, task: str, level, dataset: str) -> pd.DataF
 
 
 def _name(line) -> str:
-    """A method as the paper prints it, without the number of its reference."""
+    """Return the name of a method in the paper, without the number of its reference."""
     printed = line["row"] if TABLES[f"table{line['table']}"].methods == "rows" else line["column"]
     return re.sub(r"\s*(\[\d+\].*|\((ours|baseline)\))", "", printed).strip()
 
 
 def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFrame:
-    """What was measured here, over the images that all methods restored, in the same columns."""
+    """Average the values measured here over the images that all methods restored, with the columns of `_quoted`."""
     same = rows[(rows["task"] == task) & (rows["dataset"] == dataset) & (rows["mode"].notna())]
     same = same[same["level"] == level] if level is not None else same
     names = [*METHOD_LABELS, *baselines.methods()]
@@ -140,7 +152,7 @@ def _scatter(ax, points: pd.DataFrame, measure: str) -> None:
 
 
 def _label(figure: Figure, ax, points: pd.DataFrame, measure: str) -> None:
-    """Names beside the points, each at the first place where it covers neither a point nor another name."""
+    """Write names beside the points, each at the nearest place where it covers neither a point nor another name."""
     renderer = figure.canvas.get_renderer()
     pixels = ax.transData.transform(points[[measure, "psnr"]].to_numpy(float)) if len(points) else []
     frame = ax.get_window_extent(renderer)
@@ -159,7 +171,7 @@ def _label(figure: Figure, ax, points: pd.DataFrame, measure: str) -> None:
 
 
 def _places(width: float, height: float, unit: float):
-    """Offsets of a text's lower left corner from its point, in pixels, the nearest first."""
+    """Generate offsets of the lower left corner of a text from its point, in pixels, the nearest first."""
     for distance in (5, 9, 14, 20, 27, 35):
         gap = distance * unit
         for up in (-height / 2, gap / 2, -height - gap / 2):
@@ -170,7 +182,7 @@ def _places(width: float, height: float, unit: float):
 
 
 def _cost(x: float, y: float, place, size, taken: list[Bbox], frame: Bbox) -> tuple:
-    """How much a text there would cover, then how far it is away."""
+    """Return the area that a text at this place would cover, and its distance from the point."""
     box = Bbox.from_bounds(x + place[0], y + place[1], size.width, size.height)
     covered = [Bbox.intersection(box, other) for other in taken]
     area = sum(found.width * found.height for found in covered if found is not None)

@@ -182,7 +182,7 @@ def test_progress_has_a_panel_of_every_level_in_order_and_a_line_of_every_prior(
     assert panels["Gray, σ = 50"] == [[[0.0, 20.0], [2.5, 21.0]], [[0.0, 22.0], [2.5, 23.0]]]
     draw("progress", [tmp_path / "progress.png"], logs=[tmp_path / "mosaic-sc.csv"])
     (tmp_path / "mine.csv").write_text(text)
-    with pytest.raises(GroupSCError, match=r"mine.csv has no name of an experiment"):
+    with pytest.raises(GroupSCError, match=r"mine.csv is not named after an experiment"):
         progress(logs=[tmp_path / "mine.csv"])
     (tmp_path / "gray-csr-sigma5.csv").write_text("a,b\n1,2\n")
     with pytest.raises(GroupSCError, match="groupsc train"):

@@ -115,7 +115,7 @@ def test_scenes_have_the_noise_of_the_protocol(tmp_path):
     scene = {"dataset": "Bundled", "images": ["astronaut"], "at": (40, 50)}
     titles = [ax.get_title() for ax in sparsity_pattern(weights=[sc, group], **scene).axes]
     assert titles[1:] == ["SC", "GroupSC"]
-    assert "Σ, refresh 1" in [
+    assert "Σ, update 1" in [
         ax.get_title()
         for part in similarity_maps(weights=[group], **scene).subfigs
         for ax in part.axes
@@ -166,7 +166,7 @@ def test_the_trade_off_shows_all_methods_and_its_labels_do_not_collide():
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "this library, 1 of 4 images" in legend
     assert min(y for ax in figure.axes for dots in ax.collections for _, y in dots.get_offsets()) > 28
-    with pytest.raises(GroupSCError, match="no figures"):
+    with pytest.raises(GroupSCError, match="no values of the task"):
         tradeoff(rows=rows, level=7.0, sizes={})
     mosaics = rows.assign(task="mosaic", level=None, dataset="CBSD68", psnr=10.0)
     figure = tradeoff(rows=mosaics, task="mosaic", dataset="CBSD68", sizes={"CBSD68": 4})
