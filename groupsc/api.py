@@ -88,8 +88,8 @@ def denoise(
     mode, stride, memory, progress
         As for `groupsc.inference.tiling.restore`.
     guard : bool
-        Replace what the model restored where it removed more than noise; see `groupsc.inference.guard`. The benchmark
-        of the paper has no guard.
+        Replace the restoration where the model removed more than noise; see `groupsc.inference.guard`. The benchmark
+        of the paper uses no guard.
 
     Returns
     -------
@@ -118,7 +118,21 @@ def denoise(
 
 def denoise_with_share(image, sigma=None, *, method="best", weights=None, channel_axis=None, device="auto", guard=True,
                        **options) -> tuple[np.ndarray, float]:  # fmt: skip
-    """As `denoise`, with the share of the image, from 0 to 1, in which the guard replaced the model."""
+    """Remove white Gaussian noise, and return the share of the image that the guard replaced.
+
+    The parameters and errors are those of `denoise`.
+
+    Returns
+    -------
+    restored : array
+        As `denoise` returns it.
+    share : float
+        Mean weight of the replacement, from 0 to 1; 0 without a guard.
+
+    Examples
+    --------
+    >>> clean, share = denoise_with_share(np.full((64, 64), 0.5), sigma=25)  # doctest: +SKIP
+    """
     pixels, back = unpack(image, channel_axis)
     if sigma is not None:
         check_sigma(sigma)

@@ -27,7 +27,7 @@ AsJson = Annotated[bool, Option("--json", help="Print JSON.")]
 Names = Annotated[list[str] | None, Argument(help="Names of released weights; by default all.")]
 
 LEAST_SHARE = 0.005
-"""Share of an image from which on the command says that the guard acted."""
+"""Smallest share of an image, replaced by the guard, that the command reports."""
 
 UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -44,7 +44,7 @@ def denoise(
     stride: Stride = None,
     memory: Memory = None,
     guard: Annotated[
-        bool, Option(help="Replace what the model restored where it removed more than noise, by a simpler method.")
+        bool, Option(help="Replace the restoration by a simpler method where the model removed more than noise.")
     ] = True,
     overwrite: Overwrite = False,
     as_json: AsJson = False,

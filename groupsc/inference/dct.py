@@ -1,8 +1,9 @@
 """Denoise with the discrete cosine transform of overlapping 8×8 patches.
 
-A two-step estimate for white Gaussian noise: patches are thresholded in the DCT domain and averaged; the result then
-gives the gains of an empirical Wiener filter. Three channels are transformed together. The method has no trained
-parameters, so it treats every image alike; `groupsc.inference.guard` uses it where a trained model fails.
+The estimate for white Gaussian noise has two steps: patches are thresholded in the DCT domain and averaged; the gains
+of an empirical Wiener filter are then computed from the result. Three channels are transformed together. The method
+has no trained parameters, so it does not depend on training images; `groupsc.inference.guard` uses it where a trained
+model fails.
 
 References
 ----------
@@ -27,14 +28,24 @@ from groupsc.ops.patches import PatchGrid, accumulate
 SIDE = 8
 """Side of a patch in pixels."""
 STRIDE = 2
-"""Distance between neighbouring patches in pixels: a quarter of the patches, at a cost of about 0.2 dB."""
+"""Distance between neighbouring patches in pixels; 2 uses a quarter of the patches and loses about 0.2 dB."""
 THRESHOLD = 2.7
 """Threshold of the first step, in standard deviations of the noise."""
 
 
 @functools.cache
 def patch_transform(channels: int) -> Tensor:
-    """Orthonormal DCT of patches with `channels` channels, float32 (m, m).
+    """Compute the orthonormal DCT of patches.
+
+    Parameters
+    ----------
+    channels : int
+        Number of channels.
+
+    Returns
+    -------
+    Tensor (m, m), float32
+        Transform whose rows are frequencies, with m = channels · 8².
 
     Examples
     --------
@@ -49,7 +60,7 @@ def patch_transform(channels: int) -> Tensor:
 
 
 def _cosines(length: int) -> Tensor:
-    """DCT-II of a vector, (frequencies, positions)."""
+    """Return the DCT-II of a vector, (frequencies, positions)."""
     position = torch.arange(length, dtype=torch.float64)
     waves = torch.cos(math.pi * (position + 0.5) * position[:, None] / length) * math.sqrt(2 / length)
     waves[0] /= math.sqrt(2)
@@ -62,7 +73,7 @@ def dct_denoise(image: Tensor, sigma: float) -> Tensor:
     Parameters
     ----------
     image : Tensor (c, H, W), floating
-        With one channel or three.
+        Noisy image with one or three channels.
     sigma : float
         Standard deviation of the white noise, in the units of the image.
 
@@ -94,7 +105,7 @@ def dct_denoise(image: Tensor, sigma: float) -> Tensor:
 
 
 def _weighted(C: Tensor, weight: Tensor, T: Tensor, grid: PatchGrid) -> Tensor:
-    """Image (1, c, H, W) in which each pixel is the mean of its estimates, weighted by patch; C are coefficients."""
+    """Return the image (1, c, H, W) of coefficients C: each pixel is the mean of its estimates, weighted by patch."""
     patches = weight[:, None] * (C @ T)
     total = accumulate(patches[None], *grid.size, SIDE, STRIDE)
     share = accumulate(weight.expand(SIDE**2, -1).T[None], *grid.size, SIDE, STRIDE)

@@ -1,17 +1,17 @@
-"""Replace what a model restored where it removed more than noise.
+"""Replace a restoration where the model removed more than noise.
 
-A model trained on photographs can damage pictures unlike them: it blurs colours that it never saw and removes fine
-patterns. Noise that is white and of known σ leaves two tests that need no truth.
+A model trained on photographs can damage other pictures: it blurs colours that are not in its training data and removes
+fine patterns. If the noise is white and σ is known, two tests need no clean image.
 
-1. Structure. The residual r = y − h of a good restoration is almost white. Where the DCT of r on 8×8 patches holds
-   coefficients beyond 3σ with more energy than white noise explains, the model removed a part of the picture.
-2. Risk. e is a second estimate without trained parameters (`groupsc.inference.dct`). Its squared error is known without
-   the truth by Stein's unbiased estimate (SURE), R(e) = ‖y − e‖² − nσ² + 2σ² div e, with the divergence measured by a
-   random probe. If the errors of h and e were independent, R(h) would be about R(e) + ‖h − e‖²; where this exceeds nσ²,
-   the error of the noisy image itself, h cannot be trusted.
+1. Structure. The residual r = y − h of a good restoration is almost white. Where coefficients of the DCT of r on 8×8
+   patches beyond 3σ have more energy than those of white noise, the model removed a part of the picture.
+2. Risk. e is a second estimate without trained parameters (`groupsc.inference.dct`). Stein's unbiased estimate (SURE)
+   gives its squared error without the clean image, R(e) = ‖y − e‖² − nσ² + 2σ² div e; a random probe measures the
+   divergence. If the errors of h and e were independent, R(h) would be about R(e) + ‖h − e‖². Where this exceeds nσ²,
+   the error of the noisy image itself, h is not reliable.
 
-Where one of the tests fails, e takes the place of h, with a smooth transition. On photographs the tests hold almost
-everywhere. With an estimated σ, or with noise that is not white, the tests are not exact.
+Where one of the tests fails, e replaces h, with a smooth transition. On photographs the tests pass almost everywhere.
+With an estimated σ, or with noise that is not white, the tests are not exact.
 
 Symbols: y noisy image, h restored by the model, e by the DCT, (c, H, W); r = y − h; w weights of e (H, W).
 
@@ -32,27 +32,28 @@ from groupsc.ops.patches import PatchGrid
 from groupsc.utils.randomness import seeded
 
 STRUCTURE = (0.08, 0.16)
-"""Energy of the coefficients of r beyond 3σ, as a share of σ² a pixel, from which e begins to replace h and replaces it
-wholly. White noise of σ has 0.03."""
+"""Energy of the coefficients of r beyond 3σ per pixel, in units of σ²: e begins to replace h at the first value and
+replaces it completely at the second. White noise has 0.03."""
 RISK = (1.0, 1.2)
-"""Estimated squared error of h, as a share of σ² a pixel, from which e begins to replace h and replaces it wholly."""
+"""Estimated squared error of h per pixel, in units of σ²: e begins to replace h at the first value and replaces it
+completely at the second."""
 BEYOND = 3.0
-"""Standard deviations beyond which a coefficient of r counts as structure."""
+"""Magnitude above which a coefficient of r counts as structure, in standard deviations of the noise."""
 AVERAGED = 33
-"""Side in pixels of the square over which both tests are averaged."""
+"""Side of the square over which both tests are averaged, in pixels."""
 PROBE = 0.2
 """Standard deviation of the probe that measures the divergence of e, as a share of σ."""
 REGION, AROUND = 256, AVERAGED // 2 + 4 * SIDE
-"""Side of the regions in which an image is tested, and the surroundings that each is tested with, in pixels."""
+"""Side of the regions in which an image is tested, and width of the margin of a region, in pixels."""
 
 
 def guard(noisy: Tensor, restored: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """Replace a restoration where it removed more than noise.
+    """Replace a restoration where the model removed more than noise.
 
     Parameters
     ----------
     noisy, restored : Tensor (c, H, W), floating
-        An image with white noise, and the image that a model made of it; one channel or three.
+        Image with white noise, and its restoration by a model, with one or three channels.
     sigma : float
         Standard deviation of the noise, in the units of the images.
 
@@ -64,7 +65,7 @@ def guard(noisy: Tensor, restored: Tensor, sigma: float) -> tuple[Tensor, Tensor
 
     Examples
     --------
-    A restoration that removed a pattern is replaced:
+    The guard replaces a restoration that removed a pattern:
 
     >>> pattern = torch.tensor([0.2, 0.8]).repeat(24).expand(1, 48, 48)
     >>> noisy = pattern + 0.05 * torch.randn(1, 48, 48, generator=torch.Generator().manual_seed(0))
@@ -90,7 +91,25 @@ def guard(noisy: Tensor, restored: Tensor, sigma: float) -> tuple[Tensor, Tensor
 
 
 def structure(r: Tensor, sigma: float) -> Tensor:
-    """Energy of the DCT of a residual (c, H, W) beyond 3σ, averaged around each pixel, in units of σ²; (H, W)."""
+    """Return the energy of the DCT coefficients of a residual beyond 3σ, averaged around each pixel, in units of σ².
+
+    Parameters
+    ----------
+    r : Tensor (c, H, W)
+        Residual.
+    sigma : float
+        Standard deviation of the noise.
+
+    Returns
+    -------
+    Tensor (H, W)
+
+    Examples
+    --------
+    >>> noise = torch.randn(1, 48, 48, generator=torch.Generator().manual_seed(0))
+    >>> bool(structure(noise, 1.0).max() < STRUCTURE[0])
+    True
+    """
     height, width = r.shape[1:]
     missing = [max(0, SIDE - length) for length in (height, width)]
     r = functional.pad(r[None], (0, missing[1], 0, missing[0]), mode="replicate")
@@ -102,7 +121,28 @@ def structure(r: Tensor, sigma: float) -> Tensor:
 
 
 def risk(y: Tensor, h: Tensor, e: Tensor, probe: Tensor, sigma: float) -> Tensor:
-    """R(e) + ‖h − e‖², averaged around each pixel, in units of σ²; (H, W). The probe is standard Gaussian noise."""
+    """Return R(e) + ‖h − e‖², averaged around each pixel, in units of σ².
+
+    Parameters
+    ----------
+    y, h, e : Tensor (c, H, W)
+        Noisy image, its restoration by the model, and the second estimate.
+    probe : Tensor (c, H, W)
+        Standard Gaussian noise.
+    sigma : float
+        Standard deviation of the noise.
+
+    Returns
+    -------
+    Tensor (H, W)
+
+    Examples
+    --------
+    >>> y, probe = torch.randn(2, 1, 48, 48, generator=torch.Generator().manual_seed(0))
+    >>> e = dct_denoise(y, 1.0)
+    >>> bool(risk(y, e, e, probe, 1.0).max() < RISK[0])
+    True
+    """
     divergence = probe * (dct_denoise(y + PROBE * sigma * probe, sigma) - e) / (PROBE * sigma)
     own = ((y - e) / sigma).square() - 1 + 2 * divergence
     return _local_mean(own.mean(0), AVERAGED).clamp(min=0) + _local_mean(((h - e) / sigma).square().mean(0), AVERAGED)
@@ -113,7 +153,7 @@ def _ramp(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def _local_mean(x: Tensor, side: int) -> Tensor:
-    """Mean of x (H, W) over a square around each entry, of the part of it that lies inside."""
+    """Return the mean of x (H, W) over a square around each entry, restricted to the entries inside x."""
     rows, columns = (min(side, 2 * length - 1) // 2 for length in x.shape)
     along = functional.avg_pool2d(x[None], (2 * rows + 1, 1), 1, padding=(rows, 0), count_include_pad=False)
     return functional.avg_pool2d(along, (1, 2 * columns + 1), 1, padding=(0, columns), count_include_pad=False)[0]
