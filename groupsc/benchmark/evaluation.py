@@ -35,6 +35,7 @@ from groupsc.utils.memory import PeakMemory
 from groupsc.utils.version import code_version
 from groupsc.weights.cards import purpose
 from groupsc.weights.files import load_weights
+from groupsc.weights.released import with_released
 
 INPUT = "input"
 """Value of `weights` that measures the degraded image itself, such as the JPEG baseline of Table 5."""
@@ -128,7 +129,8 @@ class Evaluation:
     Parameters
     ----------
     weights : path or str
-        A weights file, or a method of `groupsc.baselines`; "input" measures the degraded images themselves.
+        A weights file, the name of a release, or a method of `groupsc.baselines`; "input" measures the degraded images
+        themselves.
     dataset : str
         A name of the registry, or "Bundled" for the photographs that scikit-image includes.
     task, level : str, float, optional
@@ -185,6 +187,7 @@ class Evaluation:
     progress: bool = True
 
     def __post_init__(self):
+        [self.weights] = with_released([self.weights])
         self.baseline = _baseline(self.weights, self.data_dir)
         self.where = pick_own_device(self.device if self.baseline is None else "cpu")
         self.model, self.digest, self.method, self.blind = None, None, INPUT, False

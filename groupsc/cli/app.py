@@ -154,7 +154,7 @@ def train(
     ] = None,
     data_dir: DataDir = Path("data/raw"),
     dictionary: Annotated[Path | None, Option(help="Initial dictionary, made by `groupsc dictionary`.")] = None,
-    init: Annotated[Path | None, Option(help="Weights to start from.")] = None,
+    init: Annotated[str | None, Option(metavar="NAME|WEIGHTS.safetensors", help="Weights to start from.")] = None,
     released: Annotated[Path | None, Option(help="With --queue: folder of weights to start from.")] = None,
     device: Device = "auto",
 ) -> None:
@@ -171,9 +171,10 @@ def train(
         return
     from groupsc.config.definitions import read_experiment
     from groupsc.training.loop import train as train_experiment
+    from groupsc.weights.released import find_weights
 
     settings = read_experiment(experiment)
-    first = {"dictionary": dictionary, "init": init}
+    first = {"dictionary": dictionary, "init": init and find_weights(init)}
     weights = train_experiment(settings, data_dir=data_dir, output=output, max_minutes=minutes, device=device, **first)
     print(f"wrote {weights}" if weights else f"stopped after {minutes:g} minutes; the same command continues")
 
@@ -191,8 +192,8 @@ def evaluate(
     weights: Annotated[
         str,
         Argument(
-            metavar="WEIGHTS.safetensors|METHOD|input",
-            help="A weights file, a baseline listed by `groupsc methods`, or `input` for the degraded images.",
+            metavar="NAME|WEIGHTS.safetensors|METHOD|input",
+            help="A release, a weights file, a baseline of `groupsc methods`, or `input` for the degraded images.",
         ),
     ],
     dataset: Annotated[str, Option(help="Data set to restore.")],

@@ -28,9 +28,10 @@ def table(
     from groupsc.paper.settings import build_settings
     from groupsc.paper.tables import build
     from groupsc.weights.cards import name_of, read_card
+    from groupsc.weights.released import with_released
 
     if name == "table7":
-        cards = [(path, read_card(path)) for path in rows or []]
+        cards = [(path, read_card(path)) for path in with_released(rows)]
         made = build_settings({name_of(path, card): card for path, card in cards})
     else:
         made = build(name, read_rows(rows or []))
@@ -49,9 +50,10 @@ def reproducibility(
     The table gives the known reasons for the values that are not reproduced.
     """
     from groupsc.paper import reproducibility as counts
+    from groupsc.weights.released import with_released
 
     cells = counts.read_cells(tables or [])
-    written = counts.panel(cells, counts.cards_of(weights or [])).write(output)
+    written = counts.panel(cells, counts.cards_of(with_released(weights))).write(output)
     if charts:
         from groupsc.figures.reproducibility import chart
         from groupsc.figures.style import save
@@ -86,11 +88,12 @@ def figure(
     from groupsc.benchmark.rows import read_rows
     from groupsc.figures.artefacts import Panel
     from groupsc.figures.catalog import FIGURES, draw
+    from groupsc.weights.released import with_released
 
     needs, files = FIGURES[name].needs if name in FIGURES else (), sources or None
     chosen = {
         "rows": read_rows(sources or []) if "rows" in needs else None,
-        "weights": files if "weights" in needs else None,
+        "weights": (with_released(sources) or None) if "weights" in needs else None,
         "logs": files if "logs" in needs else None,
         "panels": [Panel.parse(text) for text in panels or []] or None,
         "at": None if at is None else pixel(at),

@@ -156,6 +156,31 @@ def releases(folders=None) -> dict[str, Release]:
     return found
 
 
+def with_released(names_or_paths: list | None) -> list[Path]:
+    """Replace names of releases by their files; paths stay as they are, whether or not they exist.
+
+    Parameters
+    ----------
+    names_or_paths : list of str or path, optional
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    GroupSCError
+        When the file of a release is missing or was altered.
+
+    Examples
+    --------
+    >>> [path.as_posix() for path in with_released(["own/model.safetensors"])]
+    ['own/model.safetensors']
+    """
+    known = releases()
+    return [known[str(name)].find() if str(name) in known else Path(name) for name in names_or_paths or []]
+
+
 def find_weights(name_or_path) -> Path:
     """Find the weights file of a release, or return the path of a file unchanged.
 

@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from groupsc.benchmark.evaluation import Evaluation
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config/ci.yaml"
 
@@ -169,3 +171,18 @@ def test_interrupt_ends_with_130(trained):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
+
+
+def test_names_of_releases_stand_for_their_files(tmp_path):
+    """Wherever a command takes weights."""
+    for command in (
+        ("figure", "dictionary", "gray-sc-sigma25", "--output", "atoms.png"),
+        ("table", "table7", "gray-groupsc-sigma25", "--output", "table7"),
+    ):
+        result = groupsc(*command, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+    assert "256" in (tmp_path / "table7.md").read_text()
+    groupsc("experiment", "gray-sc-sigma25", "--config", CONFIG, "--output", "e.yaml", cwd=tmp_path)
+    wrong = groupsc("train", "e.yaml", "--output", "out", "--init", "gray-sc-sigma26", cwd=tmp_path)
+    assert "there are no weights 'gray-sc-sigma26'" in complaint(wrong)
+    assert Evaluation("gray-sc-sigma25", "Bundled", device="cpu").level == 25
