@@ -34,7 +34,9 @@ def run(*command, cwd, check=True):
 
 
 def snakemake(*arguments, cwd, config="config/ci.yaml", check=True):
-    return run("snakemake", "--cores", 2, "--configfile", config, *arguments, cwd=cwd, check=check)
+    """`config` is a file or several, of which later ones win."""
+    files = config if isinstance(config, list) else [config]
+    return run("snakemake", "--cores", 2, "--configfile", *files, *arguments, cwd=cwd, check=check)
 
 
 def planned(*arguments, cwd, config="config/ci.yaml"):
@@ -68,3 +70,8 @@ def copy_checkout(folder):
         else:
             shutil.copy(ROOT / name, folder / name)
     return folder
+
+
+def kind(rule):
+    """A rule's kind: figures and tables have a rule each."""
+    return re.sub(r"^(figure|table)_.*", r"\1", rule)

@@ -48,19 +48,22 @@ def test_every_name_in_a_shell_command_is_quoted(path):
     assert "yaml.load(" not in text
     for command in re.findall(r"^ +shell:\n((?: +\".*\"\n)+)", text, re.M):
         for name in re.findall(r"\{(.*?)\}", command):
-            assert name.endswith(":q") or name == "params.options", f"{name} in {command}"
+            assert name.endswith(":q") or name in ("params.options", "params.machine"), f"{name} in {command}"
     assert text.count("shell:") == len(re.findall(r"^ +shell:\n +\"", text, re.M))
 
 
 def test_options_of_commands_are_quoted():
-    """`{params.options}` holds options with their values, made by one function."""
+    """`{params.options}` and `{params.machine}` hold options with their values, made by one function."""
     text = "\n\n\n".join(rules.read_text(encoding="utf-8") for rules in RULES)
     assert "shlex.quote(str(value))" in re.search(r"\ndef options\(.*?\n\n\n", text, re.S)[0]
+    assert "options(**values)" in re.search(r"\ndef unrecorded\(.*?\n\n\n", text, re.S)[0]
     for rules in RULES:
         for given in re.findall(r"^ +options=(.*)$", rules.read_text(encoding="utf-8"), re.M):
-            assert re.match(r"(lambda wildcards(, \w+)*: options\(|\w+_options)", given), given
+            assert re.match(r"options\(|\w+_options", given), given
+        for given in re.findall(r"^ +machine=(.*)$", rules.read_text(encoding="utf-8"), re.M):
+            assert given.startswith("unrecorded("), given
     made = re.findall(r"^def \w+_options\(.*?\n\n\n", text, re.S | re.M)
-    assert len(made) == 4
+    assert len(made) == 5
     assert all(re.search(r"return options\(.*\)\n\n\n$", function, re.S) for function in made)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from checkouts import change, copy_checkout, planned, run, snakemake
+from checkouts import change, planned, run, snakemake
 
 from groupsc.config.definitions import read_experiment
 from groupsc.config.files import read_grid
@@ -17,21 +17,6 @@ from groupsc.config.files import read_grid
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A copy of the checkout in which the toy configuration ran to its end."""
-    folder = copy_checkout(tmp_path_factory.mktemp("finished"))
-    snakemake(cwd=folder)
-    return folder
-
-
-@pytest.fixture
-def checkout(finished, tmp_path):
-    """A copy of it for one test to change; what is in it is as fresh as it was."""
-    shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
-    return tmp_path / "checkout"
 
 
 def test_chain_ends_in_tables_figures_and_a_summary(finished):

@@ -119,6 +119,12 @@ def options(**values):
     )
 
 
+def unrecorded(**values):
+    """Options of a command that change no result. Snakemake records no parameter whose function names `input`, so that
+    another value of theirs reruns nothing."""
+    return lambda wildcards, input: options(**values)
+
+
 def code(*modules):
     """Digest of the code behind modules of the library."""
     try:
@@ -161,73 +167,15 @@ def experiment_of(name):
     return EXPERIMENTS[name]
 
 
-def images_to_fetch(dataset):
-    """The most that any use of a data set asks for; None for all."""
-    return shared_grid.images_to_fetch(config, EXPERIMENTS, dataset)
+def manifest(dataset, images=None):
+    """The file that says that the first so many images of a data set, or all, were fetched; each number has its own, so
+    that another number of test images retrains nothing."""
+    return f"{OUT}/data/{dataset}/{'all' if images is None else f'first{images}'}.json"
 
 
-def learns(wildcards):
-    """An experiment that starts from an initial dictionary."""
-    return next(e for e in EXPERIMENTS.values() if e.dictionary == wildcards.dictionary)
-
-
-def learned_from(wildcards):
-    """The data set that an initial dictionary is learned from."""
-    return learns(wildcards).training.dataset
-
-
-def dictionary_options(wildcards):
-    """Size of an initial dictionary."""
-    model = learns(wildcards).model
-    return options(
-        channels=model.channels, patch_size=model.patch_size, n_atoms=model.n_atoms, data_dir=config["data_dir"]
-    )
-
-
-def training_input(wildcards):
-    """The experiment, its images, and what its first parameters come from."""
-    experiment = experiment_of(wildcards.name)
-    if experiment.init_from:
-        first = {"init": trained_weights(experiment.init_from)}
-    else:
-        first = {"dictionary": f"{OUT}/dictionaries/{experiment.dictionary}.safetensors"}
-    return {
-        "experiment": f"{OUT}/experiments/{wildcards.name}.yaml",
-        "images": f"{OUT}/data/{experiment.training.dataset}.json",
-        "validation": f"{OUT}/data/{experiment.training.validation}.json",
-        **first,
-    }
-
-
-def training_options(wildcards, input):
-    first = {key: input[key] for key in ("dictionary", "init") if key in input.keys()}
-    return options(data_dir=config["data_dir"], device=config["device"], **first)
-
-
-def evaluation_input(wildcards):
-    """The images, rows measured before, and the weights, those of a baseline as a data set."""
-    dataset, _ = dataset_and_stride(wildcards.dataset)
-    files = {"images": f"{OUT}/data/{dataset}.json"}
-    if rows := shared_grid.cached_results_of(config, wildcards.name, wildcards.dataset):
-        files["cached_results"] = str(rows)
-    if wildcards.name not in BASELINES:
-        return {**files, "weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
-    method, task, _ = BASELINES[wildcards.name]
-    peer = None if method == "input" else baselines.method(method).dataset.get(task)
-    return {**files, "peer": f"{OUT}/data/{peer}.json"} if peer else files
-
-
-def evaluated_method(wildcards, input):
-    """What `groupsc evaluate` is given first: a file, a baseline's name or `input`."""
-    return input.get("weights") or BASELINES[wildcards.name][0]
-
-
-def evaluation_code(wildcards):
-    """Digest of the code behind an evaluation, with that of the baseline alone that is evaluated."""
-    method = BASELINES.get(wildcards.name, ("input", None, None))[0]
-    if method == "input":
-        return code("benchmark.evaluation")
-    return code("benchmark.evaluation") + code(type(baselines.method(method)).__module__.removeprefix("groupsc."))
+def manifest_of_test_set(dataset):
+    """That of the images which the key `images` leaves of it."""
+    return manifest(dataset, shared_grid.images_of(config, dataset))
 
 
 def trained_weights(name):
@@ -237,20 +185,6 @@ def trained_weights(name):
 def weights_of(name):
     """What an evaluation reads, as the key `weights` chooses."""
     return trained_weights(name) if TRAINED else f"{OUT}/weights/{name}.safetensors"
-
-
-def evaluation_options(wildcards, input):
-    """How to degrade and restore, and which images to keep for figures."""
-    *_, task, level = EVALUATIONS.get(wildcards.name) or BASELINES[wildcards.name]
-    dataset, stride = dataset_and_stride(wildcards.dataset)
-    keys = {key: config[key] for key in ("data_dir", "repetitions", "mode", "stride", "device")}
-    if stride is not None:
-        keys |= {"mode": "block", "stride": stride}
-    place = (wildcards.name, wildcards.dataset)
-    shown = sorted({image for *where, image in all_pictures() if (*where,) == place})
-    pictures = {"pictures": f"{OUT}/pictures/{wildcards.name}/{wildcards.dataset}", "name": shown} if shown else {}
-    images, cached = shared_grid.images_of(config, dataset), input.get("cached_results")
-    return options(task=task, level=level, images=images, **keys, **pictures, cached_results=cached)
 
 
 def evaluated():
@@ -305,3 +239,4 @@ wildcard_constraints:
     name="[a-z0-9.-]+",
     dataset="[A-Za-z0-9-]+",
     dictionary="[A-Za-z0-9-]+",
+    images="all|first[0-9]+",

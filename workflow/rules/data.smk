@@ -1,15 +1,23 @@
 # Data sets: downloaded and verified. The output is a manifest; the folders themselves belong to DVC.
 
 
+def fetch_options(wildcards):
+    """How many images of the data set."""
+    images = wildcards.images.removeprefix("first")
+    return options(images=None if images == "all" else images)
+
+
 rule fetch:
     output:
-        manifest=f"{OUT}/data/{{dataset}}.json",
+        manifest=f"{OUT}/data/{{dataset}}/{{images}}.json",
     log:
-        f"{OUT}/logs/fetch/{{dataset}}.log",
+        f"{OUT}/logs/fetch/{{dataset}}-{{images}}.log",
     conda:
         ENVIRONMENT
     params:
-        options=lambda wildcards: options(data_dir=config["data_dir"], images=images_to_fetch(wildcards.dataset)),
+        options=fetch_options,
+        machine=unrecorded(data_dir=config["data_dir"]),
         listed=lambda wildcards: data_digest(wildcards.dataset),
     shell:
-        "python -m groupsc fetch {wildcards.dataset:q} {params.options} --manifest {output.manifest:q} &> {log:q}"
+        "python -m groupsc fetch {wildcards.dataset:q} {params.options} {params.machine} "
+        "--manifest {output.manifest:q} &> {log:q}"

@@ -19,7 +19,8 @@ for figure, given in FIGURES.items():
             figure=given["figure"],
             sources=lambda wildcards, given=given: figure_sources(given),
             options=figure_options(given),
+            machine=unrecorded(data_dir=config["data_dir"] if "at" in given else None),
             code=code("figures.catalog"),
         shell:
             "python -m groupsc figure {params.figure:q} {params.sources:q} {params.options} "
-            "--output {output.png:q} --output {output.pdf:q} &> {log:q}"
+            "{params.machine} --output {output.png:q} --output {output.pdf:q} &> {log:q}"

@@ -1,9 +1,13 @@
 # One page with all of it, which opens from disk.
+SHOWN_TABLES = [f"{OUT}/tables/{table}.html" for table in ["reproducibility", *config["tables"]]]
+SHOWN_FIGURES = [f"{OUT}/figures/{figure}.png" for figure in ["reproducibility", *FIGURES]]
+
+
 rule page:
     input:
         rows=rows(),
-        tables=[f"{OUT}/tables/{table}.html" for table in ["reproducibility", *config["tables"]]],
-        figures=[f"{OUT}/figures/{figure}.png" for figure in ["reproducibility", *FIGURES]],
+        tables=SHOWN_TABLES,
+        figures=SHOWN_FIGURES,
         captions=CAPTIONS.values(),
         weights=model_weights(),
         pictures=sorted({f"{OUT}/pictures/{name}/{dataset}" for name, dataset, _ in all_pictures()}),
@@ -17,12 +21,12 @@ rule page:
     conda:
         ENVIRONMENT
     params:
-        options=lambda wildcards, input: options(
-            table=list(input.tables),
-            figure=list(input.figures),
+        options=options(
+            table=SHOWN_TABLES,
+            figure=SHOWN_FIGURES,
             caption=[f"{name}={path}" for name, path in CAPTIONS.items()],
             pictures=f"{OUT}/pictures",
-            weights=list(input.weights),
+            weights=model_weights(),
         ),
         code=code("paper.report"),
     shell:

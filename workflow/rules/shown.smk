@@ -93,8 +93,10 @@ def figure_input(given):
         measured = [path for path in rows() if Path(path).stem == given["dataset"]]
         return {"rows": measured, "published": "data/published.csv"}
     if "experiment" in given or "experiments" in given:
-        images = {"images": f"{OUT}/data/{given['dataset']}.json"} if "dataset" in given else {}
-        return {"weights": [weights_of(name) for name in shown_weights(given)], **images}
+        weights = [weights_of(name) for name in shown_weights(given)]
+        if "dataset" not in given:
+            return {"weights": weights}
+        return {"weights": weights, "images": manifest_of_test_set(given["dataset"])}
     places = sorted({f"{name}/{dataset}" for name, dataset, _ in shown_pictures(given)})
     return {
         "rows": [f"{OUT}/rows/{place}.csv" for place in places],
@@ -122,7 +124,6 @@ def figure_options(given):
         **{key: given.get(key) for key in keys},
         image=shown_images(given) or None,
         at=at,
-        data_dir=config["data_dir"] if at else None,
         panel=panels,
     )
 

@@ -49,7 +49,9 @@ rule reproducibility:
         ENVIRONMENT
     params:
         stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
-        options=lambda wildcards, input, output: options(weights=list(input.weights), chart=[output.png, output.pdf]),
+        options=options(
+            weights=model_weights(), chart=[f"{OUT}/figures/reproducibility.{ending}" for ending in ("png", "pdf")]
+        ),
         code=code("paper.reproducibility", "figures.reproducibility"),
     shell:
         "python -m groupsc reproducibility {input.tables:q} {params.options} --output {params.stem:q} &> {log:q}"
@@ -101,9 +103,9 @@ rule summary:
     conda:
         ENVIRONMENT
     params:
-        options=lambda wildcards, input: options(
-            table=list(input.tables),
-            figure=list(input.figures),
+        options=options(
+            table=TABLE_FILES,
+            figure=FIGURE_FILES,
             remark=[f"{name} is left out: {reason}" for name, reason in SKIPPED.items()],
         ),
         code=code("benchmark.averages"),

@@ -1,6 +1,28 @@
 # Training: an experiment file holds all that its model depends on, so a change of the grid reruns only what it concerns.
 
 
+def training_input(wildcards):
+    """The experiment, its images, and what its first parameters come from."""
+    experiment = experiment_of(wildcards.name)
+    training = experiment.training
+    if experiment.init_from:
+        first = {"init": trained_weights(experiment.init_from)}
+    else:
+        first = {"dictionary": f"{OUT}/dictionaries/{experiment.dictionary}.safetensors"}
+    return {
+        "experiment": f"{OUT}/experiments/{wildcards.name}.yaml",
+        "images": manifest(training.dataset),
+        "validation": manifest(training.validation, training.validation_images),
+        **first,
+    }
+
+
+def training_options(wildcards):
+    """What the first parameters of a training come from, as an option of the command."""
+    files = training_input(wildcards)
+    return options(**{key: files[key] for key in ("dictionary", "init") if key in files})
+
+
 rule experiment:
     output:
         f"{OUT}/experiments/{{name}}.yaml",
@@ -33,12 +55,14 @@ rule train:
     params:
         folder=lambda wildcards: f"{OUT}/training/{wildcards.name}",
         options=training_options,
+        machine=unrecorded(data_dir=config["data_dir"], device=config["device"]),
         code=code("training.loop"),
     shell:
         "(cat {input:q}; echo {params.code:q}) | sha256sum > {params.folder:q}/basis.new; "
         "cmp --silent {params.folder:q}/basis.new {params.folder:q}/basis || rm -f {params.folder:q}/state.safetensors*; "
         "mv {params.folder:q}/basis.new {params.folder:q}/basis; "
-        "python -m groupsc train {input.experiment:q} --output {params.folder:q} {params.options} &> {log.messages:q}; "
+        "python -m groupsc train {input.experiment:q} --output {params.folder:q} {params.options} {params.machine} "
+        "&> {log.messages:q}; "
         "test -s {output.weights:q}; rm {params.folder:q}/basis"
 
 
