@@ -10,6 +10,7 @@ CORES ?= all
 CONFIG ?= config/paper.yaml
 BIN := $(abspath $(VENV))/bin
 INSTALLED := $(VENV)/.installed
+PEERS := $(VENV)/.peers
 export PATH := $(BIN):$(PATH)
  # Snakemake ends without a place for its cache; where the home folder takes none, this one does.
 ifneq ($(shell cache="$${XDG_CACHE_HOME:-$$HOME/.cache}"; mkdir -p "$$cache" 2>&1 && test -w "$$cache" && echo yes),yes)
@@ -25,7 +26,7 @@ quick: $(INSTALLED)
 	snakemake --cores $(CORES) --configfile config/quick.yaml
 	@cat results/quick/summary.txt
 
-paper: $(INSTALLED)
+paper: $(INSTALLED) $(PEERS)
 	snakemake --cores $(CORES) --configfile config/paper.yaml
 	@cat results/summary.txt
 
@@ -60,4 +61,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing groupsc and what it needs into $(VENV); this takes a few minutes"
 	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	    $(BIN)/python -m pip install --quiet --editable '.[workflow,test]'
+	@touch $@
+
+$(PEERS): $(INSTALLED)
+	@echo "Installing other people's methods (the extra peers) into $(VENV); the licence of bm3d allows non-commercial use only"
+	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	    $(BIN)/python -m pip install --quiet --editable '.[workflow,test,peers]'
 	@touch $@

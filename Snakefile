@@ -19,6 +19,7 @@ container: "groupsc.sif"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/shown.smk"
+include: "workflow/rules/options.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/dictionary.smk"
 include: "workflow/rules/train.smk"
@@ -54,13 +55,15 @@ rule all:
         config["index"] or [],
 
 
-onstart:
+# Said before dry runs too.
+if workflow.is_main_process:
     if not TRAINED:
         print(
-            f"{len(RELEASED)} of the grid's {len(EXPERIMENTS)} models are released; tables mark the others as not run."
+            f"{len(RELEASED)} of the grid's {len(EXPERIMENTS)} models are released; tables mark the others as not run.",
+            file=sys.stderr,
         )
-    for name, reason in SKIPPED.items():
-        print(f"{name} is left out: {reason}")
+    for sentence in left_out():
+        print(sentence, file=sys.stderr)
 
 
 onerror:

@@ -90,10 +90,17 @@ class Baseline(ABC):
         str or None
             The reason; None if the method can solve the task.
         """
+        return self.unfit(task, level) or self._without_package()
+
+    def unfit(self, task: str, level: float | None) -> str | None:
+        """Why the method was not made for this task and level; None where it was.
+
+        With a level left out, whether it was made for the task at some level.
+        """
         if task not in self.tasks:
             return f"{self.name} is for {', '.join(self.tasks)}, not for {task}"
         any_level = level is None and LEVEL_NAMES[task] is not None
-        return (None if any_level else self.untrained(task, level)) or self._without_package()
+        return None if any_level else self.untrained(task, level)
 
     def untrained(self, task: str, level: float | None) -> str | None:
         """Explain why the method has no weights for this level; None if it has them or needs none."""
@@ -115,6 +122,21 @@ class Baseline(ABC):
     def weights(self, task: str, level: float | None) -> Path | None:
         """Return the path of the weights file; None for a method without training."""
         return None
+
+    def digest(self, task: str, level: float | None) -> str | None:
+        """sha256 of its weights as the registry has it, so that they need not be there; None for a method without
+        training, and for a file that is neither in the registry nor there."""
+        from groupsc.data.datasets import registry
+        from groupsc.data.downloads import checksum
+
+        path = self.weights(task, level)
+        if path is None:
+            return None
+        files = registry()
+        known = files[(files["dataset"] == self.dataset.get(task)) & (files["file"] == path.name)]["sha256"]
+        if len(known):
+            return known.iloc[0]
+        return checksum(path) if path.is_file() else None
 
     def number_of_parameters(self, task: str) -> int:
         """Return the number of trained parameters for a task."""

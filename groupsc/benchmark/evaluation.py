@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from groupsc import baselines
 from groupsc.benchmark import metrics
+from groupsc.benchmark.earlier import INPUT
 from groupsc.benchmark.rows import complete, earlier_rows, finished_rows, read_rows, table_of, write_rows
 from groupsc.config.checks import require_blocks
 from groupsc.config.definitions import LEVEL_NAMES, TASKS, experiment_name, method_name, repetitions
@@ -36,9 +37,6 @@ from groupsc.utils.version import code_version
 from groupsc.weights.cards import purpose
 from groupsc.weights.files import load_weights
 from groupsc.weights.released import with_released
-
-INPUT = "input"
-"""Value of `weights` that measures the degraded image itself, such as the JPEG baseline of Table 5."""
 
 NOISES = ("estimated", "known")
 
@@ -207,7 +205,10 @@ class Evaluation:
         elif self.level is None:
             raise GroupSCError(f"the task {self.task!r} needs a level ({kind}); give one, such as 25")
         if self.baseline is not None:
-            self._prepare()
+            reason = self.baseline.unfit(self.task, self.level)
+            if reason is not None:
+                raise GroupSCError(reason)
+            self.method, self.digest = self.baseline.name, self.baseline.digest(self.task, self.level)
         self.repetitions = repetitions(self.task, self.repetitions)
 
     def _load(self) -> None:
@@ -226,11 +227,13 @@ class Evaluation:
         self.task, self.level = task, trained if self.level is None else self.level
 
     def _prepare(self) -> None:
+        """Load what a baseline restores with; rows that are taken over need none of it."""
         reason = self.baseline.skip(self.task, self.level)
         if reason is not None:
             raise GroupSCError(reason)
         weights = self.baseline.weights(self.task, self.level)
-        self.method, self.digest = self.baseline.name, None if weights is None else file_digest(weights)
+        if weights is not None and file_digest(weights) != self.digest:
+            raise GroupSCError(f"{weights} is not the published file; {self.baseline.hint(weights, self.task)}")
         self.baseline.prepare(self.task, self.level)
 
     def settings(self) -> dict:
@@ -278,7 +281,7 @@ class Evaluation:
         settings = self.settings()
         paths = datasets.image_paths(self.dataset, self.data_dir, images=self.images)
         title = f"{settings['experiment']} on {self.dataset}"
-        sizes = set()
+        sizes, prepared = set(), self.baseline is None
         for path in tqdm(paths, desc=title, unit="image", disable=not self.progress):
             clean = None
             for repetition in range(self.repetitions):
@@ -287,6 +290,9 @@ class Evaluation:
                 if row is not None and all(picture.is_file() for picture in pictures):
                     yield row
                     continue
+                if not prepared:
+                    self._prepare()
+                    prepared = True
                 if clean is None:
                     channels = 3 if self.task in ("color", "mosaic") else 1
                     clean = torch.from_numpy(read_image(path, channels=channels))[None]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from groupsc import baselines
 from groupsc.benchmark import grid, operation_counts
+from groupsc.benchmark.earlier import taken_over
 from groupsc.benchmark.rows import read_rows
 from groupsc.config.definitions import Experiment, experiment_name, repetitions
 from groupsc.config.experiments import experiments
@@ -249,10 +250,11 @@ def _others(config: dict, output: Path):
     """Yield the CPU seconds of each missing file of results of a baseline."""
     for task, given in config["tasks"].items():
         for name, level in itertools.product(given["baselines"], given["levels"] or [None]):
-            if name != "input" and baselines.method(name).unsuited(task, level):
-                continue
+            unsuited = name != "input" and baselines.method(name).unsuited(task, level)
             for dataset in grid.sets_of(config, task):
                 experiment = experiment_name(task, name, level)
+                if unsuited and not taken_over(config, name, dataset, task, level):
+                    continue
                 if not (output / "rows" / experiment / f"{dataset}.csv").is_file():
                     images = _images(config, task, dataset) - _taken_over(config, task, experiment, dataset, dataset)
                     yield OTHERS.get(name, 0) * images * _pixels(dataset) / 1e6
@@ -297,12 +299,16 @@ def _absent(config: dict, found: dict, data_dir: Path, times: int) -> dict[str, 
 
 
 def _peers(config: dict):
-    """Yield the data sets that contain the weights of baselines."""
+    """Yield the data sets that contain the weights of baselines which have yet to restore something."""
+    shown = {name for given in config["figures"].values() for name in (given or {}).get("baselines") or ()}
     for task, given in config["tasks"].items():
-        for name in given["baselines"]:
+        for name, level in itertools.product(given["baselines"], given["levels"] or [None]):
             method = None if name == "input" else baselines.method(name)
-            if method and any(method.unsuited(task, level) is None for level in given["levels"] or [None]):
-                yield from filter(None, [method.dataset.get(task)])
+            if method is None or method.unsuited(task, level) or task not in method.dataset:
+                continue
+            sets = grid.sets_of(config, task)
+            if name in shown or not all(taken_over(config, name, dataset, task, level) for dataset in sets):
+                yield method.dataset[task]
 
 
 def _makespan(jobs, lengths: dict[str, float], workers: int) -> float:

@@ -112,8 +112,9 @@ class Task(Part):
     {similarity_interval: 12}}`, which makes `gray-groupsc-refresh12-sigma15`."""
     baselines: Unique[Text] = Field([])
     """Baselines to measure on the same degraded images: names from `groupsc methods`, as in `[bm3d, dncnn]`, and
-    `input`, the degraded images themselves. A baseline that can't do the task, or can't run on this machine, is left
-    out; the reason is printed at the start and in the summary."""
+    `input`, the degraded images themselves. A baseline is left out that can't do the task, or that has no cached results
+    and can't run here, for example without its package (`pip install 'groupsc[peers]'`). The reason is printed before
+    every run and dry run, and in the summary."""
     model: ModelChanges = ModelChanges()
     """Differences from the paper's model, for this task alone; they win over `model` of the configuration."""
     training: TrainingChanges = TrainingChanges()
@@ -207,7 +208,8 @@ class Grid(Part):
     cached_results: OrNull[Text] = None
     """Folder of per-image results of earlier evaluations, as `data/measured`. Those of the same weights, measured in
     the same way, are taken over with the device and the code version that they name, images beyond the first `images`
-    included. Images that a figure shows are restored again, for their pictures alone. Null measures everything here."""
+    included. Images that a figure shows are restored again, for their pictures alone. A baseline with complete results
+    needs neither its package nor its weights. Null measures everything here."""
     repetitions: Count = 1
     """Noise realisations per image; with more than one the tables show the spread."""
     mode: Annotated[str, Choice(("whole", "block"))] = "whole"

@@ -14,7 +14,8 @@ from processes import ROOT
 
 COPIED = (
     ".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "Snakefile", "config",
-    "data/published.csv", "data/registry.csv", "dvc.yaml", "environment.yml", "groupsc", "profiles", "workflow",
+    "data/measured", "data/published.csv", "data/registry.csv", "dvc.yaml", "environment.yml", "groupsc", "profiles",
+    "workflow",
 )  # fmt: skip
 
 

@@ -266,7 +266,9 @@ def test_weights_of_baselines_are_fetched_as_data_sets(finished, tmp_path):
     pytest.importorskip("h5py")
     config = shutil.copy(finished / "config/ci.yaml", tmp_path / "peers.yaml")
     change(config, tasks__gray__baselines=["dncnn", "ffdnet"])
-    assert {"dataset=peers-dncnn-gray", "dataset=peers-ffdnet"} <= planned(cwd=finished, config=config)["fetch"]
+    assert {"dataset=peers-dncnn-gray, images=all", "dataset=peers-ffdnet, images=all"} <= planned(
+        cwd=finished, config=config
+    )["fetch"]
 
 
 def test_subset_fetches_only_what_it_uses(finished):
@@ -288,7 +290,7 @@ def test_quick_neither_trains_nor_downloads(finished):
     jobs = planned(cwd=finished, config="config/quick.yaml")
     assert {"table_table2", "table_table6", "figure_figure4", "summary"} <= set(jobs)
     assert not {"train", "dictionary"} & set(jobs)
-    assert jobs.get("fetch", set()) <= {"dataset=Bundled"}
+    assert jobs.get("fetch", set()) <= {"dataset=Bundled, images=first1"}
 
 
 def test_report_holds_tables_and_figures(finished):
@@ -349,3 +351,33 @@ def test_pull_in_a_clone_brings_every_released_weight(tmp_path):
     for pointer in (clone / "data/weights").glob("*.dvc"):
         assert pointer.with_suffix("").is_file()
         run("dvc", "status", "--quiet", pointer, cwd=clone)
+
+
+def test_baselines_without_their_package_are_taken_over_or_told(finished, tmp_path, monkeypatch):
+    """A package that can't be imported, in a dry run and then for one file of rows, with neither weights nor images."""
+    missing = tmp_path / "missing"
+    missing.mkdir()
+    for package in ("h5py", "bm3d"):
+        (missing / f"{package}.py").write_text("raise ImportError('not here')\n")
+    monkeypatch.setenv("PYTHONPATH", str(missing))
+    config = shutil.copy(finished / "config/ci.yaml", tmp_path / "taken.yaml")
+    task = {"datasets": ["BSD68", "Kodak24"], "baselines": ["dncnn", "bm3d", "input"]}
+    figures = {
+        "denoising": {"task": "gray", "level": 25, "dataset": "BSD68", "images": ["test001"], "baselines": ["dncnn"]}
+    }
+    change(config, cached_results="data/measured", output="results/taken", figures=figures)
+    change(config, tasks__gray={**task, "methods": ["sc"], "levels": [25]})
+    result = snakemake("--dry-run", cwd=finished, config=config)
+    said = result.stdout + result.stderr
+    assert "gray-bm3d-sigma25 is left out: the package bm3d can't be imported (not here); run `pip install" in said
+    assert "gray-dncnn-sigma25 on Kodak24 is left out: the package h5py can't be imported" in said
+    jobs = planned(cwd=finished, config=config)
+    names = {job for job in jobs["evaluate"] if "dncnn" in job or "bm3d" in job}
+    assert names == {"name=gray-dncnn-sigma25, dataset=BSD68"}
+    assert not any("peers" in job for job in jobs["fetch"])
+    target = "results/taken/rows/gray-dncnn-sigma25/BSD68.csv"
+    assert planned("--", target, cwd=finished, config=config).keys() == {"evaluate"}
+    snakemake("--", target, cwd=finished, config=config)
+    found, earlier = (pd.read_csv(finished / path) for path in (target, "data/measured/gray-dncnn-sigma25/BSD68.csv"))
+    assert found["psnr"].tolist() == earlier["psnr"].tolist()
+    shutil.rmtree(finished / "results/taken")

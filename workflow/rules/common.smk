@@ -22,6 +22,7 @@ import code_digest
 
 from groupsc import baselines
 from groupsc.benchmark import grid as shared_grid
+from groupsc.benchmark.earlier import taken_over
 from groupsc.config.definitions import experiment_name
 from groupsc.data.datasets import data_digest
 from groupsc.utils.errors import GroupSCError
@@ -146,9 +147,21 @@ RELEASED = {
 }
 # {name: (method, task, level)} of the baselines to measure.
 BASELINES = wanted_baselines(config)
-# {name: reason} of those that can't do the task, or not on this machine; they are left out of the plan.
-SKIPPED = {name: reason for name, wanted in BASELINES.items() if (reason := unsuited(*wanted))}
-BASELINES = {name: wanted for name, wanted in BASELINES.items() if name not in SKIPPED}
+# {name: reason} of those that can't do the task, or not on this machine.
+UNSUITED = {name: reason for name, wanted in BASELINES.items() if (reason := unsuited(*wanted))}
+# {(name, data set): whether all that is asked was measured before}; then nothing is needed but the file of rows.
+TAKEN_OVER = {
+    (name, dataset): taken_over(config, method, dataset, task, level)
+    for name, (method, task, level) in BASELINES.items()
+    for dataset in shared_grid.sets_of(config, task)
+}
+# What can be neither measured nor taken over is left out of the plan.
+LEFT_OUT = [place for place, taken in TAKEN_OVER.items() if place[0] in UNSUITED and not taken]
+BASELINES = {
+    name: wanted
+    for name, wanted in BASELINES.items()
+    if any(place[0] == name and place not in LEFT_OUT for place in TAKEN_OVER)
+}
 # {name: (experiment, task, level)} of what is evaluated; a blind model at several levels.
 EVALUATIONS = shared_grid.evaluations(config, EXPERIMENTS)
 TABLE_FILES = [f"{OUT}/tables/{table}.md" for table in config["tables"]]
@@ -232,7 +245,20 @@ def dataset_and_stride(place):
 
 def datasets_of(name, task):
     """The test sets of an evaluation: its variant's own, or its task's."""
-    return shared_grid.sets_of(config, task, EVALUATIONS[name][0].variant if name in EVALUATIONS else None)
+    sets = shared_grid.sets_of(config, task, EVALUATIONS[name][0].variant if name in EVALUATIONS else None)
+    return [dataset for dataset in sets if (name, dataset) not in LEFT_OUT]
+
+
+def left_out():
+    """What is left out of the plan, one sentence a reason."""
+    found = {}
+    for name, dataset in LEFT_OUT:
+        found.setdefault(UNSUITED[name], {}).setdefault(name, []).append(dataset)
+    sentences = []
+    for reason, places in found.items():
+        names = [f"{name} on {', '.join(sets)}" if name in BASELINES else name for name, sets in places.items()]
+        sentences.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} left out: {reason}")
+    return sentences
 
 
 wildcard_constraints:

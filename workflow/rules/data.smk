@@ -1,12 +1,6 @@
 # Data sets: downloaded and verified. The output is a manifest; the folders themselves belong to DVC.
 
 
-def fetch_options(wildcards):
-    """How many images of the data set."""
-    images = wildcards.images.removeprefix("first")
-    return options(images=None if images == "all" else images)
-
-
 rule fetch:
     output:
         manifest=f"{OUT}/data/{{dataset}}/{{images}}.json",

@@ -13,7 +13,9 @@ def shown_models(given):
     others = [
         name
         for name, (method, task, level) in BASELINES.items()
-        if method in given.get("baselines", []) and (task, level) == (given.get("task"), given.get("level"))
+        if method in given.get("baselines", [])
+        and (task, level) == (given.get("task"), given.get("level"))
+        and name not in UNSUITED
     ]
     return others + [name for name in found if name in plain or name in blind]
 
@@ -49,6 +51,7 @@ def used_images(dataset):
     return frozenset(shared_grid.image_names(config, dataset))
 
 
+@cache
 def all_pictures():
     """(evaluation, data set, image) of every restored image that is kept."""
     return [shown for given in FIGURES.values() for shown in shown_pictures(given)]

@@ -106,7 +106,7 @@ rule summary:
         options=options(
             table=TABLE_FILES,
             figure=FIGURE_FILES,
-            remark=[f"{name} is left out: {reason}" for name, reason in SKIPPED.items()],
+            remark=left_out(),
         ),
         code=code("benchmark.averages"),
     shell:

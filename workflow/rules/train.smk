@@ -1,28 +1,6 @@
 # Training: an experiment file holds all that its model depends on, so a change of the grid reruns only what it concerns.
 
 
-def training_input(wildcards):
-    """The experiment, its images, and what its first parameters come from."""
-    experiment = experiment_of(wildcards.name)
-    training = experiment.training
-    if experiment.init_from:
-        first = {"init": trained_weights(experiment.init_from)}
-    else:
-        first = {"dictionary": f"{OUT}/dictionaries/{experiment.dictionary}.safetensors"}
-    return {
-        "experiment": f"{OUT}/experiments/{wildcards.name}.yaml",
-        "images": manifest(training.dataset),
-        "validation": manifest(training.validation, training.validation_images),
-        **first,
-    }
-
-
-def training_options(wildcards):
-    """What the first parameters of a training come from, as an option of the command."""
-    files = training_input(wildcards)
-    return options(**{key: files[key] for key in ("dictionary", "init") if key in files})
-
-
 rule experiment:
     output:
         f"{OUT}/experiments/{{name}}.yaml",
