@@ -180,11 +180,11 @@ def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
         missing = [e for e in found.values() if not _weights(output, e.name).is_file()]
         trainings = [_training(e, output, {m.name for m in missing}) for e in missing]
     else:
-        known = releases()
         missing, trainings = [], []
-        found = {name: e for name, e in found.items() if name in known}
-    evaluations = list(_evaluations(config, found, output, {e.name for e in missing}))
-    sizes = _absent(config, found if trained else {}, data_dir, times)
+    # Of released models those that there are; blocks may name others of the grid.
+    used = found if trained else {name: found[name] for name in releases() if name in found}
+    evaluations = list(_evaluations(config, found, used, output, {e.name for e in missing}))
+    sizes = _absent(config, found, data_dir, times)
     weights = sum(4 * number_of_parameters(e.model) * (2 * COPIES_IN_STATE + 1) for e in missing)
     images = sum(count for _, count in evaluations)
     others = list(_others(config, output))
@@ -193,7 +193,7 @@ def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
     return Plan(
         trainings=tuple(trainings),
         evaluations=tuple(job for job, _ in evaluations),
-        finished=len(found) - len(missing),
+        finished=len(used) - len(missing),
         images=images,
         others=len(others),
         other_seconds=sum(others) + DICTIONARY * len(dictionaries),
@@ -221,17 +221,18 @@ def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
     return Job(experiment.name, model.penalty, crops + blocks, after)
 
 
-def _evaluations(config: dict, found: dict, output: Path, missing: set[str]):
-    """Yield the job and the number of images of each missing file of results; results of untrained models count as
-    missing."""
+def _evaluations(config: dict, found: dict, used: dict, output: Path, missing: set[str]):
+    """Yield the job and the number of images of each missing file of results of the `used` experiments; results of
+    untrained models count as missing."""
     wanted = [
         (name, e, dataset, dataset, grid.own_stride(config, e))
-        for name, (e, task, _) in grid.evaluations(config, found).items()
+        for name, (e, task, _) in grid.evaluations(config, used).items()
         for dataset in grid.sets_of(config, task, e.variant)
     ]
     wanted += [
         (name, found[name], dataset, f"{dataset}-stride{stride}", stride)
         for name, dataset, stride in grid.block_places(config, found)
+        if name in used
     ]
     for name, e, dataset, place, stride in wanted:
         if e.name not in missing and (output / "rows" / name / f"{place}.csv").is_file():
@@ -287,8 +288,9 @@ def _pixels(dataset: str) -> int:
 
 def _absent(config: dict, found: dict, data_dir: Path, times: int) -> dict[str, int]:
     """Return the missing bytes of each data set; with `times` above 1 the training sets are missing entirely."""
-    trained_on = {e.training.dataset for e in found.values()}
-    used = trained_on | {e.training.validation for e in found.values()}
+    trainings = [e.training for e in found.values()] if config["weights"] == "trained" else []
+    trained_on = {training.dataset for training in trainings}
+    used = trained_on | {training.validation for training in trainings}
     used |= set(_peers(config)) | grid.test_sets(config, found)
     sizes = {}
     for dataset in sorted(used):

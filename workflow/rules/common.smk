@@ -126,6 +126,7 @@ def unrecorded(**values):
     return lambda wildcards, input: options(**values)
 
 
+@cache
 def code(*modules):
     """Digest of the code behind modules of the library."""
     try:
