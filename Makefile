@@ -28,9 +28,9 @@ quick: $(INSTALLED)
 
 paper: $(INSTALLED) $(PEERS)
 	snakemake --cores $(CORES) --configfile config/paper.yaml
-	@cat results/summary.txt
+	@cat results/paper/summary.txt
 
-train: OUTPUT = $(or $(shell sed -n 's/^output: *//p' $(CONFIG)),results)
+train: OUTPUT = $(or $(shell sed -n 's/^output: *//p' $(CONFIG)),results/$(basename $(notdir $(CONFIG))))
 train: $(INSTALLED)
 	snakemake --cores $(CORES) --configfile $(CONFIG) -- $(or $(EXPERIMENT:%=$(OUTPUT)/training/%/weights.safetensors),train_all)
 

@@ -59,7 +59,27 @@ def read_grid(path) -> dict:
     GroupSCError
         When the file is no YAML mapping with tasks; as for `complete_grid`.
     """
-    return complete_grid(_read(path))
+    return complete_grid({"output": default_output(path), **_read(path)})
+
+
+def default_output(path) -> str:
+    """Return the output folder of a configuration without the key `output`: each file has its own.
+
+    Parameters
+    ----------
+    path : path
+        The configuration file.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> default_output("config/mine.yaml")
+    'results/mine'
+    """
+    return f"results/{Path(path).stem}"
 
 
 def _with_base(config):

@@ -192,7 +192,7 @@ class Grid(Part):
     `cpu` (two cores)."""
     weights: Annotated[str, Choice(("released", "trained"))] = "released"
     """Weights that are evaluated: `released` (those of `data/weights`, fetched by `dvc pull`) or `trained` (those made
-    here, under `results/training`)."""
+    here, under `training` of `output`)."""
     tables: Unique[TableName] = Field([])
     """Tables to make, `table1` to `table13`, as in `tables: [table4, table8]`; with them comes `reproducibility`, a
     count of what of the paper is reproduced, as table and as chart."""
@@ -225,7 +225,8 @@ class Grid(Part):
     threads: Threads = Threads()
     """CPU threads of one training and of one evaluation; `--cores` limits how many run side by side."""
     output: Folder = "results"
-    """Folder for everything that is made."""
+    """Folder for everything that is made; without the key, `results/<name of the configuration file>`. Git keeps
+    `results/release` alone."""
     data_dir: Text = "data/raw"
     """Folder of the data sets."""
     mirror: OrNull[Text] = None

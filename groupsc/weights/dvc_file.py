@@ -16,7 +16,7 @@ from groupsc.weights.cards import model_of, read_card
 from groupsc.weights.released import Release, releases
 from groupsc.weights.scores import scores_of
 
-RESULTS = "results"
+RESULTS = "results/release"
 """Folder of the metrics and learning curves of the release, in a checkout."""
 TASK_NAMES = {"gray": "gray denoising", "color": "color denoising", "mosaic": "demosaicking", "jpeg": "JPEG deblocking"}
 
@@ -49,7 +49,7 @@ def dvc_file(root) -> str:
     --------
     >>> text = dvc_file(".")  # A folder without grids, learning curves and weights.
     >>> yaml.safe_load(text)["metrics"]
-    ['results/metrics.json']
+    ['results/release/metrics.json']
     """
     root = Path(root)
     released = releases([root / "data"])

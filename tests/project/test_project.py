@@ -168,3 +168,43 @@ def test_every_configuration_is_listed_and_makes_a_grid():
     for path in files:
         assert f"| `{path.name}` |" in page, f"config/README.md does not list {path.name}"
         assert experiments(read_grid(path))
+
+
+def test_each_grid_has_a_folder_of_its_own_and_git_keeps_that_of_the_release_alone():
+    outputs = {path.name: read_grid(path)["output"] for path in (ROOT / "config").glob("*.yaml")}
+    assert len(set(outputs.values())) == len(outputs)
+    assert all(output == f"results/{Path(name).stem}" for name, output in outputs.items())
+    ignored = [f"{output}/tables/table4.md" for name, output in outputs.items() if name != "release.yaml"]
+    ignored += [
+        "results/data/BSD68/all.json",
+        "results/release/rows/a/BSD68.csv",
+        "results/release/weights/a.safetensors",
+    ]
+    found = run(
+        "git",
+        "check-ignore",
+        "--no-index",
+        *ignored,
+        "results/release/tables/table4.md",
+        "results/release/metrics.json",
+    )
+    if found.returncode > 1:
+        pytest.skip("this checkout is no Git repository")
+    assert found.stdout.split() == ignored
+    tracked = run("git", "ls-files", "results").stdout.split()
+    assert tracked
+    assert all(path.startswith("results/release/") for path in tracked)
+
+
+def test_a_grid_without_output_gets_a_folder_of_its_name(tmp_path):
+    (tmp_path / "mine.yaml").write_text("budget: cpu\nweights: released\ntasks: {gray: {}}\n")
+    assert read_grid(tmp_path / "mine.yaml")["output"] == "results/mine"
+
+
+def test_files_that_documents_and_dvc_name_are_there():
+    for page in ("README.md", "CONTRIBUTING.md", "config/README.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
+    shown = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    for path in (*shown["metrics"], *(name for plot in shown["plots"] for name in plot)):
+        assert (ROOT / path).exists(), f"dvc.yaml shows {path}"

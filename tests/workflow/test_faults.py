@@ -77,8 +77,8 @@ def test_no_secret_stands_in_a_log_or_a_result(finished):
     kept = [path for path in finished.rglob("*") if path.is_file() and path.name != "grid.yaml"]
     assert any(".snakemake/log" in str(path) for path in kept)
     assert not [path for path in kept if SECRET.encode() in path.read_bytes()]
-    failed = run(f"{OUTPUT}/data/Set12/all.json", cwd=finished)
-    log = (finished / OUTPUT / "logs/fetch/Set12.log").read_text()
+    failed = run("results/data/Set12/first1.json", cwd=finished)
+    log = (finished / OUTPUT / "logs/fetch/Set12-first1.log").read_text()
     assert failed.returncode != 0
     assert "from http://***@127.0.0.1:9/" in log
     assert SECRET not in failed.stdout + failed.stderr + log
@@ -126,15 +126,15 @@ def test_a_full_disk_under_the_results_and_then_a_larger_one(finished, small_dis
     disk = small_disk("size=256k")
     (folder / "grid.yaml").write_text(yaml.safe_dump({**GRID, "output": str(disk / "results")}))
     (disk / "filler").write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize))
-    manifest = disk / "results/data/Bundled/first1.json"
-    failed = run(str(manifest), cwd=folder)
+    experiment = disk / "results/experiments/gray-sc-sigma25.yaml"
+    failed = run(str(experiment), cwd=folder)
     assert failed.returncode != 0
     assert "is full" in failed.stdout + failed.stderr
     assert "free some space and call the same command again" in failed.stdout + failed.stderr
-    assert not manifest.exists()
+    assert not experiment.exists()
     (disk / "filler").unlink()
-    assert run(str(manifest), cwd=folder).returncode == 0
-    assert manifest.read_bytes() == (finished / OUTPUT / "data/Bundled/first1.json").read_bytes()
+    assert run(str(experiment), cwd=folder).returncode == 0
+    assert yaml.safe_load(experiment.read_text())["name"] == "gray-sc-sigma25"
 
 
 @pytest.fixture

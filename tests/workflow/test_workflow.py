@@ -305,8 +305,8 @@ def test_released_weights_come_from_the_store_of_a_clone(checkout, tmp_path):
     released.mkdir(parents=True)
     for name in ("gray-sc-sigma25", "gray-groupsc-sigma25"):
         shutil.copy(checkout / f"results/ci/training/{name}/weights.safetensors", released / f"{name}.safetensors")
-    shutil.copytree(checkout / "results/ci/curves", checkout / "results/curves")
-    shutil.copy(checkout / "results/ci/metrics.json", checkout / "results/metrics.json")
+    shutil.copytree(checkout / "results/ci/curves", checkout / "results/release/curves")
+    shutil.copy(checkout / "results/ci/metrics.json", checkout / "results/release/metrics.json")
     run("git", "init", "--quiet", cwd=checkout)
     run("dvc", "add", "--quiet", *released.glob("*.safetensors"), cwd=checkout)
     run("dvc", "push", "--quiet", cwd=checkout)

@@ -27,7 +27,7 @@ from groupsc.config.definitions import experiment_name
 from groupsc.data.datasets import data_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.config.experiments import experiments
-from groupsc.config.files import complete_grid
+from groupsc.config.files import complete_grid, default_output
 
 # Modules outside the digests of code: what they do reaches the rules as settings of experiments and manifests of data sets.
 # The list of baselines is one of them too: an edited baseline changes its own rows alone (`evaluation_code`).
@@ -135,9 +135,13 @@ def code(*modules):
         raise WorkflowError(str(error)) from None
 
 
+if workflow.configfiles:
+    config.setdefault("output", default_output(workflow.configfiles[0]))
 config = checked(config)
 EXPERIMENTS = grid(config)
 OUT = config["output"]
+# What says which images were fetched; the images serve all grids, and so does this.
+MANIFESTS = "results/data"
 TRAINED = config["weights"] == "trained"
 # Not an option of the command: its address may hold a token, and commands are shown in logs and reports.
 if config["mirror"]:
@@ -184,7 +188,7 @@ def experiment_of(name):
 def manifest(dataset, images=None):
     """The file that says that the first so many images of a data set, or all, were fetched; each number has its own, so
     that another number of test images retrains nothing."""
-    return f"{OUT}/data/{dataset}/{'all' if images is None else f'first{images}'}.json"
+    return f"{MANIFESTS}/{dataset}/{'all' if images is None else f'first{images}'}.json"
 
 
 def manifest_of_test_set(dataset):

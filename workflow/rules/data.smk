@@ -3,7 +3,7 @@
 
 rule fetch:
     output:
-        manifest=f"{OUT}/data/{{dataset}}/{{images}}.json",
+        manifest=f"{MANIFESTS}/{{dataset}}/{{images}}.json",
     log:
         f"{OUT}/logs/fetch/{{dataset}}-{{images}}.log",
     conda:

@@ -82,7 +82,7 @@ def curves():
     """The validation PSNR of every training; of released models that of the repository, which no rule makes."""
     if TRAINED:
         return [f"{OUT}/curves/{name}.csv" for name in EXPERIMENTS]
-    return [path for name in RELEASED if os.path.exists(path := f"results/curves/{name}.csv")]
+    return [path for name in RELEASED if os.path.exists(path := f"results/release/curves/{name}.csv")]
 
 
 def figure_input(given):
