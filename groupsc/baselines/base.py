@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from groupsc.config.definitions import LEVEL_NAMES
+from groupsc.utils.digests import file_digest
 
 
 class Baseline(ABC):
@@ -124,10 +125,9 @@ class Baseline(ABC):
         return None
 
     def digest(self, task: str, level: float | None) -> str | None:
-        """sha256 of its weights as the registry has it, so that they need not be there; None for a method without
-        training, and for a file that is neither in the registry nor there."""
+        """Return the sha256 of the weights file as in `data/registry.csv`, without the file; None for a method without
+        training, and for a file that is neither in the registry nor on disk."""
         from groupsc.data.datasets import registry
-        from groupsc.data.downloads import checksum
 
         path = self.weights(task, level)
         if path is None:
@@ -136,7 +136,7 @@ class Baseline(ABC):
         known = files[(files["dataset"] == self.dataset.get(task)) & (files["file"] == path.name)]["sha256"]
         if len(known):
             return known.iloc[0]
-        return checksum(path) if path.is_file() else None
+        return file_digest(path) if path.is_file() else None
 
     def number_of_parameters(self, task: str) -> int:
         """Return the number of trained parameters for a task."""

@@ -42,6 +42,11 @@ def rows_of_method(
     ------
     GroupSCError
         When `measured` is no file of rows.
+
+    Examples
+    --------
+    >>> len(rows_of_method("data/measured/gray-dncnn-sigma25/BSD68.csv", "dncnn", "BSD68", "gray", 25, images=5))
+    68
     """
     settings = _settings(method, dataset, task, level)
     if settings is None:
@@ -58,12 +63,27 @@ def rows_of_method(
 
 
 def taken_over(config: dict, method: str, dataset: str, task: str, level: float | None) -> bool:
-    """Whether all that a configuration asks of a baseline on a data set is in its folder of earlier rows.
+    """Return whether all that a configuration asks of a baseline on a data set is in its folder of earlier rows.
+
+    Parameters
+    ----------
+    config : dict
+    method, dataset, task, level : str, str, str, float
+        As for `rows_of_method`.
+
+    Returns
+    -------
+    bool
 
     Raises
     ------
     GroupSCError
         As `rows_of_method`.
+
+    Examples
+    --------
+    >>> taken_over({"cached_results": "data/measured"}, "dncnn", "BSD68", "gray", 25)
+    True
     """
     path = cached_results_of(config, experiment_name(task, method, level), dataset)
     asked = {"images": images_of(config, dataset), "times": config["repetitions"]}

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groupsc import baselines
-from groupsc.benchmark import grid, operation_counts
+from groupsc.benchmark import grid, names, operation_counts
 from groupsc.benchmark.earlier import taken_over
 from groupsc.benchmark.rows import read_rows
 from groupsc.config.definitions import Experiment, experiment_name, repetitions
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid
-from groupsc.data.datasets import BUNDLED, datasets, registry
+from groupsc.data.datasets import BUNDLED, registry
 from groupsc.models.sizes import number_of_parameters
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.cards import newest_state, read_metadata
@@ -175,7 +175,7 @@ def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
     config = complete_grid(config)
     data_dir, output = Path(data_dir or config["data_dir"]), Path(output or config["output"])
     found, trained = experiments(config), config["weights"] == "trained"
-    grid.check(config, found)
+    names.check(config, found)
     if trained:
         missing = [e for e in found.values() if not _weights(output, e.name).is_file()]
         trainings = [_training(e, output, {m.name for m in missing}) for e in missing]
@@ -263,8 +263,6 @@ def _others(config: dict, output: Path):
 
 def _images(config: dict, task: str, dataset: str) -> int:
     """Count the images of a test set to restore, including noise realisations."""
-    if dataset not in datasets():
-        raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(datasets())}")
     return len(grid.image_names(config, dataset)) * _repetitions(config, task)
 
 

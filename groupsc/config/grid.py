@@ -112,9 +112,9 @@ class Task(Part):
     {similarity_interval: 12}}`, which makes `gray-groupsc-refresh12-sigma15`."""
     baselines: Unique[Text] = Field([])
     """Baselines to measure on the same degraded images: names from `groupsc methods`, as in `[bm3d, dncnn]`, and
-    `input`, the degraded images themselves. A baseline is left out that can't do the task, or that has no cached results
-    and can't run here, for example without its package (`pip install 'groupsc[peers]'`). The reason is printed before
-    every run and dry run, and in the summary."""
+    `input`, the degraded images themselves. A baseline is left out that can't do the task, or that has no cached
+    results and can't run here, for example without its package (`pip install 'groupsc[peers]'`). The reason is printed
+    before every run and dry run, and in the summary."""
     model: ModelChanges = ModelChanges()
     """Differences from the paper's model, for this task alone; they win over `model` of the configuration."""
     training: TrainingChanges = TrainingChanges()

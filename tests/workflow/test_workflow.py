@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -381,3 +382,29 @@ def test_baselines_without_their_package_are_taken_over_or_told(finished, tmp_pa
     found, earlier = (pd.read_csv(finished / path) for path in (target, "data/measured/gray-dncnn-sigma25/BSD68.csv"))
     assert found["psnr"].tolist() == earlier["psnr"].tolist()
     shutil.rmtree(finished / "results/taken")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        (
+            "tasks__gray__datasets",
+            ["BSD86"],
+            "In tasks.gray.datasets: there is no data set 'BSD86'; choose one of BSD400",
+        ),
+        ("tables", ["table4", "table99"], "In tables: there is no table 'table99'; choose among table1"),
+        ("device", "gpu", "device is 'gpu'; choose auto, cpu or cuda"),
+        ("figures__figure44", {}, "In figures.figure44: there is no figure 'figure44'; set its key figure to one of"),
+        ("training__dataset", "BSD44", "In training.dataset: there is no data set 'BSD44'"),
+    ],
+)
+def test_the_workflow_and_the_plan_refuse_a_name_in_the_same_sentence(key, value, words, finished, tmp_path):
+    config = shutil.copy(finished / "config/ci.yaml", tmp_path / "wrong.yaml")
+    change(config, **{key: value})
+    dry = snakemake("--dry-run", cwd=finished, config=config, check=False)
+    plan = run(sys.executable, "-m", "groupsc", "plan", "--configfile", config, cwd=finished, check=False)
+    for result in (dry, plan):
+        said = result.stdout + result.stderr
+        assert result.returncode != 0
+        assert "Traceback" not in said
+        assert words in said

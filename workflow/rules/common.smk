@@ -23,6 +23,7 @@ import code_digest
 from groupsc import baselines
 from groupsc.benchmark import grid as shared_grid
 from groupsc.benchmark.earlier import taken_over
+from groupsc.benchmark.names import check as check_names
 from groupsc.config.definitions import experiment_name
 from groupsc.data.datasets import data_digest
 from groupsc.utils.errors import GroupSCError
@@ -65,7 +66,7 @@ def grid(config):
     """The experiments of the configuration, by name."""
     try:
         found = experiments(config)
-        shared_grid.check(config, found)
+        check_names(config, found)
     except GroupSCError as error:
         raise WorkflowError(f"{error}. config/README.md explains every key.") from None
     if config["weights"] == "trained":

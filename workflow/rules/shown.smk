@@ -137,23 +137,8 @@ def caption(figure, given):
     return f"../report/{names[0]}.rst"
 
 
-def check_images(given):
-    """Raise an error when a figure names an image that its data set lacks, or a pixel of none."""
-    if ("images" in given and "dataset" not in given) or ("at" in given and "images" not in given):
-        raise WorkflowError(f"In figures: {given} lacks images, or the dataset that they are of.")
-    places = [(given["dataset"], image) for image in given.get("images", [])]
-    places += [(panel["dataset"], panel["image"]) for panel in given.get("panels", [])]
-    for dataset, image in places:
-        names = shared_grid.image_names({}, dataset)
-        known = f"it has {', '.join(names[:3])} and others" if names else "data/registry.csv has no such data set"
-        if image not in names:
-            raise WorkflowError(f"In figures: there is no image {image!r} of {dataset}; {known}.")
-
-
 # {file name: what it shows} of the figures whose models are trained or released.
 FIGURES = {name: {"figure": name, **(given or {})} for name, given in config["figures"].items()}
-for shown in FIGURES.values():
-    check_images(shown)
 FIGURES = {name: given for name, given in FIGURES.items() if possible(given)}
 # {file name: its caption} of every figure on the page.
 CAPTIONS = {name: ROOT / "workflow/rules" / caption(name, given) for name, given in FIGURES.items()}

@@ -1,0 +1,112 @@
+"""Check the names in a configuration before anything runs, for the workflow and for the plan of its cost."""
+
+from __future__ import annotations
+
+import re
+
+from groupsc.benchmark import grid
+from groupsc.config.checks import require
+from groupsc.config.definitions import Experiment
+from groupsc.data.datasets import datasets
+
+TABLES = tuple(f"table{number}" for number in range(1, 14))
+"""Tables of the paper; `groupsc.paper` makes them."""
+
+FIGURES = {
+    "artefacts": ("panels",),
+    "sparsity": ("experiments", "dataset", "images", "at"),
+    "step": (),
+    "figure4": (),
+    "denoising": ("task", "dataset", "images"),
+    "dictionary": ("experiment",),
+    "dictionaries": ("experiments",),
+    "similarity": ("experiment", "dataset", "images", "at"),
+    "tradeoff": ("task", "dataset"),
+    "training": (),
+    "progress": (),
+}
+"""Figures of `groupsc.figures.catalog`, and the keys that each needs in a configuration."""
+
+DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+def check(config: dict, found: dict[str, Experiment]) -> None:
+    """Check a configuration beyond its experiments: values, data sets, tables, figures and the device.
+
+    Parameters
+    ----------
+    config : dict
+    found : dict of str to Experiment
+
+    Raises
+    ------
+    GroupSCError
+        For an invalid value or an unknown name; the message names the key and the allowed values.
+
+    Examples
+    --------
+    >>> from groupsc.config.files import complete_grid
+    >>> tasks = {"gray": {"methods": ["sc"], "levels": [25], "datasets": ["BSD68"]}}
+    >>> check(complete_grid({"tasks": tasks, "tables": ["table99"]}), {})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    groupsc.utils.errors.GroupSCError: In tables: there is no table 'table99'; choose among table1, ...
+    """
+    grid.check(config, found)
+    for where, name in _named_sets(config, found):
+        require(name in datasets(), f"In {where}: there is no data set {name!r}; choose one of {', '.join(datasets())}")
+    for name in config["tables"]:
+        require(name in TABLES, f"In tables: there is no table {name!r}; choose among {', '.join(TABLES)}")
+    device = config["device"]
+    require(DEVICE.fullmatch(device), f"device is {device!r}; choose auto, cpu or cuda")
+    for name, given in config["figures"].items():
+        check_figure(name, given or {})
+
+
+def check_figure(name: str, given: dict) -> None:
+    """Check that a figure exists, and that its keys name existing images.
+
+    Parameters
+    ----------
+    name : str
+        Name of its file.
+    given : dict
+        Its keys; `figure` is the name of the file when left out.
+
+    Raises
+    ------
+    GroupSCError
+        For an unknown figure or image, and for a missing key.
+
+    Examples
+    --------
+    >>> check_figure("figure44", {})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    groupsc.utils.errors.GroupSCError: In figures.figure44: there is no figure 'figure44'; set its key figure to ...
+    """
+    kind, where = given.get("figure") or name, f"In figures.{name}"
+    require(kind in FIGURES, f"{where}: there is no figure {kind!r}; set its key figure to one of {', '.join(FIGURES)}")
+    places = [(given["dataset"], image) for image in given.get("images") or () if given.get("dataset")]
+    places += [(panel["dataset"], panel["image"]) for panel in given.get("panels") or ()]
+    for dataset in {given.get("dataset"), *(dataset for dataset, _ in places)} - {None}:
+        known = ", ".join(datasets())
+        require(dataset in datasets(), f"{where}: there is no data set {dataset!r}; choose one of {known}")
+    for dataset, image in places:
+        names = grid.image_names({}, dataset)
+        known = f"it has {', '.join(names[:3])} and others"
+        require(image in names, f"{where}: there is no image {image!r} of {dataset}; {known}")
+    missing = [key for key in FIGURES[kind] if not given.get(key)]
+    require(not missing, f"{where}: the figure {kind!r} needs {' and '.join(missing)}; add them")
+
+
+def _named_sets(config: dict, found: dict[str, Experiment]):
+    """Yield the place and the name of each data set in a configuration that is trained or evaluated on."""
+    for task, given in config["tasks"].items():
+        for name in given["datasets"]:
+            yield f"tasks.{task}.datasets", name
+        for variant, values in given["variants"].items():
+            for name in values.get("datasets") or ():
+                yield f"tasks.{task}.variants.{variant}.datasets", name
+    if config["weights"] == "trained":
+        for experiment in found.values():
+            yield "training.dataset", experiment.training.dataset
+            yield "training.validation", experiment.training.validation
