@@ -177,31 +177,52 @@ def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
     found, trained = experiments(config), config["weights"] == "trained"
     names.check(config, found)
     if trained:
-        missing = [e for e in found.values() if not _weights(output, e.name).is_file()]
-        trainings = [_training(e, output, {m.name for m in missing}) for e in missing]
+        missing, trainings = _missing_trainings(found, output)
     else:
         missing, trainings = [], []
     # Of released models those that there are; blocks may name others of the grid.
     used = found if trained else {name: found[name] for name in releases() if name in found}
     evaluations = list(_evaluations(config, found, used, output, {e.name for e in missing}))
     sizes = _absent(config, found, data_dir, times)
-    weights = sum(4 * number_of_parameters(e.model) * (2 * COPIES_IN_STATE + 1) for e in missing)
+    weights = sum(map(_bytes_of_training, missing))
     images = sum(count for _, count in evaluations)
     others = list(_others(config, output))
-    dictionaries = {e.dictionary for e in missing if e.init_from is None}
-    dictionaries = [name for name in dictionaries if not (output / f"dictionaries/{name}.safetensors").is_file()]
     return Plan(
         trainings=tuple(trainings),
         evaluations=tuple(job for job, _ in evaluations),
         finished=len(used) - len(missing),
         images=images,
         others=len(others),
-        other_seconds=sum(others) + DICTIONARY * len(dictionaries),
+        other_seconds=sum(others) + DICTIONARY * _missing_dictionaries(missing, output),
         download=sum(sizes.values()),
         disk=sum(sizes.values()) + weights + images * BYTES_OF_ROW,
         memory=max((_decoded(e, times) for e in missing), default=0),
-        passes=max((e.training.max_steps * e.training.batch_size / _count(e, times) for e in missing), default=0.0),
+        passes=max((_passes(e, times) for e in missing), default=0.0),
     )
+
+
+def _bytes_of_training(experiment: Experiment) -> int:
+    """Return the bytes of the weights and of the state of a training."""
+    return 4 * number_of_parameters(experiment.model) * (2 * COPIES_IN_STATE + 1)
+
+
+def _missing_dictionaries(missing: list[Experiment], output: Path) -> int:
+    """Count the initial dictionaries of the missing models that are not learned yet."""
+    names = {e.dictionary for e in missing if e.init_from is None}
+    return sum(not (output / f"dictionaries/{name}.safetensors").is_file() for name in names)
+
+
+def _passes(experiment: Experiment, times: int) -> float:
+    """Return the number of passes of a training over its images."""
+    training = experiment.training
+    return training.max_steps * training.batch_size / _count(experiment, times)
+
+
+def _missing_trainings(found: dict[str, Experiment], output: Path) -> tuple[list[Experiment], list[Job]]:
+    """Return the experiments without weights, and the job of each."""
+    missing = [e for e in found.values() if not _weights(output, e.name).is_file()]
+    names = {e.name for e in missing}
+    return missing, [_training(e, output, names) for e in missing]
 
 
 def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
