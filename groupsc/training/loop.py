@@ -19,7 +19,7 @@ from tqdm import tqdm
 from groupsc.benchmark.validation import VALIDATION_SIDE, facts, measure
 from groupsc.config.definitions import BLOCK, Experiment, TrainingConfig
 from groupsc.models.coder import SparseCoder
-from groupsc.training.batches import Batches, training_images, validation
+from groupsc.training.batches import Batches, Validation, training_images, validation
 from groupsc.training.initialization import first_model
 from groupsc.training.state import Run
 from groupsc.utils.device import pick_own_device
@@ -74,7 +74,7 @@ def train(
     --------
     >>> train(experiment, data_dir="data/raw", output="results/training/gray-sc-sigma25")  # doctest: +SKIP
     """
-    began = time.monotonic()
+    clock = _Clock(max_minutes)
     config, output = experiment.training, Path(output)
     weights = output / "weights.safetensors"
     rank, processes = _process_group()
@@ -91,30 +91,53 @@ def train(
         blocks = validation(experiment, data_dir, block=min(BLOCK, config.crop_size))
         if not resumed:
             run.begin(blocks, write=rank == 0)
-        earlier_minutes = run.minutes
         shown = {"desc": experiment.name, "unit": "step", "disable": not progress or rank > 0}
         with tqdm(total=config.max_steps, initial=run.step, **shown) as bar:
-            while run.step < config.max_steps:
-                lr = learning_rate(config, run.step) * run.lr_factor
-                shard = (None if x is None else x[rank::processes] for x in batches.at(run.step))
-                loss = run.advance(shard, lr, processes)
-                bar.update()
-                if run.step % STEPS_IN_FLIGHT == 0:
-                    numbers = {"loss": f"{float(loss):.3f}", "lr": f"{lr:.1e}", "psnr": f"{run.psnr:.2f} dB"}
-                    bar.set_postfix(numbers, refresh=False)
-                over = max_minutes is not None and _agreed(time.monotonic() - began > 60 * max_minutes, processes)
-                run.minutes = earlier_minutes + (time.monotonic() - began) / 60
-                if run.step % config.validate_every == 0 or run.step == config.max_steps:
-                    run.validate(blocks, lr, write=rank == 0)
-                elif over and rank == 0:
-                    run.save()
-                if over and run.step < config.max_steps:
-                    return None
+            finished = _advance(run, batches, blocks, (rank, processes), clock, bar)
+        if not finished:
+            return None
         if rank == 0:
             best = run.best_model()
             earlier = {"earlier": earlier_trainings(init)}
             save_weights(weights, best, run.card() | earlier | _validation(best, experiment, data_dir))
     return weights
+
+
+class _Clock:
+    """Minutes since the start of a call, and its time limit in minutes."""
+
+    def __init__(self, limit: float | None):
+        self.began, self.limit = time.monotonic(), limit
+
+    def minutes(self) -> float:
+        return (time.monotonic() - self.began) / 60
+
+    def over(self, processes: int) -> bool:
+        """Whether the time limit is reached in any process."""
+        return self.limit is not None and _agreed(self.minutes() > self.limit, processes)
+
+
+def _advance(run: Run, batches: Batches, blocks: Validation, group: tuple[int, int], clock: _Clock, bar: tqdm) -> bool:
+    """Make the steps that are left; return False if the time limit was reached before the last step."""
+    rank, processes = group
+    config, earlier_minutes = run.experiment.training, run.minutes
+    while run.step < config.max_steps:
+        lr = learning_rate(config, run.step) * run.lr_factor
+        shard = (None if x is None else x[rank::processes] for x in batches.at(run.step))
+        loss = run.advance(shard, lr, processes)
+        bar.update()
+        if run.step % STEPS_IN_FLIGHT == 0:
+            numbers = {"loss": f"{float(loss):.3f}", "lr": f"{lr:.1e}", "psnr": f"{run.psnr:.2f} dB"}
+            bar.set_postfix(numbers, refresh=False)
+        over = clock.over(processes)
+        run.minutes = earlier_minutes + clock.minutes()
+        if run.step % config.validate_every == 0 or run.step == config.max_steps:
+            run.validate(blocks, lr, write=rank == 0)
+        elif over and rank == 0:
+            run.save()
+        if over and run.step < config.max_steps:
+            return False
+    return True
 
 
 def earlier_trainings(init) -> list[dict]:
