@@ -54,16 +54,24 @@ def first_model(experiment: Experiment, dictionary=None, init=None, *, spread: f
     >>> first_model(experiment).D.shape
     torch.Size([81, 256])
     """
-    if dictionary is not None:
-        tensors, _ = read_tensors(dictionary)
-        if "D" not in tensors:
-            raise GroupSCError(f"{dictionary} contains no dictionary D; learn one with `groupsc dictionary`")
-        dictionary = tensors["D"]
-    model = SparseCoder(experiment.model, dictionary=dictionary)
-    if init is None:
-        if experiment.task == "mosaic":
-            adapt_to_mosaics(model)
-        return model
+    model = SparseCoder(experiment.model, dictionary=None if dictionary is None else _dictionary(dictionary))
+    if init is not None:
+        _start_from(model, experiment, init, spread)
+    elif experiment.task == "mosaic":
+        adapt_to_mosaics(model)
+    return model
+
+
+def _dictionary(path) -> Tensor:
+    """Read the initial dictionary."""
+    tensors, _ = read_tensors(path)
+    if "D" not in tensors:
+        raise GroupSCError(f"{path} contains no dictionary D; learn one with `groupsc dictionary`")
+    return tensors["D"]
+
+
+def _start_from(model: SparseCoder, experiment: Experiment, init, spread: float | None) -> None:
+    """Copy the parameters of the weights `init` into a model, and adapt them to the experiment."""
     start, card = load_weights(init)
     task, _, level = purpose(init, card)
     ours = dict(model.named_parameters())
@@ -81,7 +89,6 @@ def first_model(experiment: Experiment, dictionary=None, init=None, *, spread: f
         adapt_to_spread(model, 255 * spread / known)
     if start.config.penalty == "l1" and experiment.model.penalty == "group":
         adapt_to_groups(model, spread)
-    return model
 
 
 def _thresholds_of(start: SparseCoder, level: float | None, experiment: Experiment) -> Tensor:
