@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from groupsc.config.definitions import LEVEL_NAMES, METHODS, experiment_name
 from groupsc.utils.errors import GroupSCError
@@ -55,21 +56,27 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     if method not in ("best", *METHODS):
         raise GroupSCError(f"there is no method {method!r}; choose one of best, {', '.join(METHODS)}")
     candidates = METHODS[::-1] if method == "best" else (method,)
-    kinds = [[experiment_name(task, candidate, level) for candidate in candidates]]
+    found = next(filter(None, _preferences(task, candidates, level, known)), None)
+    if found is None:
+        there = sorted(name for name in known if name.startswith(f"{task}-"))
+        raise GroupSCError(
+            f"no {method} model is released for {task} images; choose among {', '.join(there) or 'other tasks'}"
+        )
+    if len(found) == 1:
+        return found[0]
+    psnr = validation_psnr(found) if measured is None else measured
+    return max(found, key=psnr.get)
+
+
+def _preferences(task: str, methods, level: float | None, known) -> Iterator[list[str]]:
+    """Yield the known models of each preference of `choose`, in order."""
+    kinds = [[experiment_name(task, method, level) for method in methods]]
     if level is not None:
-        names, ratio = nearest(task, candidates, level, known)
-        blind = [f"{task}-{candidate}-blind" for candidate in candidates]
+        names, ratio = nearest(task, methods, level, known)
+        blind = [f"{task}-{method}-blind" for method in methods]
         kinds += [names, blind] if ratio <= NEAR else [blind, names]
-    found = next((kind for names in kinds if (kind := [name for name in names if name in known])), None)
-    if found is not None:
-        if len(found) == 1:
-            return found[0]
-        psnr = validation_psnr(found) if measured is None else measured
-        return max(found, key=psnr.get)
-    there = sorted(name for name in known if name.startswith(f"{task}-"))
-    raise GroupSCError(
-        f"no {method} model is released for {task} images; choose among {', '.join(there) or 'other tasks'}"
-    )
+    for names in kinds:
+        yield [name for name in names if name in known]
 
 
 def nearest(task: str, methods, level: float, known) -> tuple[list[str], float]:
