@@ -133,26 +133,43 @@ def _exports(root: Path, package: str) -> dict[str, str | None]:
     Names may be imported, defined, or listed with their modules in a dictionary that `__getattr__` reads.
     """
     tree = _tree(_path(root, package))
-    found = {}
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found[node.name] = None
-        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found |= {target.id: None for target in targets if isinstance(target, ast.Name)}
+    found = dict.fromkeys(_defined(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            source = _source(node, package.split("."))
-            for alias in node.names:
-                inner = f"{source}.{alias.name}"
-                origin = inner if _path(root, inner) else source if _path(root, source) else None
-                found[alias.asname or alias.name] = origin
+            found |= _imported_names(root, node, package)
         elif isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    name = f"{package}{value.value}" if value.value.startswith(".") else value.value
-                    if _path(root, name) is not None:
-                        found[key.value] = name
+            found |= _listed_names(root, node, package)
+    return found
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of the functions, classes and variables of a module."""
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def _imported_names(root: Path, node: ast.ImportFrom, package: str) -> dict[str, str | None]:
+    """Return the names that an import in an `__init__` defines, as `_exports` does."""
+    source, found = _source(node, package.split(".")), {}
+    for alias in node.names:
+        inner = f"{source}.{alias.name}"
+        origin = inner if _path(root, inner) else source if _path(root, source) else None
+        found[alias.asname or alias.name] = origin
+    return found
+
+
+def _listed_names(root: Path, node: ast.Dict, package: str) -> dict[str, str]:
+    """Return the names that a dictionary in an `__init__` lists with their modules."""
+    found = {}
+    for key, value in zip(node.keys, node.values, strict=True):
+        if isinstance(key, ast.Constant) and isinstance(value, ast.Constant) and isinstance(value.value, str):
+            name = f"{package}{value.value}" if value.value.startswith(".") else value.value
+            if _path(root, name) is not None:
+                found[key.value] = name
     return found
 
 
