@@ -284,23 +284,34 @@ class _Builder:
 
     def _lines(self, blocks: list[str | None]) -> list[_Line]:
         """Return the lines of the paper's methods and of further baselines, then those of other data sets."""
-        modes = {run for *_, run in self.ours if run[0]}
-        lines = []
-        for number, dataset in enumerate(blocks):
-            for method, title in self.titles.items():
-                runs = list(dict.fromkeys(r for m, d, _, r in self.ours if m == method and dataset in (None, d)))
-                quoted = method in self.sources
-                if number == 0 and quoted:
-                    lines.append(_Line("paper", method, title, None, dataset))
-                    runs = runs or ([None] if self.sources[method] == "ours" else [])
-                for run in runs:
-                    mode = f", {mode_name(*run)}" if run in modes and len(modes) > 1 else ""
-                    words = f"{title}, this run" if number == 0 else f"{title} on {dataset}, this run"
-                    if number == 0 and (quoted or self.layout.methods == "columns"):
-                        words = "↳ this run"
-                    lines.append(_Line("run", method, words + mode, run, dataset))
-                    lines.append(_Line("difference", method, "↳ difference" + mode, run, dataset))
+        return [
+            line
+            for number, dataset in enumerate(blocks)
+            for method in self.titles
+            for line in self._lines_of(method, dataset, first=number == 0)
+        ]
+
+    def _lines_of(self, method: str, dataset: str | None, *, first: bool) -> list[_Line]:
+        """Return the lines of a method in one group: in the first group the paper's line, and two lines per run."""
+        lines, title = [], self.titles[method]
+        runs = list(dict.fromkeys(r for m, d, _, r in self.ours if m == method and dataset in (None, d)))
+        quoted = method in self.sources
+        if first and quoted:
+            lines.append(_Line("paper", method, title, None, dataset))
+            runs = runs or ([None] if self.sources[method] == "ours" else [])
+        words = f"{title}, this run" if first else f"{title} on {dataset}, this run"
+        if first and (quoted or self.layout.methods == "columns"):
+            words = "↳ this run"
+        for run in runs:
+            mode = self._mode_suffix(run)
+            lines.append(_Line("run", method, words + mode, run, dataset))
+            lines.append(_Line("difference", method, "↳ difference" + mode, run, dataset))
         return lines
+
+    def _mode_suffix(self, run: tuple | None) -> str:
+        """Return the mode of a run for the title of its line; empty if all runs have one mode."""
+        modes = {run for *_, run in self.ours if run[0]}
+        return f", {mode_name(*run)}" if run in modes and len(modes) > 1 else ""
 
     def _cell(self, line: _Line, position: _Position) -> Cell:
         dataset = line.dataset or position.dataset
