@@ -7,6 +7,7 @@ value over fewer images than in the paper has the number of images beside it, an
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -233,23 +234,13 @@ class _Builder:
         for line in self._lines([None]):
             cells = [self._parameters(line), *(self._cell(line, position) for position in positions)]
             columns.setdefault(line.method, {})[line.kind, line.title if line.kind != "paper" else ""] = cells
-        sized = any(
-            part.text != "–" for found in columns.values() for cells in found.values() for part in cells[0].parts
-        )
-        labels, before = [["Params", *blank]], None
-        for position in positions:
-            first, *others = position.label.split(" | ")
-            labels.append(["" if others and first == before else first, *others])
-            before = first
-        kinds, grid = dict.fromkeys(kind for found in columns.values() for kind in found), []
-        for number, shown in enumerate(labels):
-            for kind, title in kinds:
-                found = [
-                    cells[kind, title][number] if (kind, title) in cells else Cell(kind) for cells in columns.values()
-                ]
-                if any(cell.parts for cell in found) and (number or sized):
-                    words = shown if kind == "paper" else [*blank, title]
-                    grid.append([*(Cell("label", (Part(word),) if word else ()) for word in words), *found])
+        grid = []
+        for number, shown in enumerate([["Params", *blank], *_row_labels(positions)]):
+            if number == 0 and not _sized(columns):
+                continue
+            for kind, title, cells in _rows_at(columns, number):
+                words = shown if kind == "paper" else [*blank, title]
+                grid.append([*(Cell("label", (Part(word),) if word else ()) for word in words), *cells])
         return [*self.layout.head, *(self.titles[method] for method in columns)], grid
 
     def _columns(self) -> tuple[list[_Position], list[str | None]]:
@@ -426,6 +417,30 @@ class _Builder:
                 count += f" of {full}"
             shares.append(f"{dataset}, {count} image{'' if high == 1 else 's'}")
         return shares
+
+
+def _row_labels(positions: list[_Position]) -> list[list[str]]:
+    """Return the labels of each row; a first label that is that of the row above is empty."""
+    found, before = [], None
+    for position in positions:
+        first, *others = position.label.split(" | ")
+        found.append(["" if others and first == before else first, *others])
+        before = first
+    return found
+
+
+def _sized(columns: dict[str, dict]) -> bool:
+    """Whether any method with a column has a number of parameters; it is in the first cell of each list."""
+    cells = [cells[0] for found in columns.values() for cells in found.values()]
+    return any(part.text != "–" for cell in cells for part in cell.parts)
+
+
+def _rows_at(columns: dict[str, dict], number: int) -> Iterator[tuple[str, str, list[Cell]]]:
+    """Yield the kind, the title and the cells of each row of a position that has a value."""
+    for kind, title in dict.fromkeys(key for found in columns.values() for key in found):
+        cells = [found[kind, title][number] if (kind, title) in found else Cell(kind) for found in columns.values()]
+        if any(cell.parts for cell in cells):
+            yield kind, title, cells
 
 
 def _signed(value: float, digits: int) -> str:
