@@ -291,12 +291,26 @@ def _deep_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None, bool]:
         raise GroupSCError(f"has {page.photometric.name} colours of {page.bitspersample} bits; save it as gray or RGB")
     samples, turned = _tiff_samples(file, page)
     if floating:
-        samples = samples.astype(np.float32)
-        if not np.isfinite(samples).all():
-            raise GroupSCError("contains NaN or infinity; replace them with numbers")
-        low, high = samples.min(), samples.max()
-        if low < 0 or high > 1:
-            raise GroupSCError(f"contains values from {low:g} to {high:g}; scale them to [0, 1]")
+        samples = _unit_floats(samples)
+    _unify_colors(samples, page)
+    tag = page.tags.get("InterColorProfile")
+    return samples, tag.value if tag and isinstance(tag.value, bytes) else None, turned
+
+
+def _unit_floats(samples: np.ndarray) -> np.ndarray:
+    """Return samples as float32; raise an error unless all are in [0, 1]."""
+    samples = samples.astype(np.float32)
+    if not np.isfinite(samples).all():
+        raise GroupSCError("contains NaN or infinity; replace them with numbers")
+    low, high = samples.min(), samples.max()
+    if low < 0 or high > 1:
+        raise GroupSCError(f"contains values from {low:g} to {high:g}; scale them to [0, 1]")
+    return samples
+
+
+def _unify_colors(samples: np.ndarray, page) -> None:
+    """Make black the smallest value, and divide colours by an alpha that they are multiplied by, in place."""
+    floating = samples.dtype.kind == "f"
     one = np.float32(1) if floating else np.uint16(65535)
     colors = samples[..., : page.samplesperpixel - len(page.extrasamples)]
     if page.photometric.name == "MINISWHITE":
@@ -305,8 +319,6 @@ def _deep_tiff(file: BinaryIO, page) -> tuple[np.ndarray, bytes | None, bool]:
         alpha = samples[..., -1:].astype(np.float64)
         part = np.divide(colors, alpha, out=np.zeros(colors.shape), where=alpha > 0).clip(0, 1)
         colors[:] = part * one if floating else np.rint(part * one)
-    tag = page.tags.get("InterColorProfile")
-    return samples, tag.value if tag and isinstance(tag.value, bytes) else None, turned
 
 
 def _tiff_samples(file: BinaryIO, page) -> tuple[np.ndarray, bool]:
