@@ -303,14 +303,7 @@ def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
     [('a.png', 'out/a.png'), ('b.jpg', 'out/b.jpg')]
     """
     inputs, output = [Path(path) for path in inputs], Path(output)
-    there = os.path.isdir(output)
-    folder = there or output.suffix.lower() not in FORMATS
-    if not folder and len(inputs) > 1:
-        raise GroupSCError(f"{len(inputs)} images can't be written to the single file {output}; name a folder")
-    if folder and not there and output.suffix.lower() in Image.registered_extensions():
-        raise GroupSCError(f"{output} can't be written; use a name that ends in one of {', '.join(FORMATS)}")
-    if folder and not there and os.path.exists(output):
-        raise GroupSCError(f"{output} is a file but not an image; name an image file or a folder")
+    folder = _is_folder(output, len(inputs))
     pairs = [(path, output / path.name if folder else output) for path in inputs]
     taken: dict[Path, Path] = {}
     known = {_identity(path): path for path in inputs}
@@ -321,6 +314,19 @@ def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
         if other := known.get(_identity(target)):
             raise GroupSCError(f"{target} would replace the input {other}; choose another name or folder")
     return pairs
+
+
+def _is_folder(output: Path, inputs: int) -> bool:
+    """Whether `output` is the folder of the results, and not the one file for the one input."""
+    there = os.path.isdir(output)
+    folder = there or output.suffix.lower() not in FORMATS
+    if not folder and inputs > 1:
+        raise GroupSCError(f"{inputs} images can't be written to the single file {output}; name a folder")
+    if folder and not there and output.suffix.lower() in Image.registered_extensions():
+        raise GroupSCError(f"{output} can't be written; use a name that ends in one of {', '.join(FORMATS)}")
+    if folder and not there and os.path.exists(output):
+        raise GroupSCError(f"{output} is a file but not an image; name an image file or a folder")
+    return folder
 
 
 def _images_among(candidates: Iterable[Path], finding: str) -> list[Path]:
