@@ -89,10 +89,14 @@ class Restorer(nn.Module):
         if torch.compiler.is_exporting() or (torch.is_grad_enabled() and learning):
             x, mask, level = (a if a is None else a.to(self.coder.D.dtype) for a in (x, mask, level))
             return self._scaled(self.coder, x, mask, level).to(given)
+        return self._one_by_one(x, mask, level).to(given)
+
+    def _one_by_one(self, x: Tensor, mask: Tensor | None, level: Tensor | None) -> Tensor:
+        """Restore each image of a batch in whole-image mode."""
         levels = [None] * len(x) if level is None else level.tolist()
         masks = [mask] * len(x) if mask is None or len(mask) == 1 else mask.split(1)
         images = zip(x.split(1), masks, levels, strict=True)
-        return torch.cat([self._scaled(functools.partial(restore, self.coder), *image) for image in images]).to(given)
+        return torch.cat([self._scaled(functools.partial(restore, self.coder), *image) for image in images])
 
     def _check(self, x: Tensor, mask: Tensor | None) -> None:
         channels = self.coder.config.channels
