@@ -117,20 +117,33 @@ def restore(
                 memory = memory_share(image.device, least_memory(model, matmul_dtype, height, width))
             side = region_side(model, matmul_dtype, memory, height, width)
             return regionwise(model, image, mask, **options, side=side, progress=progress)
-        # On a CPU the sum over similar patches is faster tile by tile, even in one block; a GPU needs many blocks.
-        tiled = image.device.type == "cpu" and model.config.penalty in SUMMED
-        each = functools.partial(restore_whole, model) if tiled else model
-        side = model.config.block(stride)
-        return blockwise(
-            functools.partial(each, **options),
-            image,
-            mask,
-            side=side,
-            stride=model.config.window if stride is None else stride,
-            patch_size=patch_size,
-            together=blocks_together(model, image, side, memory_share(image.device) if memory is None else memory),
-            progress=progress,
-        )
+        return _in_blocks(model, image, mask, options, stride, memory, progress)
+
+
+def _in_blocks(
+    model: SparseCoder,
+    image: Tensor,
+    mask: Tensor | None,
+    options: dict,
+    stride: int | None,
+    memory: float | None,
+    progress: bool,
+) -> Tensor:
+    """Restore an image in block mode."""
+    # On a CPU the sum over similar patches is faster tile by tile, even in one block; a GPU needs many blocks.
+    tiled = image.device.type == "cpu" and model.config.penalty in SUMMED
+    each = functools.partial(restore_whole, model) if tiled else model
+    side = model.config.block(stride)
+    return blockwise(
+        functools.partial(each, **options),
+        image,
+        mask,
+        side=side,
+        stride=model.config.window if stride is None else stride,
+        patch_size=model.config.patch_size,
+        together=blocks_together(model, image, side, memory_share(image.device) if memory is None else memory),
+        progress=progress,
+    )
 
 
 @contextlib.contextmanager
