@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 
+@cache
 def digest(root: Path, module: str, uncounted: frozenset[str] = frozenset()) -> str:
     """Return the digest of a module and of all modules of its package that it imports, without comments and docstrings.
 
@@ -79,7 +80,13 @@ def _packages(module: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _imported(root: Path, module: str) -> Iterator[str]:
+@cache
+def _imported(root: Path, module: str) -> frozenset[str]:
+    """Return the modules of the same package that a module imports."""
+    return frozenset(_imports(root, module))
+
+
+def _imports(root: Path, module: str) -> Iterator[str]:
     """Yield the modules of the same package that a module imports."""
     path, package = _path(root, module), module.partition(".")[0]
     inside = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
