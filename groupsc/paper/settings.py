@@ -46,12 +46,8 @@ def build_settings(cards: dict[str, dict], published: pd.DataFrame | None = None
         quoted = {line.task: line for line in lines.itertuples(index=False)}
         found = {task: list(dict.fromkeys(_values(setting, card) for card in chosen[task].values())) for task in quoted}
         paper = [Cell("paper", (Part(quoted[task].printed),) if task in quoted else ()) for task in columns]
-        ours = [
-            Cell("run", (Part("; ".join(text for text, _ in found[task])),)) if found.get(task) else _NOT_RUN
-            for task in columns
-        ]
         grid.append([Cell("label", (Part(setting),)), *paper])
-        grid.append([Cell("label", (Part("↳ this run"),)), *ours])
+        grid.append([Cell("label", (Part("↳ this run"),)), *(_measured(found.get(task)) for task in columns)])
         for task, line in quoted.items():
             records += [_record(line, value, chosen[task]) for _, value in found[task]] or [_record(line, None, {})]
     models = "; ".join(f"{columns[task]}, {', '.join(found)}" for task, found in chosen.items() if found)
@@ -61,6 +57,11 @@ def build_settings(cards: dict[str, dict], published: pd.DataFrame | None = None
 
 
 _NOT_RUN = Cell("missing", (Part("not run"),))
+
+
+def _measured(found: list[tuple[str, float]] | None) -> Cell:
+    """Return a cell with all values of a setting."""
+    return Cell("run", (Part("; ".join(text for text, _ in found)),)) if found else _NOT_RUN
 
 
 def _chosen(cards: dict[str, dict], task: str) -> dict[str, dict]:
