@@ -14,12 +14,12 @@ from pathlib import Path
 import pandas as pd
 
 from groupsc import baselines
-from groupsc.benchmark.averages import DECIMALS, average, distinct, mode_name, plain, share
+from groupsc.benchmark.averages import DECIMALS, average, mode_name, plain, share
 from groupsc.benchmark.metrics import measure_of
-from groupsc.data.datasets import data_digest
 from groupsc.paper import latex, typesetting
 from groupsc.paper.ablations import STRIDES, with_variants_as_methods
 from groupsc.paper.layouts import TABLES, Layout
+from groupsc.paper.provenance import provenance
 from groupsc.paper.typesetting import Cell, Part
 from groupsc.utils.atomic import write_text
 from groupsc.utils.errors import GroupSCError
@@ -212,7 +212,8 @@ class _Builder:
         caption = " ".join(filter(None, [self.layout.title, *ranks, LEGEND, *remark]))
         cells = pd.DataFrame(self.records, columns=CELL_COLUMNS)
         title = f"Table {self.layout.number}"
-        return Table(self.name, title, caption, header, grid, cells, self._provenance())
+        measured = provenance(self.runs, self.task, modes=self.layout.number not in STRIDES)
+        return Table(self.name, title, caption, header, grid, cells, measured)
 
     def _methods_as_rows(self):
         layout = self.layout
@@ -385,38 +386,6 @@ class _Builder:
             elif line.kind == "paper":
                 record["status"] = "quoted"
             self.records.append(record)
-
-    def _provenance(self) -> str:
-        """Describe the images, noise, mode, device, code and data of this run."""
-        if self.runs.empty:
-            return "No value of this table was measured."
-        sentences = [f"This run: {'; '.join(self._shares())}."]
-        if self.task in ("gray", "color"):
-            low, high = min(self.runs["repetitions"]), max(self.runs["repetitions"])
-            noise = f"{low if low == high else f'{low} to {high}'} noise realisation{'s' if high > 1 else ''} per image"
-            sentences.append(f"{noise}; ± is the standard deviation of their means." if high > 1 else f"{noise}.")
-        restored = self.runs[self.runs["mode"].notna()]
-        if len(restored):
-            if self.layout.number not in STRIDES:  # In these tables, the columns name the mode.
-                sentences.append(f"Mode: {', '.join(sorted({mode_name(*run) for *_, run in self.ours if run[0]}))}.")
-            sentences.append(f"Device: {'; '.join(distinct(restored['device']))}.")
-        sentences.append(f"Code {', '.join(distinct(self.runs['code_version']))}.")
-        digests = {dataset: data_digest(dataset) for dataset in self.runs["dataset"].unique()}
-        known = [f"{dataset} {digest[:8]}" for dataset, digest in digests.items() if digest]
-        return " ".join([*sentences, *([f"Digests of the data: {', '.join(known)}."] if known else [])])
-
-    def _shares(self) -> list[str]:
-        """Return the number of restored images of each data set, as one phrase per data set."""
-        shares = []
-        for dataset, runs in self.runs.groupby("dataset", sort=False):
-            low, high, full = min(runs["images"]), max(runs["images"]), plain(runs["images_of"].iloc[0])
-            count = f"{low}" if low == high else f"{low} to {high}"
-            if low == full:
-                count = f"all {low}"
-            elif full is not None:
-                count += f" of {full}"
-            shares.append(f"{dataset}, {count} image{'' if high == 1 else 's'}")
-        return shares
 
 
 def _row_labels(positions: list[_Position]) -> list[list[str]]:
