@@ -39,6 +39,14 @@ def digest(folder) -> str:
     return parameters_digest(load_weights(folder / "weights.safetensors")[0])
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of `tiny_experiment()`, trained in one piece."""
+    folder = tmp_path_factory.mktemp("whole")
+    train(tiny_experiment(), data_dir="unused", output=folder, device="cpu", progress=False)
+    return folder
+
+
 def test_the_authors_rate_falls_every_eighty_epochs():
     config = TrainingConfig()
     expected = [6e-4, 6e-4, 6e-4 * 0.35, 6e-4 * 0.35**2, 6e-4 * 0.35**3]
@@ -164,38 +172,24 @@ def test_a_bad_batch_changes_neither_parameters_nor_averages(tmp_path, bad):
     assert not torch.equal(next(run.model.parameters()), kept[0])
 
 
-def test_a_run_in_pieces_ends_bit_for_bit_as_one_in_a_single_piece(tmp_path):
-    experiment = tiny_experiment()
-    train(experiment, data_dir="unused", output=tmp_path / "whole", device="cpu", progress=False)
-    calls = 1
-    while (
-        train(experiment, data_dir="x", output=tmp_path / "pieces", device="cpu", progress=False, max_minutes=0) is None
-    ):
+def test_a_run_in_pieces_with_a_damaged_state_ends_bit_for_bit_as_one_in_a_single_piece(tmp_path, whole):
+    experiment, state, calls = tiny_experiment(), tmp_path / "state.safetensors", 1
+    while train(experiment, data_dir="x", output=tmp_path, device="cpu", progress=False, max_minutes=0) is None:
         calls += 1
-    assert calls == 12
-    assert digest(tmp_path / "pieces") == digest(tmp_path / "whole")
+        if calls == 7:  # The state before is that of the fifth step.
+            state.write_bytes(state.read_bytes()[:1000])
+    assert calls == 13
+    assert digest(tmp_path) == digest(whole)
     columns = ("step", "loss", "lr", "validation_psnr", "event")
-    pieces, whole = ([[row[c] for c in columns] for row in read_log(tmp_path / name)] for name in ("pieces", "whole"))
-    assert pieces == whole
+    pieces, expected = ([[row[c] for c in columns] for row in read_log(folder)] for folder in (tmp_path, whole))
+    assert pieces == expected
 
 
-def test_a_finished_run_is_left_alone(tmp_path):
-    experiment = tiny_experiment(max_steps=2, validate_every=2)
-    weights = train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False)
+def test_a_finished_run_is_left_alone(whole):
+    weights = whole / "weights.safetensors"
     before = weights.stat().st_mtime_ns
-    assert train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False) == weights
+    assert train(tiny_experiment(), data_dir="unused", output=whole, device="cpu", progress=False) == weights
     assert weights.stat().st_mtime_ns == before
-
-
-def test_a_damaged_state_falls_back_to_the_one_before(tmp_path):
-    experiment = tiny_experiment()
-    train(experiment, data_dir="unused", output=tmp_path / "whole", device="cpu", progress=False)
-    for _ in range(7):
-        train(experiment, data_dir="unused", output=tmp_path / "hurt", device="cpu", progress=False, max_minutes=0)
-    state = tmp_path / "hurt" / "state.safetensors"
-    state.write_bytes(state.read_bytes()[:1000])
-    train(experiment, data_dir="unused", output=tmp_path / "hurt", device="cpu", progress=False)
-    assert digest(tmp_path / "hurt") == digest(tmp_path / "whole")
 
 
 def test_no_readable_state_and_another_configuration_are_one_sentence(tmp_path):
@@ -270,7 +264,7 @@ def command(experiment_file, output, *, torchrun=0) -> list[str]:
 
 @pytest.mark.slow
 def test_killed_several_times_it_ends_bit_for_bit_as_undisturbed(tmp_path):
-    experiment = tiny_experiment(max_steps=300, validate_every=10)
+    experiment = tiny_experiment(max_steps=80, validate_every=5)
     file = tmp_path / "experiment.yaml"
     write_experiment(file, experiment)
     train(experiment, data_dir="unused", output=tmp_path / "whole", device="cpu", progress=False)
@@ -294,7 +288,7 @@ def test_killed_several_times_it_ends_bit_for_bit_as_undisturbed(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_follow_the_loss_curve_of_one(tmp_path):
-    experiment = tiny_experiment(max_steps=40, validate_every=10)
+    experiment = tiny_experiment(max_steps=20, validate_every=10)
     file = tmp_path / "experiment.yaml"
     write_experiment(file, experiment)
     train(experiment, data_dir="unused", output=tmp_path / "one", device="cpu", progress=False)
