@@ -89,21 +89,13 @@ def restore(
     >>> restore(model, torch.full((1, 1, 12, 10), 0.5), mode="block", stride=4).shape
     torch.Size([1, 1, 12, 10])
     """
-    channels, height, width = image.shape[-3:]
-    patch_size = model.config.patch_size
     if mode not in RESTORATION_MODES:
         raise GroupSCError(f"there is no mode {mode!r}; choose one of {', '.join(RESTORATION_MODES)}")
     require_blocks(mode, stride)
     if stride is not None and not is_count(stride):
         raise GroupSCError(f"the stride between blocks is {stride!r}; choose a whole number of pixels, at least 1")
-    if image.ndim != 4 or image.shape[0] != 1 or channels != model.config.channels:
-        raise GroupSCError(
-            f"the image has the shape {tuple(image.shape)}; give an image (1, {model.config.channels}, H, W)"
-        )
-    if min(height, width) < patch_size:
-        raise GroupSCError(
-            f"the image is {height}×{width} pixels, smaller than a {patch_size}×{patch_size} patch; use a larger one"
-        )
+    _check_shape(model, image)
+    height, width = image.shape[-2:]
     if model.D.dtype != image.dtype:
         model = copy.deepcopy(model).to(image.dtype)
     matmul_dtype = image.dtype if image.dtype == torch.float64 else fast_matmul_dtype(image.device)
@@ -118,6 +110,17 @@ def restore(
             side = region_side(model, matmul_dtype, memory, height, width)
             return regionwise(model, image, mask, **options, side=side, progress=progress)
         return _in_blocks(model, image, mask, options, stride, memory, progress)
+
+
+def _check_shape(model: SparseCoder, image: Tensor) -> None:
+    channels, patch_size = model.config.channels, model.config.patch_size
+    if image.ndim != 4 or image.shape[0] != 1 or image.shape[1] != channels:
+        raise GroupSCError(f"the image has the shape {tuple(image.shape)}; give an image (1, {channels}, H, W)")
+    height, width = image.shape[-2:]
+    if min(height, width) < patch_size:
+        raise GroupSCError(
+            f"the image is {height}×{width} pixels, smaller than a {patch_size}×{patch_size} patch; use a larger one"
+        )
 
 
 def _in_blocks(
