@@ -1,4 +1,4 @@
-"""The command `groupsc`, as real processes."""
+"""The command `groupsc`, as processes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config/ci.yaml"
 
 
-def groupsc(*arguments, cwd, **environment):
-    """Run the command in a folder of its own."""
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def started(*arguments, cwd):
+    """Run the command by an interpreter of its own."""
     command = [sys.executable, "-m", "groupsc", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    return subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True)
 
 
 def complaint(result):
@@ -37,15 +39,15 @@ def complaint(result):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(groupsc, tmp_path_factory):
     """A folder in which the README's commands made a toy model, its rows and what follows from them."""
     folder = tmp_path_factory.mktemp("trained")
     grid = yaml.safe_load(CONFIG.read_text())
     (folder / "grid.yaml").write_text(yaml.safe_dump(grid))
-    picture = ("--picture", "D.png")
     steps = [
         ("experiment", "gray-groupsc-sigma25", "--config", "grid.yaml", "--output", "groupsc.yaml"),
-        ("dictionary", "Bundled", "--patch", 5, "--atoms", 16, "--images", 2, "--output", "D.safetensors", *picture),
+        ("dictionary", "Bundled", "--patch-size", 5, "--n-atoms", 16, "--images", 2, "--output", "D.safetensors",
+         "--picture", "D.png"),
         ("train", "groupsc.yaml", "--dictionary", "D.safetensors", "--output", "run", "--device", "cpu"),
         ("evaluate", "run/weights.safetensors", "--dataset", "Bundled", "--images", 2, "--output", "rows.csv"),
         ("table", "table4", "rows.csv", "--output", "tables/table4"),
@@ -58,25 +60,29 @@ def trained(tmp_path_factory):
 
 
 def test_help_lists_the_commands(tmp_path):
-    result = groupsc("--help", cwd=tmp_path)
+    result = started("--help", cwd=tmp_path)
     assert result.returncode == 0
     for command in ("fetch", "dictionary", "experiment", "train", "evaluate", "table", "figure", "info"):
         assert f"\n  {command} " in result.stdout
 
 
-def test_fetch_writes_a_manifest(tmp_path):
+def test_a_mistake_ends_an_interpreter_in_one_sentence(tmp_path):
+    assert "NoSuchSet" in complaint(started("fetch", "NoSuchSet", cwd=tmp_path))
+
+
+def test_fetch_writes_a_manifest(groupsc, tmp_path):
     result = groupsc("fetch", "Bundled", "--images", 2, "--manifest", "out/Bundled.json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "Bundled: 2 files" in result.stdout
     assert len(json.loads((tmp_path / "out/Bundled.json").read_text())["files"]) == 2
 
 
-def test_fetch_without_a_name_lists_the_data_sets(tmp_path):
+def test_fetch_without_a_name_lists_the_data_sets(groupsc, tmp_path):
     names = groupsc("fetch", cwd=tmp_path).stdout.split()
     assert {"Bundled", "BSD400", "BSD68", "Set12"} <= set(names)
 
 
-def test_experiments_of_a_grid(tmp_path):
+def test_experiments_of_a_grid(groupsc, tmp_path):
     listed = groupsc("experiment", "--config", CONFIG, cwd=tmp_path).stdout.split()
     assert listed == ["gray-sc-sigma25", "gray-groupsc-sigma25", "gray-sc-blind"]
     assert groupsc("experiment", "--all", "--config", CONFIG, "--output", "all", cwd=tmp_path).returncode == 0
@@ -95,7 +101,7 @@ def test_experiments_of_a_grid(tmp_path):
         (("experiment", "gray-sc-sigma25", "--config", CONFIG), "--output"),
         (("experiment", "--config", "absent.yaml"), "absent.yaml"),
         (("experiment", "--config", "text.yaml"), "text.yaml"),
-        (("experiment", "--config", "wrong.yaml"), "no method 'bm4d'"),
+        (("experiment", "--config", "wrong.yaml"), "tasks.gray.methods[0] is 'bm4d'; choose one of sc, csr, groupsc"),
         (("train", "absent.yaml", "--output", "run"), "absent.yaml"),
         (("train", "unknown.yaml", "--output", "run"), "colour"),
         (("train", "--output", "run"), "--queue"),
@@ -110,7 +116,7 @@ def test_experiments_of_a_grid(tmp_path):
     ],
     ids=lambda value: " ".join(map(str, value[:2])) if isinstance(value, tuple) else "",
 )  # fmt: skip
-def test_mistakes_end_in_one_sentence(arguments, words, tmp_path):
+def test_mistakes_end_in_one_sentence(groupsc, arguments, words, tmp_path):
     (tmp_path / "text.yaml").write_text("just words")
     (tmp_path / "wrong.yaml").write_text("budget: cpu\ntasks: {gray: {methods: [bm4d], levels: [25]}}")
     (tmp_path / "unknown.yaml").write_text("name: a\ntask: gray\nmethod: sc\nlevel: 25\nmodel: {colour: 3}")
@@ -131,7 +137,7 @@ def test_commands_of_the_readme_make_a_table(trained):
 
 
 @pytest.mark.slow
-def test_info_shows_the_card(trained):
+def test_info_shows_the_card(groupsc, trained):
     card = json.loads(groupsc("info", "run/weights.safetensors", cwd=trained).stdout)
     assert card["name"] == "gray-groupsc-sigma25"
     assert card["model"]["n_atoms"] == 16
@@ -139,14 +145,14 @@ def test_info_shows_the_card(trained):
 
 
 @pytest.mark.slow
-def test_summary_counts_images(trained):
+def test_summary_counts_images(groupsc, trained):
     result = groupsc("summary", "rows.csv", "--table", "tables/table4.md", cwd=trained)
     assert "tables/table4.md" in result.stdout
     assert "2 images" in result.stdout or "2 of" in result.stdout
 
 
 @pytest.mark.slow
-def test_time_limit_stops_cleanly_and_the_next_call_goes_on(trained):
+def test_time_limit_stops_cleanly_and_the_next_call_goes_on(groupsc, trained):
     command = ("train", "groupsc.yaml", "--dictionary", "D.safetensors", "--output", "limited", "--device", "cpu")
     stopped = groupsc(*command, "--max-minutes", 0, cwd=trained)
     assert stopped.returncode == 0, stopped.stderr
@@ -162,8 +168,7 @@ def test_interrupt_ends_with_130(trained):
     settings["training"]["max_steps"] = 10**6
     (trained / "long.yaml").write_text(yaml.safe_dump(settings))
     command = [sys.executable, "-m", "groupsc", "train", "long.yaml", "--output", "long", "--device", "cpu"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=trained, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=trained, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (trained / "long/log.csv").exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.1)
@@ -173,7 +178,7 @@ def test_interrupt_ends_with_130(trained):
     assert "Traceback" not in errors
 
 
-def test_names_of_releases_stand_for_their_files(tmp_path):
+def test_names_of_releases_stand_for_their_files(groupsc, tmp_path):
     """Wherever a command takes weights."""
     for command in (
         ("figure", "dictionary", "gray-sc-sigma25", "--output", "atoms.png"),

@@ -1,4 +1,4 @@
-"""The commands for people with an image in hand, as real processes on real files."""
+"""The commands for people with an image in hand, as processes on real files."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(*arguments, cwd) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "groupsc", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+
+
+@pytest.fixture(scope="session")
+def run(request):
+    """The command; `groupsc` is the library here."""
+    return request.getfixturevalue("groupsc")
 
 
 def complains(result, *words) -> bool:
@@ -59,13 +62,16 @@ def desk(tmp_path):
 
 
 def test_denoise_a_photograph(desk):
-    result = run("denoise", "gray.png", "out.png", "--sigma", 25, "--weights", "gray.safetensors", cwd=desk)
+    """By an interpreter of its own."""
+    words = ["denoise", "gray.png", "out.png", "--sigma", "25", "--weights", "gray.safetensors"]
+    command = [sys.executable, "-m", "groupsc", *words]
+    result = subprocess.run(command, cwd=desk, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     expected = groupsc.denoise(np.asarray(Image.open(desk / "gray.png")), 25, weights=desk / "gray.safetensors")
     np.testing.assert_array_equal(np.asarray(Image.open(desk / "out.png")), expected)
 
 
-def test_released_models_denoise_at_an_estimated_level(desk):
+def test_released_models_denoise_at_an_estimated_level(run, desk):
     result = run("denoise", "gray.png", "out.png", "--method", "sc", "--json", cwd=desk)
     assert result.returncode == 0, result.stderr
     (facts,) = json.loads(result.stdout)
@@ -74,7 +80,7 @@ def test_released_models_denoise_at_an_estimated_level(desk):
     assert (desk / "out.png").exists()
 
 
-def test_transparency_and_profile_come_through_and_the_camera_s_orientation_is_undone(desk):
+def test_transparency_and_profile_come_through_and_the_camera_s_orientation_is_undone(run, desk):
     options = ["--sigma", 25, "--weights", "color.safetensors"]
     assert run("denoise", "alpha.png", "turned.jpg", "done", *options, cwd=desk).returncode == 0
     before, after = (read_photograph(desk / place / "alpha.png") for place in (".", "done"))
@@ -83,7 +89,7 @@ def test_transparency_and_profile_come_through_and_the_camera_s_orientation_is_u
     assert read_photograph(desk / "done/turned.jpg").pixels.shape == (3, 63, 51)
 
 
-def test_folders_and_patterns(desk):
+def test_folders_and_patterns(run, desk):
     (desk / "album").mkdir()
     for name in ("one.png", "two.png"):
         (desk / "color.png").rename(desk / "album" / name) if name == "one.png" else Image.open(
@@ -96,7 +102,7 @@ def test_folders_and_patterns(desk):
     assert [path.name for path in (desk / "second").iterdir()] == ["two.png"]
 
 
-def test_demosaick(desk):
+def test_demosaick(run, desk):
     options = ["--pattern", "GBRG", "--weights", "mosaic.safetensors"]
     assert run("demosaick", "gray.png", "out.png", *options, cwd=desk).returncode == 0
     mosaic = np.asarray(Image.open(desk / "gray.png"))
@@ -105,7 +111,7 @@ def test_demosaick(desk):
     assert complains(run("demosaick", "color.png", "x.png", *options, cwd=desk), "color.png", "gray image")
 
 
-def test_deblock_reads_the_quality_from_the_file(desk):
+def test_deblock_reads_the_quality_from_the_file(run, desk):
     options = ["--weights", "jpeg.safetensors", "--json"]
     result = run("deblock", "color.jpg", "out.png", *options, cwd=desk)
     assert result.returncode == 0, result.stderr
@@ -114,7 +120,7 @@ def test_deblock_reads_the_quality_from_the_file(desk):
     assert complains(run("deblock", "color.png", "x.png", *options, cwd=desk), "give --quality")
 
 
-def test_nothing_is_overwritten_unasked_and_never_the_input(desk):
+def test_nothing_is_overwritten_unasked_and_never_the_input(run, desk):
     options = ["--sigma", 25, "--weights", "gray.safetensors"]
     before = (desk / "color.png").read_bytes(), (desk / "gray.png").read_bytes()
     assert complains(run("denoise", "gray.png", "color.png", *options, cwd=desk), "exists", "--overwrite")
@@ -147,7 +153,7 @@ def test_nothing_is_overwritten_unasked_and_never_the_input(desk):
     ],
     ids=lambda value: " ".join(value),
 )
-def test_bad_calls_end_in_one_sentence_and_leave_no_file(desk, arguments, words):
+def test_bad_calls_end_in_one_sentence_and_leave_no_file(run, desk, arguments, words):
     (desk / "empty.png").touch()
     (desk / "cut.png").write_bytes((desk / "color.png").read_bytes()[:200])
     before = sorted(desk.iterdir())
@@ -160,8 +166,7 @@ def test_an_interrupt_leaves_no_file(desk):
     Image.fromarray(np.tile(skimage.data.camera(), (3, 3))).save(desk / "large.png")
     before = sorted(desk.iterdir())
     command = [sys.executable, "-m", "groupsc", "denoise", "large.png", "out.png", "--sigma", "25"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=desk, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=desk, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     time.sleep(6)
     process.send_signal(2)
     _, errors = process.communicate(timeout=60)
@@ -170,7 +175,7 @@ def test_an_interrupt_leaves_no_file(desk):
     assert sorted(desk.iterdir()) == before
 
 
-def test_weights_are_listed_and_verified(tmp_path):
+def test_weights_are_listed_and_verified(run, tmp_path):
     listed = run("weights", "list", cwd=tmp_path)
     assert listed.returncode == 0, listed.stderr
     assert "gray-groupsc-sigma25" in listed.stdout
@@ -178,7 +183,7 @@ def test_weights_are_listed_and_verified(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_readme_s_commands_for_photographs_work(desk):
+def test_the_readme_s_commands_for_photographs_work(run, desk):
     """Every line of the first block but the installation, with the files that it names."""
     text = (ROOT / "README.md").read_text().partition("## A noisy photo in hand")[2]
     lines = [

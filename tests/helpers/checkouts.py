@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from processes import ROOT
+from processes import ROOT, planner
 
 COPIED = (
     ".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "Snakefile", "config",
@@ -19,9 +19,9 @@ COPIED = (
 )  # fmt: skip
 
 
-def run(*command, cwd, check=True):
-    """Run a program of this environment, for Git and DVC as somebody without settings of their own."""
-    environment = {
+def environment():
+    """Variables for a program of this environment; Git and DVC find no settings of a user."""
+    return {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "OMP_NUM_THREADS": "1",
@@ -29,20 +29,36 @@ def run(*command, cwd, check=True):
         "GIT_CONFIG_GLOBAL": os.devnull,
         **{f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
     }
-    result = subprocess.run(list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def run(*command, cwd, check=True):
+    """Run a program of this environment."""
+    result = subprocess.run(list(map(str, command)), cwd=cwd, env=environment(), capture_output=True, text=True)
     assert not check or result.returncode == 0, f"{command}:\n{result.stdout}\n{result.stderr}"
     return result
 
 
 def snakemake(*arguments, cwd, config="config/ci.yaml", check=True):
-    """`config` is a file or several, of which later ones win."""
+    """Run Snakemake; `config` is a file or several, of which later ones win.
+
+    Dry runs are forked from a process that has loaded Snakemake.
+    """
     files = config if isinstance(config, list) else [config]
-    return run("snakemake", "--cores", 2, "--configfile", *files, *arguments, cwd=cwd, check=check)
+    words = ("--cores", 2, "--configfile", *files, *arguments)
+    if not {"-n", "--dry-run"} & set(arguments):
+        return run("snakemake", *words, cwd=cwd, check=check)
+    result = planner()(*words, cwd=cwd, **environment())
+    assert not check or result.returncode == 0, result
+    return result
 
 
 def planned(*arguments, cwd, config="config/ci.yaml"):
     """{rule: names of its jobs} that a dry run announces."""
-    result = snakemake("--dry-run", *arguments, cwd=cwd, config=config)
+    return jobs_of(snakemake("--dry-run", *arguments, cwd=cwd, config=config))
+
+
+def jobs_of(result):
+    """{rule: names of its jobs} of a dry run that has ended."""
     blocks = re.split(r"^(?:local)?rule ", result.stdout + result.stderr, flags=re.M)[1:]
     jobs = {}
     for block in blocks:

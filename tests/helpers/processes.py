@@ -1,4 +1,4 @@
-"""The command `groupsc` in processes that are forked from one in which the library is loaded already.
+"""The commands `groupsc` and `snakemake` in processes that are forked from one that has loaded their libraries.
 
 Each call is a process of its own with the real `main`, its folder, environment and exit code; only the seconds that
 imports take are spared.
@@ -6,21 +6,36 @@ imports take are spared.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 
-LOADED = """
-import ctypes, json, os, signal, sys
+GROUPSC = """
 import requests, skimage.data, skimage.metrics
 import fontTools.subset, jinja2, matplotlib.backends.backend_agg, matplotlib.backends.backend_pdf, torch._dynamo
 import groupsc.training.queue, groupsc.benchmark.evaluation, groupsc.figures.catalog, groupsc.paper.tables
+import groupsc.api, groupsc.cli.app, groupsc.cli.photographs
 from groupsc.cli import main
+"""
+# Snakefiles import the library of their own checkout, so this process has none.
+SNAKEMAKE = """
+import sys
+sys.path.remove("")
+import jsonschema, pandas, yaml
+from snakemake.cli import get_argument_parser, main
+get_argument_parser()
+"""
+
+SERVER = """
+import ctypes, json, os, signal, sys
 
 def give_up_privileges():
     # What lets a superuser write where permissions forbid it: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
@@ -43,15 +58,18 @@ for line in sys.stdin:
     call = json.loads(line)
     child = os.fork()
     if child == 0:
-        os.dup2(os.open(call["messages"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
-        os.dup2(1, 2)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for stream, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(os.open(call[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+        os.environ.clear()
         os.environ.update(call["environment"])
         os.chdir(call["cwd"])
+        sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
         if call["unprivileged"]:
             give_up_privileges()
         if call["kill_at"]:
             killed_at(call["kill_at"])
-        sys.argv = ["groupsc", *call["arguments"]]
+        sys.argv = call["arguments"]
         code = 1
         try:
             main()
@@ -68,34 +86,55 @@ for line in sys.stdin:
 
 
 class Ended(NamedTuple):
-    """A process that ended: its exit code (negative: the signal that killed it), and all that it said."""
+    """A process that ended: its exit code (negative: the signal that killed it), and what it wrote."""
 
     returncode: int
-    said: str
+    stdout: str
+    stderr: str
+
+    @property
+    def said(self) -> str:
+        """All that the process wrote."""
+        return self.stdout + self.stderr
 
     @property
     def complaint(self) -> str:
         """The one sentence of a command that failed for a reason that its user can fix."""
         assert self.returncode == 2, self
-        lines = [line for line in self.said.splitlines() if line and "\r" not in line and "it/s]" not in line]
+        lines = [line for line in self.stderr.splitlines() if line and "\r" not in line and "it/s]" not in line]
         assert "Traceback" not in self.said
         assert lines[-1].startswith("groupsc: "), self
         return lines[-1]
 
 
 class Commands:
-    """Calls of the command; a context manager."""
+    """Calls of one command; a context manager.
+
+    Parameters
+    ----------
+    name : str
+        First word of the command line.
+    imports : str
+        Python code that loads what the command needs and defines `main`.
+    """
+
+    def __init__(self, name: str = "groupsc", imports: str = GROUPSC):
+        self.name, self.imports = name, imports
 
     def __enter__(self):
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1"}
-        environment.pop("GROUPSC_MIRROR", None)
+        self.environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1"}
+        self.environment.pop("GROUPSC_MIRROR", None)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", LOADED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+            [sys.executable, "-c", self.imports + SERVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=self.environment,
+            text=True,
         )
         return self
 
     def __call__(self, *arguments, cwd, unprivileged=False, kill_at=None, **environment) -> Ended:
-        """Run `groupsc` with these arguments in a folder.
+        """Run the command with these arguments in a folder.
 
         Parameters
         ----------
@@ -104,13 +143,24 @@ class Commands:
         kill_at : int, optional
             Kill the process by SIGKILL right before so many files have taken their final names.
         """
-        messages = Path(cwd).resolve().parent / f"{Path(cwd).name}.messages"
-        call = {"arguments": list(map(str, arguments)), "cwd": str(cwd), "messages": str(messages)}
-        call |= {"unprivileged": unprivileged and os.geteuid() == 0, "kill_at": kill_at, "environment": environment}
-        self.process.stdin.write(json.dumps(call) + "\n")
-        self.process.stdin.flush()
-        return Ended(int(self.process.stdout.readline()), messages.read_text())
+        with tempfile.TemporaryDirectory() as folder:
+            places = {name: f"{folder}/{name}" for name in ("stdout", "stderr")}
+            call = {"arguments": [self.name, *map(str, arguments)], "cwd": str(cwd), **places, "kill_at": kill_at}
+            call |= {"unprivileged": unprivileged and os.geteuid() == 0}
+            call |= {"environment": {**self.environment, **environment}}
+            self.process.stdin.write(json.dumps(call) + "\n")
+            self.process.stdin.flush()
+            code = int(self.process.stdout.readline())
+            return Ended(code, *(Path(place).read_text() for place in places.values()))
 
     def __exit__(self, *_):
         self.process.stdin.close()
         self.process.wait(60)
+
+
+@functools.cache
+def planner() -> Commands:
+    """Snakemake for dry runs; its process ends with the tests."""
+    commands = Commands("snakemake", SNAKEMAKE).__enter__()
+    atexit.register(commands.__exit__)
+    return commands

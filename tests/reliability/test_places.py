@@ -17,11 +17,12 @@ from toy_commands import COMMANDS, whole
 def writing(made, folder):
     """The commands that write, with inputs of `made` and outputs in `folder`; the last one downloads."""
     weights, rows = made / "run/weights.safetensors", made / "rows/rows.csv"
+    atoms = folder / "D.safetensors"
     return [
         ("train", made / "sc.yaml", "--output", folder / "run", "--device", "cpu"),
         ("evaluate", weights, "--dataset", "Bundled", "--images", 1, "--output", folder / "rows.csv"),
         ("evaluate", weights, "--dataset", "Bundled", "--images", 1, "--output", made / "n.csv", "--pictures", folder),
-        ("dictionary", "Bundled", "--patch", 3, "--atoms", 4, "--images", 1, "--output", folder / "D.safetensors"),
+        ("dictionary", "Bundled", "--patch-size", 3, "--n-atoms", 4, "--images", 1, "--output", atoms),
         ("table", "table4", rows, "--output", folder / "table4"),
         ("figure", "figure4", "--output", folder / "figure4.png"),
         ("metrics", rows, "--output", folder / "metrics.json"),

@@ -106,7 +106,7 @@ def test_experiments_of_such_a_grid_are_not_written(groupsc, tmp_path, name):
     (folder / "grid.yaml").write_text(yaml.safe_dump(grid))
     said = groupsc("experiment", "--all", "--config", "grid.yaml", "--output", "all", cwd=folder).complaint
     assert "choose small letters and digits, since it names files" in said
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["work.messages", "grid.yaml"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["grid.yaml"]
 
 
 @pytest.mark.parametrize("column", ["repo", "commit", "path"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from checkouts import change, planned, run, snakemake
+from checkouts import change, jobs_of, planned, run, snakemake
 
 from groupsc.config.definitions import read_experiment
 from groupsc.config.files import read_grid
@@ -230,7 +230,7 @@ def test_paper_plans_every_model_and_a_level_is_one_number(finished, tmp_path):
     assert expected > 80
     plan = snakemake("--dry-run", cwd=finished, config="config/paper.yaml")
     assert "warning" not in (plan.stdout + plan.stderr).lower()
-    jobs = planned(cwd=finished, config="config/paper.yaml")
+    jobs = jobs_of(plan)
     assert len(jobs["train"]) == expected
     assert {f"table_table{number}" for number in range(1, 14)} <= set(jobs)
     assert "name=color-groupsc-blind-sigma15, dataset=CBSD68" in jobs["evaluate"]
