@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
 
 
 @contextlib.contextmanager
-def replacing(path, *errors: type[Exception]) -> Iterator[Path]:
+def replacing(path: PathLike, *errors: type[Exception]) -> Iterator[Path]:
     """Provide a temporary path that replaces `path` when the block ends without an exception.
 
     The temporary file is in the same folder. It is removed when the block raises an exception. Missing folders are
@@ -48,6 +49,7 @@ def replacing(path, *errors: type[Exception]) -> Iterator[Path]:
     """
     path = Path(path)
     partial = beside(path)
+    failures: tuple[type[Exception], ...] = (OSError, *errors)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path)
@@ -57,7 +59,7 @@ def replacing(path, *errors: type[Exception]) -> Iterator[Path]:
         os.replace(partial, path)
     except GroupSCError:
         raise  # For example MissingFileError, an OSError, for a file that the block reads.
-    except (OSError, *errors) as error:
+    except failures as error:
         reason = getattr(error, "strerror", None) or error
         raise GroupSCError(f"{path} can't be written ({reason}); free some space or choose another folder") from error
     finally:
@@ -65,7 +67,7 @@ def replacing(path, *errors: type[Exception]) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def write_text(path, text: str) -> None:
+def write_text(path: PathLike, text: str) -> None:
     """Write text in UTF-8 atomically, with newlines as on Unix.
 
     Parameters

@@ -1,9 +1,12 @@
 """Compute the sums over all rectangles of one size in an image, with a summed-area table."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 
-def box_sums(x: np.ndarray, height: int, width: int) -> np.ndarray:
+def box_sums(x: NDArray[Any], height: int, width: int) -> NDArray[np.float64]:
     """Sum an image over all rectangles of one size.
 
     Parameters

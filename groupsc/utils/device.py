@@ -8,7 +8,9 @@ import os
 import platform
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,7 +21,7 @@ _LOCKS = contextlib.ExitStack()
 """Locks of GPUs. This process releases them when it ends."""
 
 
-def pick_device(name: str = "auto") -> torch.device:
+def pick_device(name: torch.device | str = "auto") -> torch.device:
     """Return a device after a test computation on it.
 
     Parameters
@@ -198,7 +200,7 @@ def has_matrix_tiles() -> bool:
     return bool(_capabilities().get("amx_bf16"))
 
 
-def _capabilities() -> dict:
+def _capabilities() -> Mapping[str, Any]:
     return torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
 
 

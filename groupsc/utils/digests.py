@@ -2,8 +2,10 @@
 
 import hashlib
 
+from groupsc.utils.typing import PathLike
 
-def file_digest(path) -> str:
+
+def file_digest(path: PathLike) -> str:
     """Return the sha256 of a file.
 
     Parameters

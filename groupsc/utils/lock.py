@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
 
 
 @contextlib.contextmanager
-def alone(folder) -> Iterator[None]:
+def alone(folder: PathLike) -> Iterator[None]:
     """Hold the lock of a folder during the block. The system releases it also when the process is killed.
 
     Parameters

@@ -7,7 +7,7 @@ import hashlib
 import torch
 
 
-def seeded(*names) -> torch.Generator:
+def seeded(*names: object) -> torch.Generator:
     """Create a CPU generator with a seed that depends only on the given names.
 
     Parameters
