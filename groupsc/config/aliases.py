@@ -7,6 +7,8 @@ configuration files have no aliases: a former key is an error that gives the pre
 
 from __future__ import annotations
 
+from typing import Any
+
 MODEL = {
     "patch": "patch_size",
     "atoms": "n_atoms",
@@ -43,7 +45,7 @@ LOG = {"rate": "lr"}
 _STATE = {"slowdown": "lr_factor"}
 
 
-def renamed(values: dict, names: dict[str, str]) -> dict:
+def renamed(values: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     """A mapping whose former keys are replaced by the present ones; other keys and the order stay.
 
     Examples
@@ -54,7 +56,7 @@ def renamed(values: dict, names: dict[str, str]) -> dict:
     return {names.get(key, key): value for key, value in values.items()}
 
 
-def renamed_metadata(metadata: dict) -> dict:
+def renamed_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     """The metadata of a weights file or of a training state with the present names.
 
     Parameters

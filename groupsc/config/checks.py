@@ -8,28 +8,28 @@ from numbers import Integral, Real
 from groupsc.utils.errors import GroupSCError
 
 
-def require(condition, sentence: str) -> None:
+def require(condition: object, sentence: str) -> None:
     """Raise `GroupSCError` with the sentence unless the condition holds."""
     if not condition:
         raise GroupSCError(sentence)
 
 
-def require_count(name: str, value) -> None:
+def require_count(name: str, value: object) -> None:
     """Raise an error unless a value is a whole number from 1 on."""
     require(is_count(value), f"{name} is {value!r}; choose a whole number of at least 1")
 
 
-def is_count(value) -> bool:
+def is_count(value: object) -> bool:
     """Whether a value is a whole number from 1 on."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
-def is_number(value) -> bool:
+def is_number(value: object) -> bool:
     """Whether a value is a finite number, and not text or a truth value."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def require_blocks(mode: str, stride) -> None:
+def require_blocks(mode: str, stride: object) -> None:
     """Raise an error when a stride between blocks is given for whole images."""
     require(
         stride is None or mode != "whole",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import yaml
 from pydantic import Field, TypeAdapter
@@ -20,6 +20,7 @@ from groupsc.config.messages import in_one_sentence
 from groupsc.config.parts import Settings, settings
 from groupsc.config.recipes import BLIND, BUDGETS, DEFAULT_BLIND, TASK_MODELS, TASK_TRAINING_SETS, TASK_TRAININGS
 from groupsc.config.values import (
+    LEFT_OUT,
     Allowed,
     Ascending,
     Choice,
@@ -29,6 +30,7 @@ from groupsc.config.values import (
     Factor,
     Natural,
     NonNegative,
+    OrComputed,
     OrNull,
     Positive,
     Share,
@@ -39,6 +41,7 @@ from groupsc.config.values import (
 )  # fmt: skip
 from groupsc.utils.atomic import write_text
 from groupsc.utils.errors import unreadable
+from groupsc.utils.typing import PathLike
 
 __all__ = [
     "BLIND",
@@ -65,6 +68,8 @@ __all__ = [
     "write_experiment",
 ]  # fmt: skip
 
+T = TypeVar("T")
+
 TASKS = ("gray", "color", "mosaic", "jpeg")
 METHODS = ("sc", "csr", "groupsc")
 PENALTIES = {"sc": "l1", "csr": "csr", "groupsc": "group"}
@@ -77,10 +82,11 @@ TaskName = Annotated[str, Choice(TASKS)]
 MethodName = Annotated[str, Choice(METHODS)]
 
 
-def _start(value) -> str:
+def _start(value: Any) -> str:
     """Check that a name can be one of a start: a method, "blind" or an experiment."""
-    if as_text(value) in (*METHODS, "blind") or value.partition("-")[0] in TASKS:
-        return value
+    start = as_text(value)
+    if start in (*METHODS, "blind") or start.partition("-")[0] in TASKS:
+        return start
     raise ValueError(value)
 
 
@@ -104,7 +110,7 @@ class ModelConfig(Settings):
     """Unrolled iterations."""
     penalty: Annotated[str, Choice(PENALTIES.values())] = "group"
     """Penalty on the codes: `l1` of the method `sc`, `csr`, `group` of `groupsc`."""
-    window: OrNull[Count] = None
+    window: OrComputed[Count] = LEFT_OUT
     """Side, in patch positions, of the neighbourhood in which similar patches are searched. Left out, it is the number
     of patches along a block of 56 pixels, and in a grid along the crops of the training."""
     similarity_interval: OrNull[Count] = 6
@@ -120,7 +126,7 @@ class ModelConfig(Settings):
     interpolate: Truth = False
     """Whether a blind model interpolates the thresholds between two levels, or takes those of the nearest."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.window is None:
             object.__setattr__(self, "window", BLOCK + 1 - self.patch_size)
         require(
@@ -274,17 +280,17 @@ def method_name(method: str, variant: str | None) -> str:
     return f"{method}-{variant}" if variant else method
 
 
-def model_from_dict(values: dict) -> ModelConfig:
+def model_from_dict(values: dict[str, Any]) -> ModelConfig:
     """A model configuration from a mapping; an unknown key is an error."""
     return strict(ModelConfig, values)
 
 
-def experiment_from_dict(values: dict) -> Experiment:
+def experiment_from_dict(values: dict[str, Any]) -> Experiment:
     """Inverse of `dataclasses.asdict`; an unknown key is an error."""
     return strict(Experiment, {**values, **{key: values.get(key) or {} for key in ("model", "training")}})
 
 
-def read_experiment(path) -> Experiment:
+def read_experiment(path: PathLike) -> Experiment:
     """Read one experiment from the YAML file that `write_experiment` made.
 
     Raises
@@ -302,12 +308,12 @@ def read_experiment(path) -> Experiment:
     return experiment_from_dict(values)
 
 
-def write_experiment(path, experiment: Experiment) -> None:
+def write_experiment(path: PathLike, experiment: Experiment) -> None:
     """Write one experiment, every default spelled out, to a YAML file."""
     write_text(path, yaml.safe_dump(dataclasses.asdict(experiment), sort_keys=False))
 
 
-def strict(kind, values: dict):
+def strict(kind: type[T], values: dict[str, Any]) -> T:
     """One of the dataclasses from a mapping.
 
     Raises

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 from groupsc.config.checks import require
 from groupsc.config.definitions import (
@@ -25,7 +27,7 @@ from groupsc.config.definitions import (
 from groupsc.config.files import complete_grid
 
 
-def experiments(config: dict) -> dict[str, Experiment]:
+def experiments(config: dict[str, Any]) -> dict[str, Experiment]:
     """Expand the grid of a configuration (see config/README.md) into its experiments, by name.
 
     `config["tasks"][task]` gives `methods`, `levels`, optional `model` and `training` overrides, the `methods` and
@@ -49,14 +51,15 @@ def experiments(config: dict) -> dict[str, Experiment]:
     >>> {name: experiment.training.seed for name, experiment in experiments(grid).items()}
     {'gray-sc-sigma25': 3}
     """
-    config, found = complete_grid(config), {}
+    config = complete_grid(config)
+    found: dict[str, Experiment] = {}
     for task, grid in config["tasks"].items():
         for cell in ({"variant": None, **grid}, *_variants(grid)):
             found |= {e.name: e for e in _cell(config, task, cell)}
     return {name: _with_plain_start(e, found) for name, e in found.items()}
 
 
-def _with_plain_start(experiment: Experiment, found: dict) -> Experiment:
+def _with_plain_start(experiment: Experiment, found: dict[str, Experiment]) -> Experiment:
     """A variant starts from its own kind where the grid has it, else from the paper's model."""
     start = experiment.training.init_from
     if experiment.variant is None or start not in METHODS or experiment.init_from in found:
@@ -67,7 +70,7 @@ def _with_plain_start(experiment: Experiment, found: dict) -> Experiment:
     return dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, init_from=plain))
 
 
-def _variants(grid: dict):
+def _variants(grid: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The parts of a task's grid that differ from the paper's model: declared variants, and kinds of blind models."""
     yield from ({"variant": name, **variant} for name, variant in grid["variants"].items())
     for kind in grid["blind"]["kinds"] if grid["blind"] else ():
@@ -76,7 +79,7 @@ def _variants(grid: dict):
         yield {"variant": name, "methods": methods, "levels": [], "model": BLIND[kind], "training": {}}
 
 
-def _cell(config: dict, task: str, cell: dict):
+def _cell(config: dict[str, Any], task: str, cell: dict[str, Any]) -> Iterator[Experiment]:
     """The experiments of a task's grid, or of one of its variants."""
     grid = config["tasks"][task]
     for method in cell["methods"]:

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -14,11 +15,12 @@ from groupsc.config.definitions import ModelConfig
 from groupsc.config.grid import VARIANT, Grid
 from groupsc.config.messages import in_one_sentence
 from groupsc.utils.errors import GroupSCError, unreadable
+from groupsc.utils.typing import PathLike
 
 MODEL_KEYS = frozenset(field.name for field in dataclasses.fields(ModelConfig))
 
 
-def complete_grid(config: dict) -> dict:
+def complete_grid(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration with all defaults, its values converted and its variants written out.
 
     Parameters
@@ -51,7 +53,7 @@ def complete_grid(config: dict) -> dict:
     return found
 
 
-def read_grid(path) -> dict:
+def read_grid(path: PathLike) -> dict[str, Any]:
     """The complete configuration in a file of config/, or in one like them.
 
     Raises
@@ -82,7 +84,7 @@ def default_output(path) -> str:
     return f"results/{Path(path).stem}"
 
 
-def _with_base(config):
+def _with_base(config: Any) -> Any:
     """A configuration whose keys replace those of its base."""
     if not isinstance(config, dict) or not config.get("base"):
         return config
@@ -91,7 +93,7 @@ def _with_base(config):
     return {**base, **config}
 
 
-def _read(path) -> dict:
+def _read(path: PathLike) -> dict[str, Any]:
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -105,7 +107,7 @@ def _read(path) -> dict:
     return values
 
 
-def expanded(where: str, variants: dict[str, dict]) -> dict[str, dict]:
+def expanded(where: str, variants: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Variants by name, each with its own model and training.
 
     Parameters
@@ -133,7 +135,8 @@ def expanded(where: str, variants: dict[str, dict]) -> dict[str, dict]:
     """
     found = {}
     for label, given in variants.items():
-        template, product, also = (given.get(key) for key in ("name", "product", "also"))
+        template: Any = given.get("name")
+        product, also = given.get("product"), given.get("also")
         common = {key: value for key, value in given.items() if key not in ("name", "product", "also")}
         place = f"{where}.{label}"
         if product or also:
@@ -148,14 +151,14 @@ def expanded(where: str, variants: dict[str, dict]) -> dict[str, dict]:
     return found
 
 
-def _sets(product: dict | None, also: list | None) -> list[dict]:
+def _sets(product: dict[str, list[Any]] | None, also: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
     """The sets of values: every combination of the product, then the further ones."""
     keys = list(product or {})
     combined = [dict(zip(keys, values, strict=True)) for values in itertools.product(*(product or {}).values())]
     return (combined if keys else []) + list(also or [])
 
 
-def _named(place: str, template: str, values: dict) -> str:
+def _named(place: str, template: str, values: dict[str, Any]) -> str:
     """The name of a variant: every {key} of the template replaced by its value."""
     keys = re.findall(r"\{(\w+)\}", template)
     unknown = [key for key in keys if key not in values]
@@ -171,7 +174,7 @@ def _named(place: str, template: str, values: dict) -> str:
     return name
 
 
-def _with(common: dict, values: dict) -> dict:
+def _with(common: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """A variant with further values of its model and training."""
     model = {key: value for key, value in values.items() if key in MODEL_KEYS}
     training = {key: value for key, value in values.items() if key not in MODEL_KEYS}

@@ -6,7 +6,7 @@ tables of keys in config/README.md are made from them (`groupsc.config.reference
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,7 @@ from groupsc.config.messages import now_called
 from groupsc.config.parts import Part, Partial, changes
 from groupsc.config.recipes import BLIND, BUDGETS, DEFAULT_BLIND
 from groupsc.config.values import (
+    LEFT_OUT,
     Allowed,
     Choice,
     Count,
@@ -53,13 +54,19 @@ _FIXED = {
     "penalty": "the method decides the penalty",
 }
 """Keys of a model that a configuration doesn't change, with the hint of the error."""
-_MODEL = {"without": _FIXED, "hints": now_called(aliases.MODEL) | _FIXED}
-_BOTH = {"without": _FIXED, "hints": now_called(aliases.MODEL, aliases.TRAINING) | _FIXED}
+_MODEL: dict[str, Any] = {"without": _FIXED, "hints": now_called(aliases.MODEL) | _FIXED}
+_BOTH: dict[str, Any] = {"without": _FIXED, "hints": now_called(aliases.MODEL, aliases.TRAINING) | _FIXED}
 
-ModelChanges = changes("ModelChanges", ModelConfig, **_MODEL)
-TrainingChanges = changes("TrainingChanges", TrainingConfig, hints=now_called(aliases.TRAINING))
-Changes = changes("Changes", ModelConfig, TrainingConfig, **_BOTH)
-ChangeLists = changes("ChangeLists", ModelConfig, TrainingConfig, lists=True, **_BOTH)
+if TYPE_CHECKING:  # The keys are those of the settings, which only the running program knows.
+    ModelChanges = Partial
+    TrainingChanges = Partial
+    Changes = Partial
+    ChangeLists = Partial
+else:
+    ModelChanges = changes("ModelChanges", ModelConfig, **_MODEL)
+    TrainingChanges = changes("TrainingChanges", TrainingConfig, hints=now_called(aliases.TRAINING))
+    Changes = changes("Changes", ModelConfig, TrainingConfig, **_BOTH)
+    ChangeLists = changes("ChangeLists", ModelConfig, TrainingConfig, lists=True, **_BOTH)
 
 
 class Variant(Part):
@@ -67,7 +74,7 @@ class Variant(Part):
 
     methods: Annotated[Unique[MethodName], Field(min_length=1)]
     """Methods, as of the task."""
-    levels: Unique[Positive] = Field([])
+    levels: Unique[Positive] = Field(default=[])
     """Levels, as of the task; mosaics have none."""
     datasets: OrNull[Unique[DataSet]] = None
     """Test sets; null takes those of the task."""
@@ -77,7 +84,7 @@ class Variant(Part):
     """Differences from the task's training."""
     product: ChangeLists = ChangeLists()
     """Lists of values of model and training keys: one variant for each combination."""
-    also: list[Changes] = Field([])
+    also: list[Changes] = Field(default=[])
     """Further sets of values, one variant each."""
     name: OrNull[Text] = None
     """Name of each variant of `product` and `also`, as in `patch{patch_size}atoms{n_atoms}`: {key} stands for the value
@@ -91,26 +98,26 @@ class Blind(Part):
     """Methods, as of the task."""
     levels: Annotated[Unique[Positive], Field(min_length=1)]
     """Noise levels at which the models are evaluated."""
-    kinds: Annotated[Unique[Annotated[str, Choice(BLIND)]], Field(min_length=1)] = Field([DEFAULT_BLIND])
+    kinds: Annotated[Unique[Annotated[str, Choice(BLIND)]], Field(min_length=1)] = Field(default=[DEFAULT_BLIND])
     """Kinds of thresholds: `affine` in σ, a `bank` with one set per level, `scalar` with one number per level."""
 
 
 class Task(Part):
     """The grid of a task: every method at every level, evaluated on every test set."""
 
-    methods: Unique[MethodName] = Field([])
+    methods: Unique[MethodName] = Field(default=[])
     """`sc` (ℓ1), `csr` (centralised), `groupsc` (relaxed group Lasso)."""
-    levels: Unique[Positive] = Field([])
+    levels: Unique[Positive] = Field(default=[])
     """Noise σ in gray levels of 255 for `gray` and `color`, quality factors for `jpeg`; `mosaic` has none. One more
     level is one more number."""
-    datasets: Unique[DataSet] = Field([])
+    datasets: Unique[DataSet] = Field(default=[])
     """Test sets: names from `data/registry.csv`, or `Bundled`."""
     blind: Blind | None = None
     """Models of all noise levels at once, for `gray` and `color`."""
-    variants: dict[VariantName, Variant] = Field({})
+    variants: dict[VariantName, Variant] = Field(default={})
     """Models that differ from the task's, by name, as in `refresh12: {methods: [groupsc], levels: [15], model:
     {similarity_interval: 12}}`, which makes `gray-groupsc-refresh12-sigma15`."""
-    baselines: Unique[Text] = Field([])
+    baselines: Unique[Text] = Field(default=[])
     """Baselines to measure on the same degraded images: names from `groupsc methods`, as in `[bm3d, dncnn]`, and
     `input`, the degraded images themselves. A baseline is left out that can't do the task, or that has no cached
     results and can't run here, for example without its package (`pip install 'groupsc[peers]'`). The reason is printed
@@ -133,12 +140,12 @@ class Threads(Part):
 class Blocks(Part):
     """Experiments that are also evaluated block by block: Tables 1 and 12."""
 
-    experiments: Unique[Text] = Field([])
+    experiments: Unique[Text] = Field(default=[])
     """Names of experiments."""
-    strides: Unique[Count] = Field([56, 48, 24, 12])
+    strides: Unique[Count] = Field(default=[56, 48, 24, 12])
     """Strides of the blocks, in pixels. Blocks are as large as the crops of the training, and where the stride is
     larger as the stride, up to 56."""
-    datasets: Unique[DataSet] = Field(["BSD68"])
+    datasets: Unique[DataSet] = Field(default=["BSD68"])
     """Test sets."""
 
 
@@ -147,7 +154,7 @@ class Panel(Partial):
 
     task: TaskName
     """Task of the image."""
-    level: Positive = None
+    level: Positive = LEFT_OUT
     """Level of the degradation."""
     dataset: DataSet
     """Data set of the image."""
@@ -158,25 +165,25 @@ class Panel(Partial):
 class Figure(Partial):
     """What a figure shows."""
 
-    figure: Text = None
+    figure: Text = LEFT_OUT
     """Kind of the figure; left out, the name of the file."""
-    experiment: Text = None
+    experiment: Text = LEFT_OUT
     """Experiment whose weights are shown."""
-    experiments: Annotated[list[Text], Field(min_length=1)] = None
+    experiments: Annotated[list[Text], Field(min_length=1)] = LEFT_OUT
     """Several such experiments; those whose weights are missing are left out."""
-    task: TaskName = None
+    task: TaskName = LEFT_OUT
     """Task of the evaluations that are shown."""
-    level: Positive = None
+    level: Positive = LEFT_OUT
     """Level of the evaluations that are shown."""
-    dataset: DataSet = None
+    dataset: DataSet = LEFT_OUT
     """Data set of the images."""
-    images: Annotated[list[Text], Field(min_length=1)] = None
+    images: Annotated[list[Text], Field(min_length=1)] = LEFT_OUT
     """Names of the images."""
-    at: Annotated[list[Natural], Field(min_length=2, max_length=2)] = None
+    at: Annotated[list[Natural], Field(min_length=2, max_length=2)] = LEFT_OUT
     """Column and row of the pixel that is explained."""
-    baselines: list[Text] = None
+    baselines: list[Text] = LEFT_OUT
     """Baselines that are shown beside our models."""
-    panels: list[Panel] = None
+    panels: list[Panel] = LEFT_OUT
     """Columns of the figure of artefacts; those without a model of SC and one of GroupSC are left out."""
 
 
@@ -193,10 +200,10 @@ class Grid(Part):
     weights: Annotated[str, Choice(("released", "trained"))] = "released"
     """Weights that are evaluated: `released` (those of `data/weights`, fetched by `dvc pull`) or `trained` (those made
     here, under `training` of `output`)."""
-    tables: Unique[TableName] = Field([])
+    tables: Unique[TableName] = Field(default=[])
     """Tables to make, `table1` to `table13`, as in `tables: [table4, table8]`; with them comes `reproducibility`, a
     count of what of the paper is reproduced, as table and as chart."""
-    figures: dict[FigureName, Figure | None] = Field({})
+    figures: dict[FigureName, Figure | None] = Field(default={})
     """Figures to make, by the name of their file."""
     blocks: Blocks = Blocks()
     """Experiments that are also evaluated block by block, for Tables 1 and 12."""
@@ -238,7 +245,7 @@ class Grid(Part):
     is given replaces the one of that file."""
 
     @model_validator(mode="after")
-    def _rules(self):
+    def _rules(self) -> Self:
         require(self.tasks, "the configuration lacks tasks; give at least one of gray, color, mosaic, jpeg")
         for task, given in self.tasks.items():
             _check_task(f"tasks.{task}", task, given)
@@ -255,7 +262,9 @@ def _check_task(where: str, task: str, given: Task) -> None:
     require(
         given.blind is None or kind == "sigma", f"blind models know noise alone; remove `blind` from the task {task}"
     )
-    for place, cell in {where: given, **{f"{where}.variants.{name}": v for name, v in given.variants.items()}}.items():
+    cells: dict[str, Task | Variant] = {where: given}
+    cells |= {f"{where}.variants.{name}": variant for name, variant in given.variants.items()}
+    for place, cell in cells.items():
         if kind is None:
             require(not cell.levels, f"{place} has no levels, since mosaics have none; remove them")
         else:

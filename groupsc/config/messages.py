@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ArgsKwargs, PydanticCustomError
@@ -55,7 +56,7 @@ def sentence(error: ValidationError, whole: str) -> str:
     return f"{_spelled(place) or whole} is {value!r}; {message}"
 
 
-def check_keys(kind, values, hints: Mapping[str, str] | None = None):
+def check_keys(kind: Any, values: Any, hints: Mapping[str, str] | None = None) -> Any:
     """Check that values are a mapping of keys that a model has, with all that it requires.
 
     Parameters
@@ -86,7 +87,8 @@ def check_keys(kind, values, hints: Mapping[str, str] | None = None):
     unknown = [key for key in given if key not in fields]
     if unknown:
         named = ", ".join(map(str, unknown))
-        hint = "".join(f"; {hints[key]}" for key in unknown if key in (hints or {}))
+        known_hints = hints or {}
+        hint = "".join(f"; {known_hints[key]}" for key in unknown if key in known_hints)
         raise PydanticCustomError(
             KEYS, "has no {named}{hint}; it has {known}", dict(named=named, hint=hint, known=known)
         )
@@ -110,6 +112,6 @@ def now_called(*former: Mapping[str, str]) -> dict[str, str]:
     return {old: f"{old} is now {' or '.join(new)}" for old, new in names.items()}
 
 
-def _spelled(place: tuple) -> str:
+def _spelled(place: tuple[int | str, ...]) -> str:
     """A place as a reader writes it: `tasks.gray.levels[0]`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import functools
-from typing import Annotated, ClassVar
+from collections.abc import Collection
+from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    create_model,
+    model_serializer,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
+from pydantic_core import core_schema
 
 from groupsc.config.messages import check_keys, in_one_sentence, now_called
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,22 +32,24 @@ class Settings:
 
     @model_validator(mode="before")
     @classmethod
-    def _known_keys(cls, values):
+    def _known_keys(cls, values: Any) -> Any:
         return check_keys(cls, values, now_called(cls.former))
 
 
-def settings(kind):
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
+def settings(kind: type[T]) -> type[T]:
     """Make a class a frozen pydantic dataclass whose errors are one sentence, of type `GroupSCError`."""
-    made = dataclass(frozen=True, kw_only=True, config=ConfigDict(use_attribute_docstrings=True))(kind)
+    made: Any = dataclass(frozen=True, kw_only=True, config=ConfigDict(use_attribute_docstrings=True))(kind)
     init = made.__init__
 
     @functools.wraps(init)
-    def in_words(self, **values):
+    def in_words(self: Any, **values: Any) -> None:
         with in_one_sentence(kind.__name__):
             init(self, **values)
 
     made.__init__ = in_words
-    return made
+    worded: type[T] = made
+    return worded
 
 
 class Part(BaseModel):
@@ -47,11 +62,13 @@ class Part(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_keys(cls, values):
+    def _known_keys(cls, values: Any) -> Any:
         return check_keys(cls, values, cls.hints)
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema, handler):
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         found = handler(schema)
         handler.resolve_ref_schema(found)["additionalProperties"] = False
         return found
@@ -61,18 +78,22 @@ class Partial(Part):
     """A mapping of keys without defaults: keys that are left out stay out."""
 
     @model_serializer(mode="wrap")
-    def _given(self, handler):
+    def _given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {key: value for key, value in handler(self).items() if key in self.model_fields_set}
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema, handler):
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         found = super().__get_pydantic_json_schema__(schema, handler)
         for field in handler.resolve_ref_schema(found)["properties"].values():
             field.pop("default", None)
         return found
 
 
-def changes(name: str, *kinds, lists: bool = False, without=(), hints=None) -> type[Partial]:
+def changes(
+    name: str, *kinds: Any, lists: bool = False, without: Collection[str] = (), hints: dict[str, str] | None = None
+) -> type[Partial]:
     """The model of a mapping that changes some settings: keys of dataclasses, none of them required.
 
     Parameters
@@ -88,15 +109,15 @@ def changes(name: str, *kinds, lists: bool = False, without=(), hints=None) -> t
     hints : dict, optional
         What an error adds for an unknown key, by key.
     """
-    fields = {}
+    fields: dict[str, Any] = {}
     for kind in kinds:
         for key, field in kind.__pydantic_fields__.items():
-            annotation = Annotated[field.annotation, *field.metadata]
+            annotation: Any = Annotated[field.annotation, *field.metadata]
             if key not in without:
                 annotation = Annotated[list[annotation], Field(min_length=1)] if lists else annotation
                 # The schema would otherwise repeat every explanation for each combination of kinds.
                 description = field.description if len(kinds) == 1 else None
                 fields[key] = (annotation, Field(default=None, description=description))
-    made = create_model(name, __base__=Partial, **fields)
+    made: type[Partial] = create_model(name, __base__=Partial, **fields)
     made.hints = hints or {}
     return made

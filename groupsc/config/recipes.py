@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 _ONE_CYCLE = {
     "lr_schedule": "one-cycle", "lr": 2e-3, "adam_eps": 1e-8, "grad_clip": 2.0, "units": True, "gain_share": 0.5,
 }  # fmt: skip
 _EVERY_SECOND_PATCH = {"patch_stride": 2, "source_weight": 6.0}
 _SMALL_BATCHES = {**_ONE_CYCLE, "lr": 7e-4, "max_steps": 800, "batch_size": 8, "crop_size": 40, "validate_every": 100}
 
-BUDGETS = {
+BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {"sc": {}, "csr": {}, "groupsc": {}},
     "fast": {
         "sc": {**_ONE_CYCLE, "max_steps": 6000, "validate_every": 500},
@@ -23,7 +25,7 @@ BUDGETS = {
 }
 """Training budgets by name and method: what differs from the defaults of `TrainingConfig`."""
 
-TASK_MODELS = {
+TASK_MODELS: dict[str, dict[str, Any]] = {
     "gray": {"channels": 1, "patch_size": 9, "similarity_interval": 6},
     "color": {"channels": 3, "patch_size": 7, "similarity_interval": 6},
     "mosaic": {"channels": 3, "patch_size": 7, "similarity_interval": 8},
@@ -34,7 +36,7 @@ TASK_MODELS = {
 DEFAULT_BLIND = "affine"
 _BLIND_LEVELS = tuple(range(0, 60, 5))
 
-BLIND = {
+BLIND: dict[str, dict[str, Any]] = {
     "affine": {"levels": (_BLIND_LEVELS[0], _BLIND_LEVELS[-1]), "interpolate": True},
     "bank": {"levels": _BLIND_LEVELS},
     "scalar": {"levels": _BLIND_LEVELS, "scalar_thresholds": True},
@@ -42,7 +44,7 @@ BLIND = {
 """Kinds of blind models. Affine thresholds Λ₀ + σ Λ₁ (as CDLNet's, arXiv:2112.00913) are given by their values at both
 ends of the range."""
 
-TASK_TRAININGS = {"mosaic": {"patch_stride": 1, "source_weight": 1.0}}
+TASK_TRAININGS: dict[str, dict[str, Any]] = {"mosaic": {"patch_stride": 1, "source_weight": 1.0}}
 """What differs from the budget, by task. Every second patch of a mosaic begins at the same Bayer phase, so that a model
 trained on these alone would not know the other three."""
 

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import yaml
 from pydantic.fields import FieldInfo
@@ -36,10 +38,11 @@ TABLES = {
 WARNING = "made by `make reference`; edit groupsc/config instead"
 
 
-def schema() -> dict:
+def schema() -> dict[str, Any]:
     """The JSON schema of a configuration file, as Snakemake reads it."""
     found = Grid.model_json_schema()
-    return _tidied({"$schema": GenerateJsonSchema.schema_dialect, **found})
+    tidied: dict[str, Any] = _tidied({"$schema": GenerateJsonSchema.schema_dialect, **found})
+    return tidied
 
 
 def schema_text() -> str:
@@ -48,7 +51,7 @@ def schema_text() -> str:
     return f"# {WARNING}\n{text}"
 
 
-def table(kind) -> str:
+def table(kind: Any) -> str:
     """The keys of a model as a Markdown table: values, default, and meaning of each."""
     lines = ["| key | values | default | meaning |", "| --- | --- | --- | --- |"]
     for name, field in kind.__pydantic_fields__.items():
@@ -71,12 +74,18 @@ def readme_text(text: str) -> str:
     """
     for name, kind in TABLES.items():
         mark = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)", re.S)
-        text = mark.sub(lambda found, kind=kind: f"{found[1]}{table(kind)}\n{found[2]}", text)
+        text = mark.sub(functools.partial(_with_table, kind=kind), text)
     return text
 
 
-def _phrase(annotation, metadata=()) -> str:
-    phrases = [mark.phrase for mark in metadata if hasattr(mark, "phrase") and not isinstance(mark, AllowedNull)]
+def _with_table(found: re.Match[str], kind: Any) -> str:
+    return f"{found[1]}{table(kind)}\n{found[2]}"
+
+
+def _phrase(annotation: Any, metadata: Iterable[Any] = ()) -> str:
+    phrases: list[str] = [
+        mark.phrase for mark in metadata if hasattr(mark, "phrase") and not isinstance(mark, AllowedNull)
+    ]
     if phrases:
         return phrases[-1]
     inner, marks = get_args(annotation), getattr(annotation, "__metadata__", ())
@@ -92,7 +101,7 @@ def _phrase(annotation, metadata=()) -> str:
     return "a mapping"
 
 
-def _default(field: FieldInfo, kind) -> str:
+def _default(field: FieldInfo, kind: Any) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
@@ -107,7 +116,7 @@ def _line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
-def _tidied(found):
+def _tidied(found: Any) -> Any:
     """A schema without titles, which repeat the keys; descriptions are one line each, names follow their patterns."""
     if isinstance(found, list):
         return [_tidied(value) for value in found]

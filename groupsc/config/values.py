@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
 T = TypeVar("T")
@@ -22,6 +22,8 @@ NULL_WORDS = ("null", "Null", "NULL", "~", "")
 """Texts that YAML reads as null."""
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "on"), ("false", "no", "off")
 """Texts that YAML 1.1 reads as truth values, in any case."""
+LEFT_OUT: Any = None
+"""Default of a key whose type has no null, but that may be left out."""
 REFUSED = "refused"
 """Type of the errors whose message is the hint."""
 
@@ -41,10 +43,10 @@ class Allowed:
     phrase: str
     convert: Callable[[Any], Any] = lambda value: value
 
-    def __get_pydantic_core_schema__(self, source, handler):
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_wrap_validator_function(self.check, handler(source))
 
-    def check(self, value, inner):
+    def check(self, value: Any, inner: Callable[[Any], Any]) -> Any:
         """The converted value, checked by the type that is annotated."""
         try:
             return inner(self.convert(value))
@@ -55,7 +57,7 @@ class Allowed:
 class AllowedNumber(Allowed):
     """As `Allowed`, for numbers: integers stay integers, so that 25 is not written as 25.0."""
 
-    def check(self, value, inner):
+    def check(self, value: Any, inner: Callable[[Any], Any]) -> Any:
         """The number, checked by the type that is annotated."""
         super().check(value, inner)
         return self.convert(value)
@@ -64,7 +66,7 @@ class AllowedNumber(Allowed):
 class AllowedNull(Allowed):
     """As `Allowed`, for null or a value of another type."""
 
-    def check(self, value, inner):
+    def check(self, value: Any, inner: Callable[[Any], Any]) -> Any:
         """None for null and its names, else the value as the other type has it."""
         if value is None or (isinstance(value, str) and value in NULL_WORDS):
             return None
@@ -89,20 +91,22 @@ class Choice:
         """What the value may be."""
         return alternatives(self.words)
 
-    def __get_pydantic_core_schema__(self, source, handler):
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_wrap_validator_function(self.check, handler(source))
 
-    def __get_pydantic_json_schema__(self, schema, handler):
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return {**handler(schema), "enum": list(self.words)}
 
-    def check(self, value, inner):
+    def check(self, value: Any, inner: Callable[[Any], Any]) -> Any:
         """The word, where it is one of them."""
         if isinstance(value, str) and value in self.words:
             return inner(value)
         raise PydanticCustomError(REFUSED, "choose {phrase}", {"phrase": self.phrase})
 
 
-def alternatives(words) -> str:
+def alternatives(words: Iterable[object]) -> str:
     """Words as the end of "choose ".
 
     Examples
@@ -110,11 +114,11 @@ def alternatives(words) -> str:
     >>> alternatives(["whole", "block"]), alternatives(["sc", "csr", "groupsc"])
     ('whole or block', 'one of sc, csr, groupsc')
     """
-    words = list(map(str, words))
-    return " or ".join(words) if len(words) == 2 else f"one of {', '.join(words)}"
+    texts = list(map(str, words))
+    return " or ".join(texts) if len(texts) == 2 else f"one of {', '.join(texts)}"
 
 
-def as_integer(value) -> int:
+def as_integer(value: Any) -> int:
     """A whole number from a number or a text, such as 3, 3.0, '3' or '1e3'.
 
     Raises
@@ -128,7 +132,7 @@ def as_integer(value) -> int:
     return int(number)
 
 
-def as_number(value) -> int | float:
+def as_number(value: Any) -> int | float:
     """A finite number from a number or a text.
 
     Raises
@@ -151,7 +155,7 @@ def as_number(value) -> int | float:
     return int(value) if isinstance(value, Integral) else float(value)
 
 
-def as_truth(value) -> bool:
+def as_truth(value: Any) -> bool:
     """A truth value from one or from a word that YAML reads as one.
 
     Raises
@@ -172,26 +176,26 @@ def as_truth(value) -> bool:
     raise ValueError(value)
 
 
-def as_text(value) -> str:
+def as_text(value: Any) -> str:
     """The text itself; a number is none, since YAML reads the image name 05 as 5."""
     if not isinstance(value, str):
         raise ValueError(value)
     return value
 
 
-def as_key(value) -> str:
+def as_key(value: Any) -> str:
     """A text, or a whole number as text: YAML reads the key 8 as a number."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else as_text(value)
 
 
-def _ascending(values: list) -> tuple[float, ...]:
+def _ascending(values: list[Any]) -> tuple[float, ...]:
     levels = tuple(float(as_number(value)) for value in values)
     if len(levels) < 2 or levels[0] < 0 or any(low >= high for low, high in itertools.pairwise(levels)):
         raise ValueError(values)
     return levels
 
 
-def _unique(values: list) -> list:
+def _unique(values: list[Any]) -> list[Any]:
     twice = [value for number, value in enumerate(values) if value in values[:number]]
     if twice:
         raise PydanticCustomError(
@@ -217,4 +221,9 @@ Ascending = Annotated[
     Allowed("two or more noise levels in ascending order", _ascending),
 ]
 OrNull = Annotated[T | None, AllowedNull("null")]
+if TYPE_CHECKING:
+    OrComputed = Annotated[T, AllowedNull("null")]
+else:
+    OrComputed = OrNull
+"""As `OrNull` in a file; in an object null is replaced by a value that is computed from other keys."""
 Unique = Annotated[list[T], AfterValidator(_unique), Field(json_schema_extra={"uniqueItems": True})]
