@@ -6,11 +6,13 @@ Symbols as in `groupsc.models.coder`: Σ similarity matrix, W decoder (m, p), wi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from groupsc.models.coder import SparseCoder
+from groupsc.config.definitions import ModelConfig
+from groupsc.models.coder import Similarities, SparseCoder
 from groupsc.utils.errors import GroupSCError
 
 
@@ -41,7 +43,7 @@ class Explanation:
     codes: Tensor
     W: Tensor
 
-    def summary(self) -> dict:
+    def summary(self) -> dict[str, Any]:
         """Summarise the explanation in numbers.
 
         Returns
@@ -144,15 +146,18 @@ class Recorder(SparseCoder):
     (1, torch.Size([1, 16, 8]))
     """
 
-    def __init__(self, config):
+    codes: Tensor
+
+    def __init__(self, config: ModelConfig):
         super().__init__(config)
-        self.similarities, self.codes = [], None
+        self.similarities: list[Tensor] = []
 
-    def _refresh(self, *arguments):
-        self.similarities.append(super()._refresh(*arguments))
-        return self.similarities[-1]
+    def _refresh(self, *arguments: Any) -> Similarities:
+        found = super()._refresh(*arguments)
+        self.similarities.append(found if isinstance(found, Tensor) else found[0])
+        return found
 
-    def _iterate(self, *arguments):
+    def _iterate(self, *arguments: Any) -> Tensor:
         self.codes = super()._iterate(*arguments)
         return self.codes
 
@@ -226,4 +231,5 @@ def seen_around(model: SparseCoder, image: Tensor, x: int, y: int) -> tuple[Tens
     top, left = (min(max(0, place - side // 2), max(0, size - side)) for place, size in ((y, height), (x, width)))
     seen = image[None, :, top : top + side, left : left + side]
     places = ((y - top, seen.shape[-2]), (x - left, seen.shape[-1]))
-    return seen, *(min(max(0, place - patch_size // 2), size - patch_size) for place, size in places)
+    down, along = (min(max(0, place - patch_size // 2), size - patch_size) for place, size in places)
+    return seen, down, along

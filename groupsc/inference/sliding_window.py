@@ -14,22 +14,27 @@ The results are those of `groupsc.models.coder`, computed tile by tile and witho
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from groupsc.models.coder import SparseCoder
+from groupsc.models.penalties import Centralised
 from groupsc.ops import pointwise
 from groupsc.ops.gathered import GatheredWindow
+from groupsc.ops.linear_step import LinearStep
 from groupsc.ops.patches import average, extract
 from groupsc.ops.prox import WEIGHT_EPSILON
-from groupsc.ops.unrolled import LinearStep
-from groupsc.ops.window import SlidingWindow
-from groupsc.ops.workers import chunks, workers
+from groupsc.ops.window import Features, SlidingWindow
+from groupsc.ops.workers import Each, chunks, workers
 from groupsc.utils.errors import GroupSCError
 
 SUMMED = ("csr", "group")
 """Non-local penalties that `_Coding.step` implements."""
+
+Window = SlidingWindow | GatheredWindow
+"""The similarities of a whole image, on CPUs and on GPUs."""
 
 
 @torch.no_grad()
@@ -40,8 +45,8 @@ def restore_whole(
     *,
     level: float | None = None,
     matmul_dtype: torch.dtype,
-    window=None,
-    advance=None,
+    window: Callable[..., Window] | None = None,
+    advance: Callable[[], object] | None = None,
 ) -> Tensor:
     """Restore a whole image; every patch sees the full window around it.
 
@@ -104,10 +109,21 @@ class _Coding:
     for CSR. All arrays are allocated once, because a new allocation takes more time.
     """
 
-    def __init__(self, model: SparseCoder, image: Tensor, mask: Tensor | None, matmul_dtype, window):
+    shared: Tensor
+    summed: Tensor
+
+    def __init__(
+        self,
+        model: SparseCoder,
+        image: Tensor,
+        mask: Tensor | None,
+        matmul_dtype: torch.dtype,
+        window: Callable[..., Window] | None,
+    ):
         config = model.config
-        self.model, self.size, self.mosaic, self.begun = model, image.shape[-2:], mask is not None, False
-        self.grid = tuple(length - config.patch_size + 1 for length in self.size)
+        height, width = image.shape[-2:]
+        self.model, self.size, self.mosaic, self.begun = model, (height, width), mask is not None, False
+        self.grid = height - config.patch_size + 1, width - config.patch_size + 1
         Y = extract(image, config.patch_size)[0]
         self.mu = Y.mean(-1, keepdim=True)
         self.Y = Y - self.mu
@@ -117,12 +133,16 @@ class _Coding:
         self.parts = chunks(len(Y), image.device)
         self.linear = [
             LinearStep(
-                *(x if x is None else x[None, part].to(matmul_dtype) for x in (self.Y, M)), D, C, first_masked=masked
+                self.Y[None, part].to(matmul_dtype),
+                None if M is None else M[None, part].to(matmul_dtype),
+                D,
+                C,
+                first_masked=masked,
             )
             for part in self.parts
         ]
         self.A = torch.zeros(len(Y), config.n_atoms, dtype=matmul_dtype, device=image.device)
-        self.window = self.shared = self.summed = None
+        self.window: Window | None = None
         if model.kind.nonlocal_:
             if window is None:
                 window = SlidingWindow
@@ -131,8 +151,9 @@ class _Coding:
             self.window = window(*self.grid, config.window, matmul_dtype)
             self.shared, self.summed = torch.zeros_like(self.A), torch.empty_like(self.A)
 
-    def refresh(self, number: int, each) -> None:
+    def refresh(self, number: int, each: Each) -> None:
         """Compute similarity `number` and blend it into Σ; `each` is the function of `groupsc.ops.workers.workers`."""
+        assert self.window is not None  # The prior is non-local.
         estimate, nu = self._estimate(each), self.model.blend(number)
 
         def features(rows: slice) -> Tensor:
@@ -140,14 +161,15 @@ class _Coding:
 
         self.window.refresh(features, nu if nu is None else nu.item(), each)
 
-    def _estimate(self, each):
+    def _estimate(self, each: Each) -> Features:
         """Return a function that computes the centred patches (n, m) of some rows of the grid of patches.
 
         The patches are those of the current estimate; before the first iteration this is the degraded image.
         """
 
         def some(x: Tensor, rows: slice) -> Tensor:
-            return x.unflatten(0, self.grid)[rows].flatten(0, 1)
+            chosen: Tensor = x.unflatten(0, self.grid)[rows].flatten(0, 1)
+            return chosen
 
         if not self.begun:
             return lambda rows: some(self.Y, rows)
@@ -158,7 +180,7 @@ class _Coding:
             extract(image[:, :, rows.start : rows.stop + patch_size - 1], patch_size)[0] - some(self.mu, rows)
         )
 
-    def image(self, each) -> Tensor:
+    def image(self, each: Each) -> Tensor:
         """Compute the estimate (1, c, H, W): each pixel is the mean of all patches A Wᵀ + μ that contain it (eq. 6)."""
         # Stored transposed, because the sum over overlapping patches reads the entries in this order.
         E = self.mu.new_empty(1, self.model.config.dimension, len(self.A))
@@ -169,8 +191,9 @@ class _Coding:
         each(decode, self.parts)
         return average(E.transpose(1, 2), *self.size, self.model.config.patch_size)
 
-    def step(self, lam: Tensor, each) -> None:
+    def step(self, lam: Tensor, each: Each) -> None:
         """Run one iteration of Algorithm 1."""
+        penalty = self.model.penalty
 
         def advance(number: int) -> None:
             part = self.parts[number]
@@ -179,19 +202,22 @@ class _Coding:
                 self.shared[part] = A
             self.linear[number].advance(A, begun=self.begun)
             if self.window is None:
-                A.copy_(self.model.penalty.prox(A, None, lam, None))
+                A.copy_(penalty.prox(A, None, lam, None))
             elif self.model.config.penalty == "group":
                 torch.square(A, out=self.shared[part])
 
-        def shrink(part: slice) -> None:
-            A, summed, mass = self.A[part], self.summed[part], self.window.mass[part]
-            if self.model.config.penalty == "group":
-                A.mul_(pointwise.group_scale(summed, lam * torch.sqrt(mass + WEIGHT_EPSILON)))
-            else:
-                A.copy_(pointwise.csr(A, summed, mass.squeeze(-1), lam, self.model.penalty.gamma))
-
         each(advance, range(len(self.parts)))
         self.begun = True
-        if self.window is not None:
-            self.window.sum(self.shared, self.summed, each)
-            each(shrink, self.parts)
+        if self.window is None:
+            return
+        self.window.sum(self.shared, self.summed, each)
+        all_mass = self.window.mass
+
+        def shrink(part: slice) -> None:
+            A, summed, mass = self.A[part], self.summed[part], all_mass[part]
+            if isinstance(penalty, Centralised):
+                A.copy_(pointwise.csr(A, summed, mass.squeeze(-1), lam, penalty.gamma))
+            else:
+                A.mul_(pointwise.group_scale(summed, lam * torch.sqrt(mass + WEIGHT_EPSILON)))
+
+        each(shrink, self.parts)

@@ -15,6 +15,8 @@ Symbols, as in the paper (patches and codes are rows here):
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -32,8 +34,15 @@ FIRST_THRESHOLD, FIRST_THRESHOLD_LEVEL = 0.02, 25.0
 FIRST_NU_LOGIT = 1.0
 FIRST_GAMMA = 0.1
 
-FAST_STEPS = {"l1": unrolled.soft_steps, "csr": unrolled.csr_steps, "group": unrolled.group_steps}
+FAST_STEPS: dict[str, Callable[..., Tensor]] = {
+    "l1": unrolled.soft_steps,
+    "csr": unrolled.csr_steps,
+    "group": unrolled.group_steps,
+}
 """Iterations with hand-written derivatives, by penalty; other penalties use the plain path."""
+
+Similarities = Tensor | tuple[Tensor, Tensor]
+"""Σ of the plain path; Σ and its column sums of the fast path."""
 
 
 class SparseCoder(nn.Module):
@@ -61,6 +70,8 @@ class SparseCoder(nn.Module):
     >>> model(torch.zeros(1, 1, 6, 8)).shape
     torch.Size([1, 1, 6, 8])
     """
+
+    levels: Tensor
 
     def __init__(self, config: ModelConfig, *, dictionary: Tensor | None = None):
         super().__init__()
@@ -96,7 +107,7 @@ class SparseCoder(nn.Module):
     @property
     def penalty(self) -> Penalty:
         """The prior, with the present value of γ for CSR."""
-        return self.kind(functional.softplus(self.gamma)) if self.kind is Centralised else self.kind()
+        return Centralised(functional.softplus(self.gamma)) if self.kind is Centralised else self.kind()
 
     def thresholds_at(self, level: Tensor | float | None = None) -> Tensor:
         """Thresholds Λ of all iterations, in a blind model those for a noise level (section 3.4).
@@ -181,21 +192,24 @@ class SparseCoder(nn.Module):
         """
         config = self.config
         matmul_dtype = matmul_dtype if config.penalty in FAST_STEPS else None
-        grid = PatchGrid(*image.shape[-2:], config.patch_size, patch_stride)
+        height, width = image.shape[-2:]
+        grid = PatchGrid(height, width, config.patch_size, patch_stride)
         patches = grid.extract(image)
         mu = patches.mean(-1, keepdim=True)
         Y = patches - mu
         M = None if mask is None else grid.extract(mask.to(image.dtype).expand_as(image))
         inside = self._window(grid, source_weight, Y) if self.kind.nonlocal_ else None
         thresholds = self.thresholds_at(level)
-        A, similarities = None, None
+        A: Tensor | None = None
+        similarities: Similarities | None = None
         starts = (0, *config.similarity_updates)
         for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.n_iterations), strict=True)):
-            if self.kind.nonlocal_:
+            if inside is not None:
                 E = Y if A is None else self.estimate(A.to(Y.dtype) @ self.W.T, mu, grid)
                 F = self.features(E, number, mosaic=mask is not None)
                 similarities = self._refresh(similarities, F, self.blend(number), inside, matmul_dtype)
             A = self._iterate(A, Y, M, thresholds[first:last], similarities, matmul_dtype)
+        assert A is not None  # A model has at least one iteration.
         return grid.average(A.to(Y.dtype) @ self.W.T + mu)
 
     def estimate(self, E: Tensor, mu: Tensor, grid: PatchGrid) -> Tensor:
@@ -248,25 +262,46 @@ class SparseCoder(nn.Module):
         inside = window_mask(grid.rows, grid.columns, self.config.window, grid.stride, device=Y.device)
         return inside if source_weight == 1 else source_weights(inside, source_weight, Y.dtype)
 
-    def _refresh(self, similarities, F, nu, inside, matmul_dtype):
+    def _refresh(
+        self,
+        similarities: Similarities | None,
+        F: Tensor,
+        nu: Tensor | None,
+        inside: Tensor,
+        matmul_dtype: torch.dtype | None,
+        /,
+    ) -> Similarities:
         """Σ, on the fast path Σ and its column sums, averaged with the similarity of features F."""
         if matmul_dtype is not None:
-            return unrolled.blended_similarity(similarities and similarities[0], F, nu, inside, matmul_dtype)
+            before = similarities[0] if isinstance(similarities, tuple) else None
+            return unrolled.blended_similarity(before, F, nu, inside, matmul_dtype)
         fresh = similarity(F, inside)
-        return fresh if nu is None else (1 - nu) * similarities + nu * fresh
+        return fresh if nu is None or not isinstance(similarities, Tensor) else (1 - nu) * similarities + nu * fresh
 
-    def _iterate(self, A, Y, M, thresholds, similarities, matmul_dtype):
+    def _iterate(
+        self,
+        A: Tensor | None,
+        Y: Tensor,
+        M: Tensor | None,
+        thresholds: Tensor,
+        similarities: Similarities | None,
+        matmul_dtype: torch.dtype | None,
+        /,
+    ) -> Tensor:
         """The iterations between two updates of the similarity, one per row of `thresholds`."""
         penalty = self.penalty
         if matmul_dtype is None:
+            Sigma = similarities if isinstance(similarities, Tensor) else None
             for lam in thresholds:
                 R = Y if A is None else Y - A @ self.D.T
                 if M is not None and (A is not None or penalty.first_step_masked):
                     R = M * R
                 B = R @ self.C if A is None else A + R @ self.C
-                A = penalty.prox(B, A if penalty.nonlocal_ else None, lam, similarities)
+                A = penalty.prox(B, A if penalty.nonlocal_ else None, lam, Sigma)
+            assert A is not None  # Each update is followed by an iteration.
             return A
         Y, D, C = (x.to(matmul_dtype) for x in (Y, self.D, self.C))
         M = None if M is None else M.to(matmul_dtype)
-        gamma = (penalty.gamma,) if self.kind is Centralised else ()
-        return FAST_STEPS[self.config.penalty](A, Y, M, D, C, thresholds, *(similarities or ()), *gamma)
+        sums = similarities if isinstance(similarities, tuple) else ()
+        gamma = (penalty.gamma,) if isinstance(penalty, Centralised) else ()
+        return FAST_STEPS[self.config.penalty](A, Y, M, D, C, thresholds, *sums, *gamma)

@@ -38,4 +38,5 @@ def shares(level: Tensor, levels: Tensor, *, interpolate: bool) -> Tensor:
     above = torch.searchsorted(levels, level).clamp(min=1)
     low, high = levels[above - 1], levels[above]
     part = ((level - low) / (high - low)).unsqueeze(-1)
-    return torch.lerp(*(functional.one_hot(i, len(levels)).to(part) for i in (above - 1, above)), part)
+    before, after = (functional.one_hot(i, len(levels)).to(part) for i in (above - 1, above))
+    return torch.lerp(before, after, part)

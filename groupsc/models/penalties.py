@@ -85,10 +85,11 @@ class Centralised(Penalty):
     nonlocal_ = True
     first_step_masked = False
 
-    def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor) -> Tensor:
+    def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor | None) -> Tensor:
         """Proximal operator of Proposition 1; in the first iteration β = 0."""
         if A is None:
             return soft_threshold(B, lam * (1 + self.gamma))
+        assert Sigma is not None  # The prior is non-local.
         beta = (Sigma.transpose(1, 2) @ A) / Sigma.sum(1).unsqueeze(-1)
         return csr_prox(B, beta, lam, self.gamma)
 
@@ -109,12 +110,13 @@ class GroupLasso(Penalty):
     nonlocal_ = True
     first_step_masked = False
 
-    def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor) -> Tensor:
+    def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor | None) -> Tensor:
         """Relaxed Group Lasso shrinkage; A is not used."""
+        assert Sigma is not None  # The prior is non-local.
         return group_shrink(B, lam, Sigma)
 
 
-KINDS = {"l1": L1, "csr": Centralised, "group": GroupLasso}
+KINDS: dict[str, type[Penalty]] = {"l1": L1, "csr": Centralised, "group": GroupLasso}
 """The classes of penalties, by the names in `groupsc.config.definitions.ModelConfig`."""
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from groupsc.ops.window import within
 
 
-def window_mask(rows: int, columns: int, window: int, stride: int = 1, *, device=None) -> Tensor:
+def window_mask(rows: int, columns: int, window: int, stride: int = 1, *, device: torch.device | None = None) -> Tensor:
     """Mask of the pairs of patches within a window of each other.
 
     Source s reaches target t when −⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n/2⌋ pixels on both axes.

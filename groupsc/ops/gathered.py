@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from groupsc.ops.pointwise import wide
-from groupsc.ops.window import ALIGNED, TILE, bound_of, distance_factors, within
-from groupsc.ops.workers import chunks
+from groupsc.ops.window import ALIGNED, TILE, Features, bound_of, distance_factors, within
+from groupsc.ops.workers import Each, chunks
 
 TOGETHER = 32
 """Number of tiles in one operation: enough to fill a GPU, and few enough that their sources fit into its cache."""
@@ -51,7 +51,17 @@ class GatheredWindow:
     tensor([2.0000, 2.3679, 1.3679])
     """
 
-    def __init__(self, rows, columns, window, matmul_dtype, *, tile: int = TILE, together: int = TOGETHER, device):
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        window: int,
+        matmul_dtype: torch.dtype,
+        *,
+        tile: int = TILE,
+        together: int = TOGETHER,
+        device: torch.device,
+    ):
         self.rows, self.columns, self.matmul_dtype = rows, columns, matmul_dtype
         self.parts = chunks(rows, device, columns)
         side, before = tile + window - 1, window // 2
@@ -71,7 +81,8 @@ class GatheredWindow:
         self.places = (number * tile**2 + row % tile * tile + column % tile).flatten()
         self.batches = [slice(start, start + together) for start in range(0, len(self.sources), together)]
         self.Sigma = torch.empty(len(self.sources), *self.bound.shape, dtype=matmul_dtype, device=device)
-        self.mass = self.summed = None
+        self.mass = torch.empty(rows * columns, 1, dtype=wide(self.Sigma), device=device)
+        self.summed: Tensor | None = None
 
     def _positions(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
         """Indices (T, k·l) of the patches at rows (a, k) and columns (b, l) of all T = a·b tiles, 0 for those outside
@@ -79,9 +90,9 @@ class GatheredWindow:
         rows, columns = rows[:, None, :, None], columns[None, :, None, :]
         inside = (rows >= 0) & (rows < self.rows) & (columns >= 0) & (columns < self.columns)
         positions = torch.where(inside, rows * self.columns + columns, 0)
-        return tuple(x.flatten(2).flatten(0, 1) for x in (positions, inside))
+        return positions.flatten(2).flatten(0, 1), inside.flatten(2).flatten(0, 1)
 
-    def refresh(self, features, nu: float | None, each) -> None:
+    def refresh(self, features: Features, nu: Tensor | float | None, each: Each | None) -> None:
         """Update Σ; parameters as for `SlidingWindow.refresh`. `each` is not used."""
         left, right = (
             torch.cat(factors)
@@ -101,7 +112,7 @@ class GatheredWindow:
             mass.append(self.Sigma[batch].sum(2, dtype=wide(self.Sigma)))
         self.mass = torch.cat(mass).view(-1, 1)[self.places]
 
-    def sum(self, x: Tensor, out: Tensor, each) -> None:
+    def sum(self, x: Tensor, out: Tensor, each: Each | None) -> None:
         """Write Σᵀ x to `out`; parameters as for `SlidingWindow.sum`. `each` is not used."""
         if self.summed is None:
             self.summed = x.new_empty(*self.Sigma.shape[:2], x.shape[1])
@@ -112,4 +123,4 @@ class GatheredWindow:
 
 def _rows(x: Tensor, positions: Tensor) -> Tensor:
     """Rows of x (N, k) at positions (b, s), as (b, s, k)."""
-    return x.index_select(0, positions.flatten()).unflatten(0, positions.shape)
+    return x.index_select(0, positions.flatten()).view(*positions.shape, x.shape[1])

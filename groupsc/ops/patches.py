@@ -7,7 +7,9 @@ in raster order, their entries in the order channel, row, column. R = ⌊(H − 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,7 +56,7 @@ class PatchGrid:
     patch_size: int
     stride: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if min(self.height, self.width) < self.patch_size:
             size = self.patch_size
             raise GroupSCError(
@@ -75,7 +77,7 @@ class PatchGrid:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the extended image."""
-        return tuple((number - 1) * self.stride + self.patch_size for number in (self.rows, self.columns))
+        return (self.rows - 1) * self.stride + self.patch_size, (self.columns - 1) * self.stride + self.patch_size
 
     def extract(self, image: Tensor) -> Tensor:
         """Patches (b, N, m) of an image (b, c, height, width); see `extract`."""
@@ -121,7 +123,8 @@ def extract(image: Tensor, patch_size: int, stride: int = 1) -> Tensor:
         raise GroupSCError(
             f"the image is {height}×{width} pixels, smaller than a {patch_size}×{patch_size} patch; use a larger image"
         )
-    return Extract.apply(image, patch_size, stride)
+    apply: Callable[..., Tensor] = Extract.apply
+    return apply(image, patch_size, stride)
 
 
 def accumulate(patches: Tensor, height: int, width: int, patch_size: int, stride: int = 1) -> Tensor:
@@ -145,19 +148,20 @@ def accumulate(patches: Tensor, height: int, width: int, patch_size: int, stride
     tensor([[[[1., 2., 1.],
               [1., 2., 1.]]]])
     """
-    return Accumulate.apply(patches, height, width, patch_size, stride)
+    apply: Callable[..., Tensor] = Accumulate.apply
+    return apply(patches, height, width, patch_size, stride)
 
 
 class Extract(Function):
     """Extract patches as one strided copy; the derivative is the adjoint."""
 
     @staticmethod
-    def forward(ctx, image, patch_size, stride):
+    def forward(ctx: Any, image: Tensor, patch_size: int, stride: int) -> Tensor:
         ctx.size = (*image.shape[-2:], patch_size, stride)
         return _strided(image, patch_size, stride)
 
     @staticmethod
-    def backward(ctx, dpatches):
+    def backward(ctx: Any, dpatches: Tensor) -> tuple[Tensor | None, ...]:
         return _folded(dpatches, *ctx.size), None, None
 
 
@@ -165,12 +169,12 @@ class Accumulate(Function):
     """The adjoint of `Extract`; its derivative is `Extract`."""
 
     @staticmethod
-    def forward(ctx, patches, height, width, patch_size, stride):
+    def forward(ctx: Any, patches: Tensor, height: int, width: int, patch_size: int, stride: int) -> Tensor:
         ctx.patch_size, ctx.stride = patch_size, stride
         return _folded(patches, height, width, patch_size, stride)
 
     @staticmethod
-    def backward(ctx, dimage):
+    def backward(ctx: Any, dimage: Tensor) -> tuple[Tensor | None, ...]:
         return _strided(dimage, ctx.patch_size, ctx.stride), None, None, None, None
 
 
@@ -185,7 +189,15 @@ def _folded(patches: Tensor, height: int, width: int, patch_size: int, stride: i
     return functional.fold(patches.transpose(1, 2), (height, width), patch_size, stride=stride)
 
 
-def counts(height: int, width: int, patch_size: int, stride: int = 1, *, dtype=torch.float32, device=None) -> Tensor:
+def counts(
+    height: int,
+    width: int,
+    patch_size: int,
+    stride: int = 1,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
+) -> Tensor:
     """Count the patches that contain each pixel.
 
     Parameters

@@ -15,7 +15,9 @@ import functools
 import importlib.util
 import shutil
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,8 +29,11 @@ COMPILED_SIZE = 2**18
 OLDEST_FOR_TRITON = (7, 0)
 """Lowest compute capability of a GPU for which Triton compiles kernels."""
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-def fused(chain, tensor: Tensor, *, training: bool):
+
+def fused(chain: Callable[P, R], tensor: Tensor, *, training: bool) -> Callable[P, R]:
     """Compile a pointwise function to one kernel, where that is faster.
 
     Compilation takes seconds. A function is therefore compiled only in training, for tensors of at least
@@ -57,22 +62,22 @@ def fused(chain, tensor: Tensor, *, training: bool):
     return _compiled(chain) if worthwhile and _can_compile(tensor.device.type) else chain
 
 
-def plus(A, Q):
+def plus(A: Tensor | None, Q: Tensor) -> Tensor:
     """A + Q, or Q for A = None."""
     return Q if A is None else A + Q
 
 
-def minus(dB, dQ):
+def minus(dB: Tensor, dQ: Tensor | None) -> Tensor:
     """dB − dQ, or dB for dQ = None."""
     return dB if dQ is None else dB - dQ
 
 
-def soft(B, lam):
+def soft(B: Tensor, lam: Tensor) -> Tensor:
     """Soft-thresholding S_λ(B)."""
     return (torch.sign(B) * torch.relu(B.abs() - lam)).to(B.dtype)
 
 
-def soft_step(A, Q, lam):
+def soft_step(A: Tensor | None, Q: Tensor, lam: Tensor) -> Tensor:
     """Codes S_λ(A + Q) of SC after one iteration (equation 3).
 
     Examples
@@ -83,19 +88,19 @@ def soft_step(A, Q, lam):
     return soft(plus(A, Q), lam)
 
 
-def soft_backward(dB, dQ, A, lam):
+def soft_backward(dB: Tensor, dQ: Tensor | None, A: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients of B and of λ for `soft_step`, from the codes A after the shrinkage."""
     dB = torch.where(A != 0, minus(dB, dQ), 0)
     return dB, -_sum_to(lam, torch.sign(A).to(wide(A)) * dB)
 
 
-def squared(A, Q):
+def squared(A: Tensor | None, Q: Tensor) -> tuple[Tensor, Tensor]:
     """B = A + Q and B²."""
     B = plus(A, Q)
     return B, B.square()
 
 
-def shrink(B, G, lam, weight):
+def shrink(B: Tensor, G: Tensor, lam: Tensor, weight: Tensor) -> Tensor:
     """Codes max(0, 1 − λ weight / √G) · B of GroupSC (equation 11), with `weight` = √mass.
 
     Examples
@@ -108,7 +113,7 @@ def shrink(B, G, lam, weight):
     return (scale * B).to(B.dtype)
 
 
-def group_scale(G, weight):
+def group_scale(G: Tensor, weight: Tensor) -> Tensor:
     """Factor max(0, 1 − weight / √G) of the shrinkage of GroupSC (equation 11), computed in few passes over memory.
 
     For inference only; it has no derivative.
@@ -134,7 +139,9 @@ def group_scale(G, weight):
     return inverse.mul_(weight).neg_().add_(1).relu_()
 
 
-def shrink_backward(dB, dQ, A, Q, G, lam, weight):
+def shrink_backward(
+    dB: Tensor, dQ: Tensor | None, A: Tensor | None, Q: Tensor, G: Tensor, lam: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Derivatives of `shrink`.
 
     Returns
@@ -155,7 +162,7 @@ def shrink_backward(dB, dQ, A, Q, G, lam, weight):
     return B_wide.square().to(B.dtype), dG.to(B.dtype), dB.to(B.dtype), -_sum_to(lam, weight * X), -(lam * X).sum(-1)
 
 
-def csr(u, H, mass, lam, gamma):
+def csr(u: Tensor, H: Tensor, mass: Tensor, lam: Tensor, gamma: Tensor) -> Tensor:
     """Proximal operator of CSR (Proposition 1) at codes u, with β = H / mass (equation 13).
 
     Parameters
@@ -181,12 +188,22 @@ def csr(u, H, mass, lam, gamma):
     return csr_prox(u.to(lam.dtype), beta, lam, gamma).to(u.dtype)
 
 
-def csr_step(A, Q, H, mass, lam, gamma):
+def csr_step(A: Tensor | None, Q: Tensor, H: Tensor, mass: Tensor, lam: Tensor, gamma: Tensor) -> Tensor:
     """Codes of CSR after one iteration: `csr` at A + Q."""
     return csr(plus(A, Q), H, mass, lam, gamma)
 
 
-def csr_backward(dB, dQ, dS, A, Q, H, mass, lam, gamma):
+def csr_backward(
+    dB: Tensor,
+    dQ: Tensor | None,
+    dS: Tensor | None,
+    A: Tensor | None,
+    Q: Tensor,
+    H: Tensor,
+    mass: Tensor,
+    lam: Tensor,
+    gamma: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of B and H (b, N, p), of `mass` (b, N), of `lam` and of `gamma`, for `csr_step`.
 
     The gradient of the codes after the iteration is dB − dQ + dS, where dS = None stands for zeros.
@@ -207,12 +224,14 @@ def csr_backward(dB, dQ, dS, A, Q, H, mass, lam, gamma):
     return dv.to(u.dtype), dH.to(u.dtype), -(dH * beta).sum(-1), drow, dgamma
 
 
-def norm_backward(dB, A, Q, dS):
+def norm_backward(dB: Tensor, A: Tensor | None, Q: Tensor, dS: Tensor) -> Tensor:
     """Gradient of B in GroupSC with its part through G = Σᵀ B², where dS = Σ dG."""
     return (dB + 2 * plus(A, Q) * dS).to(dB.dtype)
 
 
-def blend(Sigma, gram, norms, nu, mask, matmul_dtype):
+def blend(
+    Sigma: Tensor | None, gram: Tensor, norms: Tensor, nu: Tensor | None, mask: Tensor, matmul_dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """Similarity matrix of features, averaged with the similarity matrix before (section 3.3, equation 14).
 
     Parameters
@@ -238,11 +257,16 @@ def blend(Sigma, gram, norms, nu, mask, matmul_dtype):
     """
     distance = norms[:, :, None] + norms[:, None, :] - 2 * gram
     fresh = torch.exp(-torch.relu(distance)) * mask
-    blended = (fresh if Sigma is None else torch.lerp(Sigma.to(fresh.dtype), fresh, nu)).to(matmul_dtype)
-    return blended, blended.sum(1, dtype=norms.dtype), None if Sigma is None else fresh.to(matmul_dtype)
+    if Sigma is None or nu is None:
+        blended = fresh.to(matmul_dtype)
+        return blended, blended.sum(1, dtype=norms.dtype), None
+    blended = torch.lerp(Sigma.to(fresh.dtype), fresh, nu).to(matmul_dtype)
+    return blended, blended.sum(1, dtype=norms.dtype), fresh.to(matmul_dtype)
 
 
-def blend_backward(Sigma, fresh, nu, dSigma, dmass):
+def blend_backward(
+    Sigma: Tensor | None, fresh: Tensor, nu: Tensor | None, dSigma: Tensor, dmass: Tensor
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Gradients of the distances, of the Σ before (both (b, N, N)) and of ν, for `blend`; None for what `blend` lacks.
 
     Where a distance is zero, the two features are equal, and its gradient has no effect on them.
@@ -250,7 +274,7 @@ def blend_backward(Sigma, fresh, nu, dSigma, dmass):
     fresh_wide = fresh.to(dmass.dtype)
     total = dSigma.to(dmass.dtype) + dmass[:, None, :]
     T = -fresh_wide * total
-    if Sigma is None:
+    if Sigma is None or nu is None:
         return T.to(dSigma.dtype), None, None
     dnu = ((fresh_wide - Sigma.to(dmass.dtype)) * total).sum((1, 2)).sum()
     return (nu * T).to(dSigma.dtype), ((1 - nu) * total).to(dSigma.dtype), dnu
@@ -278,7 +302,7 @@ def wide(x: Tensor) -> torch.dtype:
 
 
 @functools.cache
-def _compiled(chain):
+def _compiled(chain: Callable[..., Any]) -> Callable[..., Any]:
     """The compiled function, compiled once per process."""
     # One training calls a function with several shapes: micro-batches, validation blocks, with and without a Σ before.
     torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)

@@ -14,20 +14,24 @@ target]; mass column sums of Σ (b, N); G = Σᵀ B² squared group norms, H = �
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional
 
 from groupsc.ops import pointwise
-from groupsc.ops.pointwise import fused, wide
+from groupsc.ops.linear_step import LinearStep
+from groupsc.ops.pointwise import fused
 from groupsc.ops.prox import WEIGHT_EPSILON
 
 ROW_GAP = 32
 """Number of entries between the rows of a matrix that is transposed next; see `_target_major`."""
 
 
-def soft_steps(A, Y, M, D, C, lam):
+def soft_steps(A: Tensor | None, Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor, lam: Tensor) -> Tensor:
     """Iterations of SC (equation 3), one per row of `lam`.
 
     From A = None, the residual of the first iteration is masked as well.
@@ -48,10 +52,13 @@ def soft_steps(A, Y, M, D, C, lam):
     >>> soft_steps(None, Y, None, D, D, torch.tensor([[0.5, 0.5]]))
     tensor([[[1.5000, 0.0000]]])
     """
-    return SoftSteps.apply(A, *_aligned(Y, M, D, C), lam)
+    apply: Callable[..., Tensor] = SoftSteps.apply
+    return apply(A, *_aligned(Y, M, D, C), lam)
 
 
-def group_steps(A, Y, M, D, C, lam, Sigma, mass):
+def group_steps(
+    A: Tensor | None, Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor, lam: Tensor, Sigma: Tensor, mass: Tensor
+) -> Tensor:
     """Iterations of GroupSC (equations 11 and 16) with a fixed similarity matrix.
 
     From A = None, the residual of the first iteration is not masked. The other parameters and the result are those of
@@ -63,10 +70,21 @@ def group_steps(A, Y, M, D, C, lam, Sigma, mass):
     >>> group_steps(None, Y, None, D, D, torch.tensor([[0.5, 0.5]]), Sigma, Sigma.sum(1))
     tensor([[[1.5000, 0.0000]]])
     """
-    return GroupSteps.apply(A, *_aligned(Y, M, D, C), lam, Sigma, mass)
+    apply: Callable[..., Tensor] = GroupSteps.apply
+    return apply(A, *_aligned(Y, M, D, C), lam, Sigma, mass)
 
 
-def csr_steps(A, Y, M, D, C, lam, Sigma, mass, gamma):
+def csr_steps(
+    A: Tensor | None,
+    Y: Tensor,
+    M: Tensor | None,
+    D: Tensor,
+    C: Tensor,
+    lam: Tensor,
+    Sigma: Tensor,
+    mass: Tensor,
+    gamma: Tensor,
+) -> Tensor:
     """Iterations of CSR (equation 13, Proposition 1) with a fixed similarity matrix.
 
     From A = None, the residual of the first iteration is not masked. The other parameters and the result are those of
@@ -78,10 +96,13 @@ def csr_steps(A, Y, M, D, C, lam, Sigma, mass, gamma):
     >>> csr_steps(None, Y, None, D, D, torch.tensor([[0.5, 0.5]]), Sigma, Sigma.sum(1), torch.tensor([1.0]))
     tensor([[[1., 0.]]])
     """
-    return CentralisedSteps.apply(A, *_aligned(Y, M, D, C), lam, Sigma, mass, gamma)
+    apply: Callable[..., Tensor] = CentralisedSteps.apply
+    return apply(A, *_aligned(Y, M, D, C), lam, Sigma, mass, gamma)
 
 
-def blended_similarity(Sigma, F, nu, mask, matmul_dtype):
+def blended_similarity(
+    Sigma: Tensor | None, F: Tensor, nu: Tensor | None, mask: Tensor, matmul_dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
     """Similarity matrix of features, averaged with the similarity matrix before (section 3.3).
 
     Parameters
@@ -106,16 +127,20 @@ def blended_similarity(Sigma, F, nu, mask, matmul_dtype):
     >>> blended_similarity(None, torch.tensor([[[0.0], [1.0]]]), None, torch.ones(2, 2), torch.float32)[1]
     tensor([[1.3679, 1.3679]])
     """
-    return BlendedSimilarity.apply(Sigma, functional.pad(F, (0, _missing(F, F.shape[-1]))), nu, mask, matmul_dtype)
+    features = functional.pad(F, (0, _missing(F, F.shape[-1])))
+    apply: Callable[..., tuple[Tensor, Tensor]] = BlendedSimilarity.apply
+    return apply(Sigma, features, nu, mask, matmul_dtype)
 
 
 class SoftSteps(Function):
     """A ← S_λ(A + Cᵀ(M ⊙ (Y − D A))), once per row of `lam`."""
 
     @staticmethod
-    def forward(ctx, A, Y, M, D, C, lam):
+    def forward(
+        ctx: Any, A: Tensor | None, Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor, lam: Tensor
+    ) -> Tensor | None:
         linear = LinearStep(Y, M, D, C, first_masked=True)
-        codes = [A]
+        codes: list[Tensor | None] = [A]
         for row in lam:
             Q, _ = linear.change(codes[-1])
             codes.append(fused(pointwise.soft_step, Q, training=any(ctx.needs_input_grad))(codes[-1], Q, row))
@@ -124,9 +149,11 @@ class SoftSteps(Function):
         return codes[-1]
 
     @staticmethod
-    def backward(ctx, dB):
+    def backward(ctx: Any, dB: Tensor) -> tuple[Tensor | None, ...]:
         lam, *codes = ctx.saved_tensors
-        linear, dlam, dQ = ctx.linear.with_gradients(), [], None
+        linear: LinearStep = ctx.linear.with_gradients()
+        dlam: list[Tensor] = []
+        dQ: Tensor | None = None
         for A, after, row in zip(codes[-2::-1], codes[:0:-1], reversed(lam), strict=True):
             dB, drow = fused(pointwise.soft_backward, dB, training=True)(dB, dQ, after, row)
             dlam.append(drow)
@@ -138,11 +165,22 @@ class GroupSteps(Function):
     """B = A + Cᵀ(M ⊙ (Y − D A)), then A ← max(0, 1 − λ √mass / √(Σᵀ B²)) · B, once per row of `lam`."""
 
     @staticmethod
-    def forward(ctx, A, Y, M, D, C, lam, Sigma, mass):
+    def forward(
+        ctx: Any,
+        A: Tensor | None,
+        Y: Tensor,
+        M: Tensor | None,
+        D: Tensor,
+        C: Tensor,
+        lam: Tensor,
+        Sigma: Tensor,
+        mass: Tensor,
+    ) -> Tensor | None:
         linear = LinearStep(Y, M, D, C)
         weight = torch.sqrt(mass + WEIGHT_EPSILON).unsqueeze(-1)
         targets, training = _target_major(Sigma), any(ctx.needs_input_grad)
-        codes, norms = [A], []
+        codes: list[Tensor | None] = [A]
+        norms: list[Tensor] = []
         for row in lam:
             Q, _ = linear.change(codes[-1])
             B, squares = fused(pointwise.squared, Q, training=training)(codes[-1], Q)
@@ -153,16 +191,22 @@ class GroupSteps(Function):
         return codes[-1]
 
     @staticmethod
-    def backward(ctx, dB):
+    def backward(ctx: Any, dB: Tensor) -> tuple[Tensor | None, ...]:
         lam, Sigma, weight, *rest = ctx.saved_tensors
-        linear, dweight, dlam, squares, dnorms, dQ = ctx.linear.with_gradients(), 0, [], [], [], None
+        linear: LinearStep = ctx.linear.with_gradients()
+        dlam: list[Tensor] = []
+        squares: list[Tensor] = []
+        dnorms: list[Tensor] = []
+        dweight: Tensor | int = 0
+        dQ: Tensor | None = None
         for A, G, row in zip(rest[len(lam) - 1 :: -1], rest[: len(lam) - 1 : -1], reversed(lam), strict=True):
             Q, R = linear.change(A)
             backward = fused(pointwise.shrink_backward, Q, training=True)
             S, dG, dB, drow, dw = backward(dB, dQ, A, Q, G, row, weight)
             dweight = dweight + dw
-            for kept, new in ((dlam, drow), (squares, S), (dnorms, dG)):
-                kept.append(new)
+            dlam.append(drow)
+            squares.append(S)
+            dnorms.append(dG)
             dB = fused(pointwise.norm_backward, Q, training=True)(dB, A, Q, torch.bmm(Sigma, dG))
             dQ = linear.backward(A, R, dB)
         dSigma = torch.bmm(torch.cat(squares, 2), torch.cat(dnorms, 2).transpose(1, 2))
@@ -175,23 +219,41 @@ class CentralisedSteps(Function):
     """B as in `GroupSteps`, then A ← prox of λ(|·| + γ|· − β|) at B with β = Σᵀ A / mass, once per row of `lam`."""
 
     @staticmethod
-    def forward(ctx, A, Y, M, D, C, lam, Sigma, mass, gamma):
+    def forward(
+        ctx: Any,
+        A: Tensor | None,
+        Y: Tensor,
+        M: Tensor | None,
+        D: Tensor,
+        C: Tensor,
+        lam: Tensor,
+        Sigma: Tensor,
+        mass: Tensor,
+        gamma: Tensor,
+    ) -> Tensor | None:
         linear = LinearStep(Y, M, D, C)
         targets, training = _target_major(Sigma), any(ctx.needs_input_grad)
-        codes, sums = [A], []
+        codes: list[Tensor | None] = [A]
+        sums: list[Tensor] = []
         for row in lam:
             Q, _ = linear.change(codes[-1])
-            sums.append(torch.zeros_like(Q) if codes[-1] is None else torch.bmm(targets, codes[-1]))
-            codes.append(fused(pointwise.csr_step, Q, training=training)(codes[-1], Q, sums[-1], mass, row, gamma))
+            before = codes[-1]
+            sums.append(torch.zeros_like(Q) if before is None else torch.bmm(targets, before))
+            codes.append(fused(pointwise.csr_step, Q, training=training)(before, Q, sums[-1], mass, row, gamma))
         ctx.linear = linear
         ctx.save_for_backward(lam, Sigma, mass, gamma, *codes[:-1], *sums)
         return codes[-1]
 
     @staticmethod
-    def backward(ctx, dB):
+    def backward(ctx: Any, dB: Tensor) -> tuple[Tensor | None, ...]:
         lam, Sigma, mass, gamma, *rest = ctx.saved_tensors
-        linear, dmass, dgamma, dlam, sources, dsums = ctx.linear.with_gradients(), 0, 0, [], [], []
-        dQ = dS = None
+        linear: LinearStep = ctx.linear.with_gradients()
+        dmass, dgamma = torch.zeros_like(mass), torch.zeros_like(gamma)
+        dlam: list[Tensor] = []
+        sources: list[Tensor] = []
+        dsums: list[Tensor] = []
+        dQ: Tensor | None = None
+        dS: Tensor | None = None
         for A, H, row in zip(rest[len(lam) - 1 :: -1], rest[: len(lam) - 1 : -1], reversed(lam), strict=True):
             Q, R = linear.change(A)
             backward = fused(pointwise.csr_backward, Q, training=True)
@@ -204,7 +266,7 @@ class CentralisedSteps(Function):
                 dsums.append(dH)
                 dS = torch.bmm(Sigma, dH)
         dSigma = torch.bmm(torch.cat(sources, 2), torch.cat(dsums, 2).transpose(1, 2)) if sources else None
-        dA = None if A is None else dB - dQ + dS
+        dA = None if A is None or dS is None else pointwise.minus(dB, dQ) + dS
         return dA, None, None, linear.dD, linear.dC, torch.stack(dlam[::-1]), dSigma, dmass, dgamma
 
 
@@ -212,7 +274,9 @@ class BlendedSimilarity(Function):
     """Similarity matrix of features, averaged with the one before; see `blended_similarity`."""
 
     @staticmethod
-    def forward(ctx, Sigma, F, nu, mask, matmul_dtype):
+    def forward(
+        ctx: Any, Sigma: Tensor | None, F: Tensor, nu: Tensor | None, mask: Tensor, matmul_dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
         gram = torch.bmm(F, F.transpose(1, 2))
         blend = fused(pointwise.blend, gram, training=any(ctx.needs_input_grad))
         blended, mass, fresh = blend(Sigma, gram, F.square().sum(-1), nu, mask, matmul_dtype)
@@ -220,7 +284,7 @@ class BlendedSimilarity(Function):
         return blended, mass
 
     @staticmethod
-    def backward(ctx, dSigma, dmass):
+    def backward(ctx: Any, dSigma: Tensor, dmass: Tensor) -> tuple[Tensor | None, ...]:
         Sigma, F, nu, fresh = ctx.saved_tensors
         T, dprevious, dnu = fused(pointwise.blend_backward, fresh, training=True)(Sigma, fresh, nu, dSigma, dmass)
         length = F.shape[-1]
@@ -231,56 +295,8 @@ class BlendedSimilarity(Function):
         return dprevious, 2 * dF, dnu, None, None
 
 
-class LinearStep:
-    """Linear part of an iteration, B = A + (M ⊙ (Y − A Dᵀ)) C (equation 16), and its derivative.
-
-    With `first_masked`, the residual of zero codes (A = None) is masked as well.
-    """
-
-    def __init__(self, Y, M, D, C, *, first_masked: bool = False):
-        self.Y, self.M, self.D, self.C, self.first_masked = Y, M, D, C, first_masked
-
-    def residual(self, A: Tensor | None) -> Tensor:
-        """R = M ⊙ (Y − A Dᵀ), (b, N, m)."""
-        if A is None:
-            return self.Y * self.M if self.M is not None and self.first_masked else self.Y
-        R = _add_product(self.Y, A, self.D.T, alpha=-1)
-        return R if self.M is None else R * self.M
-
-    def advance(self, A: Tensor, *, begun: bool) -> None:
-        """Replace A (N, p) of one image by B in place; with `begun` = False, A counts as zero and is not read."""
-        R = self.residual(A[None] if begun else None)[0]
-        torch.addmm(A, R, self.C, beta=1 if begun else 0, out=A)
-
-    def change(self, A: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Q = B − A (b, N, p), and the residual R (b, N, m) from which it is computed."""
-        R = self.residual(A)
-        return R @ self.C, R
-
-    def with_gradients(self) -> LinearStep:
-        """A copy with gradients dD and dC that are zero; each call of `backward` adds to them."""
-        step = LinearStep(self.Y, self.M, self.D, self.C, first_masked=self.first_masked)
-        step.dD, step.dC = (torch.zeros_like(x, dtype=wide(x)) for x in (self.D, self.C))
-        return step
-
-    def backward(self, A: Tensor | None, R: Tensor, dB: Tensor) -> Tensor | None:
-        """dQ, which gives the gradient dA = dB − dQ; None for zero codes."""
-        self.dC += R.flatten(0, 1).T @ dB.flatten(0, 1)
-        if A is None:
-            return None
-        dR = dB @ self.C.T
-        if self.M is not None:
-            dR = dR * self.M
-        self.dD -= dR.flatten(0, 1).T @ A.flatten(0, 1)
-        return dR @ self.D
-
-
-def _add_product(x: Tensor, y: Tensor, matrix: Tensor, *, alpha: int = 1) -> Tensor:
-    return torch.addmm(x.flatten(0, 1), y.flatten(0, 1), matrix, alpha=alpha).view(x.shape)
-
-
 def _gradient(A: Tensor | None, dB: Tensor, dQ: Tensor | None) -> Tensor | None:
-    return None if A is None else dB - dQ
+    return None if A is None else pointwise.minus(dB, dQ)
 
 
 def _target_major(Sigma: Tensor) -> Tensor:
@@ -292,12 +308,11 @@ def _target_major(Sigma: Tensor) -> Tensor:
     return apart.transpose(1, 2).contiguous()
 
 
-def _aligned(Y, M, D, C):
+def _aligned(Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
     """Y, M, D and C with patches padded by zeros to a length that suits the matrix units of a GPU."""
     extra = _missing(D, D.shape[0])
-    Y, M = (x if x is None else functional.pad(x, (0, extra)) for x in (Y, M))
     D, C = (functional.pad(x, (0, 0, 0, extra)) for x in (D, C))
-    return Y, M, D, C
+    return functional.pad(Y, (0, extra)), None if M is None else functional.pad(M, (0, extra)), D, C
 
 
 def _missing(x: Tensor, length: int) -> int:

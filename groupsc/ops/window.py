@@ -18,13 +18,14 @@ A source s reaches a target t when −⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from groupsc.ops.pointwise import wide
-from groupsc.ops.workers import Scratch, chunks
+from groupsc.ops.workers import Each, Scratch, chunks
 
 TILE, NARROW_TILE = 16, 8
 """Side of a tile in patches, for bfloat16 and for other types. Products of wide tiles are efficient; narrow tiles have
@@ -33,6 +34,9 @@ window of 48."""
 
 ALIGNED = 32
 """Matrix products sum over a multiple of this number of terms, the depth of a CPU's matrix units."""
+
+Features = Callable[[slice], Tensor]
+"""Function that returns the features F (n, m) of the patches in a slice of rows of the grid."""
 
 
 def tile_side(matmul_dtype: torch.dtype) -> int:
@@ -103,8 +107,9 @@ class SlidingWindow:
     def __init__(self, rows: int, columns: int, window: int, matmul_dtype: torch.dtype, *, tile: int | None = None):
         tile = tile or tile_side(matmul_dtype)
         self.rows, self.columns, self.window, self.matmul_dtype = rows, columns, window, matmul_dtype
-        self.scratch, self.factors, self.parts = Scratch(), [], chunks(rows, torch.device("cpu"), columns)
-        bounds = {}
+        self.scratch, self.parts = Scratch(), chunks(rows, torch.device("cpu"), columns)
+        self.factors: list[Tensor] = []
+        bounds: dict[tuple[int, ...], Tensor] = {}
         self.strips = [self._strip(across, tile, bounds) for across in range(0, columns, tile)]
         tiles = [one for strip in self.strips for one in strip.tiles]
         # One allocation for all tiles; many small ones take longer.
@@ -113,7 +118,7 @@ class SlidingWindow:
             one.Sigma = part.view(one.bound.shape)
         self.mass = torch.empty(rows * columns, 1, dtype=wide(memory))
 
-    def _strip(self, across: int, tile: int, bounds: dict) -> Strip:
+    def _strip(self, across: int, tile: int, bounds: dict[tuple[int, ...], Tensor]) -> Strip:
         """The strip of targets from column `across`; away from the borders, all tiles share one of the `bounds`."""
         targets, near = _reach(across, tile, self.columns, self.window)
         strip, width = Strip(targets, near), near.stop - near.start
@@ -142,7 +147,7 @@ class SlidingWindow:
             0, 1
         )
 
-    def refresh(self, features, nu: float | None, each) -> None:
+    def refresh(self, features: Features, nu: Tensor | float | None, each: Each) -> None:
         """Update Σ ← (1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)), and `mass` (section 3.3, equation 14).
 
         Parameters
@@ -184,7 +189,7 @@ class SlidingWindow:
         each(factorise, self.parts)
         each(refresh, self.strips)
 
-    def sum(self, x: Tensor, out: Tensor, each) -> None:
+    def sum(self, x: Tensor, out: Tensor, each: Each) -> None:
         """Write Σᵀ x to `out`.
 
         Parameters

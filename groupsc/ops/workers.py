@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,6 +20,15 @@ CHUNK = 2048
 
 LARGE_CHUNK = 2**15
 """The same on other devices, where temporary memory is the limit."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Each(Protocol):
+    """What `workers` provides: apply a function to all items and return the results as a list."""
+
+    def __call__(self, function: Callable[[T], R], items: Iterable[T], /) -> list[R]: ...
 
 
 def chunks(number: int, device: torch.device, rows: int = 1) -> list[slice]:
@@ -48,7 +58,7 @@ def chunks(number: int, device: torch.device, rows: int = 1) -> list[slice]:
 
 
 @contextlib.contextmanager
-def workers(device: torch.device) -> Iterator[Callable[[Callable, Iterable], list]]:
+def workers(device: torch.device) -> Iterator[Each]:
     """Provide a function `each(function, items)` that returns the results as a list, computed in parallel by threads.
 
     The number of threads is that of torch. Operations of torch within `function` use one thread and record no
@@ -67,19 +77,19 @@ def workers(device: torch.device) -> Iterator[Callable[[Callable, Iterable], lis
     """
     number = torch.get_num_threads()
     if device.type != "cpu" or number == 1:
-        yield lambda function, items: [function(item) for item in items]
+        yield _one_by_one
         return
     inference = torch.is_inference_mode_enabled()
 
-    def without_gradients(function):
-        def call(item):
+    def without_gradients(function: Callable[[T], R]) -> Callable[[T], R]:
+        def call(item: T) -> R:
             # Each thread has its own modes.
             with torch.inference_mode(inference), torch.no_grad():
                 return function(item)
 
         return call
 
-    def each(function, items):
+    def each(function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
         # At its first operation, a thread of the pool takes the number of threads of the caller.
         torch.set_num_threads(1)
         try:
@@ -94,6 +104,10 @@ def workers(device: torch.device) -> Iterator[Callable[[Callable, Iterable], lis
         torch.set_num_threads(number)
 
 
+def _one_by_one(function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
+    return [function(item) for item in items]
+
+
 class Scratch(threading.local):
     """Memory that each thread uses repeatedly, since its allocation takes longer than the computation in it.
 
@@ -104,10 +118,10 @@ class Scratch(threading.local):
     torch.Size([2, 3])
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.kept: dict[tuple[str, torch.dtype], Tensor] = {}
 
-    def empty(self, name: str, shape, like: Tensor) -> Tensor:
+    def empty(self, name: str, shape: Sequence[int], like: Tensor) -> Tensor:
         """An uninitialised tensor of a shape, with the type and device of `like`.
 
         The next call with the same `name` may return the same memory.

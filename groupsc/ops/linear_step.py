@@ -1,0 +1,62 @@
+"""The linear part of an unrolled iteration, and its derivative.
+
+Symbols as in `groupsc.ops.unrolled`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from groupsc.ops.pointwise import wide
+
+
+class LinearStep:
+    """Linear part of an iteration, B = A + (M ⊙ (Y − A Dᵀ)) C (equation 16), and its derivative.
+
+    With `first_masked`, the residual of zero codes (A = None) is masked as well.
+    """
+
+    dD: Tensor
+    dC: Tensor
+
+    def __init__(self, Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor, *, first_masked: bool = False):
+        self.Y, self.M, self.D, self.C, self.first_masked = Y, M, D, C, first_masked
+
+    def residual(self, A: Tensor | None) -> Tensor:
+        """R = M ⊙ (Y − A Dᵀ), (b, N, m)."""
+        if A is None:
+            return self.Y * self.M if self.M is not None and self.first_masked else self.Y
+        R = _add_product(self.Y, A, self.D.T, alpha=-1)
+        return R if self.M is None else R * self.M
+
+    def advance(self, A: Tensor, *, begun: bool) -> None:
+        """Replace A (N, p) of one image by B in place; with `begun` = False, A counts as zero and is not read."""
+        R = self.residual(A[None] if begun else None)[0]
+        torch.addmm(A, R, self.C, beta=1 if begun else 0, out=A)
+
+    def change(self, A: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Q = B − A (b, N, p), and the residual R (b, N, m) from which it is computed."""
+        R = self.residual(A)
+        return R @ self.C, R
+
+    def with_gradients(self) -> LinearStep:
+        """A copy with gradients dD and dC that are zero; each call of `backward` adds to them."""
+        step = LinearStep(self.Y, self.M, self.D, self.C, first_masked=self.first_masked)
+        step.dD, step.dC = (torch.zeros_like(x, dtype=wide(x)) for x in (self.D, self.C))
+        return step
+
+    def backward(self, A: Tensor | None, R: Tensor, dB: Tensor) -> Tensor | None:
+        """dQ, which gives the gradient dA = dB − dQ; None for zero codes."""
+        self.dC += R.flatten(0, 1).T @ dB.flatten(0, 1)
+        if A is None:
+            return None
+        dR = dB @ self.C.T
+        if self.M is not None:
+            dR = dR * self.M
+        self.dD -= dR.flatten(0, 1).T @ A.flatten(0, 1)
+        return dR @ self.D
+
+
+def _add_product(x: Tensor, y: Tensor, matrix: Tensor, *, alpha: int = 1) -> Tensor:
+    return torch.addmm(x.flatten(0, 1), y.flatten(0, 1), matrix, alpha=alpha).view(x.shape)
