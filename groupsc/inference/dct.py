@@ -92,7 +92,7 @@ def dct_denoise(image: Tensor, sigma: float) -> Tensor:
     padded = functional.pad(image[None], (border,) * 4, mode="reflect")
     missing = [max(0, SIDE - length) for length in padded.shape[2:]]
     padded = functional.pad(padded, (0, missing[1], 0, missing[0]), mode="replicate")
-    grid = PatchGrid(*padded.shape[2:], SIDE, STRIDE)
+    grid = PatchGrid(padded.shape[2], padded.shape[3], SIDE, STRIDE)
     T = patch_transform(c).to(image)
     C = grid.extract(padded)[0] @ T.T
     kept = C.abs() > THRESHOLD * sigma

@@ -113,7 +113,7 @@ def structure(r: Tensor, sigma: float) -> Tensor:
     height, width = r.shape[1:]
     missing = [max(0, SIDE - length) for length in (height, width)]
     r = functional.pad(r[None], (0, missing[1], 0, missing[0]), mode="replicate")
-    grid = PatchGrid(*r.shape[2:], SIDE, SIDE // 2)
+    grid = PatchGrid(r.shape[2], r.shape[3], SIDE, SIDE // 2)
     C = grid.extract(r)[0] @ patch_transform(r.shape[1]).to(r).T / sigma
     energy = (C.square() * (C.abs() > BEYOND)).mean(1)
     pixels = grid.average(energy[None, :, None].expand(-1, -1, SIDE**2))[0, 0]

@@ -10,6 +10,7 @@ estimate alternate.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from groupsc.utils.boxes import box_sums
 from groupsc.utils.errors import GroupSCError
@@ -30,7 +31,7 @@ STRIP = 2**15
 """Number of patches that are processed together."""
 
 
-def estimate_noise(image, where=None) -> float:
+def estimate_noise(image: ArrayLike, where: ArrayLike | None = None) -> float:
     """Estimate the standard deviation of white Gaussian noise in an image.
 
     The estimate is the root of the mean variance of the channels. Constant borders are removed first. Patches that
@@ -77,10 +78,10 @@ def estimate_noise(image, where=None) -> float:
 def _without_frame(image: np.ndarray) -> tuple[slice, slice]:
     """Return the rows and columns of an image (c, H, W) without constant borders; all if too few would remain."""
     varying = [np.ptp(image, axis=axis).any(0) for axis in (2, 1)]
-    cut = tuple(slice(v.argmax(), len(v) - v[::-1].argmax()) for v in varying)
-    height, width = (part.stop - part.start for part in cut)
+    rows, columns = (slice(v.argmax(), len(v) - v[::-1].argmax()) for v in varying)
+    height, width = (part.stop - part.start for part in (rows, columns))
     enough = min(height, width) >= PATCH and (height - PATCH + 1) * (width - PATCH + 1) >= FEWEST
-    return cut if enough and all(v.any() for v in varying) else (slice(None), slice(None))
+    return (rows, columns) if enough and all(v.any() for v in varying) else (slice(None), slice(None))
 
 
 def _variance(channel: np.ndarray, counted: np.ndarray) -> float:
@@ -120,7 +121,8 @@ def _second_moments(channel: np.ndarray, pixels: np.ndarray, texture: float) -> 
 
 def _whole_patches(pixels: np.ndarray) -> np.ndarray:
     """Return whether all pixels of a patch are counted, at the position of its upper left corner."""
-    return box_sums(pixels, PATCH, PATCH) == PATCH**2
+    whole: NDArray[np.bool_] = box_sums(pixels, PATCH, PATCH) == PATCH**2
+    return whole
 
 
 def _texture(channel: np.ndarray) -> np.ndarray:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from groupsc.inference.tiling import restore
@@ -38,11 +41,13 @@ class Restorer(nn.Module):
     torch.Size([2, 1, 9, 8])
     """
 
-    def __init__(self, coder: SparseCoder, card: dict):
+    def __init__(self, coder: SparseCoder, card: dict[str, Any]):
         super().__init__()
         self.coder, self.card = coder, card
 
-    def forward(self, x: Tensor, sigma: Tensor | float | None = None, mask: Tensor | None = None, **unknown) -> Tensor:
+    def forward(
+        self, x: Tensor, sigma: Tensor | float | None = None, mask: Tensor | None = None, **unknown: object
+    ) -> Tensor:
         """Restore a batch of images; `x` and `sigma` are the arguments of deepinv's denoisers.
 
         Images of any size are restored in whole-image mode. If gradients of images or parameters are needed, and in an
@@ -87,8 +92,9 @@ class Restorer(nn.Module):
             level = level.expand(len(x))
         learning = x.requires_grad or any(parameter.requires_grad for parameter in self.coder.parameters())
         if torch.compiler.is_exporting() or (torch.is_grad_enabled() and learning):
-            x, mask, level = (a if a is None else a.to(self.coder.D.dtype) for a in (x, mask, level))
-            return self._scaled(self.coder, x, mask, level).to(given)
+            dtype = self.coder.D.dtype
+            mask, level = (a if a is None else a.to(dtype) for a in (mask, level))
+            return self._scaled(self.coder, x.to(dtype), mask, level).to(given)
         return self._one_by_one(x, mask, level).to(given)
 
     def _one_by_one(self, x: Tensor, mask: Tensor | None, level: Tensor | None) -> Tensor:
@@ -110,7 +116,9 @@ class Restorer(nn.Module):
                 "shape"
             )
 
-    def _scaled(self, function, x: Tensor, mask: Tensor | None, level: Tensor | float | None) -> Tensor:
+    def _scaled(
+        self, function: Callable[..., Tensor], x: Tensor, mask: Tensor | None, level: Tensor | float | None
+    ) -> Tensor:
         """Apply `function(x, mask, level=…)` to images multiplied by their gain, and divide the result by it."""
         gain = self.gain(level)
         level = None if level is None else level * gain
@@ -124,7 +132,7 @@ class Restorer(nn.Module):
             return restored
         return restored.clamp(x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True))
 
-    def gain(self, level):
+    def gain(self, level: Tensor | float | None) -> Tensor | float:
         """Compute the factor that brings the noise of an image to the trained level.
 
         Blind models scale only images whose noise exceeds their highest level, down to this level.
@@ -148,13 +156,15 @@ class Restorer(nn.Module):
         1.25
         """
         trained, levels = self.card.get("level"), self.coder.config.levels
-        if level is None or (levels is None and (trained is None or self.card["task"] == "jpeg")):
-            return 1.0
         goal, highest = (trained, HIGHEST_GAIN) if levels is None else (levels[-1], 1.0)
+        if level is None or goal is None or (levels is None and self.card["task"] == "jpeg"):
+            return 1.0
         level = torch.as_tensor(level, device=self.coder.D.device)
         return torch.clamp(goal / torch.clamp(level, min=1e-6), max=highest)
 
-    def restore(self, image: np.ndarray, *, mask: np.ndarray | None = None, level: float | None = None, **options):
+    def restore(
+        self, image: NDArray[Any], *, mask: NDArray[Any] | None = None, level: float | None = None, **options: Any
+    ) -> NDArray[Any]:
         """Restore one image, given as a numpy array.
 
         Parameters

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from groupsc.config.definitions import PENALTIES
@@ -35,11 +36,13 @@ class Group:
     """
 
     degraded: Tensor
-    corners: np.ndarray
+    corners: NDArray[np.int64]
     codes: dict[str, Tensor]
 
 
-def similar_patches(models: list[SparseCoder], image: Tensor, x: int, y: int, *, level=None, count=PATCHES) -> Group:
+def similar_patches(
+    models: list[SparseCoder], image: Tensor, x: int, y: int, *, level: float | None = None, count: int = PATCHES
+) -> Group:
     """Find the patches most similar to the patch around a pixel, and compute their codes by all models.
 
     The last similarity matrix Σ of the last model ranks the patches.

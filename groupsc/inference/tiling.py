@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+from collections.abc import Callable, Iterator
 from numbers import Integral, Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -102,7 +104,7 @@ def restore(
     if memory is not None and not (isinstance(memory, Real) and memory > 0):
         raise GroupSCError(f"memory is {memory!r}; give a number of bytes above 0")
     mask = None if mask is None else mask.to(image).expand_as(image)
-    options = {"level": level, "matmul_dtype": matmul_dtype}
+    options: dict[str, Any] = {"level": level, "matmul_dtype": matmul_dtype}
     with torch.no_grad(), torch.autocast(image.device.type, enabled=False), _within_memory(image.device):
         if mode == "whole":
             if memory is None:
@@ -127,7 +129,7 @@ def _in_blocks(
     model: SparseCoder,
     image: Tensor,
     mask: Tensor | None,
-    options: dict,
+    options: dict[str, Any],
     stride: int | None,
     memory: float | None,
     progress: bool,
@@ -135,7 +137,7 @@ def _in_blocks(
     """Restore an image in block mode."""
     # On a CPU the sum over similar patches is faster tile by tile, even in one block; a GPU needs many blocks.
     tiled = image.device.type == "cpu" and model.config.penalty in SUMMED
-    each = functools.partial(restore_whole, model) if tiled else model
+    each: Callable[..., Tensor] = functools.partial(restore_whole, model) if tiled else model
     side = model.config.block(stride)
     return blockwise(
         functools.partial(each, **options),
@@ -150,7 +152,7 @@ def _in_blocks(
 
 
 @contextlib.contextmanager
-def _within_memory(device: torch.device):
+def _within_memory(device: torch.device) -> Iterator[None]:
     """Raise `GroupSCError` if the memory of the device is full."""
     try:
         yield
@@ -215,7 +217,8 @@ def regionwise(
     total = len(places) * model.config.n_iterations
     bar = tqdm(total=total, unit="iteration", delay=2, leave=False, disable=not progress)
     for (row, near_rows, kept_rows), (column, near_columns, kept_columns) in places:
-        region, region_mask = (x if x is None else x[..., near_rows, near_columns] for x in (image, mask))
+        region_mask = None if mask is None else mask[..., near_rows, near_columns]
+        region = image[..., near_rows, near_columns]
         found = restore_whole(model, region, region_mask, level=level, matmul_dtype=matmul_dtype, advance=bar.update)
         restored[..., row, column] = found[..., kept_rows, kept_columns]
     bar.close()
@@ -315,7 +318,7 @@ def _regions(length: int, side: int, around: int, patch_size: int) -> list[tuple
 
 
 def blockwise(
-    function,
+    function: Callable[[Tensor, Tensor | None], Tensor],
     image: Tensor,
     mask: Tensor | None,
     *,
@@ -370,7 +373,8 @@ def blockwise(
         )
     height, width = image.shape[-2:]
     rows, columns = (_padded_positions(length, side, stride).to(image.device) for length in (height, width))
-    padded, padded_mask = (x if x is None else x[..., rows[:, None], columns] for x in (image, mask))
+    padded = image[..., rows[:, None], columns]
+    padded_mask = None if mask is None else mask[..., rows[:, None], columns]
     corners = [
         (top, left)
         for top in range(0, len(rows) - side + 1, stride)
@@ -381,8 +385,8 @@ def blockwise(
     bar = tqdm(total=len(corners), unit="block", delay=2, leave=False, disable=not progress)
     for start in range(0, len(corners), together):
         group = corners[start : start + together]
-        blocks, masks = (None if x is None else _cut(x, group, side) for x in (padded, padded_mask))
-        for (top, left), block in zip(group, function(blocks, masks), strict=True):
+        masks = None if padded_mask is None else _cut(padded_mask, group, side)
+        for (top, left), block in zip(group, function(_cut(padded, group, side), masks), strict=True):
             total[0, :, top : top + side, left : left + side] += weight * block
             weights[top : top + side, left : left + side] += weight
         bar.update(len(group))
@@ -391,7 +395,7 @@ def blockwise(
     return total[..., *inside] / weights[inside]
 
 
-def _cut(image: Tensor, corners, side: int) -> Tensor:
+def _cut(image: Tensor, corners: list[tuple[int, int]], side: int) -> Tensor:
     return torch.cat([image[..., top : top + side, left : left + side] for top, left in corners])
 
 
