@@ -9,6 +9,7 @@ import io
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -19,7 +20,7 @@ from groupsc.utils.randomness import seeded
 BAYER_PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
 
 
-def noise_generator(dataset: str, image: str, level, repetition: int = 0) -> torch.Generator:
+def noise_generator(dataset: str, image: str, level: float | None, repetition: int = 0) -> torch.Generator:
     """Return the random generator of one degraded image, the same for all methods.
 
     Parameters
@@ -42,11 +43,10 @@ def noise_generator(dataset: str, image: str, level, repetition: int = 0) -> tor
     >>> first.initial_seed() == second.initial_seed()
     False
     """
-    level = "none" if level is None else f"{level:g}"
-    return seeded(dataset, image, level, repetition)
+    return seeded(dataset, image, "none" if level is None else f"{level:g}", repetition)
 
 
-def add_noise(x: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
+def add_noise(x: Tensor, sigma: float | None, generator: torch.Generator | None) -> Tensor:
     """Add white Gaussian noise.
 
     Parameters
@@ -78,7 +78,7 @@ def add_noise(x: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
     >>> bool(abs(noisy.std() * 255 - 25) < 1)
     True
     """
-    if not 0 <= sigma < float("inf"):
+    if sigma is None or not 0 <= sigma < float("inf"):
         raise GroupSCError(f"sigma is {sigma}; give the noise level in gray levels of 255, at least 0")
     if not x.is_floating_point():
         raise GroupSCError(f"noise can't be added to an image of type {x.dtype}; give it as floats in [0, 1]")
@@ -154,11 +154,12 @@ def mosaic(x: Tensor, pattern: str = "RGGB") -> tuple[Tensor, Tensor]:
         raise GroupSCError(
             f"a mosaic needs three channels, and the image has shape {tuple(x.shape)}; give (…, 3, H, W)"
         )
-    mask = bayer_mask(*x.shape[-2:], pattern).to(x)
+    height, width = x.shape[-2:]
+    mask = bayer_mask(height, width, pattern).to(x)
     return x * mask, mask
 
 
-def jpeg(x: Tensor, quality: int) -> Tensor:
+def jpeg(x: Tensor, quality: float | None) -> Tensor:
     """Compress gray images as JPEG with libjpeg (Pillow), and decompress them.
 
     Parameters
@@ -187,14 +188,16 @@ def jpeg(x: Tensor, quality: int) -> Tensor:
         raise GroupSCError(
             f"JPEG deblocking needs one channel, and the image has shape {tuple(x.shape)}; give its luma"
         )
-    if quality not in range(1, 101):
+    if quality is None or quality not in range(1, 101):
         raise GroupSCError(f"JPEG quality is {quality}; choose a whole number from 1 to 100")
     levels = (x.detach().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
     planes = [_through_jpeg(plane, int(quality)) for plane in levels.reshape(-1, *x.shape[-2:]).numpy()]
     return torch.from_numpy(np.stack(planes)).view(x.shape).to(x)
 
 
-def degrade(x: Tensor, task: str, level, generator: torch.Generator | None) -> tuple[Tensor, Tensor | None]:
+def degrade(
+    x: Tensor, task: str, level: float | None, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor | None]:
     """Degrade clean images for a task.
 
     Parameters
@@ -234,7 +237,7 @@ def degrade(x: Tensor, task: str, level, generator: torch.Generator | None) -> t
     raise GroupSCError(f"there is no task {task!r}; choose one of {', '.join(TASKS)}")
 
 
-def _through_jpeg(plane: np.ndarray, quality: int) -> np.ndarray:
+def _through_jpeg(plane: NDArray[np.uint8], quality: int) -> NDArray[np.float32]:
     stream = io.BytesIO()
     Image.fromarray(plane).save(stream, "JPEG", quality=quality)
-    return np.asarray(Image.open(stream), dtype=np.float32) / 255
+    return np.asarray(Image.open(stream), dtype=np.float32) / np.float32(255)

@@ -216,7 +216,9 @@ def _download_to(address: str, file: _SizeLimitedFile, timeout: float) -> None:
                 if time.monotonic() > deadline:
                     raise _Failure(f"but received fewer than {SLOWEST} bytes per second", HINT_ADDRESS, again=True)
     except requests.HTTPError as error:
-        status, reason = error.response.status_code, error.response.reason
+        answer = error.response
+        assert answer is not None  # raise_for_status gives the response.
+        status, reason = answer.status_code, answer.reason
         problem = f"but the server answered {status} {reason}"
         raise _Failure(problem, HINT_ADDRESS, again=status in RETRIED_STATUSES) from error
     except requests.Timeout as error:
@@ -227,8 +229,8 @@ def _download_to(address: str, file: _SizeLimitedFile, timeout: float) -> None:
 
 def _root_cause(error: BaseException) -> str:
     """Return the message of the operating system, without those of the network libraries."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
+    while cause := error.__cause__ or error.__context__:
+        error = cause
     return " ".join(str(getattr(error, "strerror", None) or error).split())[:120]
 
 

@@ -91,7 +91,7 @@ def _lines(side: int, channels: int) -> Tensor:
     draw = ImageDraw.Draw(image)
     for _ in range(side // 4):
         places = torch.randint(side, (4,), generator=generator).tolist()
-        color = torch.randint(1, 8, (), generator=generator).item()
+        color = int(torch.randint(1, 8, (), generator=generator))
         draw.line(places, fill=WHITE if channels == 1 else tuple(255 * (color >> bit & 1) for bit in range(3)))
     return _tensor(image, channels)
 

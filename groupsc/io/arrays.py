@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from groupsc.utils.errors import GroupSCError
 
@@ -11,7 +15,7 @@ MAX_NONNEGATIVE, MAX_ABSOLUTE = 2.0, 8.0
 without negative values, the second bounds the absolute values of every image."""
 
 
-def unpack(image, channel_axis):
+def unpack(image: ArrayLike, channel_axis: int | None) -> tuple[NDArray[Any], Callable[[NDArray[Any]], NDArray[Any]]]:
     """Convert a user's image to float channels, and return a function that converts results back.
 
     Parameters
@@ -48,10 +52,11 @@ def unpack(image, channel_axis):
     _check_array(image, channel_axis)
     highest = 1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max)
     work = np.float64 if image.dtype == np.float64 else np.float32
-    pixels = image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
-    pixels = np.ascontiguousarray(pixels, dtype=work) / work(highest)
+    channels = image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
+    pixels: NDArray[Any] = np.ascontiguousarray(channels, dtype=work)
+    pixels = pixels / work(highest)
 
-    def back(result):
+    def back(result: NDArray[Any]) -> NDArray[Any]:
         result = np.clip(result, 0, 1)
         if channel_axis is None and len(result) == 1:
             result = result[0]
@@ -66,7 +71,7 @@ def unpack(image, channel_axis):
     return pixels, back
 
 
-def _check_array(image: np.ndarray, channel_axis) -> None:
+def _check_array(image: NDArray[Any], channel_axis: int | None) -> None:
     """Raise an error unless the array is an image with a supported type, shape and range."""
     if not (image.dtype.kind == "f" or image.dtype in (np.uint8, np.uint16)) or not image.size:
         raise GroupSCError(
@@ -93,7 +98,7 @@ def _check_array(image: np.ndarray, channel_axis) -> None:
         )
 
 
-def one_if_equal(pixels: np.ndarray) -> np.ndarray:
+def one_if_equal(pixels: NDArray[Any]) -> NDArray[Any]:
     """Return one channel if all channels are equal, otherwise all channels.
 
     Parameters

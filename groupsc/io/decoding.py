@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import sys
 import warnings
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from groupsc.io import exif
 from groupsc.utils.errors import GroupSCError
@@ -142,7 +143,7 @@ def _opened(file: BinaryIO):
 
 
 def _too_large() -> GroupSCError:
-    megapixels = 2 * Image.MAX_IMAGE_PIXELS / 1e6
+    megapixels = 2 * (Image.MAX_IMAGE_PIXELS or math.inf) / 1e6
     return GroupSCError(f"has more than {megapixels:.0f} megapixels, the limit for one image; cut it into parts")
 
 
@@ -153,7 +154,7 @@ def _exif_of(image: Image.Image) -> Image.Exif:
         return Image.Exif()
 
 
-def _pixels(image: Image.Image) -> tuple[np.ndarray, bytes | None]:
+def _pixels(image: ImageFile.ImageFile) -> tuple[np.ndarray, bytes | None]:
     """Return the samples of an image that Pillow reads without loss, and the colour profile that matches them."""
     _scale_transparent_gray(image)
     image.load()
@@ -168,7 +169,7 @@ def _pixels(image: Image.Image) -> tuple[np.ndarray, bytes | None]:
     return samples if samples.ndim == 3 else samples[..., None], profile
 
 
-def _scale_transparent_gray(image: Image.Image) -> None:
+def _scale_transparent_gray(image: ImageFile.ImageFile) -> None:
     """Scale the transparent gray value of a PNG to 0 to 255. Pillow scales only the pixels, of 2 and 4 bits."""
     highest = {"L;2": 3, "L;4": 15}.get(str(image.tile[0][3])) if image.tile else None
     if highest and isinstance(image.info.get("transparency"), int):
@@ -190,9 +191,9 @@ def _cmyk_to_rgb(image: Image.Image, profile: bytes | None) -> tuple[np.ndarray,
     return np.asarray(image.convert("RGB")), None
 
 
-def _deep_png(file: BinaryIO, image: Image.Image) -> tuple[np.ndarray, bytes | None]:
+def _deep_png(file: BinaryIO, image: ImageFile.ImageFile) -> tuple[np.ndarray, bytes | None]:
     """Return the samples and the colour profile of a 16-bit PNG."""
-    rawmode = image.tile[0][3]
+    rawmode = str(image.tile[0][3])
     if rawmode.startswith("I"):
         image.load()
         samples = np.asarray(image).astype(np.uint16)[..., None]

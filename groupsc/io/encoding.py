@@ -168,8 +168,8 @@ def _encode_tiff(samples: np.ndarray, profile: bytes | None, exif: bytes | None)
         import tifffile
 
         stream.seek(0)
-        with tifffile.TiffFile(stream, mode="r+b") as tiff:
-            written = tiff.pages[0].tags
+        with tifffile.TiffFile(stream, mode="r+") as tiff:
+            written = tiff.pages.first.tags
             written["ImageWidth"].overwrite(width)
             written["BitsPerSample"].overwrite((8 * size,) * channels)
     return stream.getvalue()

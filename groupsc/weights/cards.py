@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 
 from groupsc.config.aliases import renamed_metadata
-from groupsc.config.definitions import METHODS, TASKS, model_from_dict
+from groupsc.config.definitions import METHODS, TASKS, ModelConfig, model_from_dict
 from groupsc.utils.errors import GroupSCError, MissingFileError
+from groupsc.utils.typing import PathLike
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
-def opened(path, framework: str = "numpy") -> Iterator[tuple[safe_open, dict]]:
+def opened(path: PathLike, framework: str = "numpy") -> Iterator[tuple[safe_open, dict[str, Any]]]:
     """Open a safetensors file and decode its metadata.
 
     Parameters
@@ -58,7 +62,7 @@ def opened(path, framework: str = "numpy") -> Iterator[tuple[safe_open, dict]]:
         ) from error
 
 
-def read_metadata(path) -> dict:
+def read_metadata(path: PathLike) -> dict[str, Any]:
     """Read and decode the metadata of a safetensors file.
 
     Parameters
@@ -82,7 +86,7 @@ def read_metadata(path) -> dict:
         return metadata
 
 
-def read_card(path) -> dict:
+def read_card(path: PathLike) -> dict[str, Any]:
     """Read the card of a weights file.
 
     Parameters
@@ -107,7 +111,7 @@ def read_card(path) -> dict:
     return card
 
 
-def model_of(path, card: dict):
+def model_of(path: PathLike, card: Mapping[str, Any]) -> ModelConfig:
     """Return the model configuration of a card.
 
     Parameters
@@ -137,7 +141,7 @@ def model_of(path, card: dict):
     return model_from_dict(card["model"])
 
 
-def name_of(path, card: dict) -> str:
+def name_of(path: PathLike, card: Mapping[str, Any]) -> str:
     """Return the name of a model from its card, or from its file if the card has no name.
 
     The card comes first, because every training writes a file `weights.safetensors`.
@@ -155,7 +159,7 @@ def name_of(path, card: dict) -> str:
     return card.get("name") or Path(path).stem
 
 
-def purpose(path, metadata: dict) -> tuple[str, str, float | None]:
+def purpose(path: PathLike, metadata: Mapping[str, Any]) -> tuple[str, str, float | None]:
     """Return the task, method and level that weights were trained for.
 
     Parameters
@@ -188,7 +192,7 @@ def purpose(path, metadata: dict) -> tuple[str, str, float | None]:
     return task, method, level
 
 
-def newest_state(path, read: Callable):
+def newest_state(path: PathLike, read: Callable[[Path], T]) -> T | None:
     """Read the newest complete training state.
 
     Parameters

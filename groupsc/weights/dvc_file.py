@@ -66,8 +66,8 @@ def _plots(root: Path, released: dict[str, Release]) -> list[dict]:
     """Return one plot per task, with the learning curves of its released models."""
     plots = []
     for task in TASKS:
-        curves = [f"{RESULTS}/curves/{name}.csv" for name in released if name.partition("-")[0] == task]
-        curves = {path: "validation_psnr" for path in curves if (root / path).is_file()}
+        paths = [f"{RESULTS}/curves/{name}.csv" for name in released if name.partition("-")[0] == task]
+        curves = {path: "validation_psnr" for path in paths if (root / path).is_file()}
         if curves:
             labels = {"x_label": "training step", "y_label": "validation PSNR (dB)", "template": "curves"}
             plots.append({f"Training, {TASK_NAMES[task]}": {"x": "step", "y": curves, **labels}})
@@ -98,5 +98,6 @@ def _artifacts(released: dict[str, Release]) -> dict[str, dict]:
 def _purpose(card: dict) -> str:
     """Name method, task and level of a model, as in "GroupSC (refresh8) for gray denoising at σ = 15"."""
     variant = f" ({card['variant']})" if card.get("variant") else ""
-    level = "" if card["level"] is None else f" at {LEVEL_LABELS[LEVEL_NAMES[card['task']]]}{card['level']:g}"
+    kind = LEVEL_NAMES[card["task"]]
+    level = "" if kind is None or card["level"] is None else f" at {LEVEL_LABELS[kind]}{card['level']:g}"
     return f"{MODEL_LABELS[card['method']]}{variant} for {TASK_NAMES[card['task']]}{level}"

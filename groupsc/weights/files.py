@@ -10,20 +10,24 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch import Tensor
 
 from groupsc.models.coder import SparseCoder
 from groupsc.models.sizes import number_of_parameters
 from groupsc.utils.atomic import replacing
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
 from groupsc.weights.cards import model_of, newest_state, opened, previous_state
 
 
-def save_weights(path, model: SparseCoder, metadata: dict) -> None:
+def save_weights(path: PathLike, model: SparseCoder, metadata: Mapping[str, Any]) -> None:
     """Write a model and its metadata to a weights file.
 
     Parameters
@@ -48,7 +52,7 @@ def save_weights(path, model: SparseCoder, metadata: dict) -> None:
     write_tensors(path, tensors, metadata)
 
 
-def load_weights(path, *, device="cpu") -> tuple[SparseCoder, dict]:
+def load_weights(path: PathLike, *, device: torch.device | str = "cpu") -> tuple[SparseCoder, dict[str, Any]]:
     """Load the model of a weights file in evaluation mode, and its metadata.
 
     Parameters
@@ -85,7 +89,7 @@ def load_weights(path, *, device="cpu") -> tuple[SparseCoder, dict]:
     return model.to(device).requires_grad_(False).eval(), metadata
 
 
-def write_tensors(path, tensors: dict, metadata: dict) -> None:
+def write_tensors(path: PathLike, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write tensors and metadata atomically: at any time `path` is absent, unchanged or complete.
 
     Parameters
@@ -110,7 +114,7 @@ def write_tensors(path, tensors: dict, metadata: dict) -> None:
         partial.chmod(0o644)  # safetensors gives read permission to the owner alone
 
 
-def read_tensors(path) -> tuple[dict, dict]:
+def read_tensors(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read the tensors and the decoded metadata of a file that `write_tensors` wrote.
 
     Parameters
@@ -134,7 +138,7 @@ def read_tensors(path) -> tuple[dict, dict]:
         return {name: file.get_tensor(name) for name in file.keys()}, metadata
 
 
-def save_state(path, tensors: dict, metadata: dict) -> None:
+def save_state(path: PathLike, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write a training state and keep the previous one as `<path>.previous`.
 
     Parameters
@@ -159,7 +163,7 @@ def save_state(path, tensors: dict, metadata: dict) -> None:
     os.replace(fresh, path)
 
 
-def load_state(path) -> tuple[dict, dict] | None:
+def load_state(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Load the newest complete training state.
 
     Parameters

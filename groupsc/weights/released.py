@@ -139,7 +139,7 @@ def releases(folders=None) -> dict[str, Release]:
     >>> releases()["gray-groupsc-sigma25"].path.name
     'gray-groupsc-sigma25.safetensors'
     """
-    found = {}
+    found: dict[str, Release] = {}
     for folder in data_places() if folders is None else folders:
         for pointer in sorted((Path(folder) / "weights").glob(f"*{SUFFIX}")):
             name = pointer.name.removesuffix(SUFFIX)

@@ -65,7 +65,7 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     if len(found) == 1:
         return found[0]
     psnr = validation_psnr(found) if measured is None else measured
-    return max(found, key=psnr.get)
+    return max(found, key=psnr.__getitem__)
 
 
 def _preferences(task: str, methods, level: float | None, known) -> Iterator[list[str]]:
@@ -102,13 +102,13 @@ def nearest(task: str, methods, level: float, known) -> tuple[list[str], float]:
     >>> nearest("gray", ["sc"], 20, ["gray-sc-sigma15", "gray-sc-sigma25"])
     (['gray-sc-sigma25'], 1.25)
     """
-    trained = {}
+    trained: dict[str, float] = {}
     for method in methods:
         start = f"{task}-{method}-{LEVEL_NAMES[task]}"
         trained |= {name: float(name.removeprefix(start)) for name in known if name.startswith(start)}
     ratios = {at: max(level, at) / min(level, at) for at in sorted(trained.values(), reverse=True)}
-    found = min(ratios, key=ratios.get, default=None)
-    return [name for name, at in trained.items() if at == found], ratios.get(found, math.inf)
+    found = min(ratios, key=ratios.__getitem__, default=None)
+    return [name for name, at in trained.items() if at == found], math.inf if found is None else ratios[found]
 
 
 def validation_psnr(names) -> dict[str, float]:
