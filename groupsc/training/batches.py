@@ -6,9 +6,11 @@ processes, therefore uses exactly the same crops and noise.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from groupsc.benchmark.validation import central, spread_levels
@@ -18,6 +20,7 @@ from groupsc.data.degradations import add_noise, bayer_mask, degrade
 from groupsc.training.contrast import VALIDATED_GAIN, with_gains, with_strong_colors
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.randomness import seeded
+from groupsc.utils.typing import PathLike
 
 BLIND_SPREAD = 25.0
 """Noise σ in gray levels of 255 that represents the range of levels of a blind model."""
@@ -37,6 +40,19 @@ class Batch(NamedTuple):
     degraded: Tensor
     mask: Tensor | None = None
     level: Tensor | None = None
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        """Apply a function to all tensors."""
+        return Batch(
+            function(self.clean),
+            function(self.degraded),
+            None if self.mask is None else function(self.mask),
+            None if self.level is None else function(self.level),
+        )
+
+    def part(self, samples: slice) -> Batch:
+        """Some of the samples."""
+        return self.each(lambda x: x[samples])
 
 
 class Batches:
@@ -66,7 +82,7 @@ class Batches:
     True
     """
 
-    def __init__(self, images, experiment: Experiment):
+    def __init__(self, images: Sequence[Tensor], experiment: Experiment):
         self.task, self.level, self.levels = experiment.task, experiment.level, experiment.model.levels
         self.phases = BAYER_PHASES if experiment.training.any_phase else BAYER_PHASES[:1]
         self.crop_size, self.batch_size, self.seed = (
@@ -84,9 +100,7 @@ class Batches:
             )
         self.clean = list(images)
         # Whole images are compressed, so that random crops contain all phases of the 8×8 grid of JPEG.
-        self.degraded = (
-            [degrade(image, "jpeg", self.level, None)[0] for image in images] if self.task == "jpeg" else None
-        )
+        self.degraded = [degrade(image, "jpeg", self.level, None)[0] for image in images if self.task == "jpeg"]
 
     def spread(self) -> float | None:
         """Standard deviation of the error that the degradation causes, in [0, 1]; None for mosaics."""
@@ -95,7 +109,8 @@ class Batches:
         if self.task == "jpeg":
             errors = [(x - y).square().mean() for x, y in zip(self.clean, self.degraded, strict=True)]
             return float(torch.stack(errors).mean().sqrt())
-        return (self.level if self.levels is None else BLIND_SPREAD) / 255
+        level = self.level if self.levels is None else BLIND_SPREAD
+        return None if level is None else level / 255
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
@@ -117,7 +132,7 @@ class Batches:
             return _noisy(clean, low + (high - low) * torch.rand(self.batch_size, generator=generator), generator)
         return Batch(clean, degrade(clean, self.task, self.level, generator)[0])
 
-    def _cut(self, images, draw) -> Tensor:
+    def _cut(self, images: Sequence[Tensor], draw: Sequence[int]) -> Tensor:
         """A random crop of a random image, rotated and flipped at random; all choices are in `draw`."""
         image = images[draw[0] % len(images)]
         top, left = draw[1] % (image.shape[-2] - self.crop_size + 1), draw[2] % (image.shape[-1] - self.crop_size + 1)
@@ -126,7 +141,7 @@ class Batches:
         return crop.flip(2) if draw[4] % 2 else crop
 
 
-def training_images(experiment: Experiment, data_dir) -> list[Tensor]:
+def training_images(experiment: Experiment, data_dir: PathLike) -> list[Tensor]:
     """Load the clean images of an experiment's training set.
 
     Parameters
@@ -163,7 +178,7 @@ class Validation(NamedTuple):
     contrast: Batch | None
 
 
-def validation(experiment: Experiment, data_dir, *, block: int) -> Validation:
+def validation(experiment: Experiment, data_dir: PathLike, *, block: int) -> Validation:
     """Load the blocks on which a training measures its model.
 
     Photographs alone would favour, by some thousandths of a decibel, models that diverge at higher contrast.
@@ -201,7 +216,7 @@ def validation(experiment: Experiment, data_dir, *, block: int) -> Validation:
     return Validation(plain, plain._replace(clean=clean, degraded=degraded))
 
 
-def validation_blocks(experiment: Experiment, data_dir, *, block: int) -> Batch:
+def validation_blocks(experiment: Experiment, data_dir: PathLike, *, block: int) -> Batch:
     """The central block of each validation image, degraded in the same way in every run.
 
     In trainings of blind models, the noise levels increase evenly from image to image. Parameters and errors as for
@@ -233,5 +248,5 @@ def _noisy(clean: Tensor, level: Tensor, generator: torch.Generator) -> Batch:
     return Batch(clean, clean + level.view(-1, 1, 1, 1) / 255 * noise, None, level)
 
 
-def _tensors(images: dict) -> list[Tensor]:
+def _tensors(images: Mapping[str, NDArray[Any]]) -> list[Tensor]:
     return [torch.from_numpy(image) for image in images.values()]

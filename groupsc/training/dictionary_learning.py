@@ -7,9 +7,12 @@ implemented in scikit-learn, on centred patches of the training images, for any 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.decomposition import MiniBatchDictionaryLearning
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
@@ -18,7 +21,7 @@ from groupsc.utils.errors import GroupSCError
 
 
 def learn_dictionary(
-    images,
+    images: Iterable[NDArray[Any]],
     *,
     channels: int,
     patch_size: int,
@@ -32,7 +35,7 @@ def learn_dictionary(
 
     Parameters
     ----------
-    images : sequence of ndarray (c, H, W)
+    images : iterable of ndarray (c, H, W)
         Clean images in [0, 1].
     channels, patch_size, n_atoms : int
         Size of the dictionary: m = channels · patch_size² rows, p = n_atoms columns.
@@ -88,7 +91,9 @@ def learn_dictionary(
     return torch.from_numpy(D / np.linalg.norm(D, 2)).float()
 
 
-def _sample_patches(images, channels: int, patch_size: int, number: int, rng) -> np.ndarray:
+def _sample_patches(
+    images: list[NDArray[Any]], channels: int, patch_size: int, number: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Random centred patches that are not flat, as rows (number, m), scaled to unit variance over all entries."""
     wrong = [image.shape for image in images if image.shape[0] != channels or min(image.shape[1:]) < patch_size]
     if wrong or not images:
@@ -104,7 +109,7 @@ def _sample_patches(images, channels: int, patch_size: int, number: int, rng) ->
         )  # (c, rows, columns, patch_size, patch_size)
         rows, columns = rng.integers(views.shape[1], size=per_image), rng.integers(views.shape[2], size=per_image)
         drawn.append(views[:, rows, columns].transpose(1, 0, 2, 3).reshape(per_image, -1))
-    samples = np.concatenate(drawn).astype(np.float64)
+    samples: NDArray[np.float64] = np.concatenate(drawn).astype(np.float64)
     samples -= samples.mean(1, keepdims=True)
     structured = samples.std(1) > 0.02
     samples = rng.permutation(samples[structured])[:number]

@@ -13,6 +13,7 @@ from torch import Tensor
 from groupsc.config.definitions import LEVEL_NAMES, Experiment
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
 from groupsc.weights.cards import purpose
 from groupsc.weights.files import load_weights, read_tensors
 
@@ -23,7 +24,13 @@ MOSAIC_GAIN, MOSAIC_THRESHOLD = 4.0, 0.001
 """Factor of the encoder, and value of the thresholds, in `adapt_to_mosaics`."""
 
 
-def first_model(experiment: Experiment, dictionary=None, init=None, *, spread: float | None = None) -> SparseCoder:
+def first_model(
+    experiment: Experiment,
+    dictionary: PathLike | None = None,
+    init: PathLike | None = None,
+    *,
+    spread: float | None = None,
+) -> SparseCoder:
     """The model before the first step.
 
     Its parameters come from the weights `init` if given. Otherwise D, C and W come from `dictionary`, or from a random
@@ -62,7 +69,7 @@ def first_model(experiment: Experiment, dictionary=None, init=None, *, spread: f
     return model
 
 
-def _dictionary(path) -> Tensor:
+def _dictionary(path: PathLike) -> Tensor:
     """Read the initial dictionary."""
     tensors, _ = read_tensors(path)
     if "D" not in tensors:
@@ -70,12 +77,12 @@ def _dictionary(path) -> Tensor:
     return tensors["D"]
 
 
-def _start_from(model: SparseCoder, experiment: Experiment, init, spread: float | None) -> None:
+def _start_from(model: SparseCoder, experiment: Experiment, init: PathLike, spread: float | None) -> None:
     """Copy the parameters of the weights `init` into a model, and adapt them to the experiment."""
     start, card = load_weights(init)
     task, _, level = purpose(init, card)
     ours = dict(model.named_parameters())
-    taken = {name: tensor for name, tensor in start.named_parameters() if name in ours}
+    taken: dict[str, Tensor] = {name: tensor for name, tensor in start.named_parameters() if name in ours}
     if start.config.levels != experiment.model.levels:
         taken["thresholds"] = _thresholds_of(start, level, experiment)
     wrong = [name for name, tensor in taken.items() if tensor.shape != ours[name].shape]
@@ -113,7 +120,7 @@ def adapt_to_mosaics(model: SparseCoder) -> None:
     with torch.no_grad():
         for matrix in (model.D, model.C, model.W):
             matrix[:, -1] = model.config.dimension**-0.5
-        model.C *= MOSAIC_GAIN
+        model.C.mul_(MOSAIC_GAIN)
         model.thresholds.fill_(MOSAIC_THRESHOLD)
 
 
@@ -125,9 +132,9 @@ def adapt_to_spread(model: SparseCoder, ratio: float) -> None:
     reaches 30.06 dB (`benchmarks/README.md`).
     """
     with torch.no_grad():
-        model.thresholds *= ratio
+        model.thresholds.mul_(ratio)
         if model.kind.nonlocal_:
-            model.kappa /= ratio
+            model.kappa.div_(ratio)
 
 
 def adapt_to_groups(model: SparseCoder, spread: float | None) -> None:
@@ -139,6 +146,6 @@ def adapt_to_groups(model: SparseCoder, spread: float | None) -> None:
     on BSDval32 at σ = 25 (`benchmarks/README.md`). Without this adaptation, the PSNR first falls by 3 dB.
     """
     with torch.no_grad():
-        model.thresholds *= GROUP_THRESHOLDS
+        model.thresholds.mul_(GROUP_THRESHOLDS)
         if spread:
             model.kappa.fill_(math.sqrt(NOISE_DISTANCE / (2 * model.config.dimension * spread**2)))

@@ -11,6 +11,7 @@ import dataclasses
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as distributed
@@ -25,6 +26,7 @@ from groupsc.training.state import Run
 from groupsc.utils.device import pick_own_device
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.lock import alone
+from groupsc.utils.typing import PathLike
 from groupsc.weights.files import load_weights, read_tensors, save_weights
 
 STEPS_IN_FLIGHT = 10
@@ -34,10 +36,10 @@ STEPS_IN_FLIGHT = 10
 def train(
     experiment: Experiment,
     *,
-    data_dir,
-    output,
-    dictionary=None,
-    init=None,
+    data_dir: PathLike,
+    output: PathLike,
+    dictionary: PathLike | None = None,
+    init: PathLike | None = None,
     max_minutes: float | None = None,
     device: str = "auto",
     progress: bool = True,
@@ -123,7 +125,7 @@ def _advance(run: Run, batches: Batches, blocks: Validation, group: tuple[int, i
     config, earlier_minutes = run.experiment.training, run.minutes
     while run.step < config.max_steps:
         lr = learning_rate(config, run.step) * run.lr_factor
-        shard = (None if x is None else x[rank::processes] for x in batches.at(run.step))
+        shard = batches.at(run.step).part(slice(rank, None, processes))
         loss = run.advance(shard, lr, processes)
         bar.update()
         if run.step % STEPS_IN_FLIGHT == 0:
@@ -140,7 +142,7 @@ def _advance(run: Run, batches: Batches, blocks: Validation, group: tuple[int, i
     return True
 
 
-def earlier_trainings(init) -> list[dict]:
+def earlier_trainings(init: PathLike | None) -> list[dict[str, Any]]:
     """The trainings that led to the weights `init`, the oldest first.
 
     Parameters
@@ -165,11 +167,11 @@ def earlier_trainings(init) -> list[dict]:
     return [*card.get("earlier", []), own]
 
 
-def _validation(model: SparseCoder, experiment: Experiment, data_dir) -> dict:
+def _validation(model: SparseCoder, experiment: Experiment, data_dir: PathLike) -> dict[str, Any]:
     """Validation metrics for the card of a model, measured in the same way for all crop sizes."""
     config = experiment.training
-    settings = {"dataset": config.validation, "images": config.validation_images}
-    found = facts(model, measure(model, dataclasses.asdict(experiment), data_dir, **settings))
+    dataset, images = config.validation, config.validation_images
+    found = facts(model, measure(model, dataclasses.asdict(experiment), data_dir, dataset=dataset, images=images))
     return {"validation_psnr": found["psnr"], "validation": {"side": VALIDATION_SIDE, **found}}
 
 

@@ -8,12 +8,15 @@ this way, so a decibel has the same weight at every level.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from groupsc.config.definitions import TrainingConfig
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import PatchGrid, counts
+from groupsc.training.batches import Batch
 from groupsc.utils.device import device_name
 from groupsc.utils.errors import TooLittleMemoryError
 
@@ -60,25 +63,26 @@ class LossGradient:
         self.model, self.config, self.device, self.matmul_dtype = model, config, device, matmul_dtype
         weight = counts(config.crop_size, config.crop_size, model.config.patch_size, device=device)
         self.weight = weight / weight.max()
-        self.graph = None
+        self.graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(
         self, clean: Tensor, degraded: Tensor, mask: Tensor | None = None, level: Tensor | None = None
     ) -> Tensor:
-        batch = [clean, degraded, mask, level]
+        batch = Batch(clean, degraded, mask, level)
         if self.device.type != "cuda":
             return self._compute(batch)
         if self.graph is None:
-            self._record([None if x is None else x.to(self.device) for x in batch])
+            self.graph = self._record(batch.each(lambda x: x.to(self.device)))
         for kept, fresh in zip(self.batch, batch, strict=True):
             if kept is not None:
+                assert fresh is not None  # All batches of a training have the same tensors.
                 kept.copy_(fresh)
         self.graph.replay()
         return self.loss.clone()
 
-    def _compute(self, batch) -> Tensor:
+    def _compute(self, batch: Batch) -> Tensor:
         self.model.zero_grad(set_to_none=True)
-        size = self.config.micro_batch_size or self._together(batch[0])
+        size = self.config.micro_batch_size or self._together(batch.clean)
         total = torch.zeros((), device=self.device)
         for clean, degraded, mask, level in micro_batches(batch, size):
             try:
@@ -103,10 +107,11 @@ class LossGradient:
         """Number of crops that the model processes together."""
         if self.device.type == "cuda":
             return len(clean)
-        grid = PatchGrid(*clean.shape[-2:], self.model.config.patch_size, self.config.patch_stride)
+        height, width = clean.shape[-2:]
+        grid = PatchGrid(height, width, self.model.config.patch_size, self.config.patch_stride)
         return max(1, CACHED_CODES // (grid.rows * grid.columns * self.model.config.n_atoms))
 
-    def _record(self, batch) -> None:
+    def _record(self, batch: Batch) -> torch.cuda.CUDAGraph:
         """Record the computation of one batch as a CUDA graph."""
         self.batch = batch
         aside = torch.cuda.Stream()
@@ -116,29 +121,29 @@ class LossGradient:
                 self._compute(batch)
         torch.cuda.current_stream().wait_stream(aside)
         self.model.zero_grad(set_to_none=True)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
             self.loss = self._compute(batch)
+        return graph
 
 
-def micro_batches(tensors, size: int):
+def micro_batches(batch: Batch, size: int) -> Iterator[Batch]:
     """Split a batch into micro-batches.
 
     Parameters
     ----------
-    tensors : sequence of Tensor or None
-        Tensors of equal length; the first one is not None.
+    batch : Batch
     size : int
         Length of a micro-batch.
 
     Yields
     ------
-    list of Tensor or None
+    Batch
 
     Examples
     --------
-    >>> list(micro_batches([torch.arange(3), None], 2))
-    [[tensor([0, 1]), None], [tensor([2]), None]]
+    >>> [part.clean for part in micro_batches(Batch(torch.arange(3), torch.arange(3)), 2)]
+    [tensor([0, 1]), tensor([2])]
     """
-    for start in range(0, len(tensors[0]), size):
-        yield [None if x is None else x[start : start + size] for x in tensors]
+    for start in range(0, len(batch.clean), size):
+        yield batch.part(slice(start, start + size))

@@ -84,7 +84,7 @@ class GuardedAdam:
         Tensor (), bool
             Whether the step was made, on the device. When it is False, parameters and moments are unchanged.
         """
-        gradients = [parameter.grad for parameter in self.parameters]
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         loss = loss.to(norm.dtype)
         median = torch.nanmedian(self.norms)
@@ -97,7 +97,8 @@ class GuardedAdam:
             torch._foreach_mul_(gradients, torch.clamp(limit / norm, max=1.0).nan_to_num(nan=1.0))
         for group in self.adam.param_groups:
             group["lr"] = lr * self.units[group["name"]]
-        self.adam.found_inf = (~taken).to(torch.float32)
+        # The fused kernel skips the step when it is 1. torch sets this attribute without declaring it.
+        self.adam.found_inf = (~taken).to(torch.float32)  # type: ignore[attr-defined]
         self.adam.step()
         self._remember(norm, loss, taken)
         return taken
@@ -178,9 +179,10 @@ def parameter_units(model: nn.Module, spread: float | None) -> dict[str, float]:
     >>> parameter_units(model, spread=50 / 255)
     {'thresholds': 2.0}
     """
-    units = {name: 1.0 for name, _ in model.named_parameters()}
-    mean_threshold = model.thresholds.detach().mean().item()
+    parameters = dict(model.named_parameters())
+    units = dict.fromkeys(parameters, 1.0)
+    mean_threshold = parameters["thresholds"].detach().mean().item()
     units["thresholds"] = 255 * spread / UNIT_SIGMA if spread else mean_threshold / UNIT_THRESHOLD
     if "kappa" in units:
-        units |= {"kappa": KAPPA_SPEED * model.kappa.detach().abs().mean().item(), "nu_logit": NU_SPEED}
+        units |= {"kappa": KAPPA_SPEED * parameters["kappa"].detach().abs().mean().item(), "nu_logit": NU_SPEED}
     return units

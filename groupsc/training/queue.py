@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -17,10 +18,11 @@ from groupsc.data.datasets import load_images
 from groupsc.training.dictionary_learning import learn_dictionary
 from groupsc.training.loop import train
 from groupsc.utils.errors import GroupSCError, unreadable
+from groupsc.utils.typing import PathLike
 from groupsc.weights.files import write_tensors
 
 
-def read_queue(path) -> list[Experiment]:
+def read_queue(path: PathLike) -> list[Experiment]:
     """Read the experiments of a queue file.
 
     Parameters
@@ -56,10 +58,10 @@ def read_queue(path) -> list[Experiment]:
 def run_queue(
     queue: list[Experiment],
     *,
-    data_dir,
-    output,
+    data_dir: PathLike,
+    output: PathLike,
     minutes: float,
-    weights=None,
+    weights: PathLike | None = None,
     device: str = "auto",
     progress: bool = True,
 ) -> dict[str, str]:
@@ -98,7 +100,8 @@ def run_queue(
     {}
     """
     deadline = time.monotonic() + 60 * minutes
-    output, outcome = Path(output), {}
+    output = Path(output)
+    outcome: dict[str, str] = {}
     for experiment in queue:
         left = (deadline - time.monotonic()) / 60
         if left <= 0:
@@ -117,7 +120,7 @@ def run_queue(
     return outcome
 
 
-def make_dictionary(experiment: Experiment, data_dir, path) -> Path:
+def make_dictionary(experiment: Experiment, data_dir: PathLike, path: PathLike) -> Path:
     """Learn the initial dictionary of an experiment and save it as tensor D of a safetensors file.
 
     Parameters
@@ -155,7 +158,7 @@ def make_dictionary(experiment: Experiment, data_dir, path) -> Path:
     return Path(path)
 
 
-def _beginning(experiment: Experiment, data_dir, output: Path, weights) -> dict:
+def _beginning(experiment: Experiment, data_dir: PathLike, output: Path, weights: PathLike | None) -> dict[str, Any]:
     """Source of the initial parameters: the keyword argument `init` or `dictionary` of `train`."""
     if experiment.init_from is None:
         dictionary = output / "dictionaries" / f"{experiment.dictionary}.safetensors"

@@ -7,7 +7,9 @@ import dataclasses
 import io
 import json
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as distributed
@@ -17,7 +19,7 @@ from groupsc.config.definitions import Experiment
 from groupsc.data.datasets import data_digest
 from groupsc.models.coder import SparseCoder
 from groupsc.models.stability import spectral_radius
-from groupsc.training.batches import Validation
+from groupsc.training.batches import Batch, Validation
 from groupsc.training.loss import LossGradient, micro_batches
 from groupsc.training.optimizer import GuardedAdam
 from groupsc.utils.atomic import write_text
@@ -83,11 +85,11 @@ class Run:
         # Sum of the losses of the steps taken since the last validation, and their number.
         self.losses = torch.zeros(2, dtype=torch.float64, device=device)
 
-    def advance(self, batch, lr: float, processes: int) -> Tensor:
-        """Make one step with a `groupsc.training.batches.Batch`; returns the loss, on the device."""
+    def advance(self, batch: Batch, lr: float, processes: int) -> Tensor:
+        """Make one step with a batch; returns the loss, on the device."""
         loss = self.gradient(*batch)
         if processes > 1:
-            _sum_over_processes([loss, *(p.grad for p in self.model.parameters())])
+            _sum_over_processes([loss, *(p.grad for p in self.model.parameters() if p.grad is not None)])
         taken = self.optimizer.step(loss, lr)
         weight = taken * (1 - self.experiment.training.ema_decay)
         averages = list(self.average.values())
@@ -146,14 +148,14 @@ class Run:
             self.contrast_psnr = self.validation_psnr(validation.contrast)
         return (self.psnr + self.contrast_psnr) / 2
 
-    def validation_psnr(self, blocks) -> float:
+    def validation_psnr(self, blocks: Batch) -> float:
         """Mean PSNR in dB over blocks, each restored as one block; blocks and noise are the same in every run.
 
         Outputs are clipped to the range of the clean blocks, at least to [0, 1].
         """
-        blocks = [None if x is None else x.to(self.device) for x in blocks]
+        blocks = blocks.each(lambda x: x.to(self.device))
         model, squares = self._model_of(self.average), []
-        highest = max(1.0, float(blocks[0].max()))
+        highest = max(1.0, float(blocks.clean.max()))
         with torch.no_grad():
             for clean, degraded, mask, level in micro_batches(blocks, VALIDATED_TOGETHER):
                 restored = model(degraded, mask, level=level, matmul_dtype=self.matmul_dtype).clamp(0, highest)
@@ -164,13 +166,13 @@ class Run:
         """The model with the averaged parameters of the best validation."""
         return self._model_of(self.best)
 
-    def _model_of(self, parameters: dict) -> SparseCoder:
+    def _model_of(self, parameters: Mapping[str, Tensor]) -> SparseCoder:
         """A model with the given parameters."""
         model = SparseCoder(self.model.config).to(self.device)
         model.load_state_dict({**model.state_dict(), **parameters})
         return model
 
-    def card(self) -> dict:
+    def card(self) -> dict[str, Any]:
         """Metadata of the weights file about the training."""
         e = self.experiment
         return {
@@ -224,7 +226,7 @@ class Run:
         self._cut_log()
         return True
 
-    def _take(self, tensors: dict, counters: dict) -> None:
+    def _take(self, tensors: Mapping[str, Tensor], counters: Mapping[str, Any]) -> None:
         for name in COUNTERS:
             setattr(self, name, counters[name])
         self.losses.copy_(tensors["losses"])
@@ -239,16 +241,16 @@ class Run:
         return self._copy(dict(self.model.named_parameters()))
 
     @staticmethod
-    def _copy(parameters: dict) -> dict[str, Tensor]:
+    def _copy(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: tensor.detach().clone() for name, tensor in parameters.items()}
 
-    def _restore(self, snapshot: dict) -> None:
+    def _restore(self, snapshot: Mapping[str, Tensor]) -> None:
         for name, p in self.model.named_parameters():
             p.detach().copy_(snapshot[name])
             self.average[name].copy_(snapshot[name])
         self.optimizer.forget()
 
-    def _append(self, *, loss, lr, event: str) -> None:
+    def _append(self, *, loss: float | str, lr: float | str, event: str) -> None:
         rho, skipped = spectral_radius(self.average["D"], self.average["C"]), int(self.optimizer.skipped)
         measured = (self.psnr, self.contrast_psnr, round(rho, 4), skipped)
         self._write_log([*self._read_log(), (self.step, round(self.minutes, 3), loss, lr, *measured, event)])
@@ -265,13 +267,13 @@ class Run:
         with open(self.log, newline="", encoding="utf-8", errors="replace") as file:
             return [row for row in csv.reader(file) if len(row) == len(LOG_COLUMNS) and row[0].isdigit()]
 
-    def _write_log(self, rows) -> None:
+    def _write_log(self, rows: Iterable[Sequence[object]]) -> None:
         text = io.StringIO()
         csv.writer(text).writerows([LOG_COLUMNS, *rows])
         write_text(self.log, text.getvalue())
 
 
-def _sum_over_processes(tensors) -> None:
+def _sum_over_processes(tensors: Sequence[Tensor]) -> None:
     flat = torch.cat([tensor.flatten() for tensor in tensors])
     distributed.all_reduce(flat)
     for tensor, summed in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
