@@ -10,6 +10,7 @@ from groupsc.baselines.drunet import DRUNet
 from groupsc.baselines.ffdnet import FFDNet
 from groupsc.baselines.filters import BayesShrink, NonLocalMeans, TotalVariation
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
 
 BASELINES = (
     DnCNN, ColorDnCNN, DnCNN3, FFDNet, DRUNet, BM3D, ColorBM3D, NonLocalMeans, BayesShrink, TotalVariation,
@@ -17,7 +18,7 @@ BASELINES = (
 )  # fmt: skip
 
 
-def methods(data_dir="data/raw") -> dict[str, Baseline]:
+def methods(data_dir: PathLike = "data/raw") -> dict[str, Baseline]:
     """Return all baselines by name.
 
     Parameters
@@ -37,7 +38,7 @@ def methods(data_dir="data/raw") -> dict[str, Baseline]:
     return {found.name: found(data_dir) for found in BASELINES}
 
 
-def method(name: str, data_dir="data/raw") -> Baseline:
+def method(name: str, data_dir: PathLike = "data/raw") -> Baseline:
     """Return a baseline by name.
 
     Parameters

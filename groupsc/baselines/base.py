@@ -10,6 +10,8 @@ import numpy as np
 
 from groupsc.config.definitions import LEVEL_NAMES
 from groupsc.utils.digests import file_digest
+from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
 
 
 class Baseline(ABC):
@@ -56,7 +58,7 @@ class Baseline(ABC):
     install: str = "pip install 'groupsc[peers]'"
     dataset: dict[str, str] = {}  # noqa: RUF012
 
-    def __init__(self, data_dir="data/raw"):
+    def __init__(self, data_dir: PathLike = "data/raw"):
         self.data_dir = Path(data_dir)
 
     @abstractmethod
@@ -153,3 +155,21 @@ class Baseline(ABC):
         except Exception as error:  # A binary that does not fit this machine may raise anything.
             return f"the package {self.package} can't be imported ({error}); run `{self.install}`"
         return None
+
+
+def given(level: float | None) -> float:
+    """Return the level of a task that has one.
+
+    Raises
+    ------
+    GroupSCError
+        When there is none.
+
+    Examples
+    --------
+    >>> given(25.0)
+    25.0
+    """
+    if level is None:
+        raise GroupSCError("the method needs a noise level or a JPEG quality; give one, such as 25")
+    return level

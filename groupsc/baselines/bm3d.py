@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from groupsc.baselines.base import Baseline
+from groupsc.baselines.base import Baseline, given
 
 
 class BM3D(Baseline):
@@ -26,7 +26,7 @@ class BM3D(Baseline):
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
         import bm3d
 
-        return np.float32(bm3d.bm3d(degraded[0], level / 255))[None]
+        return np.asarray(bm3d.bm3d(degraded[0], given(level) / 255), dtype=np.float32)[None]
 
 
 class ColorBM3D(BM3D):
@@ -47,4 +47,5 @@ class ColorBM3D(BM3D):
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
         import bm3d
 
-        return np.float32(bm3d.bm3d_rgb(degraded.transpose(1, 2, 0), level / 255)).transpose(2, 0, 1)
+        restored = bm3d.bm3d_rgb(degraded.transpose(1, 2, 0), given(level) / 255)
+        return np.asarray(restored, dtype=np.float32).transpose(2, 0, 1)

@@ -33,9 +33,11 @@ class Bilinear(Baseline):
         import colour_demosaicing
 
         height, width = degraded.shape[1:]
-        measured = np.float64(degraded.sum(axis=0))  # One colour per pixel is measured; the others are zero.
+        # One colour per pixel is measured; the others are zero.
+        measured = np.asarray(degraded.sum(axis=0), dtype=np.float64)
         measured = np.pad(measured, self.margin, mode="reflect")
-        restored = np.float32(getattr(colour_demosaicing, self.function)(measured, "RGGB"))
+        demosaick = getattr(colour_demosaicing, self.function)
+        restored = np.asarray(demosaick(measured, "RGGB"), dtype=np.float32)
         return restored[self.margin :, self.margin :][:height, :width].transpose(2, 0, 1)
 
 

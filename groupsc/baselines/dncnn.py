@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from groupsc.baselines.base import Baseline
+from groupsc.baselines.base import Baseline, given
+from groupsc.utils.typing import PathLike
 
 
 class DnCNN(Baseline):
@@ -19,7 +21,7 @@ class DnCNN(Baseline):
     """
 
     name = "dncnn"
-    tasks = ("gray",)
+    tasks: tuple[str, ...] = ("gray",)
     reference = (
         "K. Zhang, W. Zuo, Y. Chen, D. Meng, L. Zhang. Beyond a Gaussian denoiser: residual learning of deep CNN for "
         "image denoising. IEEE TIP 26(7), 2017. https://doi.org/10.1109/TIP.2017.2662206"
@@ -29,9 +31,9 @@ class DnCNN(Baseline):
     dataset = {"gray": "peers-dncnn-gray"}  # noqa: RUF012
     levels: tuple[float, ...] = (10, 15, 25, 50)
 
-    def __init__(self, data_dir="data/raw"):
+    def __init__(self, data_dir: PathLike = "data/raw"):
         super().__init__(data_dir)
-        self._networks = {}
+        self._networks: dict[Path, Any] = {}
 
     def untrained(self, task: str, level: float | None) -> str | None:
         if level in self.levels:
@@ -90,7 +92,7 @@ class DnCNN3(DnCNN):
     dataset = {"jpeg": "peers-dncnn-jpeg"}  # noqa: RUF012
 
     def untrained(self, task: str, level: float | None) -> str | None:
-        return None if 5 <= level <= 99 else f"{self.name} was trained for qualities 5 to 99, not for {level:g}"
+        return None if 5 <= given(level) <= 99 else f"{self.name} was trained for qualities 5 to 99, not for {level:g}"
 
     def weights(self, task: str, level: float | None) -> Path:
         return self.data_dir / self.dataset[task] / "DnCNN3.mat"

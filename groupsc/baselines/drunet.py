@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from groupsc.baselines.base import Baseline
+from groupsc.baselines.base import Baseline, given
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
 
 PLACE = "https://huggingface.co/deepinv/drunet/resolve/main"
 FILES = {"gray": "drunet_deepinv_gray_finetune_26k.pth", "color": "drunet_deepinv_color_finetune_22k.pth"}
@@ -34,9 +36,9 @@ class DRUNet(Baseline):
         "DeepInverse. JOSS 10(115), 2025. https://doi.org/10.21105/joss.08923"
     )
 
-    def __init__(self, data_dir="data/raw"):
+    def __init__(self, data_dir: PathLike = "data/raw"):
         super().__init__(data_dir)
-        self._networks = {}
+        self._networks: dict[str, Any] = {}
 
     def number_of_parameters(self, task: str) -> int:
         return {"gray": 32_638_656, "color": 32_640_960}[task]
@@ -48,7 +50,7 @@ class DRUNet(Baseline):
         return f"download it from {PLACE}/{path.name}"
 
     def untrained(self, task: str, level: float | None) -> str | None:
-        return None if level <= TOP else f"{self.name} was trained for σ up to {TOP}, not {level:g}"
+        return None if given(level) <= TOP else f"{self.name} was trained for σ up to {TOP}, not {level:g}"
 
     def prepare(self, task: str, level: float | None) -> None:
         self._network(task)
@@ -57,7 +59,7 @@ class DRUNet(Baseline):
         import torch
 
         with torch.inference_mode():
-            return self._network(task)(torch.from_numpy(degraded)[None], level / 255)[0].numpy()
+            return self._network(task)(torch.from_numpy(degraded)[None], given(level) / 255)[0].numpy()
 
     def _network(self, task: str):
         if task not in self._networks:

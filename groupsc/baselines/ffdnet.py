@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from groupsc.baselines.base import given
 from groupsc.baselines.dncnn import DnCNN
 
 
@@ -28,7 +29,7 @@ class FFDNet(DnCNN):
     dataset = {"gray": "peers-ffdnet", "color": "peers-ffdnet"}  # noqa: RUF012
 
     def untrained(self, task: str, level: float | None) -> str | None:
-        return None if 0 <= level <= 75 else f"{self.name} was trained for σ from 0 to 75, not for {level:g}"
+        return None if 0 <= given(level) <= 75 else f"{self.name} was trained for σ from 0 to 75, not for {level:g}"
 
     def weights(self, task: str, level: float | None) -> Path:
         return self.data_dir / self.dataset[task] / f"FFDNet_{task}.mat"
@@ -47,6 +48,6 @@ class FFDNet(DnCNN):
         with torch.inference_mode():
             # The authors order the four pixels of a cell by columns, torch orders them by rows.
             parts = functional.pixel_unshuffle(image.mT, 2).mT
-            sigma = torch.full_like(parts[:, :1], level / 255)
+            sigma = torch.full_like(parts[:, :1], given(level) / 255)
             restored = functional.pixel_shuffle(network(torch.cat([parts, sigma], 1)).mT, 2).mT
         return restored[0, :, :height, :width].numpy()

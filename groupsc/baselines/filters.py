@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from groupsc.baselines.base import Baseline
+from groupsc.baselines.base import Baseline, given
 
 
 class NonLocalMeans(Baseline):
@@ -26,11 +28,11 @@ class NonLocalMeans(Baseline):
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
         from skimage.restoration import denoise_nl_means
 
-        sigma = level / 255
+        sigma = given(level) / 255
         sizes = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
         image, axis = (degraded[0], None) if task == "gray" else (degraded, 0)
         restored = denoise_nl_means(image, h=0.6 * sigma, sigma=sigma, channel_axis=axis, **sizes)
-        return np.float32(restored).reshape(degraded.shape)
+        return np.asarray(restored, dtype=np.float32).reshape(degraded.shape)
 
 
 class BayesShrink(Baseline):
@@ -53,9 +55,10 @@ class BayesShrink(Baseline):
         from skimage.restoration import denoise_wavelet
 
         gray = task == "gray"
-        options = {} if gray else {"channel_axis": -1, "convert2ycbcr": True}
+        options: dict[str, Any] = {} if gray else {"channel_axis": -1, "convert2ycbcr": True}
         image = degraded[0] if gray else degraded.transpose(1, 2, 0)
-        restored = np.float32(denoise_wavelet(image, sigma=level / 255, method="BayesShrink", **options))
+        denoised = denoise_wavelet(image, sigma=given(level) / 255, method="BayesShrink", **options)
+        restored = np.asarray(denoised, dtype=np.float32)
         return restored[None] if gray else restored.transpose(2, 0, 1)
 
 
@@ -78,4 +81,5 @@ class TotalVariation(Baseline):
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
         from skimage.restoration import denoise_tv_chambolle
 
-        return np.float32(denoise_tv_chambolle(degraded, weight=level / 255, channel_axis=0))
+        restored = denoise_tv_chambolle(degraded, weight=given(level) / 255, channel_axis=0)
+        return np.asarray(restored, dtype=np.float32)

@@ -83,6 +83,7 @@ def build(path: Path):
     for weight, bias in read_convolutions(path):
         outputs, inputs, height, width = weight.shape
         layer = torch.nn.Conv2d(inputs, outputs, (height, width), padding=(height // 2, width // 2))
-        layer.weight.data, layer.bias.data = torch.from_numpy(weight), torch.from_numpy(bias)
+        layer.weight = torch.nn.Parameter(torch.from_numpy(weight))
+        layer.bias = torch.nn.Parameter(torch.from_numpy(bias))
         layers += [layer, torch.nn.ReLU(inplace=True)]
     return torch.nn.Sequential(*layers[:-1]).eval().requires_grad_(False)
