@@ -104,7 +104,8 @@ def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict[str, flo
     {'gray-sc-sigma25 on BSD68': 28.0}
     """
     runs = average(rows, sizes)
-    runs, found = runs[runs["method"].isin(METHODS)], {}
+    runs = runs[runs["method"].isin(METHODS)]
+    found: dict[str, float] = {}
     for task, headlines in HEADLINES.items():
         ours = runs[runs["task"] == task]
         ours = ours[ours["dataset"] == ours["dataset"].iloc[0]] if len(ours) else ours

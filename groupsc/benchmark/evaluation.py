@@ -238,6 +238,7 @@ class Evaluation:
 
     def settings(self) -> dict:
         """Return the values of the columns `SETTINGS`, which are the same in all rows of this evaluation."""
+        assert self.task is not None  # __post_init__ found the task.
         restored, peer = self.model is not None, self.baseline is not None
         return {
             "experiment": experiment_name(self.task, self.method, self.level),
@@ -277,6 +278,7 @@ class Evaluation:
         GroupSCError
             When an image is missing, or the restored image has values that are not finite.
         """
+        assert self.task is not None  # __post_init__ found the task.
         finished = finished or {}
         settings = self.settings()
         paths = datasets.image_paths(self.dataset, self.data_dir, images=self.images)

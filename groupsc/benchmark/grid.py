@@ -256,10 +256,11 @@ def images_to_fetch(config: dict, found: dict[str, Experiment], dataset: str) ->
     2
     """
     trainings = [e.training for e in found.values()] if config["weights"] == "trained" else []
-    uses = [None for training in trainings if training.dataset == dataset]
+    uses: list[int | None] = [None for training in trainings if training.dataset == dataset]
     uses += [training.validation_images for training in trainings if training.validation == dataset]
     uses += [images_of(config, dataset)] if dataset in test_sets(config, found) else []
-    return None if None in uses or not uses else max(uses)
+    known = [number for number in uses if number is not None]
+    return max(known) if known and len(known) == len(uses) else None
 
 
 def block_places(config: dict, found: dict[str, Experiment]) -> list[tuple[str, str, int]]:

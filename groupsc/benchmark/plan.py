@@ -228,8 +228,10 @@ def _missing_trainings(found: dict[str, Experiment], output: Path) -> tuple[list
 def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
     training, model = experiment.training, experiment.model
     saved = newest_state(output / "training" / experiment.name / "state.safetensors", read_metadata)
-    same = saved and saved.get("experiment", {}).get("model") == _plain(dataclasses.asdict(model))
-    left = training.max_steps - (saved["step"] if same else 0)
+    done = 0
+    if saved and saved.get("experiment", {}).get("model") == _plain(dataclasses.asdict(model)):
+        done = saved["step"]
+    left = training.max_steps - done
     operations = operation_counts.training_operations(model, training.crop_size, training.patch_stride)
     crops = left * training.batch_size * operations
     blocks = (
@@ -343,7 +345,8 @@ def _makespan(jobs, lengths: dict[str, float], workers: int) -> float:
 
     ready = [(-weight(name), name) for name in waiting.get(None, ())]
     heapq.heapify(ready)
-    running, now = [], 0.0
+    running: list[tuple[float, str]] = []
+    now = 0.0
     while ready or running:
         while ready and len(running) < workers:
             _, name = heapq.heappop(ready)

@@ -195,7 +195,7 @@ def finished_rows(paths: list[Path], settings: dict) -> dict:
     >>> finished_rows([Path("absent.csv")], {})
     {}
     """
-    found = {}
+    found: dict[tuple[str, int], dict] = {}
     for path in paths:
         try:
             rows = read_rows([path])

@@ -24,8 +24,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, methods.methods):
-    app.command()(command)
+for restoration in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, methods.methods):
+    app.command()(restoration)
 app.command("plan")(plan.plan)
 for command in (*results.COMMANDS, *validation.COMMANDS):
     app.command()(command)
@@ -162,20 +162,27 @@ def train(
 
     The same command continues a training that was stopped.
     """
-    if (experiment is None) == (queue is None):
+    if queue is not None and experiment is None:
+        _train_queue(queue, data_dir=data_dir, output=output, minutes=minutes, weights=released, device=device)
+        return
+    if experiment is None or queue is not None:
         raise GroupSCError(
             "the command trains either one experiment or a queue; give EXPERIMENT.yaml or --queue FILE, and not both"
         )
-    if queue is not None:
-        _train_queue(queue, data_dir=data_dir, output=output, minutes=minutes, weights=released, device=device)
-        return
     from groupsc.config.definitions import read_experiment
     from groupsc.training.loop import train as train_experiment
     from groupsc.weights.released import find_weights
 
     settings = read_experiment(experiment)
-    first = {"dictionary": dictionary, "init": init and find_weights(init)}
-    weights = train_experiment(settings, data_dir=data_dir, output=output, max_minutes=minutes, device=device, **first)
+    weights = train_experiment(
+        settings,
+        data_dir=data_dir,
+        output=output,
+        dictionary=dictionary,
+        init=init and find_weights(init),
+        max_minutes=minutes,
+        device=device,
+    )
     print(f"wrote {weights}" if weights else f"stopped after {minutes:g} minutes; the same command continues")
 
 

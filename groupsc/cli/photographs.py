@@ -302,8 +302,8 @@ def _level_and_weights(photo, given: float | None, method: str, weights: str | N
 
 
 def _options(device: str, mode: str, stride: int | None, memory: str | None, **others) -> dict:
-    memory = None if memory is None else _bytes(memory)
-    return {"device": device, "mode": mode, "stride": stride, "memory": memory, "progress": True, **others}
+    limit = None if memory is None else _bytes(memory)
+    return {"device": device, "mode": mode, "stride": stride, "memory": limit, "progress": True, **others}
 
 
 def _bytes(text: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
@@ -131,7 +131,12 @@ def report(
     from groupsc.paper.report import write_report
 
     texts = dict(text.partition("=")[::2] for text in captions or [])
-    sources = {"tables": tables or (), "figures": figures or (), "pictures": pictures, "weights": weights or ()}
+    sources: dict[str, Any] = {
+        "tables": tables or (),
+        "figures": figures or (),
+        "pictures": pictures,
+        "weights": weights or (),
+    }
     print(f"wrote {write_report(output, read_rows(rows or []), captions=texts, **sources)}")
 
 

@@ -7,6 +7,8 @@ of the proximal operator, Λ_k thresholds, x^ image estimate, Σ^ its similarity
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -98,5 +100,5 @@ def one_step() -> Figure:
 
 
 def _arrow(ax, start, end, color: str) -> None:
-    look = {"arrowstyle": "-|>", "mutation_scale": 6, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
+    look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 6, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
     ax.add_patch(FancyArrowPatch(start, end, color=color, **look))

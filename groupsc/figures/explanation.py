@@ -80,7 +80,8 @@ def draw_explanation(explanation: Explanation, *, shown: int = 10) -> Figure:
     panels = 2 + len(similarities)
     with matplotlib.rc_context({**STYLE, "axes.grid": False}):
         figure = Figure(figsize=(WIDTH, WIDTH / panels + 1.5), layout="constrained")
-        above, below = figure.subfigures(2, 1, height_ratios=[WIDTH / panels + 0.25, 1.1])
+        ratios = [WIDTH / panels + 0.25, 1.1]
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=ratios).flat
         axes = above.subplots(1, panels)
         titles = ["degraded", "restored"] + [f"Σ, update {i}" if i else "Σ, initial" for i in range(len(similarities))]
         for i, (axis, title) in enumerate(zip(axes, titles, strict=True)):

@@ -127,7 +127,7 @@ def training_curves(*, logs) -> Figure:
 
 def _panels(logs) -> dict[str, dict[str, pd.DataFrame]]:
     """Read the curves as {title: {method: curve}}, sorted by task and level."""
-    found = {}
+    found: dict[tuple, dict[str, pd.DataFrame]] = {}
     for path in map(Path, logs):
         name = path.parent.name if path.name == "log.csv" else path.stem
         parts = NAME.fullmatch(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
@@ -80,7 +82,10 @@ def draw_group(group: Group, patch_size: int) -> Figure:
         show_picture(first, group.degraded.numpy())
         first.set_aspect("equal")
         for number, (top, left) in reversed(list(enumerate(group.corners))):
-            look = {"color": COLORS[1] if number == 0 else COLORS[4], "linewidth": 1.6 if number == 0 else 0.7}
+            look: dict[str, Any] = {
+                "color": COLORS[1] if number == 0 else COLORS[4],
+                "linewidth": 1.6 if number == 0 else 0.7,
+            }
             first.add_patch(Rectangle((left - 0.5, top - 0.5), patch_size, patch_size, fill=False, **look))
         first.set(title=f"{len(group.corners)} similar patches", xticks=[], yticks=[])
         for ax, (name, codes) in zip(axes, shown.items(), strict=True):

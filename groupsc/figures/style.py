@@ -6,6 +6,7 @@ The figures do not use pyplot, because its state is global and belongs to the ca
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from groupsc.utils.atomic import replacing
 from groupsc.utils.errors import GroupSCError
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 9,

@@ -78,7 +78,7 @@ def tradeoff(
     points = pd.concat([found for found in (quoted, ran) if len(found)], ignore_index=True)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
-        FigureCanvasAgg(figure)
+        canvas = FigureCanvasAgg(figure)
         axes = figure.subplots(1, 2, sharey=True)
         for ax, measure in zip(axes, ("parameters", "seconds"), strict=True):
             _scatter(ax, points[points[measure].notna()], measure)
@@ -92,7 +92,7 @@ def tradeoff(
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         for ax, measure in zip(axes, ("parameters", "seconds"), strict=True):
-            _label(figure, ax, points[points[measure].notna()], measure)
+            _label(canvas, ax, points[points[measure].notna()], measure)
     return figure
 
 
@@ -151,13 +151,13 @@ def _scatter(ax, points: pd.DataFrame, measure: str) -> None:
         ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", color=QUOTED, style="italic")
 
 
-def _label(figure: Figure, ax, points: pd.DataFrame, measure: str) -> None:
+def _label(canvas: FigureCanvasAgg, ax, points: pd.DataFrame, measure: str) -> None:
     """Write names beside the points, each at the nearest place where it covers neither a point nor another name."""
-    renderer = figure.canvas.get_renderer()
+    renderer = canvas.get_renderer()
     pixels = ax.transData.transform(points[[measure, "psnr"]].to_numpy(float)) if len(points) else []
     frame = ax.get_window_extent(renderer)
     taken = [Bbox.from_bounds(x - 9, y - 9, 18, 18).shrunk(0.8, 0.8) for x, y in pixels]
-    unit = figure.dpi / 72
+    unit = canvas.figure.dpi / 72
     for (x, y), point in zip(pixels, points.itertuples(index=False), strict=True):
         text = ax.annotate(
             point.name, (getattr(point, measure), point.psnr), (0, 0), textcoords="offset points", fontsize=7.5,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,16 +56,22 @@ class Layout:
     peers: bool = False
 
 
-_DENOISING = {"methods": "rows", "head": ("Method",), "position": "σ = {level:g}", "trainable": True, "peers": True}
-_DENOISING_SSIM = {
+_DENOISING: dict[str, Any] = {
+    "methods": "rows",
+    "head": ("Method",),
+    "position": "σ = {level:g}",
+    "trainable": True,
+    "peers": True,
+}
+_DENOISING_SSIM: dict[str, Any] = {
     "methods": "columns",
     "head": ("Dataset", "Noise σ"),
     "position": "{dataset} | {level:g}",
     "metrics": ("psnr", "ssim"),
     "peers": True,
 }
-_JPEG = {"methods": "columns", "head": ("Quality factor",), "position": "qf = {level:g}", "peers": True}
-_MOSAIC = {
+_JPEG: dict[str, Any] = {"methods": "columns", "head": ("Quality factor",), "position": "qf = {level:g}", "peers": True}
+_MOSAIC: dict[str, Any] = {
     "methods": "rows",
     "head": ("Method",),
     "position": "{dataset}",
@@ -74,7 +81,7 @@ _MOSAIC = {
     "remark": "The PSNR of this run is the mean of the three per-channel values, as in the paper's code.",
 }
 
-_STRIDES = {
+_STRIDES: dict[str, Any] = {
     "methods": "rows",
     "head": ("Averaging | 1/f",),
     "position": "{dataset}",

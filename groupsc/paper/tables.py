@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -191,7 +192,7 @@ class _Builder:
         self.quoted = {
             (line.method, line.dataset, plain(line.level), line.metric): line for line in values.itertuples(index=False)
         }
-        self.ours = {
+        self.ours: dict[tuple, Any] = {
             (line.method, line.dataset, line.level, (line.mode, line.stride)): line
             for line in runs.itertuples(index=False)
         }
@@ -203,7 +204,7 @@ class _Builder:
         self.sources = printed.drop_duplicates("method").set_index("method")["source"].to_dict()
         self.datasets = list(values["dataset"].unique())
         self.others = sorted(set(runs["dataset"]) - set(self.datasets))
-        self.records = []
+        self.records: list[dict] = []
 
     def table(self) -> Table:
         header, grid = self._methods_as_rows() if self.layout.methods == "rows" else self._methods_as_columns()
@@ -286,7 +287,7 @@ class _Builder:
     def _lines_of(self, method: str, dataset: str | None, *, first: bool) -> list[_Line]:
         """Return the lines of a method in one group: in the first group the paper's line, and two lines per run."""
         lines, title = [], self.titles[method]
-        runs = list(dict.fromkeys(r for m, d, _, r in self.ours if m == method and dataset in (None, d)))
+        runs: list[tuple | None] = list(dict.fromkeys(r for m, d, _, r in self.ours if m == method and dataset in (None, d)))
         quoted = method in self.sources
         if first and quoted:
             lines.append(_Line("paper", method, title, None, dataset))
@@ -303,7 +304,7 @@ class _Builder:
     def _mode_suffix(self, run: tuple | None) -> str:
         """Return the mode of a run for the title of its line; empty if all runs have one mode."""
         modes = {run for *_, run in self.ours if run[0]}
-        return f", {mode_name(*run)}" if run in modes and len(modes) > 1 else ""
+        return f", {mode_name(*run)}" if run is not None and run in modes and len(modes) > 1 else ""
 
     def _cell(self, line: _Line, position: _Position) -> Cell:
         dataset = line.dataset or position.dataset
@@ -322,6 +323,7 @@ class _Builder:
         gaps = [
             _signed(getattr(ran, self._measure(metric)) - q.value, DECIMALS[metric])
             for metric, q in zip(self.layout.metrics, quoted, strict=True)
+            if q is not None
         ]
         return Cell("difference", tuple(Part(gap) for gap in gaps))
 
