@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 _PLACES = {
     "denoise": "groupsc.api",
@@ -18,12 +19,12 @@ _PLACES = {
 __all__ = list(_PLACES)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Import a public name at its first use, because torch takes a second to load."""
     if name not in _PLACES:
         raise AttributeError(f"module 'groupsc' has no attribute {name!r}")
     return getattr(importlib.import_module(_PLACES[name]), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return [*globals(), *__all__]

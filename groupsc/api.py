@@ -10,9 +10,11 @@ from __future__ import annotations
 import functools
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from groupsc.data.degradations import bayer_mask
 from groupsc.inference.guard import guard as guard_restoration
@@ -21,6 +23,7 @@ from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import one_if_equal, unpack
 from groupsc.utils.device import pick_device
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
 from groupsc.weights.cards import purpose
 from groupsc.weights.files import load_weights
 from groupsc.weights.released import find_weights
@@ -33,14 +36,14 @@ LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in the luma Y of YCbCr (ITU-R BT.601), which JPEG files use."""
 
 
-def load(weights, *, device="auto") -> Restorer:
+def load(weights: PathLike, *, device: torch.device | str = "auto") -> Restorer:
     """Load a model as a torch module.
 
     Parameters
     ----------
     weights : str or path
         Name of released weights, such as "gray-groupsc-sigma25", or a weights file.
-    device : str
+    device : str or torch.device
         "cpu", "cuda", or "auto", which uses a GPU if the machine has one.
 
     Returns
@@ -63,9 +66,19 @@ def load(weights, *, device="auto") -> Restorer:
 
 
 def denoise(
-    image, sigma=None, *, method="best", weights=None, channel_axis=None, device="auto", mode="whole", stride=None,
-    memory=None, progress=False, guard=True,
-):  # fmt: skip
+    image: ArrayLike,
+    sigma: float | None = None,
+    *,
+    method: str = "best",
+    weights: PathLike | None = None,
+    channel_axis: int | None = None,
+    device: str = "auto",
+    mode: str = "whole",
+    stride: int | None = None,
+    memory: float | None = None,
+    progress: bool = False,
+    guard: bool = True,
+) -> NDArray[Any]:
     """Remove white Gaussian noise.
 
     Parameters
@@ -116,8 +129,17 @@ def denoise(
     )[0]  # fmt: skip
 
 
-def denoise_with_share(image, sigma=None, *, method="best", weights=None, channel_axis=None, device="auto", guard=True,
-                       **options) -> tuple[np.ndarray, float]:  # fmt: skip
+def denoise_with_share(
+    image: ArrayLike,
+    sigma: float | None = None,
+    *,
+    method: str = "best",
+    weights: PathLike | None = None,
+    channel_axis: int | None = None,
+    device: str = "auto",
+    guard: bool = True,
+    **options: Any,
+) -> tuple[NDArray[Any], float]:
     """Remove white Gaussian noise, and return the share of the image that the guard replaced.
 
     The parameters and errors are those of `denoise`.
@@ -149,9 +171,17 @@ def denoise_with_share(image, sigma=None, *, method="best", weights=None, channe
 
 
 def demosaick(
-    mosaic, pattern="RGGB", *, method="best", weights=None, device="auto", mode="whole", stride=None, memory=None,
-    progress=False,
-):  # fmt: skip
+    mosaic: ArrayLike,
+    pattern: str = "RGGB",
+    *,
+    method: str = "best",
+    weights: PathLike | None = None,
+    device: str = "auto",
+    mode: str = "whole",
+    stride: int | None = None,
+    memory: float | None = None,
+    progress: bool = False,
+) -> NDArray[Any]:
     """Reconstruct colours from the mosaic of a Bayer sensor.
 
     Parameters
@@ -180,17 +210,27 @@ def demosaick(
     >>> colors = demosaick(np.full((64, 64), 0.5), "RGGB")  # doctest: +SKIP
     """
     pixels, back = unpack(mosaic, None)
-    mask = bayer_mask(*pixels.shape[-2:], pattern).numpy()
+    height, width = pixels.shape[-2:]
+    mask = bayer_mask(height, width, pattern).numpy()
     model = _model(weights or choose("mosaic", method, None), pick_device(device))
     model.require("mosaic")
-    options = {"mode": mode, "stride": stride, "memory": memory, "progress": progress}
+    options: dict[str, Any] = {"mode": mode, "stride": stride, "memory": memory, "progress": progress}
     return back(model.restore(pixels * mask.astype(pixels.dtype), mask=mask, **options))
 
 
 def deblock(
-    image, quality, *, method="best", weights=None, channel_axis=None, device="auto", mode="whole",
-    stride=None, memory=None, progress=False,
-):  # fmt: skip
+    image: ArrayLike,
+    quality: float,
+    *,
+    method: str = "best",
+    weights: PathLike | None = None,
+    channel_axis: int | None = None,
+    device: str = "auto",
+    mode: str = "whole",
+    stride: int | None = None,
+    memory: float | None = None,
+    progress: bool = False,
+) -> NDArray[Any]:
     """Remove the artefacts of JPEG compression.
 
     Parameters
@@ -231,7 +271,7 @@ def deblock(
     return back(pixels + weight * (restored - luma))
 
 
-def check_sigma(sigma) -> None:
+def check_sigma(sigma: float) -> None:
     """Raise an error unless σ is a valid noise level.
 
     Parameters
@@ -252,7 +292,7 @@ def check_sigma(sigma) -> None:
         raise GroupSCError(f"sigma is {sigma!r}; give the noise level in gray levels of 255, above 0 and at most 255")
 
 
-def noise_of(pixels: np.ndarray, where=None) -> float:
+def noise_of(pixels: NDArray[Any], where: NDArray[np.bool_] | None = None) -> float:
     """Estimate the noise level of an image, clipped to the range from `LEAST_SIGMA` to `HIGHEST_SIGMA`.
 
     Parameters
@@ -280,7 +320,7 @@ def noise_of(pixels: np.ndarray, where=None) -> float:
     return min(max(estimate_noise(pixels, where), LEAST_SIGMA), HIGHEST_SIGMA)
 
 
-def noise_task(pixels: np.ndarray) -> str:
+def noise_task(pixels: NDArray[Any]) -> str:
     """Return the denoising task for an image (c, H, W): "gray" or "color".
 
     Examples
@@ -291,7 +331,7 @@ def noise_task(pixels: np.ndarray) -> str:
     return "gray" if len(pixels) == 1 else "color"
 
 
-def noisy_channels(model: Restorer, pixels: np.ndarray) -> np.ndarray:
+def noisy_channels(model: Restorer, pixels: NDArray[Any]) -> NDArray[Any]:
     """Select the channels of an image that a denoising model restores.
 
     Parameters
@@ -322,7 +362,7 @@ def noisy_channels(model: Restorer, pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def _model(weights: str | Path, device: torch.device) -> Restorer:
+def _model(weights: PathLike, device: torch.device) -> Restorer:
     """Load a model, or return the loaded one if its file has not changed."""
     path = find_weights(weights)
     try:
@@ -333,5 +373,5 @@ def _model(weights: str | Path, device: torch.device) -> Restorer:
 
 
 @functools.lru_cache(maxsize=4)
-def _kept_model(path: Path, device: str, stamp: tuple) -> Restorer:
+def _kept_model(path: Path, device: str, stamp: tuple[int, int, int]) -> Restorer:
     return load(path, device=device)
