@@ -40,6 +40,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	ruff check
 	ruff format --check
+	mypy
 	lint-imports
 	snakefmt --check Snakefile workflow
 	snakemake --lint

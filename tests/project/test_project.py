@@ -16,6 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+import groupsc
 from groupsc.config.experiments import experiments
 from groupsc.config.files import read_grid
 from groupsc.utils.version import __version__
@@ -117,6 +118,22 @@ def test_importing_the_command_line_loads_no_torch():
 def test_style_is_clean(command):
     result = run(*command)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.slow
+def test_types_are_right_and_known_to_callers(tmp_path):
+    result = run("mypy")
+    assert result.returncode == 0, result.stdout + result.stderr
+    caller = tmp_path / "caller.py"
+    caller.write_text("import groupsc\ngroupsc.denoise([[0.5]], sigma='25')\n")
+    result = run("mypy", str(caller))
+    assert 'Argument "sigma" to "denoise" has incompatible type "str"' in result.stdout
+
+
+def test_type_checkers_see_the_names_that_the_package_exports():
+    stub = ast.parse((ROOT / "groupsc/__init__.pyi").read_text())
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    assert {alias.name: node.module for node in imports for alias in node.names} == groupsc._PLACES
 
 
 def test_readme_names_the_targets_of_make():
