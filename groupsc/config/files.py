@@ -64,7 +64,7 @@ def read_grid(path: PathLike) -> dict[str, Any]:
     return complete_grid({"output": default_output(path), **_read(path)})
 
 
-def default_output(path) -> str:
+def default_output(path: PathLike) -> str:
     """Return the output folder of a configuration without the key `output`: each file has its own.
 
     Parameters

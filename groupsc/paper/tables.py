@@ -287,7 +287,9 @@ class _Builder:
     def _lines_of(self, method: str, dataset: str | None, *, first: bool) -> list[_Line]:
         """Return the lines of a method in one group: in the first group the paper's line, and two lines per run."""
         lines, title = [], self.titles[method]
-        runs: list[tuple | None] = list(dict.fromkeys(r for m, d, _, r in self.ours if m == method and dataset in (None, d)))
+        runs: list[tuple | None] = list(
+            dict.fromkeys(r for m, d, _, r in self.ours if m == method and dataset in (None, d))
+        )
         quoted = method in self.sources
         if first and quoted:
             lines.append(_Line("paper", method, title, None, dataset))
