@@ -149,7 +149,7 @@ def test_nothing_is_overwritten_unasked_and_never_the_input(run, desk):
         (["denoise", "cut.png", "x.png"], ["cut.png", "choose another file"]),
         (["demosaick", "gray.png", "x.png", "--pattern", "RGB", "--weights", "mosaic.safetensors"], ["RGGB, BGGR"]),
         (["deblock", "color.jpg", "x.png", "--quality", "200", "--weights", "jpeg.safetensors"], ["1 to 100"]),
-        (["weights", "verify", "nothing"], ["nothing", "released are"]),
+        (["weights", "verify", "nothing"], ["nothing", "no released weights"]),
     ],
     ids=lambda value: " ".join(value),
 )

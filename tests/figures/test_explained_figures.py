@@ -130,7 +130,7 @@ def test_scenes_have_the_noise_of_the_protocol(tmp_path):
         degraded_image(sc, "Set12", "06", data_dir=tmp_path / "raw")
     with pytest.raises(GroupSCError, match="no image 'x'"):
         degraded_image(sc, "Bundled", "x")
-    with pytest.raises(GroupSCError, match="removes noise"):
+    with pytest.raises(GroupSCError, match="give a denoising model"):
         degraded_image(weights(tmp_path, "l1", method="sc", task="jpeg"), "Bundled", "astronaut")
 
 
