@@ -1,10 +1,10 @@
-# Every table and figure of the paper: `snakemake --cores all`. The rules call the command `groupsc`, one call a rule.
+# Make every table and figure of the paper with `snakemake --cores all`. Each rule calls the command `groupsc` once.
 from snakemake.utils import min_version
 
 min_version("9.6")
 
 
-# A grid given by --configfile replaces the paper's; merged, its list of tasks would only grow.
+# A grid given by --configfile replaces the grid of the paper; Snakemake would otherwise merge the tasks of both.
 if not {"tasks", "base"} & set(config):
 
     configfile: "config/paper.yaml"
@@ -13,7 +13,7 @@ if not {"tasks", "base"} & set(config):
 report: "workflow/report/workflow.rst"
 
 
-# Made from Dockerfile; only `snakemake --software-deployment-method apptainer` runs the rules in it.
+# Built from Dockerfile; used only with `snakemake --software-deployment-method apptainer`.
 container: "groupsc.sif"
 
 
@@ -29,7 +29,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/page.smk"
 
 
-# On a cluster these run where Snakemake does: they need the network, or no more than a moment.
+# On a cluster these rules run on the machine that runs Snakemake: they need the network or take only a moment.
 localrules:
     all,
     fetch,
@@ -55,11 +55,11 @@ rule all:
         config["index"] or [],
 
 
-# Said before dry runs too.
+# Printed before dry runs too.
 if workflow.is_main_process:
     if not TRAINED:
         print(
-            f"{len(RELEASED)} of the grid's {len(EXPERIMENTS)} models are released; tables mark the others as not run.",
+            f"{len(RELEASED)} of the {len(EXPERIMENTS)} models of the grid are released; tables mark the others as not run.",
             file=sys.stderr,
         )
     for sentence in left_out():
@@ -67,8 +67,8 @@ if workflow.is_main_process:
 
 
 onerror:
-    # A full disk holds no log that could say so.
+    # A full disk has no room for a log with this message.
     if Path(OUT).exists() and shutil.disk_usage(OUT).free < 2**20:
         print(
-            f"The disk that holds {OUT} is full (no space left on device); free some space and call the same command again."
+            f"The disk of {OUT} is full (no space left on device); free some space and call the same command again."
         )

@@ -1,1 +1,1 @@
-"""What a model, a training and an experiment are, with every default."""
+"""Define the settings of models, trainings and experiments, with every default."""

@@ -1,7 +1,7 @@
 """Former names of settings, for files that were written before version 0.2.
 
 The cards of released weights are never rewritten, because a new digest makes their cached results invalid. Cards,
-training states, learning curves and `data/published.csv` are therefore read with the names of their time. Keys of
+training states, learning curves and `data/published.csv` are therefore read with the former names. Keys of
 configuration files have no aliases: a former key is an error that gives the present name.
 """
 
@@ -46,7 +46,7 @@ _STATE = {"slowdown": "lr_factor"}
 
 
 def renamed(values: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """A mapping whose former keys are replaced by the present ones; other keys and the order stay.
+    """Return a mapping whose former keys are replaced by the present ones; other keys and the order stay.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def renamed(values: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 
 
 def renamed_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
-    """The metadata of a weights file or of a training state with the present names.
+    """Return the metadata of a weights file or of a training state with the present names.
 
     Parameters
     ----------

@@ -15,22 +15,22 @@ def require(condition: object, sentence: str) -> None:
 
 
 def require_count(name: str, value: object) -> None:
-    """Raise an error unless a value is a whole number from 1 on."""
+    """Raise an error unless a value is a whole number of at least 1."""
     require(is_count(value), f"{name} is {value!r}; choose a whole number of at least 1")
 
 
 def is_count(value: object) -> bool:
-    """Whether a value is a whole number from 1 on."""
+    """Return whether a value is a whole number of at least 1."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a finite number, and not text or a truth value."""
+    """Return whether a value is a finite number, and not text or a truth value."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def require_blocks(mode: str, stride: object) -> None:
-    """Raise an error when a stride between blocks is given for whole images."""
+    """Raise an error if a stride of blocks is given for whole images."""
     require(
         stride is None or mode != "whole",
         f"the stride {stride!r} is one between blocks; choose mode 'block', or leave it out",

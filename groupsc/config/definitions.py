@@ -1,8 +1,8 @@
-"""What a model, a training and an experiment are: frozen dataclasses with every key, default, range and explanation.
+"""Define models, trainings and experiments as frozen dataclasses with every key, default, range and explanation.
 
 An experiment is a model, a training and a degradation: `gray-groupsc-sigma25`. The YAML files of `config/` describe a
 grid of experiments (`groupsc.config.grid`), which `groupsc.config.experiments` expands; `write_experiment` and
-`read_experiment` keep one in a file of its own. Values are converted and checked by pydantic; an error is one sentence.
+`read_experiment` store one experiment in a file. Pydantic converts and checks values; an error is one sentence.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ MethodName = Annotated[str, Choice(METHODS)]
 
 
 def _start(value: Any) -> str:
-    """Check that a name can be one of a start: a method, "blind" or an experiment."""
+    """Check that a value of `init_from` is a method, "blind" or the name of an experiment."""
     start = as_text(value)
     if start in (*METHODS, "blind") or start.partition("-")[0] in TASKS:
         return start
@@ -94,8 +94,9 @@ def _start(value: Any) -> str:
 class ModelConfig(Settings):
     """The unrolled sparse coder of Algorithm 1; the defaults are the paper's gray GroupSC (Table 7).
 
-    A blind model (section 3.4) has `levels`, noise σ in gray levels of 255 in ascending order, and thresholds for each.
-    An image takes those of the level nearest to its noise, or with `interpolate` those between its two neighbours.
+    A blind model (section 3.4) has `levels`, noise σ in gray levels of 255 in ascending order, and thresholds for each
+    level. It restores an image with the thresholds of the level nearest to the noise of the image; with `interpolate`,
+    it interpolates between the two neighbouring levels.
     """
 
     former: ClassVar[dict[str, str]] = aliases.MODEL
@@ -109,22 +110,22 @@ class ModelConfig(Settings):
     n_iterations: Count = 24
     """Unrolled iterations."""
     penalty: Annotated[str, Choice(PENALTIES.values())] = "group"
-    """Penalty on the codes: `l1` of the method `sc`, `csr`, `group` of `groupsc`."""
+    """Penalty on the codes: `l1` for the method `sc`, `csr` for `csr`, `group` for `groupsc`."""
     window: OrComputed[Count] = LEFT_OUT
-    """Side, in patch positions, of the neighbourhood in which similar patches are searched. Left out, it is the number
-    of patches along a block of 56 pixels, and in a grid along the crops of the training."""
+    """Side, in patch positions, of the neighbourhood in which similar patches are searched. By default, the
+    number of patches along a block of 56 pixels; in a grid, along a training crop."""
     similarity_interval: OrNull[Count] = 6
     """Iterations between two updates of the similarity; null for no update."""
     middle_averaging: Truth = True
     """Whether the similarity is computed from estimates that were averaged over the overlapping patches."""
     shared_similarity: Truth = True
-    """Whether one learned distance serves all updates of the similarity, or each has its own."""
+    """Whether all updates of the similarity use the same learned distance, or each has its own."""
     levels: OrNull[Ascending] = None
     """Noise levels σ of a blind model, in gray levels of 255."""
     scalar_thresholds: Truth = False
-    """Whether a blind model has one threshold a level, or one per iteration and atom."""
+    """Whether a blind model has one threshold per level, or one per level, iteration and atom."""
     interpolate: Truth = False
-    """Whether a blind model interpolates the thresholds between two levels, or takes those of the nearest."""
+    """Whether a blind model interpolates the thresholds between two levels, or uses those of the nearest level."""
 
     def __post_init__(self) -> None:
         if self.window is None:
@@ -135,7 +136,7 @@ class ModelConfig(Settings):
 
     @property
     def dimension(self) -> int:
-        """Entries of a patch, m = channels · patch²."""
+        """Number of entries of a patch, m = channels · patch_size²."""
         return self.channels * self.patch_size**2
 
     @property
@@ -146,14 +147,17 @@ class ModelConfig(Settings):
         return tuple(i for i in range(2, self.n_iterations) if (i - 1) % self.similarity_interval == 0)
 
     def block(self, stride: int | None = None) -> int:
-        """Side in pixels of the blocks of block mode: as many patches as the window has, as in the crops of a training,
-        or as wide as the stride where that is wider, up to the paper's 56."""
+        """Return the side of the blocks of block mode, in pixels.
+
+        A block has as many patches along its side as the window, as a training crop has. If the stride is larger than
+        this block, the side is the stride, but at most the paper's 56 pixels.
+        """
         return max(self.window + self.patch_size - 1, min(stride or 0, BLOCK))
 
 
 @settings
 class TrainingConfig(Settings):
-    """How a model is trained; the defaults are the authors' recipe (appendix A and the released code).
+    """The settings of a training; the defaults are the authors' recipe (appendix A and the released code).
 
     When the validation PSNR falls by more than `backtrack_threshold` dB below the best, the best snapshot is restored
     and the learning rate is multiplied by `backtrack_factor`.
@@ -177,7 +181,7 @@ class TrainingConfig(Settings):
     batch_size: Count = 32
     """Crops in a batch."""
     micro_batch_size: OrNull[Count] = None
-    """Crops whose gradients are computed together; null lets the memory decide."""
+    """Crops whose gradients are computed together; null chooses the number by the memory."""
     crop_size: Count = BLOCK
     """Side of a training crop, in pixels."""
     lr: Positive = 6e-4
@@ -196,7 +200,7 @@ class TrainingConfig(Settings):
     grad_clip: OrNull[Positive] = None
     """Largest norm of a gradient, as a multiple of its running median; null for no limit."""
     units: Truth = False
-    """Whether the learning rate counts in the units of each parameter, or is the same for all."""
+    """Whether the learning rate is multiplied by the unit of each parameter, or is the same for all parameters."""
     gain_share: Share = 0.0
     """Share of the crops that are multiplied by a gain before they are degraded, which keeps models stable on images
     of higher contrast than the training set. JPEG crops are never multiplied."""
@@ -210,7 +214,7 @@ class TrainingConfig(Settings):
     backtrack_factor: Factor = 0.8
     """Factor of the learning rate each time that the best snapshot is restored."""
     precision: Annotated[str, Choice(("auto", "float32", "bfloat16"))] = "auto"
-    """Precision of matrix products; `auto` takes bfloat16 where the device is fast at it."""
+    """Precision of matrix products; `auto` uses bfloat16 on devices that compute fast with it."""
     init_from: OrNull[Annotated[str, Allowed(f"one of {', '.join(METHODS)}, blind, or an experiment", _start)]] = None
     """Source of the first parameters: a method (its model of the same task and level), `blind` (the blind model of the
     same task and method) or an experiment; null for the learned dictionary."""
@@ -219,7 +223,7 @@ class TrainingConfig(Settings):
     authors' code."""
     patch_stride: Count = 1
     """Group priors are trained on every `patch_stride`-th patch in each direction, which divides the sums over similar
-    patches by its fourth power. Validation and use take all patches."""
+    patches by its fourth power. Validation and restoration use all patches."""
     source_weight: Positive = 1.0
     """Weight of all similar patches but the patch itself, for `patch_stride` above 1."""
     seed: Natural = 0
@@ -230,8 +234,8 @@ class TrainingConfig(Settings):
 class Experiment(Settings):
     """One model to train: a task at one level by one method.
 
-    The level is σ in gray levels or the JPEG quality; mosaics and blind models have none. `variant` names what differs
-    from the paper's model of the task, such as "blind".
+    The level is σ in gray levels or the JPEG quality; mosaics and blind models have none. `variant` is the name of the
+    differences from the paper's model of the task, such as "blind".
     """
 
     name: Text
@@ -243,7 +247,7 @@ class Experiment(Settings):
     level: OrNull[Positive]
     """σ in gray levels of 255, or the JPEG quality."""
     variant: OrNull[Text] = None
-    """Name of what differs from the paper's model."""
+    """Name of the differences from the paper's model."""
     model: ModelConfig = Field(default_factory=ModelConfig)
     """The model."""
     training: TrainingConfig = Field(default_factory=TrainingConfig)
@@ -251,7 +255,7 @@ class Experiment(Settings):
 
     @property
     def init_from(self) -> str | None:
-        """Name of the experiment whose weights this one starts from."""
+        """Name of the experiment whose weights are the first parameters of this one."""
         start = self.training.init_from
         if start == "blind":
             return experiment_name(self.task, f"{self.method}-blind", None)
@@ -265,38 +269,43 @@ class Experiment(Settings):
 
 
 def experiment_name(task: str, method: str, level: float | None) -> str:
-    """The name of an experiment and of its weights file, `task-method-level`: `gray-groupsc-sigma25`, `mosaic-sc`,
-    `color-sc-blind`."""
+    """Return the name of an experiment and of its weights file, `task-method-level`.
+
+    Examples
+    --------
+    >>> experiment_name("gray", "groupsc", 25), experiment_name("color", "sc-blind", None)
+    ('gray-groupsc-sigma25', 'color-sc-blind')
+    """
     return f"{task}-{method}" if level is None else f"{task}-{method}-{LEVEL_NAMES[task]}{level:g}"
 
 
 def repetitions(task: str, wanted: int) -> int:
-    """How often an image is measured: once where there is no noise to draw anew."""
+    """Return the number of measurements of an image: `wanted` for tasks with noise, else 1."""
     return wanted if LEVEL_NAMES[task] == "sigma" else 1
 
 
 def method_name(method: str, variant: str | None) -> str:
-    """The method as names and rows spell it: `groupsc`, `groupsc-blind`, `groupsc-refresh12`."""
+    """Return the method and its variant as one name: `groupsc`, `groupsc-blind`, `groupsc-refresh12`."""
     return f"{method}-{variant}" if variant else method
 
 
 def model_from_dict(values: dict[str, Any]) -> ModelConfig:
-    """A model configuration from a mapping; an unknown key is an error."""
+    """Return a model configuration from a mapping; an unknown key is an error."""
     return strict(ModelConfig, values)
 
 
 def experiment_from_dict(values: dict[str, Any]) -> Experiment:
-    """Inverse of `dataclasses.asdict`; an unknown key is an error."""
+    """Return an experiment from a mapping, the inverse of `dataclasses.asdict`; an unknown key is an error."""
     return strict(Experiment, {**values, **{key: values.get(key) or {} for key in ("model", "training")}})
 
 
 def read_experiment(path: PathLike) -> Experiment:
-    """Read one experiment from the YAML file that `write_experiment` made.
+    """Read one experiment from a YAML file of `write_experiment`.
 
     Raises
     ------
     GroupSCError
-        When the file is missing, is no YAML mapping, or has a key that no experiment has.
+        If the file is missing, is no YAML mapping, or has an unknown key.
     """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -309,17 +318,17 @@ def read_experiment(path: PathLike) -> Experiment:
 
 
 def write_experiment(path: PathLike, experiment: Experiment) -> None:
-    """Write one experiment, every default spelled out, to a YAML file."""
+    """Write one experiment with all its settings, including defaults, to a YAML file."""
     write_text(path, yaml.safe_dump(dataclasses.asdict(experiment), sort_keys=False))
 
 
 def strict(kind: type[T], values: dict[str, Any]) -> T:
-    """One of the dataclasses from a mapping.
+    """Return an instance of one of the dataclasses from a mapping.
 
     Raises
     ------
     GroupSCError
-        For an unknown key, a missing one, or a value that it can't have.
+        For an unknown key, a missing key, or an invalid value.
     """
     with in_one_sentence(kind.__name__):
         return TypeAdapter(kind).validate_python(values)

@@ -1,4 +1,4 @@
-"""The experiments of a configuration: its grid, expanded."""
+"""Expand the grid of a configuration into its experiments."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from groupsc.config.files import complete_grid
 
 
 def experiments(config: dict[str, Any]) -> dict[str, Experiment]:
-    """Expand the grid of a configuration (see config/README.md) into its experiments, by name.
+    """Return the experiments of the grid of a configuration (see config/README.md), by name.
 
     `config["tasks"][task]` gives `methods`, `levels`, optional `model` and `training` overrides, the `methods` and
-    `kinds` of `blind` models, and `variants` by name, each with such keys of its own; `config["budget"]` names one of
+    `kinds` of `blind` models, and `variants` by name, each with its own such keys; `config["budget"]` is a name of
     `BUDGETS`; `config["model"]` and `config["training"]` override all tasks.
 
     Parameters
     ----------
     config : dict
-        Keys of `groupsc.config.grid.Grid`; those that are left out have its defaults.
+        Keys of `groupsc.config.grid.Grid`; missing keys have its defaults.
 
     Raises
     ------
     GroupSCError
-        For an unknown task, method, budget or key, naming the ones that exist; for a missing one, and a value of
-        another kind or out of range.
+        For an unknown task, method, budget or key (the message lists the known ones), for a missing key, and for a
+        value of the wrong type or out of range.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def experiments(config: dict[str, Any]) -> dict[str, Experiment]:
 
 
 def _with_plain_start(experiment: Experiment, found: dict[str, Experiment]) -> Experiment:
-    """A variant starts from its own kind where the grid has it, else from the paper's model."""
+    """Let a variant start from the paper's model if the grid lacks the same variant of the method in `init_from`."""
     start = experiment.training.init_from
     if experiment.variant is None or start not in METHODS or experiment.init_from in found:
         return experiment
@@ -71,7 +71,7 @@ def _with_plain_start(experiment: Experiment, found: dict[str, Experiment]) -> E
 
 
 def _variants(grid: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The parts of a task's grid that differ from the paper's model: declared variants, and kinds of blind models."""
+    """Yield the parts of a task's grid that differ from the paper's model: variants and kinds of blind models."""
     yield from ({"variant": name, **variant} for name, variant in grid["variants"].items())
     for kind in grid["blind"]["kinds"] if grid["blind"] else ():
         name = "blind" if kind == DEFAULT_BLIND else f"blind-{kind}"
@@ -80,7 +80,7 @@ def _variants(grid: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _cell(config: dict[str, Any], task: str, cell: dict[str, Any]) -> Iterator[Experiment]:
-    """The experiments of a task's grid, or of one of its variants."""
+    """Yield the experiments of a task's grid, or of one of its variants."""
     grid = config["tasks"][task]
     for method in cell["methods"]:
         model = {
@@ -103,7 +103,7 @@ def _cell(config: dict[str, Any], task: str, cell: dict[str, Any]) -> Iterator[E
             recipe.crop_size > coder.patch_size,
             f"crop_size is {recipe.crop_size}; choose more than patch_size, {coder.patch_size}",
         )
-        # Whole images then show a patch as many others as the crops of its training did.
+        # A patch is then compared with as many patches in a whole image as in a training crop.
         if "window" not in model:
             coder = dataclasses.replace(coder, window=min(BLOCK, recipe.crop_size) + 1 - coder.patch_size)
         for level in cell["levels"] or [None]:

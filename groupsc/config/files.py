@@ -1,4 +1,4 @@
-"""Read configuration files: take keys from a base, convert and check values, fill in defaults, write out variants."""
+"""Read configuration files: take keys from a base, convert and check values, add defaults, expand variants."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MODEL_KEYS = frozenset(field.name for field in dataclasses.fields(ModelConfig))
 
 
 def complete_grid(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with all defaults, its values converted and its variants written out.
+    """Return a configuration with all defaults, converted values and expanded variants.
 
     Parameters
     ----------
     config : dict
-        As read from a file of config/; one that is complete already stays as it is.
+        As read from a file of config/; a complete configuration is returned unchanged.
 
     Returns
     -------
@@ -36,8 +36,8 @@ def complete_grid(config: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     GroupSCError
-        For an unknown or former key, a missing one, or a value of another kind or out of range. The sentence gives the
-        place and what to write instead.
+        For an unknown or former key, a missing key, or a value of the wrong type or out of range. The message gives
+        the place and the hint.
 
     Examples
     --------
@@ -54,12 +54,12 @@ def complete_grid(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_grid(path: PathLike) -> dict[str, Any]:
-    """The complete configuration in a file of config/, or in one like them.
+    """Return the complete configuration in a file such as those of config/.
 
     Raises
     ------
     GroupSCError
-        When the file is no YAML mapping with tasks; as for `complete_grid`.
+        If the file is no YAML mapping with tasks; as for `complete_grid`.
     """
     return complete_grid({"output": default_output(path), **_read(path)})
 
@@ -85,7 +85,7 @@ def default_output(path: PathLike) -> str:
 
 
 def _with_base(config: Any) -> Any:
-    """A configuration whose keys replace those of its base."""
+    """Return a configuration with the keys of its base that it does not replace."""
     if not isinstance(config, dict) or not config.get("base"):
         return config
     base = _read(config["base"])
@@ -108,7 +108,7 @@ def _read(path: PathLike) -> dict[str, Any]:
 
 
 def expanded(where: str, variants: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Variants by name, each with its own model and training.
+    """Return variants by name, each with its own model and training.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def expanded(where: str, variants: dict[str, dict[str, Any]]) -> dict[str, dict[
     Raises
     ------
     GroupSCError
-        For a product without a name, a name that differs from another's in no value, or a key that no value has.
+        For a product without a name, a name that two variants share, or a {key} in a name that has no values.
 
     Examples
     --------
@@ -152,14 +152,14 @@ def expanded(where: str, variants: dict[str, dict[str, Any]]) -> dict[str, dict[
 
 
 def _sets(product: dict[str, list[Any]] | None, also: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """The sets of values: every combination of the product, then the further ones."""
+    """Return the sets of values: every combination of the product, then those of `also`."""
     keys = list(product or {})
     combined = [dict(zip(keys, values, strict=True)) for values in itertools.product(*(product or {}).values())]
     return (combined if keys else []) + list(also or [])
 
 
 def _named(place: str, template: str, values: dict[str, Any]) -> str:
-    """The name of a variant: every {key} of the template replaced by its value."""
+    """Return the name of a variant: the template with every {key} replaced by its value."""
     keys = re.findall(r"\{(\w+)\}", template)
     unknown = [key for key in keys if key not in values]
     require(
@@ -175,7 +175,7 @@ def _named(place: str, template: str, values: dict[str, Any]) -> str:
 
 
 def _with(common: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """A variant with further values of its model and training."""
+    """Return a variant with further values of its model and training."""
     model = {key: value for key, value in values.items() if key in MODEL_KEYS}
     training = {key: value for key, value in values.items() if key not in MODEL_KEYS}
     return {**common, "model": {**common["model"], **model}, "training": {**common["training"], **training}}

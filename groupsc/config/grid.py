@@ -1,7 +1,7 @@
-"""The model of a configuration file: every key of a grid, with its default, range and explanation.
+"""Define the keys of a configuration file, with their defaults, ranges and explanations.
 
-`groupsc.config.files.complete_grid` checks a configuration by these classes. The JSON schema of the workflow and the
-tables of keys in config/README.md are made from them (`groupsc.config.reference`).
+`groupsc.config.files.complete_grid` checks a configuration with these classes. `groupsc.config.reference` makes the
+JSON schema of the workflow and the tables of keys in config/README.md from them.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ _FIXED = {
     "levels": "blind models have levels, ask for them by `blind` of a task",
     "penalty": "the method decides the penalty",
 }
-"""Keys of a model that a configuration doesn't change, with the hint of the error."""
+"""Keys of a model that a configuration can't change, with the hint of the error."""
 _MODEL: dict[str, Any] = {"without": _FIXED, "hints": now_called(aliases.MODEL) | _FIXED}
 _BOTH: dict[str, Any] = {"without": _FIXED, "hints": now_called(aliases.MODEL, aliases.TRAINING) | _FIXED}
 
-if TYPE_CHECKING:  # The keys are those of the settings, which only the running program knows.
+if TYPE_CHECKING:  # The keys are those of the settings, which are known at run time only.
     ModelChanges = Partial
     TrainingChanges = Partial
     Changes = Partial
@@ -73,11 +73,11 @@ class Variant(Part):
     """Models that differ from the task's; with `product` or `also`, one variant for each set of values."""
 
     methods: Annotated[Unique[MethodName], Field(min_length=1)]
-    """Methods, as of the task."""
+    """Methods, as for the task."""
     levels: Unique[Positive] = Field(default=[])
-    """Levels, as of the task; mosaics have none."""
+    """Levels, as for the task; mosaics have none."""
     datasets: OrNull[Unique[DataSet]] = None
-    """Test sets; null takes those of the task."""
+    """Test sets; null uses those of the task."""
     model: ModelChanges = ModelChanges()
     """Differences from the task's model."""
     training: TrainingChanges = TrainingChanges()
@@ -95,7 +95,7 @@ class Blind(Part):
     """Models of all noise levels at once."""
 
     methods: Annotated[Unique[MethodName], Field(min_length=1)]
-    """Methods, as of the task."""
+    """Methods, as for the task."""
     levels: Annotated[Unique[Positive], Field(min_length=1)]
     """Noise levels at which the models are evaluated."""
     kinds: Annotated[Unique[Annotated[str, Choice(BLIND)]], Field(min_length=1)] = Field(default=[DEFAULT_BLIND])
@@ -108,8 +108,8 @@ class Task(Part):
     methods: Unique[MethodName] = Field(default=[])
     """`sc` (ℓ1), `csr` (centralised), `groupsc` (relaxed group Lasso)."""
     levels: Unique[Positive] = Field(default=[])
-    """Noise σ in gray levels of 255 for `gray` and `color`, quality factors for `jpeg`; `mosaic` has none. One more
-    level is one more number."""
+    """Noise σ in gray levels of 255 for `gray` and `color`, quality factors for `jpeg`; `mosaic` has none. To
+    add a level, add its number."""
     datasets: Unique[DataSet] = Field(default=[])
     """Test sets: names from `data/registry.csv`, or `Bundled`."""
     blind: Blind | None = None
@@ -119,13 +119,13 @@ class Task(Part):
     {similarity_interval: 12}}`, which makes `gray-groupsc-refresh12-sigma15`."""
     baselines: Unique[Text] = Field(default=[])
     """Baselines to measure on the same degraded images: names from `groupsc methods`, as in `[bm3d, dncnn]`, and
-    `input`, the degraded images themselves. A baseline is left out that can't do the task, or that has no cached
-    results and can't run here, for example without its package (`pip install 'groupsc[peers]'`). The reason is printed
-    before every run and dry run, and in the summary."""
+    `input`, the degraded images themselves. A baseline is left out if it doesn't support the task, or if it has no
+    cached results and can't run on this machine, for example without its package (`pip install 'groupsc[peers]'`). The
+    reason is printed before every run and dry run, and in the summary."""
     model: ModelChanges = ModelChanges()
-    """Differences from the paper's model, for this task alone; they win over `model` of the configuration."""
+    """Differences from the paper's model, for this task only; they replace those in `model` of the configuration."""
     training: TrainingChanges = TrainingChanges()
-    """Differences from the budget, for this task alone; they win over `training` of the configuration."""
+    """Differences from the budget, for this task only; they replace those in `training` of the configuration."""
 
 
 class Threads(Part):
@@ -143,8 +143,8 @@ class Blocks(Part):
     experiments: Unique[Text] = Field(default=[])
     """Names of experiments."""
     strides: Unique[Count] = Field(default=[56, 48, 24, 12])
-    """Strides of the blocks, in pixels. Blocks are as large as the crops of the training, and where the stride is
-    larger as the stride, up to 56."""
+    """Strides of the blocks, in pixels. The side of a block is that of the training crops, or the stride if that is
+    larger, at most 56."""
     datasets: Unique[DataSet] = Field(default=["BSD68"])
     """Test sets."""
 
@@ -163,14 +163,14 @@ class Panel(Partial):
 
 
 class Figure(Partial):
-    """What a figure shows."""
+    """The contents of a figure."""
 
     figure: Text = LEFT_OUT
-    """Kind of the figure; left out, the name of the file."""
+    """Kind of the figure; by default, the name of the file."""
     experiment: Text = LEFT_OUT
     """Experiment whose weights are shown."""
     experiments: Annotated[list[Text], Field(min_length=1)] = LEFT_OUT
-    """Several such experiments; those whose weights are missing are left out."""
+    """Experiments whose weights are shown; those whose weights are missing are left out."""
     task: TaskName = LEFT_OUT
     """Task of the evaluations that are shown."""
     level: Positive = LEFT_OUT
@@ -188,7 +188,7 @@ class Figure(Partial):
 
 
 class Grid(Part):
-    """One grid of experiments and what is made of it."""
+    """A grid of experiments with its tables and figures."""
 
     hints: ClassVar[dict[str, str]] = now_called(aliases.GRID)
 
@@ -201,8 +201,8 @@ class Grid(Part):
     """Weights that are evaluated: `released` (those of `data/weights`, fetched by `dvc pull`) or `trained` (those made
     here, under `training` of `output`)."""
     tables: Unique[TableName] = Field(default=[])
-    """Tables to make, `table1` to `table13`, as in `tables: [table4, table8]`; with them comes `reproducibility`, a
-    count of what of the paper is reproduced, as table and as chart."""
+    """Tables to make, `table1` to `table13`, as in `tables: [table4, table8]`. The workflow always makes
+    `reproducibility` too: a count of the reproduced numbers of the paper, as a table and a chart."""
     figures: dict[FigureName, Figure | None] = Field(default={})
     """Figures to make, by the name of their file."""
     blocks: Blocks = Blocks()
@@ -210,39 +210,39 @@ class Grid(Part):
     index: OrNull[Folder] = None
     """Page to write about the released weights, as in `index: data/weights/README.md`."""
     images: OrNull[Images] = None
-    """Number of images of every test set, `images: 2`, or of some, `images: {Urban100: 10}`: the first ones, and only
-    these are fetched. The tables give the number of images behind each value. Null takes all."""
+    """Number of images of every test set (`images: 2`) or of some (`images: {Urban100: 10}`). Only the first images are
+    fetched and measured. The tables give the number of images behind each value. Null uses all images."""
     cached_results: OrNull[Text] = None
-    """Folder of per-image results of earlier evaluations, as `data/measured`. Those of the same weights, measured in
-    the same way, are taken over with the device and the code version that they name, images beyond the first `images`
-    included. Images that a figure shows are restored again, for their pictures alone. A baseline with complete results
-    needs neither its package nor its weights. Null measures everything here."""
+    """Folder of per-image results of earlier evaluations, such as `data/measured`. Results of the same weights and the
+    same protocol are used instead of a new measurement, with their recorded device and code version, also for images
+    beyond the first `images`. Images that a figure shows are restored again, but only to draw them. A baseline with
+    complete results needs neither its package nor its weights. Null measures everything again."""
     repetitions: Count = 1
     """Noise realisations per image; with more than one the tables show the spread."""
     mode: Annotated[str, Choice(("whole", "block"))] = "whole"
     """`whole` restores whole images, `block` restores overlapping blocks as the paper does."""
     stride: OrNull[Count] = None
-    """Stride of the blocks in pixels, for `mode: block` only; null takes the window of the model."""
+    """Stride of the blocks in pixels, for `mode: block` only; null uses the window of the model."""
     model: ModelChanges = ModelChanges()
     """Differences from the paper's model in every experiment, as in `{n_iterations: 12}`."""
     training: TrainingChanges = TrainingChanges()
     """Differences from the budget in every experiment, as in `{seed: 1}`."""
     device: Device = "auto"
-    """Device that trains and evaluates; `auto` takes a GPU where the machine has one."""
+    """Device of trainings and evaluations; `auto` uses a GPU if the machine has one."""
     threads: Threads = Threads()
-    """CPU threads of one training and of one evaluation; `--cores` limits how many run side by side."""
+    """CPU threads of one training and of one evaluation; `--cores` limits the number of parallel jobs."""
     output: Folder = "results"
-    """Folder for everything that is made; without the key, `results/<name of the configuration file>`. Git keeps
-    `results/release` alone."""
+    """Folder of all results; by default, `results/<name of the configuration file>`. Git tracks `results/release`
+    only."""
     data_dir: Text = "data/raw"
     """Folder of the data sets."""
     mirror: OrNull[Text] = None
-    """Folder or address that holds the files of `data/registry.csv` as `<repo>/<commit>/<path>`; null takes the
-    environment variable `GROUPSC_MIRROR`, or the public addresses without it. An address with a password belongs into
-    `GROUPSC_MIRROR`."""
+    """Folder or address that holds the files of `data/registry.csv` as `<repo>/<commit>/<path>`; null uses the
+    environment variable `GROUPSC_MIRROR`, or the public addresses without it. Write an address with a password into
+    `GROUPSC_MIRROR`, not here."""
     base: OrNull[Text] = None
-    """Another configuration file, such as `config/release.yaml`: keys that are left out are taken from it. A key that
-    is given replaces the one of that file."""
+    """Another configuration file, such as `config/release.yaml`, from which missing keys are taken. A key that is given
+    replaces the whole key of that file."""
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -257,10 +257,10 @@ class Grid(Part):
 
 
 def _check_task(where: str, task: str, given: Task) -> None:
-    """Raise an error where a task has levels, or blind models, that it can't have, or lacks them."""
+    """Raise an error if a task has levels or blind models that it does not support, or lacks levels."""
     kind = LEVEL_NAMES[task]
     require(
-        given.blind is None or kind == "sigma", f"blind models know noise alone; remove `blind` from the task {task}"
+        given.blind is None or kind == "sigma", f"blind models are for noise only; remove `blind` from the task {task}"
     )
     cells: dict[str, Task | Variant] = {where: given}
     cells |= {f"{where}.variants.{name}": variant for name, variant in given.variants.items()}

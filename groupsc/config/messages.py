@@ -1,4 +1,4 @@
-"""Turn errors of pydantic into one sentence that names the key, its place, and what to write instead."""
+"""Convert errors of pydantic into one sentence with the key, its place, and the hint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = "keys"
 
 @contextlib.contextmanager
 def in_one_sentence(whole: str) -> Iterator[None]:
-    """Raise `GroupSCError` in place of pydantic's error; `whole` is what values without a place are called."""
+    """Raise `GroupSCError` in place of pydantic's error; `whole` is the name of values without a place."""
     try:
         yield
     except ValidationError as error:
@@ -26,14 +26,14 @@ def in_one_sentence(whole: str) -> Iterator[None]:
 
 
 def sentence(error: ValidationError, whole: str) -> str:
-    """The first error as a sentence: the place, the value, and what to write instead.
+    """Return the first error as a sentence: the place, the value, and the hint.
 
     Parameters
     ----------
     error : ValidationError
         Raised by a model of this package.
     whole : str
-        Name of what was checked, such as "the configuration".
+        Name of the checked values, such as "the configuration".
     """
     first = error.errors()[0]
     place, value, message = first["loc"], first["input"], first["msg"]
@@ -57,16 +57,16 @@ def sentence(error: ValidationError, whole: str) -> str:
 
 
 def check_keys(kind: Any, values: Any, hints: Mapping[str, str] | None = None) -> Any:
-    """Check that values are a mapping of keys that a model has, with all that it requires.
+    """Check that values are a mapping with known keys only and all required keys.
 
     Parameters
     ----------
     kind : class
         A pydantic model or dataclass.
     values
-        What it is to be made from.
+        Values that the model will be made from.
     hints : mapping, optional
-        What an error adds for an unknown key, by key.
+        Hints of errors for unknown keys, by key.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def check_keys(kind: Any, values: Any, hints: Mapping[str, str] | None = None) -
     Raises
     ------
     PydanticCustomError
-        The message lists the keys that the model has.
+        If a key is unknown or missing; the message lists the known keys.
     """
     if isinstance(values, kind):
         return values
@@ -99,7 +99,7 @@ def check_keys(kind: Any, values: Any, hints: Mapping[str, str] | None = None) -
 
 
 def now_called(*former: Mapping[str, str]) -> dict[str, str]:
-    """Hints for former keys.
+    """Return hints for former keys.
 
     Examples
     --------
@@ -113,5 +113,5 @@ def now_called(*former: Mapping[str, str]) -> dict[str, str]:
 
 
 def _spelled(place: tuple[int | str, ...]) -> str:
-    """A place as a reader writes it: `tasks.gray.levels[0]`."""
+    """Return a place as users write it: `tasks.gray.levels[0]`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")

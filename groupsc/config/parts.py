@@ -1,4 +1,4 @@
-"""Base classes of settings and of the mappings in a configuration file, and models of changes of settings."""
+"""Define base classes of settings and of mappings in a configuration file, and models of changes of settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Base of dataclasses of settings; the error of an unknown key gives the known keys, and hints of former ones."""
+    """Base of dataclasses of settings; an error for an unknown key lists the known keys and the new name of the key."""
 
     former: ClassVar[dict[str, str]] = {}
 
@@ -58,7 +58,7 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     hints: ClassVar[dict[str, str]] = {}
-    """What an error adds for an unknown key, by key."""
+    """Hints of errors for unknown keys, by key."""
 
     @model_validator(mode="before")
     @classmethod
@@ -75,7 +75,7 @@ class Part(BaseModel):
 
 
 class Partial(Part):
-    """A mapping of keys without defaults: keys that are left out stay out."""
+    """A mapping whose keys have no defaults; missing keys are not added."""
 
     @model_serializer(mode="wrap")
     def _given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Partial(Part):
 def changes(
     name: str, *kinds: Any, lists: bool = False, without: Collection[str] = (), hints: dict[str, str] | None = None
 ) -> type[Partial]:
-    """The model of a mapping that changes some settings: keys of dataclasses, none of them required.
+    """Return the model of a mapping that changes some settings: keys of dataclasses, none of them required.
 
     Parameters
     ----------
@@ -105,9 +105,9 @@ def changes(
     lists : bool
         Whether each key has a list of values.
     without : collection of str
-        Keys that the mapping doesn't have.
+        Keys of the dataclasses that the mapping can't have.
     hints : dict, optional
-        What an error adds for an unknown key, by key.
+        Hints of errors for unknown keys, by key.
     """
     fields: dict[str, Any] = {}
     for kind in kinds:

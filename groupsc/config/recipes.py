@@ -1,4 +1,4 @@
-"""The training budgets, the models of the tasks and the kinds of blind models: what differs from the defaults."""
+"""Define training budgets, models of the tasks and kinds of blind models, as differences from the defaults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
         "groupsc": {**_SMALL_BATCHES, **_EVERY_SECOND_PATCH, "init_from": "sc"},
     },
 }
-"""Training budgets by name and method: what differs from the defaults of `TrainingConfig`."""
+"""Training budgets by name and method, as differences from the defaults of `TrainingConfig`."""
 
 TASK_MODELS: dict[str, dict[str, Any]] = {
     "gray": {"channels": 1, "patch_size": 9, "similarity_interval": 6},
@@ -31,7 +31,7 @@ TASK_MODELS: dict[str, dict[str, Any]] = {
     "mosaic": {"channels": 3, "patch_size": 7, "similarity_interval": 8},
     "jpeg": {"channels": 1, "patch_size": 9, "similarity_interval": 6},
 }
-"""The paper's Table 7: what differs from the defaults of `ModelConfig`."""
+"""The models of the paper's Table 7, as differences from the defaults of `ModelConfig`."""
 
 DEFAULT_BLIND = "affine"
 _BLIND_LEVELS = tuple(range(0, 60, 5))
@@ -45,7 +45,7 @@ BLIND: dict[str, dict[str, Any]] = {
 ends of the range."""
 
 TASK_TRAININGS: dict[str, dict[str, Any]] = {"mosaic": {"patch_stride": 1, "source_weight": 1.0}}
-"""What differs from the budget, by task. Every second patch of a mosaic begins at the same Bayer phase, so that a model
-trained on these alone would not know the other three."""
+"""Differences from the budget, by task. Every second patch of a mosaic begins at the same Bayer phase; a model that is
+trained on these patches only would not learn the other three phases."""
 
 TASK_TRAINING_SETS = {"gray": "BSD400", "color": "CBSD400", "mosaic": "CBSD400", "jpeg": "CBSD400"}

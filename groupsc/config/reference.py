@@ -1,6 +1,6 @@
 """Write the JSON schema of the workflow and the tables of keys in config/README.md from the configuration model.
 
-`python -m groupsc.config.reference`, in the root of the repository, writes both files anew.
+`python -m groupsc.config.reference`, in the root of the repository, writes both files.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ WARNING = "made by `make reference`; edit groupsc/config instead"
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a configuration file, as Snakemake reads it."""
+    """Return the JSON schema of a configuration file, in the form that Snakemake reads."""
     found = Grid.model_json_schema()
     tidied: dict[str, Any] = _tidied({"$schema": GenerateJsonSchema.schema_dialect, **found})
     return tidied
 
 
 def schema_text() -> str:
-    """The schema as YAML."""
+    """Return the schema as YAML."""
     text = yaml.safe_dump(schema(), sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
     return f"# {WARNING}\n{text}"
 
 
 def table(kind: Any) -> str:
-    """The keys of a model as a Markdown table: values, default, and meaning of each."""
+    """Return the keys of a model as a Markdown table: values, default, and meaning of each."""
     lines = ["| key | values | default | meaning |", "| --- | --- | --- | --- |"]
     for name, field in kind.__pydantic_fields__.items():
         lines.append(f"| `{name}` | {values_of(field)} | {_default(field, kind)} | {_line(field.description)} |")
@@ -60,17 +60,17 @@ def table(kind: Any) -> str:
 
 
 def values_of(field: FieldInfo) -> str:
-    """What a key may be, in the words of the error of a wrong value."""
+    """Return the allowed values of a key, in the words of the error for a wrong value."""
     return _phrase(field.annotation, field.metadata)
 
 
 def readme_text(text: str) -> str:
-    """config/README.md with its tables made anew.
+    """Return the text of config/README.md with new tables.
 
     Parameters
     ----------
     text : str
-        The page. A table stands between `<!-- NAME: … -->` and `<!-- end -->`.
+        The page. A table is between `<!-- NAME: … -->` and `<!-- end -->`.
     """
     for name, kind in TABLES.items():
         mark = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)", re.S)
@@ -117,7 +117,7 @@ def _line(text: str | None) -> str:
 
 
 def _tidied(found: Any) -> Any:
-    """A schema without titles, which repeat the keys; descriptions are one line each, names follow their patterns."""
+    """Return a schema without titles, with descriptions of one line, and with no names outside their patterns."""
     if isinstance(found, list):
         return [_tidied(value) for value in found]
     if not isinstance(found, dict):

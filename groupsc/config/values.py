@@ -1,8 +1,8 @@
-"""Types of the values of settings: their conversion from text, their ranges, and the hint of an error.
+"""Define the types of the values of settings: conversion from text, ranges, and hints of errors.
 
-`snakemake --config 'model={"n_atoms": 128}'` gives values of nested keys as text. A value is therefore converted where
-its meaning is plain ('128' for a whole number, 'no' for a truth value, 'null' where a key may be null); any other value
-is an error whose hint says what the key may be.
+`snakemake --config 'model={"n_atoms": 128}'` gives values of nested keys as text. A value is therefore converted if
+its meaning is clear ('128' for a whole number, 'no' for a truth value, 'null' for a key that may be null); any other
+value is an error whose hint gives the allowed values.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ NULL_WORDS = ("null", "Null", "NULL", "~", "")
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "on"), ("false", "no", "off")
 """Texts that YAML 1.1 reads as truth values, in any case."""
 LEFT_OUT: Any = None
-"""Default of a key whose type has no null, but that may be left out."""
+"""Default of a key whose type has no null, but that may be missing."""
 REFUSED = "refused"
 """Type of the errors whose message is the hint."""
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """Annotation of a type: converts a value before it is checked, and says in an error what is allowed.
+    """Annotation of a type: converts a value before the check, and gives the allowed values in an error.
 
     Parameters
     ----------
     phrase : str
-        What the value may be, as in "choose {phrase}".
+        The allowed values, as in "choose {phrase}".
     convert : callable, optional
-        Takes the value and returns it as the type; raises `ValueError` where that isn't possible.
+        Takes the value and returns it as the type; raises `ValueError` if that isn't possible.
     """
 
     phrase: str
@@ -47,7 +47,7 @@ class Allowed:
         return core_schema.no_info_wrap_validator_function(self.check, handler(source))
 
     def check(self, value: Any, inner: Callable[[Any], Any]) -> Any:
-        """The converted value, checked by the type that is annotated."""
+        """Return the converted value, checked by the annotated type."""
         try:
             return inner(self.convert(value))
         except (TypeError, ValueError, OverflowError):
@@ -58,7 +58,7 @@ class AllowedNumber(Allowed):
     """As `Allowed`, for numbers: integers stay integers, so that 25 is not written as 25.0."""
 
     def check(self, value: Any, inner: Callable[[Any], Any]) -> Any:
-        """The number, checked by the type that is annotated."""
+        """Return the number, checked by the annotated type."""
         super().check(value, inner)
         return self.convert(value)
 
@@ -67,7 +67,7 @@ class AllowedNull(Allowed):
     """As `Allowed`, for null or a value of another type."""
 
     def check(self, value: Any, inner: Callable[[Any], Any]) -> Any:
-        """None for null and its names, else the value as the other type has it."""
+        """Return None for null and its names, else the value converted by the other type."""
         if value is None or (isinstance(value, str) and value in NULL_WORDS):
             return None
         try:
@@ -82,13 +82,13 @@ class AllowedNull(Allowed):
 
 @dataclass(frozen=True)
 class Choice:
-    """Annotation of `str`: one of some words, which are looked up when a value is checked."""
+    """Annotation of `str`: one of `words`, which are read when a value is checked."""
 
     words: Collection[str]
 
     @property
     def phrase(self) -> str:
-        """What the value may be."""
+        """The allowed values, as in "choose {phrase}"."""
         return alternatives(self.words)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -100,14 +100,14 @@ class Choice:
         return {**handler(schema), "enum": list(self.words)}
 
     def check(self, value: Any, inner: Callable[[Any], Any]) -> Any:
-        """The word, where it is one of them."""
+        """Return the value if it is one of the words, else raise an error."""
         if isinstance(value, str) and value in self.words:
             return inner(value)
         raise PydanticCustomError(REFUSED, "choose {phrase}", {"phrase": self.phrase})
 
 
 def alternatives(words: Iterable[object]) -> str:
-    """Words as the end of "choose ".
+    """Return words as the end of "choose ".
 
     Examples
     --------
@@ -119,7 +119,7 @@ def alternatives(words: Iterable[object]) -> str:
 
 
 def as_integer(value: Any) -> int:
-    """A whole number from a number or a text, such as 3, 3.0, '3' or '1e3'.
+    """Return a whole number from a number or a text, such as 3, 3.0, '3' or '1e3'.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def as_integer(value: Any) -> int:
 
 
 def as_number(value: Any) -> int | float:
-    """A finite number from a number or a text.
+    """Return a finite number from a number or a text.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def as_number(value: Any) -> int | float:
 
 
 def as_truth(value: Any) -> bool:
-    """A truth value from one or from a word that YAML reads as one.
+    """Return a truth value from a truth value, or from a word that YAML reads as one.
 
     Raises
     ------
@@ -177,14 +177,14 @@ def as_truth(value: Any) -> bool:
 
 
 def as_text(value: Any) -> str:
-    """The text itself; a number is none, since YAML reads the image name 05 as 5."""
+    """Return a text; a number is an error, because YAML reads the image name 05 as 5."""
     if not isinstance(value, str):
         raise ValueError(value)
     return value
 
 
 def as_key(value: Any) -> str:
-    """A text, or a whole number as text: YAML reads the key 8 as a number."""
+    """Return a text, or a whole number as text, because YAML reads the key 8 as a number."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else as_text(value)
 
 
@@ -225,5 +225,5 @@ if TYPE_CHECKING:
     OrComputed = Annotated[T, AllowedNull("null")]
 else:
     OrComputed = OrNull
-"""As `OrNull` in a file; in an object null is replaced by a value that is computed from other keys."""
+"""As `OrNull` in a file; an object has, instead of null, a value that is computed from other keys."""
 Unique = Annotated[list[T], AfterValidator(_unique), Field(json_schema_extra={"uniqueItems": True})]

@@ -1,4 +1,4 @@
-# Data sets: downloaded and verified. The output is a manifest; the folders themselves belong to DVC.
+# Download and verify data sets. The output is a manifest, because DVC tracks the folders of images.
 
 
 rule fetch:

@@ -1,4 +1,4 @@
-# Initial dictionaries: experiments of one training set, patch size and number of atoms share one.
+# Learn initial dictionaries. Experiments with the same training set, patch size and number of atoms share one.
 
 
 rule dictionary:

@@ -1,4 +1,4 @@
-# Figures: of the priors, of restored images, of what was learned, of trainings. A rule each, for their captions.
+# Draw figures of priors, restored images, learned parameters and trainings. Each has its own rule, for its own caption.
 
 
 for figure, given in FIGURES.items():

@@ -1,30 +1,30 @@
-# What rules take as input and as options: trainings, dictionaries, evaluations, downloads.
+# Inputs and options of the rules for trainings, dictionaries, evaluations and downloads.
 
 
 def fetch_options(wildcards):
-    """How many images of the data set."""
+    """Return the option for the number of images."""
     images = wildcards.images.removeprefix("first")
     return options(images=None if images == "all" else images)
 
 
 def learns(wildcards):
-    """An experiment that starts from an initial dictionary."""
+    """Return an experiment that starts from an initial dictionary."""
     return next(e for e in EXPERIMENTS.values() if e.dictionary == wildcards.dictionary)
 
 
 def learned_from(wildcards):
-    """The data set that an initial dictionary is learned from."""
+    """Return the data set that an initial dictionary is learned from."""
     return learns(wildcards).training.dataset
 
 
 def dictionary_options(wildcards):
-    """Size of an initial dictionary."""
+    """Return the options for the size of an initial dictionary."""
     model = learns(wildcards).model
     return options(channels=model.channels, patch_size=model.patch_size, n_atoms=model.n_atoms)
 
 
 def training_input(wildcards):
-    """The experiment, its images, and what its first parameters come from."""
+    """Return the files of a training: experiment, manifests of images, and initial weights or dictionary."""
     experiment = experiment_of(wildcards.name)
     training = experiment.training
     if experiment.init_from:
@@ -40,14 +40,16 @@ def training_input(wildcards):
 
 
 def training_options(wildcards):
-    """What the first parameters of a training come from, as an option of the command."""
+    """Return the option for the initial weights or the dictionary of a training."""
     files = training_input(wildcards)
     return options(**{key: files[key] for key in ("dictionary", "init") if key in files})
 
 
 def evaluation_input(wildcards):
-    """The images, rows measured before, and the weights, those of a baseline as a data set; of a baseline whose rows are
-    taken over nothing else."""
+    """Return the files of an evaluation: cached results, manifest of images, and weights.
+
+    The weights of a baseline are a data set with a manifest. Complete cached results of a baseline replace all files.
+    """
     dataset, _ = dataset_and_stride(wildcards.dataset)
     rows = shared_grid.cached_results_of(config, wildcards.name, wildcards.dataset)
     files = {"cached_results": str(rows)} if rows else {}
@@ -62,23 +64,23 @@ def evaluation_input(wildcards):
 
 
 def is_taken_over(wildcards):
-    """Whether all rows were measured before, and no image is restored for a figure."""
+    """Return whether the cached results are complete and no figure needs a restored image."""
     place = (wildcards.name, wildcards.dataset)
     return TAKEN_OVER.get(place, False) and not kept_pictures(*place)
 
 
 def kept_pictures(name, dataset):
-    """The images of an evaluation whose pictures figures show."""
+    """Return the images of an evaluation that are shown in figures."""
     return sorted({image for *where, image in all_pictures() if (*where,) == (name, dataset)})
 
 
 def evaluated_method(wildcards):
-    """What `groupsc evaluate` is given first: a file, a baseline's name or `input`."""
+    """Return the first argument of `groupsc evaluate`: a weights file, the name of a baseline, or `input`."""
     return evaluation_input(wildcards).get("weights") or BASELINES[wildcards.name][0]
 
 
 def evaluation_code(wildcards):
-    """Digest of the code behind an evaluation, with that of the baseline alone that is evaluated."""
+    """Return the digest of the code of an evaluation, including the module of its own baseline only."""
     if is_taken_over(wildcards):
         return code("benchmark.earlier")
     method = BASELINES.get(wildcards.name, ("input", None, None))[0]
@@ -88,7 +90,7 @@ def evaluation_code(wildcards):
 
 
 def evaluation_options(wildcards):
-    """How to degrade and restore, and which images to keep for figures."""
+    """Return the options for degradation, restoration, and the images to keep for figures."""
     *_, task, level = EVALUATIONS.get(wildcards.name) or BASELINES[wildcards.name]
     dataset, stride = dataset_and_stride(wildcards.dataset)
     keys = {key: config[key] for key in ("repetitions", "mode", "stride")}

@@ -1,4 +1,4 @@
-# One page with all of it, which opens from disk.
+# Write one HTML page with all tables and figures, which opens without a server.
 SHOWN_TABLES = [f"{OUT}/tables/{table}.html" for table in ["reproducibility", *config["tables"]]]
 SHOWN_FIGURES = [f"{OUT}/figures/{figure}.png" for figure in ["reproducibility", *FIGURES]]
 

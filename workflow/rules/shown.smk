@@ -1,8 +1,8 @@
-# What the figures show: their models and images, and the files that they are made from.
+# Contents of the figures: their models and images, and the files that they are made from.
 
 
 def shown_models(given):
-    """The evaluations that a figure of restored images shows: of each prior the paper's model, else a blind one."""
+    """Return the evaluations in a figure: baselines, and for each prior the paper's model, else a blind one."""
     found = {
         name: experiment
         for name, (experiment, task, level) in evaluations().items()
@@ -21,7 +21,7 @@ def shown_models(given):
 
 
 def pairs(given):
-    """The panels that have a model of SC and one of GroupSC, with the two, of images that are restored."""
+    """Return the panels that have a model of SC and one of GroupSC, with these models."""
     panels = [panel for panel in given.get("panels", []) if panel["image"] in used_images(panel["dataset"])]
     found = [(panel, shown_models({"level": None, **panel})) for panel in panels]
     pair = {"sc", "groupsc"}
@@ -33,7 +33,7 @@ def pairs(given):
 
 
 def shown_pictures(given):
-    """(evaluation, data set, image) of every restored image in a figure."""
+    """Return (evaluation, data set, image) of every restored image in a figure."""
     found = [(name, panel["dataset"], panel["image"]) for panel, models in pairs(given) for name in models]
     if given["figure"] == "denoising":
         found += [(name, given["dataset"], image) for name in shown_models(given) for image in shown_images(given)]
@@ -41,30 +41,30 @@ def shown_pictures(given):
 
 
 def shown_images(given):
-    """The images of a figure that are among those in use."""
+    """Return the images of a figure that are among the images in use."""
     return [image for image in given.get("images", []) if image in used_images(given["dataset"])]
 
 
 @cache
 def used_images(dataset):
-    """The names of the images that the key `images` leaves of a data set."""
+    """Return the names of the images in use: those that the key `images` keeps of a data set."""
     return frozenset(shared_grid.image_names(config, dataset))
 
 
 @cache
 def all_pictures():
-    """(evaluation, data set, image) of every restored image that is kept."""
+    """Return (evaluation, data set, image) of every restored image that figures need."""
     return [shown for given in FIGURES.values() for shown in shown_pictures(given)]
 
 
 def shown_weights(given):
-    """The experiments whose weights a figure shows, without those that are neither trained nor released."""
+    """Return the experiments whose weights a figure shows, without those that are neither trained nor released."""
     known = [e.name for e in evaluated()]
     return [name for name in given.get("experiments", [given.get("experiment")]) if name in known]
 
 
 def possible(given):
-    """Whether the models that a figure shows are trained or released."""
+    """Return whether the models that a figure shows are trained or released."""
     if given["figure"] == "training":
         return TRAINED
     if given["figure"] == "progress":
@@ -72,23 +72,23 @@ def possible(given):
     if "panels" in given or given["figure"] == "denoising":
         return bool(shown_pictures(given))
     if "experiment" in given or "experiments" in given:
-        # A comparison of codes needs all its models, a row of dictionaries takes what there is.
+        # A comparison of codes needs all its models; a figure of dictionaries omits missing models.
         missing = len(given.get("experiments", [None])) - len(shown_weights(given))
         return bool(shown_weights(given)) and not ("at" in given and (missing or not shown_images(given)))
     return True
 
 
 def curves():
-    """The validation PSNR of every training; of released models that of the repository, which no rule makes."""
+    """Return the files of validation PSNR: of all trainings, or of the released models, which no rule makes."""
     if TRAINED:
         return [f"{OUT}/curves/{name}.csv" for name in EXPERIMENTS]
     return [path for name in RELEASED if os.path.exists(path := f"results/release/curves/{name}.csv")]
 
 
 def figure_input(given):
-    """The files that a figure is made from."""
+    """Return the input files of the rule of a figure."""
     if given["figure"] == "progress":
-        # The curves of released models are no input: Snakemake would train anew to make them.
+        # The curves of released models are not inputs, because Snakemake would train the models to make them.
         return {"curves": curves()} if TRAINED else {"pointers": list(RELEASED.values())}
     if given["figure"] == "training":
         return {"weights": [trained_weights(name) for name in EXPERIMENTS]}
@@ -108,7 +108,7 @@ def figure_input(given):
 
 
 def figure_sources(given):
-    """What the command reads of them."""
+    """Return the files that `groupsc figure` reads."""
     if given["figure"] == "training":
         return [f"{OUT}/training/{name}/log.csv" for name in EXPERIMENTS]
     if given["figure"] == "progress":
@@ -118,7 +118,7 @@ def figure_sources(given):
 
 
 def figure_options(given):
-    """What of it is shown."""
+    """Return the options for the contents of a figure."""
     keys = ("task", "level", "dataset")
     panels = [",".join(str(panel.get(key, "")) for key in (*keys, "image")) for panel, _ in pairs(given)]
     at = ",".join(map(str, given["at"])) if "at" in given else None
@@ -132,15 +132,15 @@ def figure_options(given):
 
 
 def caption(figure, given):
-    """The caption of a figure of the paper, else of its kind."""
+    """Return the caption file of a figure: the one with its name, or the one of its kind."""
     names = [name for name in (figure, given["figure"]) if (ROOT / f"workflow/report/{name}.rst").exists()]
     return f"../report/{names[0]}.rst"
 
 
-# {file name: what it shows} of the figures whose models are trained or released.
+# {file name: contents} of the figures whose models are trained or released.
 FIGURES = {name: {"figure": name, **(given or {})} for name, given in config["figures"].items()}
 FIGURES = {name: given for name, given in FIGURES.items() if possible(given)}
-# {file name: its caption} of every figure on the page.
+# {file name: caption file} of every figure on the page.
 CAPTIONS = {name: ROOT / "workflow/rules" / caption(name, given) for name, given in FIGURES.items()}
 CAPTIONS = {name: os.path.relpath(path) for name, path in CAPTIONS.items()}
 CAPTIONS["reproducibility"] = os.path.relpath(ROOT / "workflow/report/reproducibility.rst")

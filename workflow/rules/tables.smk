@@ -1,4 +1,4 @@
-# Tables: from rows and data/published.csv alone. A rule each, since each has a caption of its own in the report.
+# Make tables from per-image results and data/published.csv. Each has its own rule, for its own caption in the report.
 
 
 for table in config["tables"]:
@@ -27,7 +27,7 @@ for table in config["tables"]:
             "python -m groupsc table {params.table:q} {input.rows:q} --output {params.stem:q} &> {log:q}"
 
 
-# How many of the paper's figures are reproduced, counted in the tables.
+# Count the published numbers that are reproduced in the tables.
 rule reproducibility:
     input:
         tables=[f"{OUT}/tables/{table}.csv" for table in config["tables"] if table != "table7"],
@@ -72,7 +72,7 @@ rule metrics:
         "python -m groupsc metrics {input.rows:q} --output {output.means:q} &> {log:q}"
 
 
-# A page about the released weights: how each was made, and how far it is from the paper.
+# Write a page about the released weights: the training of each, and its difference from the paper.
 rule index:
     input:
         rows=rows(),
@@ -90,7 +90,7 @@ rule index:
         "python -m groupsc weights index {input.rows:q} --output {output.page:q} &> {log:q}"
 
 
-# What a run ends with: where everything is, and how many images stand behind each number.
+# Write the summary of a run: the paths of the results, and the number of images behind each metric.
 rule summary:
     input:
         rows=rows(),

@@ -1,4 +1,4 @@
-# Training: an experiment file holds all that its model depends on, so a change of the grid reruns only what it concerns.
+# Train models. An experiment file has all settings of its model: a change of the grid retrains only changed models.
 
 
 rule experiment:
@@ -14,8 +14,9 @@ rule experiment:
         "printf %s {params.settings:q} > {output:q}.partial 2> {log:q}; mv {output:q}.partial {output:q}"
 
 
-# A training that was interrupted goes on from its state; one whose input or code changed since starts anew. State and learning
-# curve (log.csv) are neither outputs nor logs of the rule, since Snakemake deletes both before it runs a rule again.
+# An interrupted training continues from its state; it starts from the beginning if its input or code changed since.
+# State and learning curve (log.csv) are neither outputs nor logs of the rule, because Snakemake deletes those before it
+# runs a rule again.
 rule train:
     input:
         unpack(training_input),
@@ -49,7 +50,7 @@ rule train_all:
         expand(f"{OUT}/training/{{name}}/weights.safetensors", name=EXPERIMENTS),
 
 
-# The validation PSNR of each training, kept where `dvc plots` finds it.
+# Copy the validation PSNR of each training to the folder that `dvc plots` reads.
 rule curve:
     input:
         weights=f"{OUT}/training/{{name}}/weights.safetensors",
