@@ -39,6 +39,7 @@ VALUES = {
     "`threads`": {"threads": {"train": 2, "evaluate": 2}},
     "`data_dir`": {"data_dir": "elsewhere"},
     "`mirror`": {"mirror": "elsewhere"},
+    "`base`": {"base": "config/ci.yaml"},
 }
 """What is changed for each row of the table, in the finished run of config/ci.yaml."""
 
