@@ -16,7 +16,6 @@ Symbols: T orthonormal transform of patches (m, m), rows are frequencies; C coef
 
 from __future__ import annotations
 
-import functools
 import math
 
 import torch
@@ -28,12 +27,11 @@ from groupsc.ops.patches import PatchGrid, accumulate
 SIDE = 8
 """Side of a patch in pixels."""
 STRIDE = 2
-"""Distance between neighbouring patches in pixels; 2 uses a quarter of the patches and loses about 0.2 dB."""
+"""Distance between neighbouring patches in pixels; 2 uses a quarter of the patches and loses 0.3 to 0.5 dB."""
 THRESHOLD = 2.7
 """Threshold of the first step, in standard deviations of the noise."""
 
 
-@functools.cache
 def patch_transform(channels: int) -> Tensor:
     """Compute the orthonormal DCT of patches.
 
@@ -44,7 +42,7 @@ def patch_transform(channels: int) -> Tensor:
 
     Returns
     -------
-    Tensor (m, m), float32
+    Tensor (m, m), float64
         Transform whose rows are frequencies, with m = channels · 8².
 
     Examples
@@ -52,11 +50,11 @@ def patch_transform(channels: int) -> Tensor:
     >>> T = patch_transform(3)
     >>> T.shape
     torch.Size([192, 192])
-    >>> torch.allclose(T @ T.T, torch.eye(192), atol=1e-6)
+    >>> torch.allclose(T @ T.T, torch.eye(192, dtype=T.dtype))
     True
     """
     along = _cosines(SIDE)
-    return torch.kron(_cosines(channels), torch.kron(along, along)).float()
+    return torch.kron(_cosines(channels), torch.kron(along, along))
 
 
 def _cosines(length: int) -> Tensor:
@@ -96,11 +94,14 @@ def dct_denoise(image: Tensor, sigma: float) -> Tensor:
     T = patch_transform(c).to(image)
     C = grid.extract(padded)[0] @ T.T
     kept = C.abs() > THRESHOLD * sigma
-    kept[:, 0] = True
+    # The means of a patch are kept in both steps: they hold little noise, and the result must not depend on brightness.
+    means = slice(None, None, SIDE**2)
+    kept[:, means] = True
     first = _weighted(C * kept, 1 / kept.sum(1).to(C), T, grid)
     G = (grid.extract(first)[0] @ T.T).square()
     G = G / (G + sigma**2)
-    restored = _weighted(C * G, 1 / G.square().sum(1).clamp(min=1e-6), T, grid)
+    G[:, means] = 1
+    restored = _weighted(C * G, 1 / G.square().sum(1), T, grid)
     return restored[0, :, border : border + height, border : border + width]
 
 

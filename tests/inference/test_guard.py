@@ -9,12 +9,14 @@ import torch
 from torch.nn import functional
 
 import groupsc
+from groupsc.api import denoise_with_share
 from groupsc.data.datasets import load_images
 from groupsc.data.stress_set import stress_pictures
 from groupsc.inference import guard as guards
 from groupsc.inference.dct import SIDE, STRIDE, THRESHOLD, dct_denoise
 from groupsc.inference.guard import guard, structure
 from groupsc.io.images import read_image
+from groupsc.utils.errors import GroupSCError
 
 GRAY, COLOR = stress_pictures(1), stress_pictures(3)
 
@@ -25,6 +27,12 @@ def psnr(x, reference) -> float:
 
 def noisy(clean, sigma, seed=0):
     return clean + sigma * torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed), dtype=clean.dtype)
+
+
+def with_means(gain):
+    """Gains of a patch that keep the mean of each frequency across channels."""
+    gain[:, 0, 0] = 1
+    return gain
 
 
 def naive_dct_denoise(image, sigma):
@@ -56,10 +64,8 @@ def naive_dct_denoise(image, sigma):
 
     size = [length + 2 * border for length in image.shape[1:]]
     thresholded = [np.float64(np.abs(C) > THRESHOLD * sigma) for C in coefficients(padded)]
-    for gain in thresholded:
-        gain[0, 0, 0] = 1
-    first = averaged(thresholded, size)
-    second = averaged([C**2 / (C**2 + sigma**2) for C in coefficients(first)], size)
+    first = averaged([with_means(gain) for gain in thresholded], size)
+    second = averaged([with_means(C**2 / (C**2 + sigma**2)) for C in coefficients(first)], size)
     height, width = image.shape[1:]
     return second[:, border : border + height, border : border + width]
 
@@ -78,6 +84,39 @@ def test_images_of_any_size(shape):
     assert guarded.shape == image.shape
     assert weights.shape == image.shape[1:]
     assert guarded.isfinite().all()
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_are_replaced(broken):
+    y = noisy(GRAY["photograph x1"], 0.1)
+    h = y.clone()
+    h[0, 20, 20] = broken
+    guarded, weights = guard(y, h, 0.1)
+    assert guarded.isfinite().all()
+    assert weights[20, 20] == 1
+    torch.testing.assert_close(guarded[:, :2, :2], guard(y, y, 0.1)[0][:, :2, :2], rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.5])
+def test_the_brightness_of_a_dark_image_stays(level):
+    clean = torch.full((3, 48, 48), level) + torch.tensor([0.0, 0.05, 0.0]).view(3, 1, 1)
+    means = torch.stack([dct_denoise(noisy(clean, 50 / 255, seed), 50 / 255) for seed in range(5)]).mean((0, 2, 3))
+    torch.testing.assert_close(means, clean.mean((1, 2)), rtol=0, atol=2 / 255)
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan")])
+def test_a_noise_level_must_be_above_0(sigma):
+    with pytest.raises(GroupSCError, match="above 0"):
+        guard(torch.zeros(1, 16, 16), torch.zeros(1, 16, 16), sigma)
+
+
+def test_gray_images_as_colour_are_tested_once():
+    """Equal channels have equal noise."""
+    clean = load_images("Bundled", channels=1, images=1).popitem()[1][0, 100:148, 100:148]
+    image = clean + 25 / 255 * np.random.default_rng(0).standard_normal(clean.shape).astype(np.float32)
+    colour = np.repeat(image[..., None], 3, axis=-1)
+    _, share = denoise_with_share(colour, 25, weights="color-sc-sigma25", channel_axis=-1, device="cpu")
+    assert share < 0.2
 
 
 def test_white_noise_has_little_structure():
