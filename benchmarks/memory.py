@@ -5,6 +5,7 @@ python benchmarks/memory.py
 
 from __future__ import annotations
 
+import argparse
 import time
 
 import torch
@@ -23,6 +24,7 @@ def rate(function, moved: int, repetitions: int = 3) -> float:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     torch.set_num_threads(1)
     one, other = torch.zeros(BYTES, dtype=torch.uint8), torch.ones(BYTES, dtype=torch.uint8)
     single, half = torch.ones(BYTES // 4), torch.ones(BYTES // 2, dtype=torch.bfloat16)

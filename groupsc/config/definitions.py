@@ -189,7 +189,7 @@ class TrainingConfig(Settings):
     lr_schedule: Annotated[str, Choice(("steps", "one-cycle"))] = "steps"
     """`steps` multiplies by `lr_decay` every `lr_decay_every` steps; `one-cycle` rises linearly over `warmup` of the
     steps, then falls as a cosine to zero."""
-    lr_decay: Factor = 0.35
+    lr_decay: Positive = 0.35
     """Factor of the learning rate in the schedule `steps`."""
     lr_decay_every: Count = 32_000
     """Steps between two decays in the schedule `steps`."""

@@ -1,4 +1,4 @@
-"""Rows of other people's methods that are taken over: by digest, complete, and with nothing loaded."""
+"""Cached results of baselines: reused by digest, complete, and with nothing loaded."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from groupsc.baselines import methods
 from groupsc.benchmark.earlier import rows_of_method, taken_over
+from groupsc.config.files import complete_grid
 from groupsc.data.datasets import registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,8 @@ def test_more_is_asked_than_was_measured(file):
 
 
 def test_the_repository_has_what_its_release_asks_of_others():
-    config = {"cached_results": str(MEASURED), "images": {"BSD68": 5}}
+    tasks = {"gray": {"methods": ["sc"], "levels": [25], "datasets": ["BSD68"]}}
+    config = complete_grid({"tasks": tasks, "cached_results": str(MEASURED), "images": {"BSD68": 5}})
     for name, dataset, task, level in (
         DNCNN,
         ("input", "CBSD68", "color", 10),
@@ -85,7 +87,7 @@ def test_the_repository_has_what_its_release_asks_of_others():
     ):
         assert taken_over(config, name, dataset, task, level)
     assert not taken_over(config, "bm3d", "BSD68", "gray", 25)
-    assert not taken_over({"images": 5}, *DNCNN)
+    assert not taken_over({**config, "cached_results": None}, *DNCNN)
 
 
 def test_digests_are_those_of_the_registry_whether_the_files_are_there_or_not(tmp_path):

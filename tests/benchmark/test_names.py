@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from groupsc.benchmark import names
-from groupsc.benchmark.grid import read_grid
 from groupsc.config.experiments import experiments
+from groupsc.config.files import complete_grid, read_grid
 from groupsc.figures import catalog
 from groupsc.paper.layouts import TABLES as LAYOUTS
 from groupsc.utils.errors import GroupSCError
@@ -46,6 +46,7 @@ def test_a_figure_that_can_not_be_drawn_is_told(figure, words):
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1"])
 def test_devices(device):
-    names.check({"tasks": {}, "device": device}, {})
+    config = complete_grid({"tasks": {"gray": {"methods": ["sc"], "levels": [25], "datasets": ["Set12"]}}})
+    names.check({**config, "device": device}, {})
     with pytest.raises(GroupSCError, match="choose auto, cpu or cuda"):
-        names.check({"tasks": {}, "device": f"{device}x"}, {})
+        names.check({**config, "device": f"{device}x"}, {})

@@ -95,7 +95,8 @@ def test_a_file_with_a_base_replaces_whole_keys(tmp_path, monkeypatch):
     changes = {"base": "base.yaml", "images": None, "figures": {}, "training": {"max_steps": 9}}
     Path("changed.yaml").write_text(yaml.safe_dump(changes))
     found = read_grid("changed.yaml")
-    assert found == complete_grid({**base, "images": None, "figures": {}, "training": {"max_steps": 9}})
+    own = {"output": "results/changed", "images": None, "figures": {}, "training": {"max_steps": 9}}
+    assert found == complete_grid({**base, **own})
     assert "base" not in found
     Path("third.yaml").write_text("base: changed.yaml\n")
     with pytest.raises(GroupSCError, match=r"changed.yaml has a base itself"):

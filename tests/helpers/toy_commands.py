@@ -43,5 +43,5 @@ def whole(path):
         assert path.read_bytes().endswith(b"\n")
         return pd.read_csv(path).drop(columns=VOLATILE, errors="ignore").astype(object).fillna("").to_dict("list")
     if path.suffix == ".json" and path.parent.name == "metrics":
-        return json.loads(path.read_text())["gray-sc-sigma25"]["Bundled"]["whole"]["psnr"]
+        return json.loads(path.read_text())
     return path.read_bytes()

@@ -61,7 +61,12 @@ NOT_RUN = {
     "dvc add": "changes the reader's repository; tests/workflow/test_workflow.py does it",
     "dvc metrics show": "tests/workflow/test_workflow.py does it in a clone",
     "dvc plots show": "tests/workflow/test_workflow.py does it in a clone",
-    "dvc artifacts get": "needs a tag, which a release makes",
+    "dvc artifacts get": "needs a tag, which a release makes; tests/weights/test_artifacts.py makes one",
+    "dvc metrics diff": "needs two commits; tests/weights/test_artifacts.py has them",
+    "dvc plots diff": "needs two commits; tests/weights/test_artifacts.py has them",
+    "dvc params diff": "needs two commits; tests/weights/test_artifacts.py has them",
+    "dvc repro": "the document says that there are no stages",
+    "dvc exp run": "the document says that there are no stages",
     "dvc status": "needs a repository; tests/workflow/test_workflow.py does it in a clone",
 }
 """{beginning of commands: why they aren't run here}."""

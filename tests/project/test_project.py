@@ -223,5 +223,7 @@ def test_files_that_documents_and_dvc_name_are_there():
         for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
             assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
     shown = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-    for path in (*shown["metrics"], *(name for plot in shown["plots"] for name in plot)):
+    curves = [path for plot in shown["plots"] for given in plot.values() for path in given["y"]]
+    assert curves
+    for path in (*shown["metrics"], *shown["params"], *curves):
         assert (ROOT / path).exists(), f"dvc.yaml shows {path}"

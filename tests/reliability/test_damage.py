@@ -109,7 +109,7 @@ def test_an_image_that_was_cut_off(tmp_path, groupsc):
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:-500])
     arguments = ("evaluate", "input", "--task", "gray", "--level", 25, "--dataset", "Set12", "--images", 1)
-    said = groupsc(*arguments, "--data-dir", "data_dir", "--output", "rows.csv", cwd=tmp_path).complaint
+    said = groupsc(*arguments, "--data-dir", "raw", "--output", "rows.csv", cwd=tmp_path).complaint
     assert f"raw/Set12/{first['file']} can't be read as an image" in said
     assert "fetch it again" in said
     assert not (tmp_path / "rows.csv").exists()
