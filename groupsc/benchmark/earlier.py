@@ -45,7 +45,8 @@ def rows_of_method(
 
     Examples
     --------
-    >>> len(rows_of_method("data/measured/gray-dncnn-sigma25/BSD68.csv", "dncnn", "BSD68", "gray", 25, images=5))  # doctest: +SKIP
+    >>> path = "data/measured/gray-dncnn-sigma25/BSD68.csv"
+    >>> len(rows_of_method(path, "dncnn", "BSD68", "gray", 25, images=5))  # doctest: +SKIP
     68
     """
     settings = _settings(method, dataset, task, level)
