@@ -83,7 +83,7 @@ def taken_over(config: dict, method: str, dataset: str, task: str, level: float 
 
     Examples
     --------
-    >>> taken_over({"cached_results": "data/measured"}, "dncnn", "BSD68", "gray", 25)
+    >>> taken_over({"cached_results": "data/measured"}, "dncnn", "BSD68", "gray", 25)  # doctest: +SKIP
     True
     """
     path = cached_results_of(config, experiment_name(task, method, level), dataset)
