@@ -89,7 +89,7 @@ USERS = {
     "data/degradations.py": {"train"} | EVALUATED,
     "io/exif.py": set(),
     "models/similarity.py": {"train", "page"} | EVALUATED,
-    "ops/window.py": {"train", "evaluate"},
+    "ops/window.py": {"train", "page"} | EVALUATED,
     "utils/memory.py": {"train", "evaluate"},
 }
 """A file of every package, and the rules that run anew when its code is edited, figures and tables by their kind."""
