@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from numbers import Integral, Real
+from numbers import Integral
 
 from groupsc.utils.errors import GroupSCError
 
@@ -14,19 +13,9 @@ def require(condition: object, sentence: str) -> None:
         raise GroupSCError(sentence)
 
 
-def require_count(name: str, value: object) -> None:
-    """Raise an error unless a value is a whole number of at least 1."""
-    require(is_count(value), f"{name} is {value!r}; choose a whole number of at least 1")
-
-
 def is_count(value: object) -> bool:
     """Return whether a value is a whole number of at least 1."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
-
-
-def is_number(value: object) -> bool:
-    """Return whether a value is a finite number, and not text or a truth value."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def require_blocks(mode: str, stride: object) -> None:
