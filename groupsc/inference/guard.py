@@ -23,6 +23,7 @@ algorithms", IEEE Transactions on Image Processing 17 (2008), https://doi.org/10
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -30,6 +31,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from groupsc.inference.dct import SIDE, dct_denoise, patch_transform
+from groupsc.inference.regions import regions
 from groupsc.ops.patches import PatchGrid
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.randomness import seeded
@@ -96,18 +98,14 @@ def guard(noisy: Tensor, restored: Tensor, sigma: float) -> tuple[Tensor, Tensor
     restored = torch.where(failed, noisy, restored)
     probe = torch.randn(noisy.shape, generator=seeded("guard", *noisy.shape)).to(noisy)
     guarded, weights = torch.empty_like(restored), torch.empty_like(restored[0])
-    for top in range(0, height, REGION):
-        for left in range(0, width, REGION):
-            inside = (slice(top, top + REGION), slice(left, left + REGION))
-            around = tuple(slice(max(0, part.start - AROUND), part.stop + AROUND) for part in inside)
-            own = tuple(
-                slice(i.start - a.start, i.start - a.start + REGION) for i, a in zip(inside, around, strict=True)
-            )
-            y, h, b = (x[:, *around] for x in (noisy, restored, probe))
-            e = dct_denoise(y, sigma)
-            w = torch.maximum(_ramp(structure(y - h, sigma), *STRUCTURE), _ramp(risk(y, h, e, b, sigma), *RISK))
-            w[failed[around]] = 1
-            guarded[:, *inside], weights[inside] = torch.lerp(h, e, w)[:, *own], w[own]
+    sides = [regions(length, REGION + 2 * AROUND, AROUND, SIDE) for length in (height, width)]
+    for (row, near_rows, kept_rows), (column, near_columns, kept_columns) in itertools.product(*sides):
+        y, h, b = (x[:, near_rows, near_columns] for x in (noisy, restored, probe))
+        e = dct_denoise(y, sigma)
+        w = torch.maximum(_ramp(structure(y - h, sigma), *STRUCTURE), _ramp(risk(y, h, e, b, sigma), *RISK))
+        w[failed[near_rows, near_columns]] = 1
+        guarded[:, row, column] = torch.lerp(h, e, w)[:, kept_rows, kept_columns]
+        weights[row, column] = w[kept_rows, kept_columns]
     return guarded, weights
 
 

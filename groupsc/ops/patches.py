@@ -57,12 +57,7 @@ class PatchGrid:
     stride: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.height, self.width) < self.patch_size:
-            size = self.patch_size
-            raise GroupSCError(
-                f"the image is {self.height}×{self.width} pixels, smaller than a {size}×{size} patch; "
-                "use a larger image"
-            )
+        require_patch(self.height, self.width, self.patch_size)
 
     @property
     def rows(self) -> int:
@@ -89,6 +84,14 @@ class PatchGrid:
     def average(self, patches: Tensor) -> Tensor:
         """Image (b, c, height, width) in which each pixel is the mean of its estimates (equation 6); see `average`."""
         return average(patches, *self.size, self.patch_size, self.stride)[..., : self.height, : self.width]
+
+
+def require_patch(height: int, width: int, patch_size: int) -> None:
+    """Raise an error if an image is smaller than one patch."""
+    if min(height, width) < patch_size:
+        raise GroupSCError(
+            f"the image is {height}×{width} pixels, smaller than a {patch_size}×{patch_size} patch; use a larger image"
+        )
 
 
 def extract(image: Tensor, patch_size: int, stride: int = 1) -> Tensor:
@@ -118,11 +121,7 @@ def extract(image: Tensor, patch_size: int, stride: int = 1) -> Tensor:
     tensor([[[0, 1, 3, 4],
              [1, 2, 4, 5]]])
     """
-    height, width = image.shape[-2:]
-    if min(height, width) < patch_size:
-        raise GroupSCError(
-            f"the image is {height}×{width} pixels, smaller than a {patch_size}×{patch_size} patch; use a larger image"
-        )
+    require_patch(*image.shape[-2:], patch_size)
     apply: Callable[..., Tensor] = Extract.apply
     return apply(image, patch_size, stride)
 

@@ -13,8 +13,9 @@ from small_models import perturbed_coder, some_image
 
 from groupsc.config.definitions import ModelConfig
 from groupsc.data.degradations import bayer_mask
+from groupsc.inference.regions import halo, region_side, regionwise
 from groupsc.inference.sliding_window import restore_whole
-from groupsc.inference.tiling import blockwise, halo, region_side, regionwise, restore
+from groupsc.inference.tiling import blockwise, restore
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.patches import counts

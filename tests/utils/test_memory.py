@@ -13,7 +13,8 @@ from small_models import perturbed_coder
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from groupsc.config.definitions import ModelConfig
-from groupsc.inference.tiling import blocks_together, least_memory, restore
+from groupsc.inference.regions import least_memory
+from groupsc.inference.tiling import blocks_together, restore
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.memory import free_memory, memory_share, room_in_groups
 

@@ -1,0 +1,188 @@
+"""Restore large images in overlapping regions, whose size fits the memory.
+
+A region is restored with a margin, which is then cut off, so that regions leave no visible borders.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from groupsc.inference.sliding_window import restore_whole
+from groupsc.models.coder import SparseCoder
+from groupsc.ops.window import TILE
+from groupsc.utils.errors import TooLittleMemoryError
+
+HALO_WINDOWS = 2
+"""Width of the margin around a region, in windows; the margin is restored with the region and then cut off."""
+
+
+def regionwise(
+    model: SparseCoder,
+    image: Tensor,
+    mask: Tensor | None,
+    *,
+    level: float | None = None,
+    matmul_dtype: torch.dtype,
+    side: int,
+    progress: bool = False,
+) -> Tensor:
+    """Restore an image in whole-image mode, in overlapping regions of at most `side` pixels.
+
+    An image that is not larger than `side` is one region.
+
+    Parameters
+    ----------
+    model, image, mask, level, matmul_dtype
+        As for `groupsc.inference.sliding_window.restore_whole`.
+    side : int
+        Side of a region in pixels, with its margin; more than 2 · `halo(model)` for an image that is larger.
+    progress : bool
+        As for `restore`.
+
+    Returns
+    -------
+    Tensor (1, c, H, W)
+        Restored image, not clipped.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, penalty="l1")).requires_grad_(False)
+    >>> regionwise(model, torch.full((1, 1, 12, 10), 0.5), None, matmul_dtype=torch.float32, side=8).shape
+    torch.Size([1, 1, 12, 10])
+    """
+    height, width = image.shape[-2:]
+    around = halo(model)
+    places = [
+        (rows, columns)
+        for rows in regions(height, side, around, model.config.patch_size)
+        for columns in regions(width, side, around, model.config.patch_size)
+    ]
+    restored = torch.empty_like(image)
+    total = len(places) * model.config.n_iterations
+    bar = tqdm(total=total, unit="iteration", delay=2, leave=False, disable=not progress)
+    for (row, near_rows, kept_rows), (column, near_columns, kept_columns) in places:
+        region_mask = None if mask is None else mask[..., near_rows, near_columns]
+        region = image[..., near_rows, near_columns]
+        found = restore_whole(model, region, region_mask, level=level, matmul_dtype=matmul_dtype, advance=bar.update)
+        restored[..., row, column] = found[..., kept_rows, kept_columns]
+    bar.close()
+    return restored
+
+
+def halo(model: SparseCoder) -> int:
+    """Return the width in pixels of the margin with which a region is restored.
+
+    With a local penalty, no patch depends on another one, and the margin is one pixel less than a patch.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> [halo(SparseCoder(ModelConfig(patch_size=9, n_atoms=8, penalty=penalty))) for penalty in ("l1", "group")]
+    [8, 96]
+    """
+    if not model.kind.nonlocal_:
+        return model.config.patch_size - 1
+    return HALO_WINDOWS * model.config.window
+
+
+def region_side(model: SparseCoder, matmul_dtype: torch.dtype, memory: float, height: int, width: int) -> int:
+    """Compute the side of the largest region that whole-image mode can restore within a memory limit.
+
+    A region is the whole image if the memory allows it, otherwise a square; in a narrow image it has the width of the
+    image.
+
+    Parameters
+    ----------
+    model : SparseCoder
+    matmul_dtype : torch.dtype
+        Type of the codes and of the matrix products.
+    memory : float
+        Memory in bytes that may be used.
+    height, width : int
+        Size of the image in pixels.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    GroupSCError
+        If the memory is too small for the image and for the smallest region.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> region_side(model, torch.float32, 1e9, 500, 400)
+    500
+    """
+    pixels = memory / _bytes_a_patch(model, matmul_dtype)
+    if height * width <= pixels:
+        return max(height, width)
+    # In an image narrower than a region, the regions have the width of the image.
+    side = int(pixels / min(height, width, pixels**0.5))
+    if side < _least_side(model):
+        raise TooLittleMemoryError(
+            f"{memory / 1e6:,.6g} MB are too little; the regions of this model have a side of at least "
+            f"{_least_side(model)} pixels, so allow at least "
+            f"{least_memory(model, matmul_dtype, height, width) / 1e6:.0f} MB"
+        )
+    return side
+
+
+def least_memory(model: SparseCoder, matmul_dtype: torch.dtype, height: int, width: int) -> float:
+    """Compute the smallest memory limit with which `region_side` finds a region: whole megabytes, in bytes."""
+    least = _least_side(model)
+    needed = _bytes_a_patch(model, matmul_dtype) * min(least, height) * min(least, width)
+    return 1e6 * (int(needed / 1e6) + 1)
+
+
+def _least_side(model: SparseCoder) -> int:
+    return 2 * halo(model) + 2 * model.config.patch_size
+
+
+def _bytes_a_patch(model: SparseCoder, matmul_dtype: torch.dtype) -> float:
+    config, entry = model.config, matmul_dtype.itemsize
+    similarities = 0 if not model.kind.nonlocal_ else (TILE + config.window - 1) ** 2 * entry
+    return similarities + config.n_atoms * (3 * entry + 8) + 12 * config.dimension * 4
+
+
+def regions(length: int, side: int, around: int, patch_size: int) -> list[tuple[slice, slice, slice]]:
+    """Split an axis into parts with a margin.
+
+    Parameters
+    ----------
+    length : int
+        Length of the axis in pixels.
+    side : int
+        Largest length of a part with its margins; an axis that is not longer is one part.
+    around : int
+        Width of a margin, less than half of `side`.
+    patch_size : int
+        Smallest length of a part with its margins.
+
+    Returns
+    -------
+    list of (slice, slice, slice)
+        Per part its slice, its slice with the margins, and its place in the latter.
+
+    Examples
+    --------
+    >>> for part in regions(10, 8, 1, 3):
+    ...     print(*part)
+    slice(0, 6, None) slice(0, 7, None) slice(0, 6, None)
+    slice(6, 10, None) slice(5, 10, None) slice(1, 5, None)
+    """
+    if length <= side:
+        return [(slice(0, length), slice(0, length), slice(0, length))]
+    step = side - 2 * around
+    parts = []
+    for start in range(0, length, step):
+        stop = min(start + step, length)
+        first, last = max(0, min(start - around, length - patch_size)), min(length, stop + around)
+        parts.append((slice(start, stop), slice(first, last), slice(start - first, stop - first)))
+    return parts
