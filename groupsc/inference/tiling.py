@@ -115,7 +115,7 @@ def _check_shape(model: SparseCoder, image: Tensor) -> None:
     channels, patch_size = model.config.channels, model.config.patch_size
     if image.ndim != 4 or image.shape[0] != 1 or image.shape[1] != channels:
         raise GroupSCError(f"the image has the shape {tuple(image.shape)}; give an image (1, {channels}, H, W)")
-    require_patch(*image.shape[-2:], patch_size)
+    require_patch(image.shape[-2], image.shape[-1], patch_size)
 
 
 def _in_blocks(

@@ -121,7 +121,7 @@ def extract(image: Tensor, patch_size: int, stride: int = 1) -> Tensor:
     tensor([[[0, 1, 3, 4],
              [1, 2, 4, 5]]])
     """
-    require_patch(*image.shape[-2:], patch_size)
+    require_patch(image.shape[-2], image.shape[-1], patch_size)
     apply: Callable[..., Tensor] = Extract.apply
     return apply(image, patch_size, stride)
 
