@@ -57,10 +57,26 @@ def rows_of_method(
     whole, wanted = complete(earlier, times), image_names({"images": images}, dataset)
     if not wanted or not {*wanted} <= whole:
         return None
-    earlier = {place: row for place, row in earlier.items() if place[0] in whole}
-    order = [*wanted, *dict.fromkeys(image for image, _ in earlier if image not in wanted)]
-    places = sorted(earlier, key=lambda place: (order.index(place[0]), place[1]))
-    return table_of(earlier[place] for place in places)
+    names = dict.fromkeys([*wanted, *(image for image, _ in earlier if image in whole)])
+    return table_of(earlier[image, number] for image in names for number in range(times))
+
+
+def unsuited(method: str, task: str, level: float | None) -> str | None:
+    """Return the reason why a baseline can't run for a task and level on this machine; None if it can.
+
+    Parameters
+    ----------
+    method : str
+        Name of a baseline, or "input".
+    task, level : str, float
+        As for `groupsc.benchmark.evaluation.Evaluation`.
+
+    Examples
+    --------
+    >>> unsuited("input", "gray", 25) is None
+    True
+    """
+    return None if method == INPUT else baselines.method(method).unsuited(task, level)
 
 
 def taken_over(config: dict, method: str, dataset: str, task: str, level: float | None) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from groupsc.config.checks import require
-from groupsc.config.definitions import Experiment
+from groupsc.config.definitions import Experiment, experiment_name
 from groupsc.data.datasets import BUNDLED, BUNDLED_FILES, datasets, registry
 from groupsc.utils.errors import GroupSCError
 
@@ -129,6 +129,26 @@ def sets_of(config: dict, task: str, variant: str | None = None) -> list[str]:
     return own.get("datasets") or grid["datasets"]
 
 
+def baselines_of(config: dict) -> dict[str, tuple[str, str, float | None]]:
+    """Return (baseline, task, level) of every baseline to measure, by the name of its evaluation.
+
+    Parameters
+    ----------
+    config : dict
+
+    Examples
+    --------
+    >>> baselines_of({"tasks": {"gray": {"baselines": ["tv"], "levels": [25]}}})
+    {'gray-tv-sigma25': ('tv', 'gray', 25)}
+    """
+    return {
+        experiment_name(task, baseline, level): (baseline, task, level)
+        for task, given in config["tasks"].items()
+        for baseline in given["baselines"]
+        for level in given["levels"] or [None]
+    }
+
+
 def test_sets(config: dict, found: dict[str, Experiment]) -> set[str]:
     """Return all test sets, including those of variants and of blocks.
 
@@ -180,7 +200,8 @@ def image_names(config: dict, dataset: str) -> list[str]:
     >>> image_names({"images": 2}, "Set12")
     ['01', '02']
     """
-    files = BUNDLED_FILES if dataset == BUNDLED else sorted(registry().query("dataset == @dataset")["file"])
+    listed = registry()
+    files = BUNDLED_FILES if dataset == BUNDLED else sorted(listed.loc[listed["dataset"] == dataset, "file"])
     return [Path(file).stem for file in files[: images_of(config, dataset)]]
 
 

@@ -59,7 +59,7 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
     device = config["device"]
     require(DEVICE.fullmatch(device), f"device is {device!r}; choose auto, cpu or cuda")
     for name, given in config["figures"].items():
-        check_figure(name, given or {})
+        check_figure(name, given)
 
 
 def check_figure(name: str, given: dict) -> None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 from groupsc import baselines
 from groupsc.benchmark import grid, names, operation_counts
-from groupsc.benchmark.earlier import taken_over
+from groupsc.benchmark.earlier import INPUT, taken_over, unsuited
 from groupsc.benchmark.rows import read_rows
-from groupsc.config.definitions import Experiment, experiment_name, repetitions
+from groupsc.config.definitions import Experiment, repetitions
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid
 from groupsc.data.datasets import BUNDLED, registry
@@ -272,16 +271,14 @@ def _evaluations(config: dict, found: dict, used: dict, output: Path, missing: s
 
 def _others(config: dict, output: Path):
     """Yield the CPU seconds of each missing file of results of a baseline."""
-    for task, given in config["tasks"].items():
-        for name, level in itertools.product(given["baselines"], given["levels"] or [None]):
-            unsuited = name != "input" and baselines.method(name).unsuited(task, level)
-            for dataset in grid.sets_of(config, task):
-                experiment = experiment_name(task, name, level)
-                if unsuited and not taken_over(config, name, dataset, task, level):
-                    continue
-                if not (output / "rows" / experiment / f"{dataset}.csv").is_file():
-                    images = _images(config, task, dataset) - _taken_over(config, task, experiment, dataset, dataset)
-                    yield OTHERS.get(name, 0) * images * _pixels(dataset) / 1e6
+    for experiment, (name, task, level) in grid.baselines_of(config).items():
+        reason = unsuited(name, task, level)
+        for dataset in grid.sets_of(config, task):
+            if reason and not taken_over(config, name, dataset, task, level):
+                continue
+            if not (output / "rows" / experiment / f"{dataset}.csv").is_file():
+                images = _images(config, task, dataset) - _taken_over(config, task, experiment, dataset, dataset)
+                yield OTHERS.get(name, 0) * images * _pixels(dataset) / 1e6
 
 
 def _images(config: dict, task: str, dataset: str) -> int:
@@ -323,15 +320,14 @@ def _absent(config: dict, found: dict, data_dir: Path, times: int) -> dict[str, 
 
 def _peers(config: dict):
     """Yield the data sets that contain the weights of baselines which have yet to restore something."""
-    shown = {name for given in config["figures"].values() for name in (given or {}).get("baselines") or ()}
-    for task, given in config["tasks"].items():
-        for name, level in itertools.product(given["baselines"], given["levels"] or [None]):
-            method = None if name == "input" else baselines.method(name)
-            if method is None or method.unsuited(task, level) or task not in method.dataset:
-                continue
-            sets = grid.sets_of(config, task)
-            if name in shown or not all(taken_over(config, name, dataset, task, level) for dataset in sets):
-                yield method.dataset[task]
+    shown = {name for given in config["figures"].values() for name in given.get("baselines") or ()}
+    for name, task, level in grid.baselines_of(config).values():
+        peer = None if name == INPUT else baselines.method(name).dataset.get(task)
+        if peer is None or unsuited(name, task, level):
+            continue
+        sets = grid.sets_of(config, task)
+        if name in shown or not all(taken_over(config, name, dataset, task, level) for dataset in sets):
+            yield peer
 
 
 def _makespan(jobs, lengths: dict[str, float], workers: int) -> float:

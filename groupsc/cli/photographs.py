@@ -159,11 +159,11 @@ def explain(
 @weights_app.command("list")
 def list_weights(as_json: AsJson = False) -> None:
     """List the released weights."""
-    from groupsc.weights.files import read_tensors
+    from groupsc.weights.cards import read_metadata
     from groupsc.weights.released import releases
     from groupsc.weights.scores import scores_of
 
-    cards = {name: read_tensors(release.find())[1] for name, release in releases().items()}
+    cards = {name: read_metadata(release.find()) for name, release in releases().items()}
     if as_json:
         print(json.dumps(cards, indent=1))
         return

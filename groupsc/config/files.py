@@ -48,6 +48,7 @@ def complete_grid(config: dict[str, Any]) -> dict[str, Any]:
     with in_one_sentence("the configuration"):
         grid = Grid.model_validate(_with_base(config))
     found = grid.model_dump(exclude={"base"})
+    found["figures"] = {name: given or {} for name, given in found["figures"].items()}
     for task, given in found["tasks"].items():
         given["variants"] = expanded(f"tasks.{task}.variants", given["variants"])
     return found

@@ -51,6 +51,9 @@ class GatheredWindow:
     tensor([2.0000, 2.3679, 1.3679])
     """
 
+    mass: Tensor
+    """Column sums of Σ (N, 1), set by `refresh`."""
+
     def __init__(
         self,
         rows: int,
@@ -81,7 +84,6 @@ class GatheredWindow:
         self.places = (number * tile**2 + row % tile * tile + column % tile).flatten()
         self.batches = [slice(start, start + together) for start in range(0, len(self.sources), together)]
         self.Sigma = torch.empty(len(self.sources), *self.bound.shape, dtype=matmul_dtype, device=device)
-        self.mass = torch.empty(rows * columns, 1, dtype=wide(self.Sigma), device=device)
         self.summed: Tensor | None = None
 
     def _positions(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:

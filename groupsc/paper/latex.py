@@ -140,5 +140,8 @@ def _raised(letter: str) -> str:
 
 def _escape(text: str) -> str:
     """Escape text; a character that LaTeX lacks becomes its Unicode number."""
-    known = {letter: letter for letter in text if letter.isascii() or ord(letter) in ACCENTED} | LETTERS
-    return "".join(known.get(letter, f"U+{ord(letter):04X}") for letter in text)
+    return "".join(LETTERS.get(letter, _plain(letter)) for letter in text)
+
+
+def _plain(letter: str) -> str:
+    return letter if letter.isascii() or ord(letter) in ACCENTED else f"U+{ord(letter):04X}"

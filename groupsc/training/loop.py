@@ -27,7 +27,8 @@ from groupsc.utils.device import pick_own_device
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.lock import alone
 from groupsc.utils.typing import PathLike
-from groupsc.weights.files import load_weights, read_tensors, save_weights
+from groupsc.weights.cards import read_metadata
+from groupsc.weights.files import load_weights, save_weights
 
 STEPS_IN_FLIGHT = 10
 """Number of steps that the CPU may be ahead of a GPU; small enough to check the time limit in time."""
@@ -162,7 +163,7 @@ def earlier_trainings(init: PathLike | None) -> list[dict[str, Any]]:
     """
     if init is None:
         return []
-    _, card = read_tensors(init)
+    card = read_metadata(init)
     own = {key: card.get(key) for key in ("name", "steps", "minutes", "device")}
     return [*card.get("earlier", []), own]
 

@@ -55,7 +55,7 @@ class LossGradient:
     >>> config = TrainingConfig(crop_size=8, batch_size=2)
     >>> gradient = LossGradient(model, config, torch.device("cpu"), torch.float32)
     >>> clean = torch.zeros(2, 1, 8, 8)
-    >>> gradient(clean, clean + 0.1).shape, model.D.grad.shape
+    >>> gradient(Batch(clean, clean + 0.1)).shape, model.D.grad.shape
     (torch.Size([]), torch.Size([9, 4]))
     """
 
@@ -65,10 +65,7 @@ class LossGradient:
         self.weight = weight / weight.max()
         self.graph: torch.cuda.CUDAGraph | None = None
 
-    def __call__(
-        self, clean: Tensor, degraded: Tensor, mask: Tensor | None = None, level: Tensor | None = None
-    ) -> Tensor:
-        batch = Batch(clean, degraded, mask, level)
+    def __call__(self, batch: Batch) -> Tensor:
         if self.device.type != "cuda":
             return self._compute(batch)
         if self.graph is None:

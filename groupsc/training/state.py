@@ -87,7 +87,7 @@ class Run:
 
     def advance(self, batch: Batch, lr: float, processes: int) -> Tensor:
         """Make one step with a batch; returns the loss, on the device."""
-        loss = self.gradient(*batch)
+        loss = self.gradient(batch)
         if processes > 1:
             _sum_over_processes([loss, *(p.grad for p in self.model.parameters() if p.grad is not None)])
         taken = self.optimizer.step(loss, lr)

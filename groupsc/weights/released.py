@@ -177,8 +177,10 @@ def with_released(names_or_paths: list | None) -> list[Path]:
     >>> [path.as_posix() for path in with_released(["own/model.safetensors"])]
     ['own/model.safetensors']
     """
-    known = releases()
-    return [known[str(name)].find() if str(name) in known else Path(name) for name in names_or_paths or []]
+    paths = [Path(name) for name in names_or_paths or []]
+    # Names have no suffix; without them the pointers are not read.
+    known = releases() if any(path.suffix != ".safetensors" for path in paths) else {}
+    return [known[str(path)].find() if str(path) in known else path for path in paths]
 
 
 def find_weights(name_or_path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from groupsc.config.definitions import LEVEL_NAMES, METHODS, experiment_name
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.files import read_tensors
+from groupsc.weights.cards import read_metadata
 from groupsc.weights.released import releases
 from groupsc.weights.scores import scores_of
 
@@ -140,4 +140,4 @@ def validation_psnr(names) -> dict[str, float]:
     scores = scores_of(known)
     if all(name in scores for name in names):
         return {name: scores[name].psnr for name in names}
-    return {name: read_tensors(known[name].find())[1]["validation_psnr"] for name in names}
+    return {name: read_metadata(known[name].find())["validation_psnr"] for name in names}

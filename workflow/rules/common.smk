@@ -22,9 +22,8 @@ import code_digest
 
 from groupsc import baselines
 from groupsc.benchmark import grid as shared_grid
-from groupsc.benchmark.earlier import taken_over
+from groupsc.benchmark.earlier import taken_over, unsuited
 from groupsc.benchmark.names import check as check_names
-from groupsc.config.definitions import experiment_name
 from groupsc.data.datasets import data_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.config.experiments import experiments
@@ -101,17 +100,7 @@ def wanted_baselines(config):
             raise WorkflowError(
                 f"In tasks.{task}.baselines: there is no method {unknown[0]!r}; choose among {', '.join(known)}."
             )
-    return {
-        experiment_name(task, method, level): (method, task, level)
-        for task, grid in config["tasks"].items()
-        for method in grid["baselines"]
-        for level in grid.get("levels") or [None]
-    }
-
-
-def unsuited(method, task, level):
-    """Return the reason why a baseline can't run for a task and level on this machine, or None if it can."""
-    return None if method == "input" else baselines.method(method).unsuited(task, level)
+    return shared_grid.baselines_of(config)
 
 
 def options(**values):

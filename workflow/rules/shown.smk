@@ -138,7 +138,7 @@ def caption(figure, given):
 
 
 # {file name: contents} of the figures whose models are trained or released.
-FIGURES = {name: {"figure": name, **(given or {})} for name, given in config["figures"].items()}
+FIGURES = {name: {"figure": name, **given} for name, given in config["figures"].items()}
 FIGURES = {name: given for name, given in FIGURES.items() if possible(given)}
 # {file name: caption file} of every figure on the page.
 CAPTIONS = {name: ROOT / "workflow/rules" / caption(name, given) for name, given in FIGURES.items()}
