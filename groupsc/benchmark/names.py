@@ -52,8 +52,9 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
     groupsc.utils.errors.GroupSCError: In tables: there is no table 'table99'; choose among table1, ...
     """
     grid.check(config, found)
+    known = datasets()
     for where, name in _named_sets(config, found):
-        require(name in datasets(), f"In {where}: there is no data set {name!r}; choose one of {', '.join(datasets())}")
+        require(name in known, f"In {where}: there is no data set {name!r}; choose one of {', '.join(known)}")
     for name in config["tables"]:
         require(name in TABLES, f"In tables: there is no table {name!r}; choose among {', '.join(TABLES)}")
     device = config["device"]
@@ -83,17 +84,18 @@ def check_figure(name: str, given: dict) -> None:
     Traceback (most recent call last):
     groupsc.utils.errors.GroupSCError: In figures.figure44: there is no figure 'figure44'; set its key figure to ...
     """
+    known = datasets()
     kind, where = given.get("figure") or name, f"In figures.{name}"
     require(kind in FIGURES, f"{where}: there is no figure {kind!r}; set its key figure to one of {', '.join(FIGURES)}")
     places = [(given["dataset"], image) for image in given.get("images") or () if given.get("dataset")]
     places += [(panel["dataset"], panel["image"]) for panel in given.get("panels") or ()]
     for dataset in {given.get("dataset"), *(dataset for dataset, _ in places)} - {None}:
-        known = ", ".join(datasets())
-        require(dataset in datasets(), f"{where}: there is no data set {dataset!r}; choose one of {known}")
+        require(dataset in known, f"{where}: there is no data set {dataset!r}; choose one of {', '.join(known)}")
+    names_of = {dataset: grid.image_names({}, dataset) for dataset, _ in places}
     for dataset, image in places:
-        names = grid.image_names({}, dataset)
-        known = f"it has {', '.join(names[:3])} and others"
-        require(image in names, f"{where}: there is no image {image!r} of {dataset}; {known}")
+        names = names_of[dataset]
+        hint = f"it has {', '.join(names[:3])} and others"
+        require(image in names, f"{where}: there is no image {image!r} of {dataset}; {hint}")
     missing = [key for key in FIGURES[kind] if not given.get(key)]
     require(not missing, f"{where}: the figure {kind!r} needs {' and '.join(missing)}; add them")
 

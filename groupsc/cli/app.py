@@ -13,6 +13,7 @@ from typer import Argument, Option
 
 from groupsc.cli import methods, plan, results, validation
 from groupsc.cli import photographs as photo_cli
+from groupsc.cli.options import DataDir, Device, Mode, Stride
 from groupsc.utils.atomic import write_text
 from groupsc.utils.errors import GroupSCError
 
@@ -31,8 +32,6 @@ for command in (*results.COMMANDS, *validation.COMMANDS):
     app.command()(command)
 app.add_typer(photo_cli.weights_app, name="weights")
 
-DataDir = Annotated[Path, Option(help="Folder of the data sets.")]
-Device = Annotated[str, Option(help="auto, cpu or cuda.")]
 Images = Annotated[int | None, Option(min=1, help="Use only this number of images, the first ones.")]
 
 
@@ -213,8 +212,8 @@ def evaluate(
     data_dir: DataDir = Path("data/raw"),
     images: Images = None,
     repetitions: Annotated[int, Option(min=1, help="Noise realisations per image.")] = 1,
-    mode: Annotated[str, Option(help="`whole` image, or `block` as in the paper.")] = "whole",
-    stride: Annotated[int | None, Option(min=1, help="Stride of the blocks, in pixels.")] = None,
+    mode: Mode = "whole",
+    stride: Stride = None,
     device: Device = "auto",
     pictures: Annotated[Path | None, Option(help="Also write clean, degraded and restored PNG files here.")] = None,
     names: Annotated[list[str] | None, Option("--name", help="Image to write as PNG files; by default all.")] = None,

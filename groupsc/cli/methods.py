@@ -9,6 +9,7 @@ from typing import Annotated
 
 from typer import Option
 
+from groupsc.cli.options import DataDir
 from groupsc.utils.errors import GroupSCError
 
 REFERENCE = (
@@ -20,7 +21,7 @@ REFERENCE = (
 def methods(
     task: Annotated[str | None, Option(help="List only methods for this task: gray, color, mosaic or jpeg.")] = None,
     level: Annotated[float | None, Option(help="Noise σ in gray levels of 255, or JPEG quality.")] = None,
-    data_dir: Annotated[Path, Option(help="Folder of the data sets.")] = Path("data/raw"),
+    data_dir: DataDir = Path("data/raw"),
     as_json: Annotated[bool, Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List models and baselines.
@@ -44,7 +45,8 @@ def methods(
 
 def _own() -> list[dict]:
     """Return one entry per method and task, for all levels: the commands select the model of the nearest level."""
-    from groupsc.config.definitions import METHODS, PENALTIES, TASK_MODELS, TASKS, ModelConfig
+    from groupsc.config.definitions import METHODS, PENALTIES, TASKS, ModelConfig
+    from groupsc.config.recipes import TASK_MODELS
     from groupsc.models.coder import SparseCoder
     from groupsc.weights.released import releases
 

@@ -1,10 +1,20 @@
-"""Parse options of the command line that several commands have."""
+"""Options of the command line that several commands have."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
 
 from groupsc.utils.errors import GroupSCError
+
+DataDir = Annotated[Path, Option(help="Folder of the data sets.")]
+Device = Annotated[str, Option(help="auto, cpu or cuda.")]
+Mode = Annotated[str, Option(help="`whole` image, or `block` as in the paper.")]
+Stride = Annotated[int | None, Option(min=1, help="Stride of the blocks, in pixels.")]
+Rows = Annotated[list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Per-image results of `groupsc evaluate`.")]
 
 
 def pixel(text: str) -> tuple[int, int]:

@@ -12,15 +12,12 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from groupsc.cli.options import pixel
+from groupsc.cli.options import Device, Mode, Rows, Stride, pixel
 from groupsc.utils.errors import GroupSCError
 
 Paths = Annotated[list[Path], Argument(metavar="IN... OUT", help="Images, folders or globs, then a file or a folder.")]
 Method = Annotated[str, Option(help="groupsc, csr, sc, or best.")]
 Weights = Annotated[str | None, Option(help="Released weights or a file; by default selected by method and level.")]
-Device = Annotated[str, Option(help="auto, cpu or cuda.")]
-Mode = Annotated[str, Option(help="`whole` image, or `block` as in the paper.")]
-Stride = Annotated[int | None, Option(min=1, help="Stride of the blocks, in pixels.")]
 Memory = Annotated[str | None, Option(help="Memory limit, such as 4GB; by default at most half of the free memory.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace files that exist.")]
 AsJson = Annotated[bool, Option("--json", help="Print JSON.")]
@@ -208,9 +205,7 @@ def verify_weights(names: Names = None) -> None:
 
 @weights_app.command("index")
 def index_weights(
-    rows: Annotated[
-        list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Per-image results of `groupsc evaluate`.")
-    ] = None,
+    rows: Rows = None,
     output: Annotated[Path, Option(help="Markdown file to write.")] = Path("data/weights/README.md"),
 ) -> None:
     """Write the list of released models, with their training and their difference from the paper."""

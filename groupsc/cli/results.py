@@ -8,10 +8,8 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from groupsc.cli.options import pixel
+from groupsc.cli.options import Rows, pixel
 from groupsc.utils.atomic import write_text
-
-Rows = Annotated[list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Per-image results of `groupsc evaluate`.")]
 
 
 def table(

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from groupsc.cli.options import DataDir
+
 Weights = Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors", help="Released model, or weights file.")]
-DataDir = Annotated[Path, Option(help="Folder of the data sets.")]
 Dataset = Annotated[str, Option(help="Validation set.")]
 Details = Annotated[
     Path | None, Option(help="Folder for the PSNR of every image; values in this folder are not measured again.")

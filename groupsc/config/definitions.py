@@ -18,7 +18,6 @@ from groupsc.config import aliases
 from groupsc.config.checks import require
 from groupsc.config.messages import in_one_sentence
 from groupsc.config.parts import Settings, settings
-from groupsc.config.recipes import BLIND, BUDGETS, DEFAULT_BLIND, TASK_MODELS, TASK_TRAINING_SETS, TASK_TRAININGS
 from groupsc.config.values import (
     LEFT_OUT,
     Allowed,
@@ -42,31 +41,6 @@ from groupsc.config.values import (
 from groupsc.utils.atomic import write_text
 from groupsc.utils.errors import unreadable
 from groupsc.utils.typing import PathLike
-
-__all__ = [
-    "BLIND",
-    "BLOCK",
-    "BUDGETS",
-    "DEFAULT_BLIND",
-    "LEVEL_NAMES",
-    "METHODS",
-    "PENALTIES",
-    "TASKS",
-    "TASK_MODELS",
-    "TASK_TRAININGS",
-    "TASK_TRAINING_SETS",
-    "Experiment",
-    "ModelConfig",
-    "TrainingConfig",
-    "experiment_from_dict",
-    "experiment_name",
-    "method_name",
-    "model_from_dict",
-    "read_experiment",
-    "repetitions",
-    "strict",
-    "write_experiment",
-]  # fmt: skip
 
 T = TypeVar("T")
 

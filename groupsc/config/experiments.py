@@ -8,23 +8,17 @@ from typing import Any
 
 from groupsc.config.checks import require
 from groupsc.config.definitions import (
-    BLIND,
     BLOCK,
-    BUDGETS,
-    DEFAULT_BLIND,
     METHODS,
     PENALTIES,
-    TASK_MODELS,
-    TASK_TRAINING_SETS,
-    TASK_TRAININGS,
     Experiment,
     ModelConfig,
     TrainingConfig,
     experiment_name,
     method_name,
-    strict,
-)  # fmt: skip
+)
 from groupsc.config.files import complete_grid
+from groupsc.config.recipes import BLIND, BUDGETS, DEFAULT_BLIND, TASK_MODELS, TASK_TRAINING_SETS, TASK_TRAININGS
 
 
 def experiments(config: dict[str, Any]) -> dict[str, Experiment]:
@@ -98,7 +92,7 @@ def _cell(config: dict[str, Any], task: str, cell: dict[str, Any]) -> Iterator[E
             **grid["training"],
             **cell["training"],
         }
-        recipe, coder = strict(TrainingConfig, training), strict(ModelConfig, model)
+        recipe, coder = TrainingConfig(**training), ModelConfig(**model)
         require(
             recipe.crop_size > coder.patch_size,
             f"crop_size is {recipe.crop_size}; choose more than patch_size, {coder.patch_size}",

@@ -6,7 +6,7 @@ JSON schema of the workflow and the tables of keys in config/README.md from them
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -54,8 +54,6 @@ _FIXED = {
     "penalty": "the method decides the penalty",
 }
 """Keys of a model that a configuration can't change, with the hint of the error."""
-_MODEL: dict[str, Any] = {"without": _FIXED, "hints": now_called(aliases.MODEL) | _FIXED}
-_BOTH: dict[str, Any] = {"without": _FIXED, "hints": now_called(aliases.MODEL, aliases.TRAINING) | _FIXED}
 
 if TYPE_CHECKING:  # The keys are those of the settings, which are known at run time only.
     ModelChanges = Partial
@@ -63,10 +61,10 @@ if TYPE_CHECKING:  # The keys are those of the settings, which are known at run 
     Changes = Partial
     ChangeLists = Partial
 else:
-    ModelChanges = changes("ModelChanges", ModelConfig, **_MODEL)
-    TrainingChanges = changes("TrainingChanges", TrainingConfig, hints=now_called(aliases.TRAINING))
-    Changes = changes("Changes", ModelConfig, TrainingConfig, **_BOTH)
-    ChangeLists = changes("ChangeLists", ModelConfig, TrainingConfig, lists=True, **_BOTH)
+    ModelChanges = changes("ModelChanges", ModelConfig, without=_FIXED)
+    TrainingChanges = changes("TrainingChanges", TrainingConfig)
+    Changes = changes("Changes", ModelConfig, TrainingConfig, without=_FIXED)
+    ChangeLists = changes("ChangeLists", ModelConfig, TrainingConfig, lists=True, without=_FIXED)
 
 
 class Variant(Part):

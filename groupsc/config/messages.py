@@ -56,7 +56,7 @@ def sentence(error: ValidationError, whole: str) -> str:
     return f"{_spelled(place) or whole} is {value!r}; {message}"
 
 
-def check_keys(kind: Any, values: Any, hints: Mapping[str, str] | None = None) -> Any:
+def check_keys(kind: Any, values: Any, hints: Mapping[str, str]) -> Any:
     """Check that values are a mapping with known keys only and all required keys.
 
     Parameters
@@ -65,7 +65,7 @@ def check_keys(kind: Any, values: Any, hints: Mapping[str, str] | None = None) -
         A pydantic model or dataclass.
     values
         Values that the model will be made from.
-    hints : mapping, optional
+    hints : mapping
         Hints of errors for unknown keys, by key.
 
     Returns
@@ -87,8 +87,7 @@ def check_keys(kind: Any, values: Any, hints: Mapping[str, str] | None = None) -
     unknown = [key for key in given if key not in fields]
     if unknown:
         named = ", ".join(map(str, unknown))
-        known_hints = hints or {}
-        hint = "".join(f"; {known_hints[key]}" for key in unknown if key in known_hints)
+        hint = "".join(f"; {hints[key]}" for key in unknown if key in hints)
         raise PydanticCustomError(
             KEYS, "has no {named}{hint}; it has {known}", dict(named=named, hint=hint, known=known)
         )

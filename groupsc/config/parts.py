@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
 
 from pydantic import (
@@ -92,7 +93,7 @@ class Partial(Part):
 
 
 def changes(
-    name: str, *kinds: Any, lists: bool = False, without: Collection[str] = (), hints: dict[str, str] | None = None
+    name: str, *kinds: Any, lists: bool = False, without: Mapping[str, str] = MappingProxyType({})
 ) -> type[Partial]:
     """Return the model of a mapping that changes some settings: keys of dataclasses, none of them required.
 
@@ -104,10 +105,8 @@ def changes(
         Pydantic dataclasses, whose keys the mapping may have.
     lists : bool
         Whether each key has a list of values.
-    without : collection of str
-        Keys of the dataclasses that the mapping can't have.
-    hints : dict, optional
-        Hints of errors for unknown keys, by key.
+    without : mapping, optional
+        Keys of the dataclasses that the mapping can't have, with the hints of their errors.
     """
     fields: dict[str, Any] = {}
     for kind in kinds:
@@ -119,5 +118,5 @@ def changes(
                 description = field.description if len(kinds) == 1 else None
                 fields[key] = (annotation, Field(default=None, description=description))
     made: type[Partial] = create_model(name, __base__=Partial, **fields)
-    made.hints = hints or {}
+    made.hints = now_called(*(kind.former for kind in kinds)) | dict(without)
     return made

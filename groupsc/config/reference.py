@@ -55,13 +55,9 @@ def table(kind: Any) -> str:
     """Return the keys of a model as a Markdown table: values, default, and meaning of each."""
     lines = ["| key | values | default | meaning |", "| --- | --- | --- | --- |"]
     for name, field in kind.__pydantic_fields__.items():
-        lines.append(f"| `{name}` | {values_of(field)} | {_default(field, kind)} | {_line(field.description)} |")
-    return "\n".join(lines).replace("\\|", "|")
-
-
-def values_of(field: FieldInfo) -> str:
-    """Return the allowed values of a key, in the words of the error for a wrong value."""
-    return _phrase(field.annotation, field.metadata)
+        values = _phrase(field.annotation, field.metadata)
+        lines.append(f"| `{name}` | {values} | {_default(field, kind)} | {_line(field.description)} |")
+    return "\n".join(lines)
 
 
 def readme_text(text: str) -> str:
@@ -83,6 +79,7 @@ def _with_table(found: re.Match[str], kind: Any) -> str:
 
 
 def _phrase(annotation: Any, metadata: Iterable[Any] = ()) -> str:
+    """Return the allowed values of a key, in the words of the error for a wrong value."""
     phrases: list[str] = [
         mark.phrase for mark in metadata if hasattr(mark, "phrase") and not isinstance(mark, AllowedNull)
     ]

@@ -28,6 +28,11 @@ REFUSED = "refused"
 """Type of the errors whose message is the hint."""
 
 
+def refused(phrase: str) -> PydanticCustomError:
+    """Return the error for a value that is not one of the allowed values."""
+    return PydanticCustomError(REFUSED, "choose {phrase}", {"phrase": phrase})
+
+
 @dataclass(frozen=True)
 class Allowed:
     """Annotation of a type: converts a value before the check, and gives the allowed values in an error.
@@ -51,7 +56,7 @@ class Allowed:
         try:
             return inner(self.convert(value))
         except (TypeError, ValueError, OverflowError):
-            raise PydanticCustomError(REFUSED, "choose {phrase}", {"phrase": self.phrase}) from None
+            raise refused(self.phrase) from None
 
 
 class AllowedNumber(Allowed):
@@ -77,7 +82,7 @@ class AllowedNull(Allowed):
             if first["loc"] or first["type"] != REFUSED:
                 raise
             phrase = f"{first['ctx']['phrase']}, or null"
-            raise PydanticCustomError(REFUSED, "choose {phrase}", {"phrase": phrase}) from None
+            raise refused(phrase) from None
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class Choice:
         """Return the value if it is one of the words, else raise an error."""
         if isinstance(value, str) and value in self.words:
             return inner(value)
-        raise PydanticCustomError(REFUSED, "choose {phrase}", {"phrase": self.phrase})
+        raise refused(self.phrase)
 
 
 def alternatives(words: Iterable[object]) -> str:
@@ -198,9 +203,7 @@ def _ascending(values: list[Any]) -> tuple[float, ...]:
 def _unique(values: list[Any]) -> list[Any]:
     twice = [value for number, value in enumerate(values) if value in values[:number]]
     if twice:
-        raise PydanticCustomError(
-            REFUSED, "choose {phrase}", {"phrase": f"each value once, {twice[0]!r} is there twice"}
-        )
+        raise refused(f"each value once, {twice[0]!r} is there twice")
     return values
 
 

@@ -85,14 +85,10 @@ def dct_denoise(image: Tensor, sigma: float) -> Tensor:
     >>> float((dct_denoise(noisy, 0.1) - 0.5).square().mean().sqrt()) < 0.02
     True
     """
-    c, height, width = image.shape
+    height, width = image.shape[1:]
     border = min(SIDE - 1, height - 1, width - 1)
     padded = functional.pad(image[None], (border,) * 4, mode="reflect")
-    missing = [max(0, SIDE - length) for length in padded.shape[2:]]
-    padded = functional.pad(padded, (0, missing[1], 0, missing[0]), mode="replicate")
-    grid = PatchGrid(padded.shape[2], padded.shape[3], SIDE, STRIDE)
-    T = patch_transform(c).to(image)
-    C = grid.extract(padded)[0] @ T.T
+    C, T, grid = coefficients(padded, STRIDE)
     kept = C.abs() > THRESHOLD * sigma
     # The means of a patch are kept in both steps: they hold little noise, and the result must not depend on brightness.
     means = slice(None, None, SIDE**2)
@@ -103,6 +99,37 @@ def dct_denoise(image: Tensor, sigma: float) -> Tensor:
     G[:, means] = 1
     restored = _weighted(C * G, 1 / G.square().sum(1), T, grid)
     return restored[0, :, border : border + height, border : border + width]
+
+
+def coefficients(image: Tensor, stride: int) -> tuple[Tensor, Tensor, PatchGrid]:
+    """Transform the patches of an image, which is extended to the size of a patch where it is smaller.
+
+    Parameters
+    ----------
+    image : Tensor (1, c, H, W), floating
+    stride : int
+        Distance between neighbouring patches in pixels.
+
+    Returns
+    -------
+    C : Tensor (N, m)
+        Coefficients of the patches.
+    T : Tensor (m, m)
+        The transform.
+    grid : PatchGrid
+        Positions of the patches.
+
+    Examples
+    --------
+    >>> C, _, grid = coefficients(torch.ones(1, 1, 8, 12), 4)
+    >>> C.shape, grid.columns
+    (torch.Size([2, 64]), 2)
+    """
+    missing = [max(0, SIDE - length) for length in image.shape[2:]]
+    image = functional.pad(image, (0, missing[1], 0, missing[0]), mode="replicate")
+    grid = PatchGrid(image.shape[2], image.shape[3], SIDE, stride)
+    T = patch_transform(image.shape[1]).to(image)
+    return grid.extract(image)[0] @ T.T, T, grid
 
 
 def _weighted(C: Tensor, weight: Tensor, T: Tensor, grid: PatchGrid) -> Tensor:

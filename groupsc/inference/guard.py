@@ -30,9 +30,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from groupsc.inference.dct import SIDE, dct_denoise, patch_transform
+from groupsc.inference.dct import SIDE, coefficients, dct_denoise
 from groupsc.inference.regions import regions
-from groupsc.ops.patches import PatchGrid
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.randomness import seeded
 
@@ -130,13 +129,11 @@ def structure(r: Tensor, sigma: float) -> Tensor:
     True
     """
     height, width = r.shape[1:]
-    missing = [max(0, SIDE - length) for length in (height, width)]
-    r = functional.pad(r[None], (0, missing[1], 0, missing[0]), mode="replicate")
-    grid = PatchGrid(r.shape[2], r.shape[3], SIDE, SIDE // 2)
-    C = grid.extract(r)[0] @ patch_transform(r.shape[1]).to(r).T / sigma
+    C, _, grid = coefficients(r[None], SIDE // 2)
+    C = C / sigma
     energy = (C.square() * (C.abs() > BEYOND)).mean(1)
     pixels = grid.average(energy[None, :, None].expand(-1, -1, SIDE**2))[0, 0]
-    return _local_mean(pixels[:height, :width], AVERAGED)
+    return _local_mean(pixels[:height, :width])
 
 
 def risk(y: Tensor, h: Tensor, e: Tensor, probe: Tensor, sigma: float) -> Tensor:
@@ -164,15 +161,15 @@ def risk(y: Tensor, h: Tensor, e: Tensor, probe: Tensor, sigma: float) -> Tensor
     """
     divergence = probe * (dct_denoise(y + PROBE * sigma * probe, sigma) - e) / (PROBE * sigma)
     own = ((y - e) / sigma).square() - 1 + 2 * divergence
-    return _local_mean(own.mean(0), AVERAGED).clamp(min=0) + _local_mean(((h - e) / sigma).square().mean(0), AVERAGED)
+    return _local_mean(own.mean(0)).clamp(min=0) + _local_mean(((h - e) / sigma).square().mean(0))
 
 
 def _ramp(x: Tensor, low: float, high: float) -> Tensor:
     return ((x - low) / (high - low)).clamp(0, 1)
 
 
-def _local_mean(x: Tensor, side: int) -> Tensor:
+def _local_mean(x: Tensor) -> Tensor:
     """Return the mean of x (H, W) over a square around each entry, restricted to the entries inside x."""
-    rows, columns = (min(side, 2 * length - 1) // 2 for length in x.shape)
+    rows, columns = (min(AVERAGED, 2 * length - 1) // 2 for length in x.shape)
     along = functional.avg_pool2d(x[None], (2 * rows + 1, 1), 1, padding=(rows, 0), count_include_pad=False)
     return functional.avg_pool2d(along, (1, 2 * columns + 1), 1, padding=(0, columns), count_include_pad=False)[0]

@@ -8,7 +8,6 @@ import pytest
 
 from groupsc.benchmark.grid import check
 from groupsc.config.definitions import (
-    BUDGETS,
     LEVEL_NAMES,
     METHODS,
     TASKS,
@@ -20,6 +19,7 @@ from groupsc.config.definitions import (
 )  # fmt: skip
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid
+from groupsc.config.recipes import BUDGETS
 from groupsc.utils.errors import GroupSCError
 
 GRID = {

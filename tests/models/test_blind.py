@@ -11,8 +11,9 @@ from small_models import perturbed_coder, some_image
 from tiny_experiments import tiny_experiment
 
 from groupsc.benchmark.evaluation import evaluate
-from groupsc.config.definitions import BLIND, ModelConfig
+from groupsc.config.definitions import ModelConfig
 from groupsc.config.experiments import experiments
+from groupsc.config.recipes import BLIND
 from groupsc.inference.tiling import restore
 from groupsc.models.coder import SparseCoder
 from groupsc.training.batches import Batches, validation_blocks

@@ -372,7 +372,7 @@ def test_baselines_without_their_package_are_taken_over_or_told(finished, tmp_pa
     said = result.stdout + result.stderr
     assert "gray-bm3d-sigma25 is left out: the package bm3d can't be imported (not here); run `pip install" in said
     assert "gray-dncnn-sigma25 on Kodak24 is left out: the package h5py can't be imported" in said
-    jobs = planned(cwd=finished, config=config)
+    jobs = jobs_of(result)
     names = {job for job in jobs["evaluate"] if "dncnn" in job or "bm3d" in job}
     assert names == {"name=gray-dncnn-sigma25, dataset=BSD68"}
     assert not any("peers" in job for job in jobs["fetch"])
