@@ -161,7 +161,7 @@ def test_grids_hold_blind_models_and_variants():
     }
     assert found["gray-sc-blind"].model.levels == (0, 55)
     assert found["gray-groupsc-refresh12-sigma15"].model.similarity_interval == 12
-    with pytest.raises(GroupSCError, match="noise alone"):
+    with pytest.raises(GroupSCError, match="are for noise only"):
         experiments({"tasks": {"mosaic": {"methods": ["sc"], "blind": grid["blind"]}}})
     with pytest.raises(GroupSCError, match=r"tasks.gray.blind.kinds\[0\] is 'x'; choose one of affine, bank, scalar"):
         experiments({"tasks": {"gray": {"methods": [], "blind": {"methods": ["sc"], "levels": [5], "kinds": ["x"]}}}})
