@@ -123,6 +123,7 @@ def test_jpeg_crops_see_the_grid_of_the_whole_image():
     assert (errors < 0.15).all()
 
 
+@pytest.mark.slow
 def test_training_learns_on_photographs(tmp_path):
     experiment = tiny_experiment(max_steps=120, validate_every=40)
     weights = train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False)
@@ -140,13 +141,12 @@ def test_training_learns_on_photographs(tmp_path):
 
 def test_the_weights_are_those_of_the_best_validation(tmp_path):
     """The learning rate grows until the model gets worse; the average of an earlier step is kept."""
-    growing = {"lr": 5e-3, "lr_schedule": "steps", "lr_decay": 5.0, "lr_decay_every": 10}
-    experiment = tiny_experiment(max_steps=40, backtrack_threshold=30.0, ema_decay=0.5, **growing)
+    experiment = tiny_experiment(max_steps=40, backtrack_threshold=30.0, ema_decay=0.5, lr=0.1, warmup=1.0)
     weights = train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False)
     model, card = load_weights(weights)
     validated = {int(row["step"]): float(row["validation_psnr"]) for row in read_log(tmp_path)}
     best = max(validated, key=validated.get)
-    assert card["best_step"] == best < 40
+    assert 0 < card["best_step"] == best < 40
     clean, degraded, *_ = validation_blocks(experiment, "unused", block=16)
     with torch.no_grad():
         restored = model(degraded, matmul_dtype=torch.float32).clamp(0, 1)
@@ -172,7 +172,8 @@ def test_a_bad_batch_changes_neither_parameters_nor_averages(tmp_path, bad):
     assert not torch.equal(next(run.model.parameters()), kept[0])
 
 
-def test_a_run_in_pieces_with_a_damaged_state_ends_bit_for_bit_as_one_in_a_single_piece(tmp_path, whole):
+def test_a_damaged_state_falls_back_to_the_one_before(tmp_path, whole):
+    """A run in pieces of one step ends bit for bit as one in a single piece, also where a state was damaged."""
     experiment, state, calls = tiny_experiment(), tmp_path / "state.safetensors", 1
     while train(experiment, data_dir="x", output=tmp_path, device="cpu", progress=False, max_minutes=0) is None:
         calls += 1
