@@ -49,7 +49,7 @@ def test_new_level_adds_its_own_chain_and_nothing_else(checkout):
 def test_changed_experiment_reruns_only_its_own_chain(checkout):
     task = {"methods": ["sc"], "levels": [40], "datasets": ["Bundled"]}
     change(checkout / "config/ci.yaml", tasks__jpeg=task)
-    snakemake(cwd=checkout)
+    snakemake("--", "results/ci/rows/jpeg-sc-quality40/Bundled.csv", cwd=checkout)
     model = checkout / "results/ci/training/jpeg-sc-quality40/weights.safetensors"
     before = model.read_bytes()
     change(checkout / "config/ci.yaml", tasks__jpeg__training={"lr": 0.02})
@@ -254,7 +254,7 @@ def test_baselines_are_planned_with_their_weights_and_skipped_with_a_reason(chec
 
 def test_the_summary_says_what_was_left_out_and_an_edited_baseline_reruns_alone(checkout):
     change(checkout / "config/ci.yaml", tasks__gray__baselines=["tv", "cbm3d"])
-    snakemake(cwd=checkout)
+    snakemake("--", "results/ci/summary.txt", cwd=checkout)
     summary = (checkout / "results/ci/summary.txt").read_text()
     assert "gray-cbm3d-sigma25 is left out: cbm3d is for color" in summary
     assert re.search(r"gray-tv-sigma25 +Bundled", summary)
