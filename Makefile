@@ -17,7 +17,7 @@ ifneq ($(shell cache="$${XDG_CACHE_HOME:-$$HOME/.cache}"; mkdir -p "$$cache" 2>&
     export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: help quick paper train test lint bench reference
+.PHONY: help quick paper train test test-fast lint bench reference
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -36,6 +36,9 @@ train: $(INSTALLED)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 pytest --numprocesses logical --dist loadgroup
+
+test-fast: $(INSTALLED)
+	OMP_NUM_THREADS=1 pytest --numprocesses logical --dist loadgroup -m 'not slow and not cluster'
 
 lint: $(INSTALLED)
 	ruff check

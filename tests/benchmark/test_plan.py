@@ -234,6 +234,7 @@ def test_a_larger_training_set_costs_memory_and_bytes_but_no_steps(tmp_path):
         plan(config, times=0)
 
 
+@pytest.mark.slow
 def test_command_says_the_same_in_words_and_in_json(tmp_path):
     given = ("plan", "--configfile", ROOT / "config/ci.yaml", "--gpus", 1, "--gpus", 64, "--results", tmp_path)
     report = json.loads(groupsc(*given, "--json").stdout)
