@@ -320,6 +320,10 @@ class _Builder:
         if line.kind == "run":
             self._record(line, position, dataset, quoted, ran)
             return Cell("missing", (Part("not run"),)) if ran is None else self._measured(ran)
+        return self._difference(ran, quoted)
+
+    def _difference(self, ran, quoted: list) -> Cell:
+        """Return the differences from the paper; empty unless all images of the paper were restored."""
         if ran is None or ran.images != ran.images_of or not all(quoted):
             return Cell("difference")
         gaps = [
