@@ -13,10 +13,13 @@ COPY constraints.txt ./
 RUN pip install --constraint constraints.txt --extra-index-url "$TORCH" \
     "torch==$(sed -n 's/^torch==//p' constraints.txt)+${TORCH##*/}"
 
-COPY pyproject.toml hatch_build.py README.md LICENSE CHANGELOG.md CITATION.cff ./
+COPY pyproject.toml hatch_build.py environment.yml README.md LICENSE CHANGELOG.md CITATION.cff ./
 COPY data/published.csv data/registry.csv data/sources.csv data/
 COPY data/weights data/weights
 COPY data/store data/store
+COPY data/measured data/measured
+COPY workflow workflow
+COPY config config
 COPY groupsc groupsc
 RUN pip install --constraint constraints.txt '.[workflow]' && groupsc weights verify
 

@@ -1,4 +1,4 @@
-"""Locate the tables `registry.csv`, `sources.csv` and `published.csv`, and the released weights."""
+"""Locate the tables `registry.csv`, `sources.csv` and `published.csv`, the released weights, and the workflow."""
 
 from pathlib import Path
 
@@ -52,3 +52,29 @@ def data_file(name: str) -> Path:
             return place / name
     hint = f"restore it with `git checkout -- data/{name}` or reinstall groupsc"
     raise MissingFileError(f"{name} is missing from {_PLACES[0]}; {hint}")
+
+
+def snakefile() -> str:
+    """Find the Snakefile of the workflow, in the checkout or in the installed package.
+
+    Other workflows use it as a module; `config/README.md` shows how.
+
+    Returns
+    -------
+    str
+        The absolute path.
+
+    Raises
+    ------
+    MissingFileError
+        When neither contains the file.
+
+    Examples
+    --------
+    >>> snakefile().endswith("workflow/Snakefile")
+    True
+    """
+    for folder in (_PACKAGE.parent, _PACKAGE / "_data"):
+        if (folder / "workflow/Snakefile").is_file():
+            return (folder / "workflow/Snakefile").as_posix()
+    raise MissingFileError(f"workflow/Snakefile is missing from {_PACKAGE.parent}; reinstall groupsc")

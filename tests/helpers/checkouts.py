@@ -90,5 +90,5 @@ def copy_checkout(folder):
 
 
 def kind(rule):
-    """A rule's kind: figures and tables have a rule each."""
-    return re.sub(r"^(figure|table)_.*", r"\1", rule)
+    """A rule's kind: figures have a rule each."""
+    return re.sub(r"^(figure)_.*", r"\1", rule)

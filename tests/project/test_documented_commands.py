@@ -44,6 +44,7 @@ NOT_RUN = {
     "pytest -m cluster": "installs and starts a Slurm; tests/cluster is that test",
     "docker": "needs Docker; tests/project/test_containers.py checks the recipe",
     "apptainer": "needs Apptainer",
+    "snakemake --cores all --snakefile": "needs a folder beside the checkout; tests/workflow/test_module.py has one",
     "snakemake --profile profiles/slurm": "needs Slurm; tests/cluster runs it",
     "snakemake --cores all --software-deployment-method apptainer": "needs Apptainer",
     "snakemake --report": "needs a finished run; tests/workflow/test_workflow.py makes the report of one",

@@ -20,7 +20,7 @@ from groupsc.utils.errors import GroupSCError
 from groupsc.weights.released import releases
 
 SOURCES = [*ROOT.glob("*.py"), *(ROOT / "groupsc").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
-RULES = [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+RULES = [ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
 HOSTILE = ["a; touch pwned #", "$(touch pwned)", "../../x", "`touch pwned`", "a b", "a\nb", "{name}", "-rf", ""]
 
 

@@ -3,29 +3,25 @@ import dataclasses
 import os
 import shlex
 import shutil
-import sys
 from functools import cache
-from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
-# Rules use the package of this checkout and the interpreter of Snakemake, also if no environment is activated.
-ROOT = Path(workflow.basedir)
-sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
-os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 # Progress bars are written to log files, which do not need ten lines per second.
 os.environ.setdefault("TQDM_MININTERVAL", "10")
 
 import code_digest
 
+import groupsc
 from groupsc import baselines
 from groupsc.benchmark import grid as shared_grid
 from groupsc.benchmark.earlier import taken_over, unsuited
-from groupsc.benchmark.names import check as check_names
+from groupsc.benchmark.names import TABLES, check as check_names
 from groupsc.data.datasets import data_digest
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.resources import data_file, data_places
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid, default_output
 
@@ -123,14 +119,19 @@ def unrecorded(**values):
 def code(*modules):
     """Return the digest of the code of modules of the library and of their imports."""
     try:
-        return "".join(code_digest.digest(ROOT, f"groupsc.{module}", UNCOUNTED) for module in modules)
+        return "".join(code_digest.digest(PACKAGE.parent, f"groupsc.{module}", UNCOUNTED) for module in modules)
     except LookupError as error:
         raise WorkflowError(str(error)) from None
 
 
+# The folder of the package that the rules call.
+PACKAGE = Path(groupsc.__file__).resolve().parent
+# A module gets the dictionary of another workflow, which stays as it is.
+config = {**config, "base": found(config.get("base"))}
 if workflow.configfiles:
     config.setdefault("output", default_output(workflow.configfiles[0]))
 config = checked(config)
+config["cached_results"] = found(config["cached_results"])
 EXPERIMENTS = grid(config)
 OUT = config["output"]
 # Folder of the files that list the fetched images. All grids share it, because they share the images.
@@ -141,8 +142,12 @@ if config["mirror"]:
     os.environ.update(GROUPSC_MIRROR=config["mirror"])
 # Models that DVC tracks in data/weights, by the file that points to them.
 RELEASED = {
-    name: pointer for name in EXPERIMENTS if (pointer := Path("data/weights", f"{name}.safetensors.dvc")).exists()
+    name: Path(near(place / "weights" / f"{name}.safetensors.dvc"))
+    for name in EXPERIMENTS
+    for place in reversed(data_places())
+    if (place / "weights" / f"{name}.safetensors.dvc").exists()
 }
+PUBLISHED = near(data_file("published.csv"))
 # {name: (method, task, level)} of the baselines to measure.
 BASELINES = wanted_baselines(config)
 # {name: reason} of baselines that do not support the task and level, or can't run on this machine.
@@ -267,3 +272,4 @@ wildcard_constraints:
     dataset="[A-Za-z0-9-]+",
     dictionary="[A-Za-z0-9-]+",
     images="all|first[0-9]+",
+    table="|".join(TABLES),

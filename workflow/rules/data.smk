@@ -6,6 +6,7 @@ rule fetch:
         manifest=f"{MANIFESTS}/{{dataset}}/{{images}}.json",
     log:
         f"{OUT}/logs/fetch/{{dataset}}-{{images}}.log",
+    localrule: True
     conda:
         ENVIRONMENT
     params:

@@ -10,12 +10,14 @@ rule release:
         weights=f"{OUT}/weights/{{name}}.safetensors",
     log:
         f"{OUT}/logs/release/{{name}}.log",
+    localrule: True
     conda:
         ENVIRONMENT
     params:
         released=lambda wildcards: RELEASED[wildcards.name].with_suffix(""),
     shell:
-        "(python -m groupsc weights pull {wildcards.name:q} || dvc --wait-for-lock pull {input.pointer:q}; "
+        "(python -m groupsc weights pull {wildcards.name:q} || "
+        'dvc --cd "$(dirname {input.pointer:q})" --wait-for-lock pull "$(basename {input.pointer:q})"; '
         "cp {params.released:q} {output.weights:q}.partial; mv {output.weights:q}.partial {output.weights:q}) &> {log:q}"
 
 
@@ -27,6 +29,8 @@ rule evaluate:
         pictures=directory(f"{OUT}/pictures/{{name}}/{{dataset}}"),
     log:
         f"{OUT}/logs/evaluate/{{name}}/{{dataset}}.log",
+    benchmark:
+        f"{OUT}/logs/evaluate/{{name}}/{{dataset}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]["evaluate"]

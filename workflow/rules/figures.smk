@@ -9,7 +9,12 @@ for figure, given in FIGURES.items():
         input:
             **figure_input(given),
         output:
-            png=report(f"{OUT}/figures/{figure}.png", caption=caption(figure, given), category="Figures"),
+            png=report(
+                f"{OUT}/figures/{figure}.png",
+                caption=caption(figure, given),
+                category="Figures",
+                labels={"figure": figure, "kind": given["figure"]},
+            ),
             pdf=f"{OUT}/figures/{figure}.pdf",
         log:
             f"{OUT}/logs/figures/{figure}.log",

@@ -11,11 +11,14 @@ rule page:
         captions=CAPTIONS.values(),
         weights=model_weights(),
         pictures=sorted({f"{OUT}/pictures/{name}/{dataset}" for name, dataset, _ in all_pictures()}),
-        templates=[
-            os.path.relpath(ROOT / f"groupsc/paper/templates/report.{ending}") for ending in ("html", "css", "js")
-        ],
+        templates=[near(PACKAGE / f"paper/templates/report.{ending}") for ending in ("html", "css", "js")],
     output:
-        page=report(f"{OUT}/index.html", caption="../report/page.rst", category="Reproducibility"),
+        page=report(
+            f"{OUT}/index.html",
+            caption="../report/page.rst",
+            category="Reproducibility",
+            labels={"shows": "all results"},
+        ),
     log:
         f"{OUT}/logs/page.log",
     conda:

@@ -82,7 +82,7 @@ def curves():
     """Return the files of validation PSNR: of all trainings, or of the released models, which no rule makes."""
     if TRAINED:
         return [f"{OUT}/curves/{name}.csv" for name in EXPERIMENTS]
-    return [path for name in RELEASED if os.path.exists(path := f"results/release/curves/{name}.csv")]
+    return [near(path) for name in RELEASED if (path := ROOT / f"results/release/curves/{name}.csv").exists()]
 
 
 def figure_input(given):
@@ -94,7 +94,7 @@ def figure_input(given):
         return {"weights": [trained_weights(name) for name in EXPERIMENTS]}
     if given["figure"] == "tradeoff":
         measured = [path for path in rows() if Path(path).stem == given["dataset"]]
-        return {"rows": measured, "published": "data/published.csv"}
+        return {"rows": measured, "published": PUBLISHED}
     if "experiment" in given or "experiments" in given:
         weights = [weights_of(name) for name in shown_weights(given)]
         if "dataset" not in given:
@@ -141,7 +141,7 @@ def caption(figure, given):
 FIGURES = {name: {"figure": name, **given} for name, given in config["figures"].items()}
 FIGURES = {name: given for name, given in FIGURES.items() if possible(given)}
 # {file name: caption file} of every figure on the page.
-CAPTIONS = {name: ROOT / "workflow/rules" / caption(name, given) for name, given in FIGURES.items()}
-CAPTIONS = {name: os.path.relpath(path) for name, path in CAPTIONS.items()}
-CAPTIONS["reproducibility"] = os.path.relpath(ROOT / "workflow/report/reproducibility.rst")
+CAPTIONS = {name: Path(caption(name, given)).name for name, given in FIGURES.items()}
+CAPTIONS = {name: near(ROOT / "workflow/report" / file) for name, file in CAPTIONS.items()}
+CAPTIONS["reproducibility"] = near(ROOT / "workflow/report/reproducibility.rst")
 FIGURE_FILES = [f"{OUT}/figures/{name}.png" for name in FIGURES]

@@ -1,30 +1,30 @@
-# Make tables from per-image results and data/published.csv. Each has its own rule, for its own caption in the report.
+# Make tables from per-image results and data/published.csv. The caption in the report depends on the wildcard.
 
 
-for table in config["tables"]:
-
-    rule:
-        name:
-            f"table_{table}"
-        input:
-            rows=table_sources(table),
-            published="data/published.csv",
-        output:
-            markdown=f"{OUT}/tables/{table}.md",
-            csv=f"{OUT}/tables/{table}.csv",
-            latex=f"{OUT}/tables/{table}.tex",
-            html=report(f"{OUT}/tables/{table}.html", caption=f"../report/{table}.rst", category="Tables"),
-        log:
-            f"{OUT}/logs/tables/{table}.log",
-        localrule: True
-        conda:
-            ENVIRONMENT
-        params:
-            table=table,
-            stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
-            code=code("paper.settings" if table == "table7" else "paper.tables"),
-        shell:
-            "python -m groupsc table {params.table:q} {input.rows:q} --output {params.stem:q} &> {log:q}"
+rule table:
+    input:
+        rows=lambda wildcards: table_sources(wildcards.table),
+        published=PUBLISHED,
+    output:
+        markdown=f"{OUT}/tables/{{table}}.md",
+        csv=f"{OUT}/tables/{{table}}.csv",
+        latex=f"{OUT}/tables/{{table}}.tex",
+        html=report(
+            f"{OUT}/tables/{{table}}.html",
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
+    log:
+        f"{OUT}/logs/tables/{{table}}.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
+        code=lambda wildcards: code("paper.settings" if wildcards.table == "table7" else "paper.tables"),
+    shell:
+        "python -m groupsc table {wildcards.table:q} {input.rows:q} --output {params.stem:q} &> {log:q}"
 
 
 # Count the published numbers that are reproduced in the tables.
@@ -37,10 +37,16 @@ rule reproducibility:
         csv=f"{OUT}/tables/reproducibility.csv",
         latex=f"{OUT}/tables/reproducibility.tex",
         html=report(
-            f"{OUT}/tables/reproducibility.html", caption="../report/reproducibility.rst", category="Reproducibility"
+            f"{OUT}/tables/reproducibility.html",
+            caption="../report/reproducibility.rst",
+            category="Reproducibility",
+            labels={"shows": "table of counts"},
         ),
         png=report(
-            f"{OUT}/figures/reproducibility.png", caption="../report/reproducibility.rst", category="Reproducibility"
+            f"{OUT}/figures/reproducibility.png",
+            caption="../report/reproducibility.rst",
+            category="Reproducibility",
+            labels={"shows": "chart of counts"},
         ),
         pdf=f"{OUT}/figures/reproducibility.pdf",
     log:
@@ -64,6 +70,7 @@ rule metrics:
         means=f"{OUT}/metrics.json",
     log:
         f"{OUT}/logs/metrics.log",
+    localrule: True
     conda:
         ENVIRONMENT
     params:
@@ -77,11 +84,12 @@ rule index:
     input:
         rows=rows(),
         pointers=list(RELEASED.values()),
-        published="data/published.csv",
+        published=PUBLISHED,
     output:
         page=config["index"] or f"{OUT}/weights.md",
     log:
         f"{OUT}/logs/index.log",
+    localrule: True
     conda:
         ENVIRONMENT
     params:
@@ -100,6 +108,7 @@ rule summary:
         text=f"{OUT}/summary.txt",
     log:
         f"{OUT}/logs/summary.log",
+    localrule: True
     conda:
         ENVIRONMENT
     params:

@@ -6,6 +6,7 @@ rule experiment:
         f"{OUT}/experiments/{{name}}.yaml",
     log:
         f"{OUT}/logs/experiment/{{name}}.log",
+    localrule: True
     conda:
         ENVIRONMENT
     params:
@@ -58,6 +59,7 @@ rule curve:
         csv=f"{OUT}/curves/{{name}}.csv",
     log:
         f"{OUT}/logs/curves/{{name}}.log",
+    localrule: True
     conda:
         ENVIRONMENT
     params:
