@@ -112,15 +112,15 @@ def artefacts(*, rows: pd.DataFrame, pictures, panels: list[Panel]) -> Figure:
             clean = read_image(picture(pictures, pair[0], "clean"))
             shown = [read_image(picture(pictures, row, "restored")) for row in pair]
             box = worst_detail(clean, *shown)
-            values = [getattr(row, measure_of(panel.task)) for row in pair]
+            values = [f"{getattr(row, measure_of(panel.task)):.2f}" for row in pair]
             for line, (row, image, psnr) in enumerate(zip(pair, shown, values, strict=True)):
                 top = TOP + line * (side + CAPTION)
                 place = ((LEFT + column * (side + GAP)) / width, 1 - (top + side) / height, side / width, side / height)
                 ax = figure.add_axes(place)
-                _with_detail(ax, image, box)
+                _with_detail(ax, image, box, clean)
                 blind = ", blind" if "-blind" in row.method else ""
-                weight = "bold" if psnr == max(values) else "normal"
-                ax.set_xlabel(f"{psnr:.2f} dB{blind}", labelpad=2, weight=weight)
+                best = psnr == max(values, key=float) and len(set(values)) > 1
+                ax.set_xlabel(f"{psnr} dB{blind}", labelpad=2, weight="bold" if best else "normal")
                 if line == 0:
                     ax.set_title(panel.title, pad=3)
                 if column == 0:
@@ -141,19 +141,60 @@ def _row(rows: pd.DataFrame, panel: Panel, method: str):
     )
 
 
-def _with_detail(ax, image: np.ndarray, box: tuple[int, int, int]) -> None:
-    """Draw the square of the image around a detail, and the magnified detail in the corner farthest from it."""
+def _with_detail(ax, image: np.ndarray, box: tuple[int, int, int], clean: np.ndarray) -> None:
+    """Draw the square of the image around a detail, and the magnified detail in a corner of it."""
     top, left, small = box
     side = min(image.shape[-2:])
     y, x = (
         min(max(0, start + small // 2 - side // 2), length - side)
         for start, length in zip((top, left), image.shape[-2:], strict=True)
     )
-    show_picture(ax, image[:, y : y + side, x : x + side])
+    square = np.s_[:, y : y + side, x : x + side]
+    show_picture(ax, image[square])
     ax.add_patch(Rectangle((left - x - 0.5, top - y - 0.5), small, small, fill=False, edgecolor=FRAME, linewidth=0.8))
-    right, low = left + small / 2 < x + side / 2, top + small / 2 < y + side / 2
+    low, right = free_corner(clean[square], (top - y, left - x, small))
     inset = ax.inset_axes(((1 - MAGNIFIED) * right, (1 - MAGNIFIED) * (not low), MAGNIFIED, MAGNIFIED))
     show_picture(inset, image[:, top : top + small, left : left + small])
     for axes, color in ((ax, "none"), (inset, FRAME)):
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(visible=True, edgecolor=color, linewidth=1)
+
+
+def free_corner(clean: np.ndarray, box: tuple[int, int, int]) -> tuple[bool, bool]:
+    """Find the corner of a square image where the magnified detail hides least: that of the smallest gradients.
+
+    Faces and other contents have larger gradients than sky or water. A corner that overlaps the detail is not used,
+    unless all of them do.
+
+    Parameters
+    ----------
+    clean : array (c, n, n)
+    box : (int, int, int)
+        Top, left and side of the detail.
+
+    Returns
+    -------
+    (bool, bool)
+        Whether the corner is at the bottom, and whether it is at the right.
+
+    Examples
+    --------
+    >>> clean = np.zeros((1, 20, 20))
+    >>> clean[0, :9, :9] = np.eye(9)
+    >>> free_corner(clean, (14, 1, 4))
+    (False, True)
+    """
+    side = clean.shape[-1]
+    covered = round(MAGNIFIED * side)
+    structure = sum(np.square(np.gradient(clean.mean(0), axis=axis)) for axis in (0, 1))
+    hidden = {}
+    for low in (False, True):
+        for right in (False, True):
+            starts = [(side - covered) * end for end in (low, right)]
+            rows, columns = (slice(start, start + covered) for start in starts)
+            apart = any(
+                start >= begin + box[2] or begin >= start + covered
+                for start, begin in zip(starts, box[:2], strict=True)
+            )
+            hidden[low, right] = (not apart, structure[rows, columns].mean())
+    return min(hidden, key=lambda corner: hidden[corner])

@@ -102,8 +102,13 @@ def _arrange(lines: list[Panels]) -> Figure:
             show_picture(ax, image[:, y : y + box_height, x : x + box_width])
             ax.spines[:].set(visible=True, edgecolor=FRAME, linewidth=0.8)
             value = line.psnr[title]
-            best = value is not None and value == max(v for v in line.psnr.values() if v is not None)
             label = "PSNR (dB)" if value is None else f"{value:.2f}"
-            ax.set_xlabel(label, labelpad=3, weight="bold" if best else "normal")
+            ax.set_xlabel(label, labelpad=3, weight="bold" if _is_best(value, line.psnr.values()) else "normal")
         top += height + GAP + RATIO * width + CAPTION
     return figure
+
+
+def _is_best(value: float | None, values) -> bool:
+    """Return whether a value is larger than all others at the two decimals that are printed."""
+    printed = sorted((round(v, 2) for v in values if v is not None), reverse=True)
+    return value is not None and round(value, 2) == printed[0] and printed[:1] != printed[1:2]

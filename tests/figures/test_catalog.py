@@ -126,6 +126,9 @@ def test_restorations_side_by_side(pictures, tmp_path):
     assert 19 < float(labels[0]) < 22
     detail = figure.axes[-1].images[0].get_array()
     assert detail.shape == (15, 20, 3)
+    assert [ax.xaxis.label.get_weight() for ax in figure.axes if ax.get_xlabel()][1:3] == ["normal", "bold"]
+    tie = restorations(rows=rows.assign(psnr=30.0 + 0.001 * np.arange(len(rows))), pictures=folder)
+    assert "bold" not in [ax.xaxis.label.get_weight() for ax in tie.axes]
     draw("denoising", tmp_path / "denoising.pdf", rows=rows, pictures=folder)
 
 

@@ -13,7 +13,7 @@ from small_models import perturbed_coder, some_image
 
 from groupsc.benchmark.degraded_image import degraded_image
 from groupsc.benchmark.rows import COLUMNS
-from groupsc.figures.artefacts import Panel, artefacts
+from groupsc.figures.artefacts import Panel, artefacts, free_corner
 from groupsc.figures.diagram import one_step
 from groupsc.figures.dictionaries import dictionaries
 from groupsc.figures.explanation import similarity_maps
@@ -65,6 +65,33 @@ def test_the_detail_is_where_the_first_is_visibly_worse():
     assert left <= 20 <= 30 <= left + side
 
 
+@pytest.mark.parametrize(
+    ("face", "box", "corner"),
+    [
+        ((5, 5), (80, 80, 15), (False, True)),
+        ((5, 70), (80, 5, 15), (False, False)),
+        ((70, 5), (2, 80, 15), (False, False)),
+    ],
+)
+def test_the_magnified_detail_covers_neither_the_face_nor_its_place(face, box, corner):
+    """The sky is smoother than the ground; a face, anywhere, is rougher than both."""
+    rng = np.random.default_rng(0)
+    clean = 0.02 * rng.random((1, 100, 100))
+    clean[:, 50:] += 0.1 * np.linspace(0, 1, 100)
+    rows, columns = (slice(start, start + 25) for start in face)
+    clean[:, rows, columns] = rng.random((1, 25, 25))
+    low, right = free_corner(clean, box)
+    covered = [range(52 * end, 52 * end + 48) for end in (low, right)]
+    assert not all(start + 20 in places for start, places in zip(face, covered, strict=True))
+    assert not all(start in places or start + box[2] - 1 in places for start, places in zip(box, covered, strict=False))
+    assert (low, right) == corner
+
+
+def labels(figure):
+    """{text below a picture: its weight}."""
+    return {ax.get_xlabel(): ax.xaxis.label.get_weight() for ax in figure.axes if ax.get_xlabel()}
+
+
 def test_artefacts_need_both_priors_and_prefer_models_of_the_level(tmp_path):
     panel, rng, rows = Panel.parse("gray,25,Bundled,a"), np.random.default_rng(0), []
     for method, value in (("sc", 30.0), ("groupsc-blind", 31.0)):
@@ -75,7 +102,10 @@ def test_artefacts_need_both_priors_and_prefer_models_of_the_level(tmp_path):
         for kind in ("clean", "restored"):
             write_image(tmp_path / f"gray-{method}-sigma25/Bundled/a-{kind}.png", rng.random((1, 40, 60)))
     figure = artefacts(rows=pd.DataFrame(rows), pictures=tmp_path, panels=[panel])
-    assert [ax.get_xlabel() for ax in figure.axes if ax.get_xlabel()] == ["30.00 dB", "31.00 dB, blind"]
+    assert labels(figure) == {"30.00 dB": "normal", "31.00 dB, blind": "bold"}
+    tie = pd.DataFrame(rows).assign(psnr=[30.001, 30.002])
+    tied = artefacts(rows=tie, pictures=tmp_path, panels=[panel])
+    assert labels(tied) == {"30.00 dB": "normal", "30.00 dB, blind": "normal"}
     with pytest.raises(GroupSCError, match="GroupSC"):
         artefacts(rows=pd.DataFrame(rows[:1]), pictures=tmp_path, panels=[panel])
     with pytest.raises(GroupSCError, match="task,level,dataset,image"):
