@@ -120,6 +120,7 @@ def report(
     ] = None,
     pictures: Annotated[Path | None, Option(help="Folder of <experiment>/<data set>/<image>-restored.png.")] = None,
     weights: Annotated[list[Path] | None, Option(help="Evaluated weights.")] = None,
+    plan: Annotated[Path | None, Option(help="JSON file of `groupsc plan --json`.")] = None,
 ) -> None:
     """Write all results to one HTML page.
 
@@ -134,6 +135,7 @@ def report(
         "figures": figures or (),
         "pictures": pictures,
         "weights": weights or (),
+        "plan": plan,
     }
     print(f"wrote {write_report(output, read_rows(rows or []), captions=texts, **sources)}")
 

@@ -6,35 +6,32 @@ files that `groupsc table` wrote, and the list of all numbers comes from their C
 
 from __future__ import annotations
 
-import base64
 import html
-import io
+import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-import numpy as np
 import pandas as pd
 from PIL import Image
 
-from groupsc.benchmark import metrics
-from groupsc.benchmark.averages import DECIMALS, plain
-from groupsc.config.definitions import LEVEL_NAMES
-from groupsc.config.labels import DEGRADED_LABELS, METHOD_LABELS, TASK_LABELS
+from groupsc.benchmark.averages import DECIMALS, HEADLINES, average, plain, share
+from groupsc.benchmark.metrics import measure_of
+from groupsc.config.definitions import METHODS
+from groupsc.config.labels import METHOD_LABELS
 from groupsc.data.datasets import data_digest
-from groupsc.io.images import read_image
-from groupsc.paper.pictures import picture
-from groupsc.paper.reproducibility import read_cells
+from groupsc.paper.reproducibility import FAR, TOLERANCE, read_cells, verdicts
+from groupsc.paper.sliders import GAIN, comparisons, setting, webp
 from groupsc.utils.atomic import write_text
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError, unreadable
 from groupsc.weights.cards import name_of
 from groupsc.weights.files import load_weights
 
-WIDTH, QUALITY = 1400, 82
-"""Largest width of a figure in pixels, and quality of its WebP picture. The page links to the full files."""
+WIDTH = 1400
+"""Largest width of a figure in pixels. The page links to the full files."""
 INCH = 130
 """Pixels on the screen per inch of the printed figure."""
 
@@ -68,16 +65,25 @@ class PageFigure:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The versions of one image, each with a name and a data URL; the degraded is first and the clean last."""
+class Tile:
+    """A headline of the page: what it is about, the number, and a remark."""
 
     title: str
-    size: tuple[int, int]
-    views: list[tuple[str, str]]
+    value: str
+    remark: str
 
 
 def write_report(
-    output, rows: pd.DataFrame, *, tables=(), figures=(), captions=None, pictures=None, weights=(), shown: int = 12
+    output,
+    rows: pd.DataFrame,
+    *,
+    tables=(),
+    figures=(),
+    captions=None,
+    pictures=None,
+    weights=(),
+    plan=None,
+    shown: int = 8,
 ) -> Path:
     """Write the report page.
 
@@ -97,6 +103,8 @@ def write_report(
         Folder of `<experiment>/<data set>/<image>-restored.png`, for the sliders.
     weights : list of paths
         Weights files, for the list of their digests and trainings.
+    plan : path, optional
+        JSON file of `groupsc plan --json`: what the grid costs.
     shown : int
         Largest number of sliders.
 
@@ -119,10 +127,15 @@ def write_report(
     cells = read_cells([path.with_suffix(".csv") for path in tables if path.stem.startswith("table")])
     loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    means = average(rows)
     page = environment.get_template("report.html").render(
+        tiles=[*_reproduced(cells), *_best(means)],
+        points=_points(means),
+        plan=json.loads(Path(plan).read_text(encoding="utf-8")) if plan is not None else None,
+        gain=GAIN,
         tables=[_table(path, output) for path in tables],
         figures=[_figure(Path(path), output, (captions or {}).get(Path(path).stem)) for path in figures],
-        comparisons=_comparisons(rows, pictures, shown) if pictures is not None else [],
+        comparisons=comparisons(rows, pictures, shown) if pictures is not None else [],
         cells=_cells(cells.sort_values("ours", key=pd.isna, kind="stable")),
         sets=_sets(rows),
         models=_models(weights),
@@ -166,7 +179,7 @@ def _figure(path: Path, output: Path, caption) -> PageFigure:
     marked = re.sub(r"``(.*?)``", r"<code>\1</code>", html.escape(rest.replace("\\|", "|")))
     files = _files(path, output, ("png", "pdf"))
     size = (round(inches * INCH), round(inches * INCH * image.height / image.width))
-    return PageFigure(path.stem, name, marked, alt.replace("\\|", "|"), _webp(image), size, files)
+    return PageFigure(path.stem, name, marked, alt.replace("\\|", "|"), webp(image), size, files)
 
 
 def _files(path: Path, output: Path, endings) -> dict[str, str]:
@@ -179,48 +192,66 @@ def _files(path: Path, output: Path, endings) -> dict[str, str]:
     }
 
 
-def _comparisons(rows: pd.DataFrame, pictures, shown: int) -> list[Comparison]:
-    """Select images for the sliders, alternating between the tasks, so that a short list contains all tasks."""
-    rows = rows[(rows["repetition"] == 0) & rows["method"].isin(METHOD_LABELS)]
-    whole = rows["mode"] != "block"
-    rows = rows[whole] if whole.any() else rows
-    drawn = [picture(pictures, row, "restored").is_file() for row in rows.itertuples()]
-    rows = rows[np.array(drawn, dtype=bool)]
-    turns = []
-    for _, own in rows.groupby("task", sort=False):
-        keys = ["level", "dataset", "image"]
-        turns += list(enumerate(group for _, group in own.groupby(keys, dropna=False, sort=False)))
-    turns.sort(key=lambda turn: turn[0])
-    return [_comparison(pictures, group) for _, group in turns[:shown]]
+def _reproduced(cells: pd.DataFrame) -> list[Tile]:
+    """Count the PSNR values of the paper's models that this run reproduces."""
+    found = verdicts(cells)
+    own = found[found["own"].astype(bool)]
+    if own.empty:
+        return []
+    gaps = own.loc[own["status"] == "all images", "difference"].astype(float).round(2)
+    near = int((gaps.abs() <= FAR + TOLERANCE).sum())
+    above = int((gaps > FAR + TOLERANCE).sum())
+    remark = f"PSNR values of the paper's models within {FAR} dB; {len(gaps)} of {len(own)} are measured on all images"
+    return [Tile("Reproduced", f"{near} of {len(own)}", remark + (f", {above} are above the paper" if above else ""))]
 
 
-def _comparison(pictures, rows: pd.DataFrame) -> Comparison:
-    order = list(METHOD_LABELS)
-    lines = sorted(rows.drop_duplicates("method").itertuples(), key=lambda row: order.index(row.method))
-    first = lines[0]
-    clean, degraded = (read_image(picture(pictures, first, kind)) for kind in ("clean", "degraded"))
-    level, measure = plain(first.level), metrics.measure_of(first.task)
-    kind = LEVEL_NAMES[first.task]
-    words = "" if level is None else f", {'σ' if kind == 'sigma' else kind} = {level:g}"
-    views = [(f"{DEGRADED_LABELS[first.task]}, {getattr(metrics, measure)(degraded, clean):.2f} dB", degraded)]
-    for row in lines:
-        title = f"{METHOD_LABELS[row.method]}, {getattr(row, measure):.2f} dB"
-        views.append((title, read_image(picture(pictures, row, "restored"))))
-    views.append(("Clean", clean))
-    sources = [(name, _webp(_pil(image))) for name, image in views]
-    size = (clean.shape[2], clean.shape[1])
-    return Comparison(f"{TASK_LABELS[first.task]}{words}: {first.image} of {first.dataset}", size, sources)
+def _best(means: pd.DataFrame) -> list[Tile]:
+    """Find the best model of each task at its first measured headline level, on the first data set."""
+    tiles = []
+    for task, levels in HEADLINES.items():
+        ran = means[(means["task"] == task) & means["method"].isin(METHODS)]
+        for level in levels or [None]:
+            same = ran[ran["level"].isna() if level is None else ran["level"] == level]
+            same = same[same["dataset"] == same["dataset"].iloc[0]] if len(same) else same
+            same = same[same["images"] == same["images"].max()]
+            if same.empty:
+                continue
+            values = same.groupby("method")[measure_of(task)].max().astype(float).round(2)
+            names = [METHOD_LABELS[method] for method in METHODS if values.get(method) == values.max()]
+            others = [
+                f"{METHOD_LABELS[method]} {values[method]:.2f}"
+                for method in METHODS
+                if method in values and values[method] < values.max()
+            ]
+            remark = ", ".join([*others, share(next(same.itertuples()))])
+            title = f"{setting(task, level)}, {same['dataset'].iloc[0]}"
+            tiles.append(Tile(title, f"{' and '.join(names)} {values.max():.2f} dB", remark))
+            break
+    return tiles
 
 
-def _pil(image: np.ndarray) -> Image.Image:
-    pixels = (image.clip(0, 1) * 255).round().astype(np.uint8)
-    return Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).convert("RGB")
-
-
-def _webp(image: Image.Image) -> str:
-    stream = io.BytesIO()
-    image.save(stream, "WEBP", quality=QUALITY, method=4)
-    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
+def _points(means: pd.DataFrame) -> list[dict]:
+    """Return the methods of the plot of PSNR against cost without the inputs, headline levels first."""
+    order = {
+        (task, level): number for task, levels in HEADLINES.items() for number, level in enumerate(levels or [None])
+    }
+    tasks = list(HEADLINES)
+    runs = sorted(
+        means.itertuples(index=False),
+        key=lambda run: (tasks.index(run.task), order.get((run.task, plain(run.level)), len(order)), run.level or 0),
+    )
+    return [
+        {
+            "name": METHOD_LABELS.get(run.method, run.method), "own": run.method.removesuffix("-blind") in METHODS,
+            "setting": f"{setting(run.task, run.level)}, {run.dataset}",
+            "psnr": float(getattr(run, measure_of(run.task))),
+            "parameters": None if pd.isna(run.parameters) else int(run.parameters),
+            "seconds": None if pd.isna(run.seconds) else float(run.seconds), "images": share(run),
+            "mode": " ".join(str(part) for part in (plain(run.mode), plain(run.stride)) if part is not None),
+        }
+        for run in runs
+        if run.method != "input"
+    ]  # fmt: skip
 
 
 def _cells(cells: pd.DataFrame) -> list[list[tuple[str, str]]]:

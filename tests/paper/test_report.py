@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import html.parser
+import json
 import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,6 +27,12 @@ pytestmark = pytest.mark.xdist_group("browser")
 TROUBLE = ("error", "warning")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SIZES = {"Set12": 2, "BSD68": 3}
+PLAN = {
+    "trainings": 7, "evaluations": 1234, "images": 8, "other_evaluations": 9, "other_cpu_hours": 0.5,
+    "machines": [{"machine": "a chip", "gpu_hours": 0, "cpu_hours": 4321.0, "hours_to_end": 2.0}],
+    "download_bytes": 2e6, "assumptions": ["<b>"],
+}  # fmt: skip
+"""A part of what `groupsc plan --json` prints."""
 
 
 def rows():
@@ -56,8 +65,10 @@ def page(tmp_path_factory):
         for kind, gray in (("clean", 1.0), ("degraded", 0.2), ("restored", 0.6)):
             picture = gray * np.ones((1, 40, 60)) - 0.1 * rng.random((1, 40, 60))
             write_image(folder / f"pictures/gray-{method}-sigma25/Set12/01-{kind}.png", picture)
+    (folder / "plan.json").write_text(json.dumps(PLAN))
     return write_report(
         folder / "index.html", measured, pictures=folder / "pictures", figures=[folder / "figures/figure4.png"],
+        plan=folder / "plan.json",
         tables=[folder / f"tables/{name}.html" for name in ("reproducibility", "table4", "table8")],
         captions={"figure4": folder / "figure4.rst"},
     )  # fmt: skip
@@ -93,6 +104,20 @@ def test_the_page_says_where_everything_comes_from(page):
         assert words in text
     assert "The prox of λ(|u|), as <code>groupsc</code> &amp; others have it." in text
     assert "2 of 3 images" in text
+    assert "1,234 evaluations" in text
+    assert "4,321.0" in text
+
+
+def test_tiles_name_the_best_model_and_what_is_reproduced(page, tmp_path):
+    text = page.read_text()
+    assert '<dd class="value">GroupSC 29.87 dB</dd><dd class="remark">SC 29.37, 2 of 12 images</dd>' in text
+    same = rows().assign(psnr=30.001)
+    same.loc[same["method"] == "groupsc", "psnr"] = 30.002
+    assert "SC and GroupSC 30.00 dB" in write_report(tmp_path / "tie.html", same).read_text()
+    cells = pd.read_csv(page.parent / "tables/table8.csv")
+    own = cells[(cells["metric"] == "psnr") & cells["published"].notna() & (cells["source"] == "ours")]
+    measured = own[(own["status"] == "all images") & (own["difference"].abs() <= 0.1)]
+    assert f"{len(measured)} of " in text
 
 
 def test_missing_files_are_named(tmp_path):
@@ -204,13 +229,70 @@ def test_the_slider_moves_by_mouse_and_keys_and_its_sides_can_be_chosen(browser)
     names = browser.evaluate(f"[...{choice}.options].map(o => o.textContent)")
     assert names[1:] == ["SC, 29.12 dB", "GroupSC, 29.62 dB", "Clean"]
     source = browser.evaluate("document.querySelector('.stage .right').src")
-    browser.evaluate(f"{choice}.value = 3; {choice}.dispatchEvent(new Event('change'))")
+    browser.locator("select[data-side=right]").select_option("Clean")
     assert browser.evaluate("document.querySelector('.stage .right').src") != source
     assert browser.evaluate("document.querySelector('.stage .right').alt") == "Clean"
     brightness = """(async () => { const i = document.querySelector('.stage .right'); await i.decode();
         const c = new OffscreenCanvas(1, 1).getContext('2d'); c.drawImage(i, 0, 0, 1, 1);
         return c.getImageData(0, 0, 1, 1).data[0]; })()"""
     assert browser.evaluate(brightness) > 220
+    browser.locator(".compare input.error").check()
+    assert browser.evaluate("document.querySelector('.stage .right').alt") == "Error of Clean"
+    assert browser.evaluate(brightness) == 0
+    browser.locator(".compare input.error").uncheck()
+    browser.locator(".compare input.natural").check()
+    assert browser.evaluate("document.querySelector('.stage').getBoundingClientRect().width") == 60
+    browser.locator(".compare input.natural").uncheck()
+
+
+@pytest.mark.slow
+def test_the_plot_shows_the_methods_of_a_task_and_tells_their_values(browser):
+    choice = browser.locator("#setting")
+    assert choice.locator("option").all_text_contents() == ["Denoising, σ = 25, Set12", "Denoising, σ = 25, BSD68"]
+    choice.select_option("Denoising, σ = 25, BSD68")
+    marks = browser.locator("#plot circle")
+    assert marks.count() == 2
+    heights = [float(marks.nth(number).get_attribute("cy")) for number in (0, 1)]
+    assert heights[0] > heights[1], "GroupSC, which is better, is above SC"
+    marks.nth(1).focus()
+    assert browser.locator("#told").text_content() == (
+        "GroupSC: 29.87 dB, 68,000 trained parameters, 2 seconds per image, 2 of 68 images"
+    )
+    browser.locator("#whose").select_option("other")
+    assert marks.count() == 0
+    browser.locator("#whose").select_option("own")
+    browser.locator("#against").select_option("seconds")
+    assert marks.count() == 2
+
+
+@pytest.mark.slow
+def test_without_scripts_the_page_is_complete(browser):
+    plain = browser.context.browser.new_context(java_script_enabled=False).new_page()
+    plain.goto(browser.url)
+    left, right = (plain.locator(f".stage .{side}").bounding_box() for side in ("left", "right"))
+    assert left["x"] + left["width"] <= right["x"]
+    assert not plain.locator("select, #filter, #plot").locator("visible=true").count()
+    plain.locator("summary").first.click()
+    assert plain.locator("#points tbody tr").first.is_visible()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing(theme, width, browser):
+    """Contrast of both themes, unique landmarks, names of controls, and the other rules of axe."""
+    npm = shutil.which("npm")
+    root = subprocess.run([npm, "root", "--global"], capture_output=True, text=True).stdout.strip() if npm else ""
+    script = Path(root, "axe-core/axe.min.js")
+    if not script.is_file():
+        pytest.skip("axe-core is not installed; npm install --global axe-core")
+    context = browser.context.browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+    found = context.new_page()
+    found.goto(browser.url)
+    found.evaluate(script.read_text(encoding="utf-8"))
+    said = found.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in said["violations"]] == []
+    assert len(said["passes"]) > 20
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ def rows():
 def expected(text):
     """The kinds of rules that a row names, for a grid of trained models that writes no index."""
     if text.startswith("everything"):
-        return SHOWS | {"experiment", "dictionary", "train", "curve", "evaluate"}
+        return SHOWS | {"experiment", "dictionary", "train", "curve", "evaluate", "plan"}
     return set(re.findall(r"`(\w+)`", text)) | (SHOWS if "output rules" in text else set())
 
 

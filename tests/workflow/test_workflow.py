@@ -77,7 +77,7 @@ TABLES = {"table", "table7", "reproducibility", "page", "figure"}
 USERS = {
     "api.py": set(),
     "cli/app.py": set(),
-    "config/experiments.py": set(),
+    "config/experiments.py": {"plan", "page"},
     "figures/style.py": {"figure", "reproducibility"},
     "paper/layouts.py": TABLES,
     "training/loss.py": {"train"},
@@ -89,8 +89,8 @@ USERS = {
     "baselines/filters.py": set(),
     "data/degradations.py": {"train"} | EVALUATED,
     "io/exif.py": set(),
-    "models/similarity.py": {"train", "page"} | EVALUATED,
-    "ops/window.py": {"train", "page"} | EVALUATED,
+    "models/similarity.py": {"train", "plan", "page"} | EVALUATED,
+    "ops/window.py": {"train", "plan", "page"} | EVALUATED,
     "utils/memory.py": {"train", "evaluate"},
 }
 """A file of every package, and the rules that run anew when its code is edited, figures and tables by their kind."""
@@ -408,7 +408,7 @@ def test_the_workflow_and_the_plan_refuse_a_name_in_the_same_sentence(key, value
     config = shutil.copy(finished / "config/ci.yaml", tmp_path / "wrong.yaml")
     change(config, **{key: value})
     dry = snakemake("--dry-run", cwd=finished, config=config, check=False)
-    plan = run(sys.executable, "-m", "groupsc", "--configfile", config, cwd=finished, check=False)
+    plan = run(sys.executable, "-m", "groupsc", "plan", "--configfile", config, cwd=finished, check=False)
     for result in (dry, plan):
         said = result.stdout + result.stderr
         assert result.returncode != 0

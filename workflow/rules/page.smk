@@ -2,12 +2,35 @@
 SHOWN_TABLES = [f"{OUT}/tables/{table}.html" for table in ["reproducibility", *config["tables"]]]
 SHOWN_FIGURES = [f"{OUT}/figures/{figure}.png" for figure in ["reproducibility", *FIGURES]]
 
+# Keys that the cost of all results without earlier ones depends on.
+PLANNED = ("tasks", "budget", "weights", "blocks", "images", "repetitions", "mode", "stride", "model", "training")
+
+
+# Estimate what the grid costs, for the page.
+rule plan:
+    output:
+        json=f"{OUT}/plan.json",
+    log:
+        f"{OUT}/logs/plan.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        settings=lambda wildcards: yaml.safe_dump({key: config[key] for key in PLANNED}, sort_keys=False),
+        code=code("benchmark.plan"),
+    shell:
+        "(printf %s {params.settings:q} > {output.json:q}.yaml; "
+        "python -m groupsc plan --configfile {output.json:q}.yaml --results {output.json:q}.none "
+        "--data-dir {output.json:q}.none --gpus 1 --json > {output.json:q}.partial; "
+        "rm {output.json:q}.yaml; mv {output.json:q}.partial {output.json:q}) 2> {log:q}"
+
 
 rule page:
     input:
         rows=rows(),
         tables=SHOWN_TABLES,
         figures=SHOWN_FIGURES,
+        plan=f"{OUT}/plan.json",
         captions=CAPTIONS.values(),
         weights=model_weights(),
         pictures=sorted({f"{OUT}/pictures/{name}/{dataset}" for name, dataset, _ in all_pictures()}),
@@ -30,6 +53,7 @@ rule page:
             caption=[f"{name}={path}" for name, path in CAPTIONS.items()],
             pictures=f"{OUT}/pictures",
             weights=model_weights(),
+            plan=f"{OUT}/plan.json",
         ),
         code=code("paper.report"),
     shell:

@@ -69,21 +69,92 @@ for (const table of document.querySelectorAll("table.sortable")) {
 for (const part of document.querySelectorAll(".compare")) {
   const stage = part.querySelector(".stage");
   const range = stage.querySelector("input");
+  const views = [...part.querySelector("template").content.children];
+  const [natural, error] = part.querySelectorAll("input[type=checkbox]");
   const move = () => {
     stage.style.setProperty("--x", range.value + "%");
     range.setAttribute("aria-valuetext", range.value + " percent from the left");
   };
+  // The template does not repeat the two images that are shown first.
+  for (const choice of part.querySelectorAll("select")) views[choice.value].setAttribute("src", stage.querySelector("." + choice.dataset.side).src);
+  const show = () => {
+    for (const choice of part.querySelectorAll("select")) {
+      const image = stage.querySelector("." + choice.dataset.side);
+      image.src = error.checked ? views[choice.value].dataset.error : views[choice.value].getAttribute("src");
+      image.alt = (error.checked ? "Error of " : "") + choice.selectedOptions[0].textContent;
+    }
+    stage.classList.toggle("natural", natural.checked);
+  };
   range.addEventListener("input", move);
+  part.querySelector("div.controls").addEventListener("change", show);
   move();
-  const sources = [...part.querySelector("template").content.children].map(image => image.getAttribute("src"));
-  for (const choice of part.querySelectorAll("select")) {
-    const image = stage.querySelector("." + choice.dataset.side);
-    sources[choice.value] = image.src;
-    choice.addEventListener("change", () => {
-      image.src = sources[choice.value];
-      image.alt = choice.selectedOptions[0].textContent;
-    });
+}
+
+// Make an SVG element with attributes and text.
+function svg(name, attributes, text = "") {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.textContent = text;
+  return element;
+}
+
+// Values for the grid lines of an axis: 1, 2 and 5 times powers of ten, on a logarithmic axis or as steps of a linear one.
+function ticks(low, high, logarithmic) {
+  const powers = [...Array(16).keys()].map(power => power - 6);
+  const round = powers.flatMap(power => [1, 2, 5].map(digit => digit * 10 ** power));
+  if (logarithmic) return round.filter(value => value >= low && value <= high);
+  const step = round.find(value => (high - low) / value <= 6);
+  const first = Math.ceil(low / step);
+  return [...Array(Math.floor(high / step) - first + 1).keys()].map(number => (first + number) * step);
+}
+
+// The plot of PSNR against parameters or seconds, from the table of values below it.
+function drawPlot() {
+  const [setting, against, whose] = ["setting", "against", "whose"].map(id => document.getElementById(id).value);
+  const column = {parameters: 3, seconds: 4}[against];
+  const points = [...document.getElementById("points").tBodies[0].rows]
+    .filter(row => row.cells[1].textContent === setting && (!whose || row.dataset.whose === whose) && row.cells[column].dataset.value)
+    .map(row => ({row, x: Number(row.cells[column].dataset.value), y: Number(row.cells[2].dataset.value)}))
+    .filter(point => point.x > 0);
+  const told = document.getElementById("told");
+  told.textContent = points.length ? "Point at a method, or move to it with the tab key, to read its values." : "No values.";
+  const place = document.getElementById("plot");
+  const [width, height, left, bottom] = [place.clientWidth, 380, 60, 50];
+  const drawing = svg("svg", {viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `PSNR against ${against}, ${setting}`});
+  place.replaceChildren(drawing);
+  if (!points.length) return;
+  const [xs, ys] = [points.map(point => point.x), points.map(point => point.y)];
+  const [low, high] = [Math.min(...xs) / 1.6, Math.max(...xs) * 1.6];
+  const margin = 0.12 * (Math.max(...ys) - Math.min(...ys)) || 0.5;
+  const [floor, top] = [Math.min(...ys) - margin, Math.max(...ys) + margin];
+  const x = value => left + (width - left - 10) * Math.log(value / low) / Math.log(high / low);
+  const y = value => (height - bottom) - (height - bottom - 10) * (value - floor) / (top - floor);
+  for (const value of ticks(low, high, true)) {
+    drawing.append(svg("line", {class: "grid", x1: x(value), x2: x(value), y1: 10, y2: height - bottom}));
+    const words = value >= 1e6 ? value / 1e6 + "M" : value >= 1e3 ? value / 1e3 + "k" : Number(value.toPrecision(1));
+    drawing.append(svg("text", {x: x(value), y: height - bottom + 20, "text-anchor": "middle"}, words));
   }
+  for (const value of ticks(floor, top, false)) {
+    drawing.append(svg("line", {class: "grid", x1: left, x2: width - 10, y1: y(value), y2: y(value)}));
+    drawing.append(svg("text", {x: left - 8, y: y(value) + 4, "text-anchor": "end"}, Number(value.toFixed(2))));
+  }
+  drawing.append(svg("text", {x: width - 10, y: height - 6, "text-anchor": "end"}, against === "seconds" ? "seconds per image" : "trained parameters"));
+  drawing.append(svg("text", {x: left + 4, y: 24}, "PSNR (dB)"));
+  for (const {row, x: cost, y: psnr} of points) {
+    const [name, , decibels, parameters, seconds, images] = [...row.cells].map(cell => cell.textContent);
+    const words = `${name}: ${decibels} dB, ${parameters || "no"} trained parameters, ${seconds} seconds per image, ${images}`;
+    const mark = svg("circle", {class: "mark " + row.dataset.whose, cx: x(cost), cy: y(psnr), r: 7, tabindex: 0, role: "img", "aria-label": words});
+    for (const event of ["mouseenter", "focus"]) mark.addEventListener(event, () => { told.textContent = words; });
+    // The name is on the side of the point that has more room.
+    const side = x(cost) > 0.6 * width ? {x: x(cost) - 11, "text-anchor": "end"} : {x: x(cost) + 11};
+    drawing.append(mark, svg("text", {class: "name", y: y(psnr) + 4, "aria-hidden": "true", ...side}, name));
+  }
+}
+
+if (document.getElementById("points")) {
+  for (const id of ["setting", "against", "whose"]) document.getElementById(id).addEventListener("change", drawPlot);
+  window.addEventListener("resize", drawPlot);
+  drawPlot();
 }
 
 const filter = document.getElementById("filter");
