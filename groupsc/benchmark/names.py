@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from groupsc import baselines
 from groupsc.benchmark import grid
 from groupsc.config.checks import require
-from groupsc.config.definitions import Experiment
+from groupsc.config.definitions import METHODS, Experiment
 from groupsc.data.datasets import datasets
 
 TABLES = tuple(f"table{number}" for number in range(1, 14))
@@ -21,6 +22,7 @@ FIGURES = {
     "dictionary": ("experiment",),
     "dictionaries": ("experiments",),
     "similarity": ("experiment", "dataset", "images", "at"),
+    "paired": ("task", "dataset"),
     "tradeoff": ("task", "dataset"),
     "training": (),
     "progress": (),
@@ -57,6 +59,11 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
         require(name in known, f"In {where}: there is no data set {name!r}; choose one of {', '.join(known)}")
     for name in config["tables"]:
         require(name in TABLES, f"In tables: there is no table {name!r}; choose among {', '.join(TABLES)}")
+    baseline, methods = config["compare_with"], [*METHODS, *baselines.methods()]
+    require(
+        baseline is None or baseline in methods,
+        f"compare_with is {baseline!r}; choose one of {', '.join(methods)}, or null",
+    )
     device = config["device"]
     require(DEVICE.fullmatch(device), f"device is {device!r}; choose auto, cpu or cuda")
     for name, given in config["figures"].items():

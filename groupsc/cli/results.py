@@ -16,13 +16,15 @@ def table(
     name: Annotated[str, Argument(metavar="TABLE", help="Name of the table, such as table4.")],
     output: Annotated[Path, Option(help="Files to write, without the endings .md, .csv, .tex and .html.")],
     rows: Rows = None,
+    baseline: Annotated[str, Option(help="Method to compare with in the table `paired`.")] = "sc",
 ) -> None:
     """Make a table of the paper.
 
     The table contains published values, measured values and their differences. The table `table7` contains settings and
-    is made from weights files.
+    is made from weights files. The table `paired` contains differences between methods, image by image.
     """
     from groupsc.benchmark.rows import read_rows
+    from groupsc.paper.paired import paired_table
     from groupsc.paper.settings import build_settings
     from groupsc.paper.tables import build
     from groupsc.weights.cards import name_of, read_card
@@ -31,6 +33,8 @@ def table(
     if name == "table7":
         cards = [(path, read_card(path)) for path in with_released(rows)]
         made = build_settings({name_of(path, card): card for path, card in cards})
+    elif name == "paired":
+        made = paired_table(read_rows(rows or []), baseline)
     else:
         made = build(name, read_rows(rows or []))
     for path in made.write(output):
@@ -154,6 +158,22 @@ def metrics(
     write_text(output, json.dumps(metrics_json(read_rows(rows or [])), indent=1) + "\n")
 
 
+def manifest(
+    output: Annotated[Path, Option(help="JSON file to write.")],
+    rows: Rows = None,
+    commit: Annotated[str | None, Option(help="Commit of the checkout.")] = None,
+) -> None:
+    """Write the versions and checksums that the results depend on.
+
+    The file contains the packages, the CPU or GPU, the code, and the checksums of images and weights.
+    """
+    from groupsc.benchmark.rows import read_rows
+    from groupsc.paper.manifest import manifest as collected
+
+    found = collected(read_rows(rows or []), commit=commit or None)
+    write_text(output, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+
+
 def summary(
     rows: Rows = None,
     tables: Annotated[list[Path] | None, Option("--table", help="Table made from the results.")] = None,
@@ -175,5 +195,5 @@ def summary(
         write_text(output, text + "\n")
 
 
-COMMANDS = (table, reproducibility, figure, report, metrics, summary)
+COMMANDS = (table, reproducibility, figure, report, metrics, manifest, summary)
 """Functions that are commands."""

@@ -201,6 +201,9 @@ class Grid(Part):
     tables: Unique[TableName] = Field(default=[])
     """Tables to make, `table1` to `table13`, as in `tables: [table4, table8]`. The workflow always makes
     `reproducibility` too: a count of the reproduced numbers of the paper, as a table and a chart."""
+    compare_with: OrNull[Text] = "sc"
+    """Method that all others are compared with image by image, in the table `paired` and in figures of this kind: a
+    method of the grid or a baseline. Null omits the table."""
     figures: dict[FigureName, Figure | None] = Field(default={})
     """Figures to make, by the name of their file."""
     blocks: Blocks = Blocks()

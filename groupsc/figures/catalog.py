@@ -14,6 +14,7 @@ from groupsc.figures.comparison import restorations
 from groupsc.figures.diagram import one_step
 from groupsc.figures.dictionaries import atoms, dictionaries
 from groupsc.figures.explanation import similarity_maps
+from groupsc.figures.paired import paired
 from groupsc.figures.progress import progress, training_curves
 from groupsc.figures.prox import csr_prox_curves
 from groupsc.figures.sparsity import sparsity_pattern
@@ -88,6 +89,7 @@ FIGURES = {
     "dictionary": Recipe(atoms, ("weights",)),
     "dictionaries": Recipe(dictionaries, ("weights",)),
     "similarity": Recipe(similarity_maps, ("weights", "dataset", "images", "at")),
+    "paired": Recipe(paired, ("rows",)),
     "tradeoff": Recipe(tradeoff, ("rows",)),
     "training": Recipe(training_curves, ("logs",)),
     "progress": Recipe(progress, ("logs",)),

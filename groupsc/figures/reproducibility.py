@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from groupsc.figures.style import STYLE, WIDTH
 from groupsc.paper.reproducibility import VERDICTS, verdicts
 
-VERDICT_COLORS = dict(zip(VERDICTS, ("#00704f", "#5bb892", "#d55e00", "#c9d6e6", "#ececec"), strict=True))
+COLORS = ("#00704f", "#5bb892", "#56b4e9", "#d55e00", "#c9d6e6", "#ececec")
+VERDICT_COLORS = dict(zip(VERDICTS, COLORS, strict=True))
 
 
 def chart(cells: pd.DataFrame) -> Figure:
@@ -29,7 +30,7 @@ def chart(cells: pd.DataFrame) -> Figure:
     >>> figure = chart(read_cells(["results/tables/table4.csv"]))  # doctest: +SKIP
     """
     found = verdicts(cells)
-    found = found[found["own"]]
+    found = found[found["own"] & (found["metric"] == "psnr")]
     numbers = sorted(found["table"].unique())
     counts = (
         found.groupby(["table", "verdict"]).size().unstack(fill_value=0).reindex(columns=list(VERDICTS), fill_value=0)
@@ -41,7 +42,7 @@ def chart(cells: pd.DataFrame) -> Figure:
         for verdict, color in VERDICT_COLORS.items():
             width = counts[verdict].reindex(numbers)
             bars = ax.barh(labels, width, left=left, color=color, label=verdict, height=0.72)
-            dark = verdict in ("within 0.05 dB", "beyond")
+            dark = verdict in ("reproduced", "below the paper")
             ax.bar_label(
                 bars, [str(count) if count else "" for count in width], label_type="center", fontsize=7,
                 color="white" if dark else "black",

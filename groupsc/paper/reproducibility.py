@@ -1,4 +1,4 @@
-"""Count the reproduced PSNR values of the paper's models for each table, and state reasons for the differences."""
+"""Count the reproduced values of the paper's models for each table, and state reasons for the differences."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ from pathlib import Path
 
 import pandas as pd
 
+from groupsc.benchmark.averages import DECIMALS
 from groupsc.paper.tables import CELL_COLUMNS, Table
 from groupsc.paper.typesetting import Cell, Part
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError, unreadable
 from groupsc.weights.cards import read_card
 
-NEAR, FAR = 0.05, 0.1
-"""Largest absolute differences in dB of reproduced and of nearly reproduced values."""
+BOUNDS = {"psnr": 0.05, "ssim": 0.002}
+"""Largest absolute differences of reproduced values: PSNR in dB, and SSIM."""
+NEAR = {"psnr": 0.1, "ssim": 0.002}
+"""Largest absolute differences of nearly reproduced values."""
 PAPER_STEPS = 120_000
 """Steps of the paper's trainings: 300 epochs of 400 steps."""
 TOLERANCE = 1e-6
-"""Tolerance for rounding errors when differences with two decimals are compared."""
+"""Tolerance for rounding errors when rounded differences are compared."""
 
-VERDICTS = ("within 0.05 dB", "within 0.1 dB", "beyond", "part of the images", "not run")
+VERDICTS = ("reproduced", "nearly", "above the paper", "below the paper", "part of the images", "not run")
 """Classes of the paper's values."""
 WHO = {True: "the paper's models", False: "baselines, run here"}
-TITLE = "Number of the paper's PSNR values that this run reproduces."
+METRICS = {"psnr": "PSNR", "ssim": "SSIM"}
+"""Labels of the metrics that are counted."""
+TITLE = "Number of the paper's values that this run reproduces."
 LEGEND = (
-    "The columns give the absolute difference. Values are compared only if the same images were restored. Seconds and "
-    "SSIM are not counted."
+    f"A value is reproduced if it differs by at most {BOUNDS['psnr']} dB of PSNR or {BOUNDS['ssim']} of SSIM, and "
+    f"nearly reproduced if it differs by at most {NEAR['psnr']} dB. Other values are above or below the paper. Values are "
+    "compared only if the same images were restored. Seconds are not counted."
 )
 
 
@@ -66,7 +72,7 @@ def read_cells(paths) -> pd.DataFrame:
 
 
 def verdicts(cells: pd.DataFrame) -> pd.DataFrame:
-    """Classify each PSNR value of the paper that this library can measure.
+    """Classify each PSNR and SSIM value of the paper that this library can measure.
 
     If a value was measured several times, on whole images and in blocks, a measurement over all images is preferred,
     then the one with the smallest difference.
@@ -87,26 +93,30 @@ def verdicts(cells: pd.DataFrame) -> pd.DataFrame:
     >>> cell = {"table": 4, "row": "SC", "column": "σ = 25", "level": 25, "metric": "psnr", "published": 28.9,
     ...         "source": "ours", "ours": 28.86, "difference": -0.04, "status": "all images"}
     >>> verdicts(pd.DataFrame([cell]))["verdict"].to_list()
-    ['within 0.05 dB']
+    ['reproduced']
     """
-    psnr = cells[(cells["metric"] == "psnr") & cells["published"].notna()]
-    psnr = psnr[(psnr["source"] == "ours") | psnr["ours"].notna()]
-    psnr = psnr.assign(
-        own=psnr["source"] == "ours", verdict=[_verdict(*pair) for pair in psnr[["status", "difference"]].to_numpy()]
-    )
-    order = {verdict: number for number, verdict in enumerate(VERDICTS)}
-    psnr = psnr.assign(_rank=psnr["verdict"].map(order), _gap=psnr["difference"].astype(float).abs())
-    psnr = psnr.sort_values(["_rank", "_gap"], kind="stable").drop_duplicates(["table", "row", "column", "level"])
-    return psnr.drop(columns=["_rank", "_gap"]).sort_index()
+    found = cells[cells["metric"].isin(METRICS) & cells["published"].notna()]
+    found = found[(found["source"] == "ours") | found["ours"].notna()]
+    verdict = [_verdict(*values) for values in found[["metric", "status", "difference"]].to_numpy()]
+    found = found.assign(own=found["source"] == "ours", verdict=verdict)
+    whole = ~found["verdict"].isin(["part of the images", "not run"])
+    found = found.assign(_rank=~whole, _gap=found["difference"].astype(float).abs())
+    keys = ["table", "row", "column", "level", "metric"]
+    found = found.sort_values(["_rank", "_gap"], kind="stable").drop_duplicates(keys)
+    return found.drop(columns=["_rank", "_gap"]).sort_index()
 
 
-def _verdict(status: str, difference: float) -> str:
+def _verdict(metric: str, status: str, difference: float) -> str:
     if status == "not run":
         return "not run"
     if status != "all images":
         return "part of the images"
-    gap = abs(round(float(difference), 2)) - TOLERANCE
-    return "within 0.05 dB" if gap <= NEAR else "within 0.1 dB" if gap <= FAR else "beyond"
+    gap = round(float(difference), DECIMALS[metric])
+    if abs(gap) - TOLERANCE <= BOUNDS[metric]:
+        return "reproduced"
+    if abs(gap) - TOLERANCE <= NEAR[metric]:
+        return "nearly"
+    return "above the paper" if gap > 0 else "below the paper"
 
 
 def panel(cells: pd.DataFrame, cards: dict[str, dict] | None = None) -> Table:
@@ -128,23 +138,25 @@ def panel(cells: pd.DataFrame, cards: dict[str, dict] | None = None) -> Table:
     >>> panel(read_cells([])).name
     'reproducibility'
     """
-    found, cards = verdicts(cells).sort_values(["table", "own"], ascending=[True, False]), cards or {}
-    header = ["Table", "of", "values", *VERDICTS, "median difference", "known reasons"]
+    order = ["table", "own", "metric"]
+    found, cards = verdicts(cells).sort_values(order, ascending=[True, False, True]), cards or {}
+    header = ["Table", "of", "metric", "values", *VERDICTS, "median difference", "known reasons"]
     grid, records = [], []
-    for (number, own), lines in found.groupby(["table", "own"], sort=False):
+    for (number, own, metric), lines in found.groupby(order, sort=False):
         counts = lines["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
         gaps = lines["difference"].dropna().astype(float)
-        median = None if gaps.empty else round(gaps.median(), 2)
+        median = None if gaps.empty else round(gaps.median(), DECIMALS[metric])
         reasons = "; ".join(_reasons(lines, cards)) if own else ""
         counted = [Cell("run", (Part(str(count) if count else "–"),)) for count in counts]
-        label = [Cell("label", (Part(f"Table {number}"),)), Cell("label", (Part(WHO[own]),))]
-        gap = Cell("difference", (Part("–" if median is None else f"{median:+.2f}".replace("-", "−")),))
+        label = [Cell("label", (Part(text),)) for text in (f"Table {number}", WHO[own], METRICS[metric])]
+        shown = "–" if median is None else f"{median:+.{DECIMALS[metric]}f}".replace("-", "−")
+        gap = Cell("difference", (Part(shown),))
         grid.append([*label, Cell("run", (Part(str(len(lines))),)), *counted, gap, Cell("note", (Part(reasons),))])
         records.append({
-            "table": number, "of": WHO[own], "figures": len(lines), **counts, "median difference": median,
-            "reasons": reasons,
+            "table": number, "of": WHO[own], "metric": metric, "figures": len(lines), **counts,
+            "median difference": median, "reasons": reasons,
         })  # fmt: skip
-    columns = ["table", "of", "figures", *VERDICTS, "median difference", "reasons"]
+    columns = ["table", "of", "metric", "figures", *VERDICTS, "median difference", "reasons"]
     cells = pd.DataFrame(records, columns=columns)
     return Table("reproducibility", "Reproducibility", f"{TITLE} {LEGEND}", header, grid, cells)
 

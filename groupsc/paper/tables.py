@@ -152,7 +152,7 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
     ('Table 4', 12)
     """
     if table not in TABLES:
-        raise GroupSCError(f"there is no table {table!r}; choose one of table7, {', '.join(TABLES)}")
+        raise GroupSCError(f"there is no table {table!r}; choose one of paired, table7, {', '.join(TABLES)}")
     published = read_published() if published is None else published
     layout = TABLES[table]
     printed = published[published["table"] == layout.number]

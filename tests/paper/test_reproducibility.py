@@ -30,24 +30,36 @@ def written(folder, *cells):
 
 
 def test_numbers_fall_into_bins_by_their_difference_in_either_direction(tmp_path):
-    gaps = {"a": 0.05, "b": -0.049, "c": 0.1, "d": -0.06, "e": 0.12, "f": -0.11, "g": 0.0}
+    gaps = {"a": 0.05, "b": -0.049, "c": 0.1, "d": -0.06, "e": 0.12, "f": -0.11, "g": 0.0, "j": 0.2}
     cells = [cell(row, gap) for row, gap in gaps.items()]
     cells += [cell("h", None, "5 of 68 images", ours=29.9, images=5), cell("i", None, "not run", images=None)]
     counts = verdicts(read_cells([written(tmp_path, *cells)]))["verdict"].value_counts()
     assert counts.to_dict() == {
-        "within 0.05 dB": 3, "within 0.1 dB": 2, "beyond": 2, "part of the images": 1, "not run": 1,
+        "reproduced": 3, "nearly": 2, "above the paper": 2, "below the paper": 1, "part of the images": 1, "not run": 1,
     }  # fmt: skip
 
 
 def test_of_two_runs_of_a_figure_the_one_over_all_images_counts_once(tmp_path):
     part = cell("SC", None, "5 of 68 images", ours=30.0, images=5)
     found = verdicts(read_cells([written(tmp_path, part, cell("SC", 0.2), cell("SC", 0.04, mode="block"))]))
-    assert found["verdict"].to_list() == ["within 0.05 dB"]
+    assert found["verdict"].to_list() == ["reproduced"]
 
 
-def test_ssim_seconds_and_baselines_that_were_not_run_are_not_counted(tmp_path):
+@pytest.mark.parametrize(
+    ("gap", "verdict"),
+    [(0.002, "reproduced"), (-0.002, "reproduced"), (0.0021, "above the paper"), (-0.003, "below the paper")],
+)
+def test_ssim_has_its_own_bound(tmp_path, gap, verdict):
+    cells = read_cells(
+        [written(tmp_path, cell("SC", gap, metric="ssim", published=0.9, ours=0.9 + gap), cell("SC", 0.0))]
+    )
+    assert verdicts(cells).set_index("metric")["verdict"].to_dict() == {"ssim": verdict, "psnr": "reproduced"}
+    counts = panel(cells).cells.set_index("metric")
+    assert counts.loc["ssim", [verdict, "median difference"]].to_list() == [1, gap]
+
+
+def test_seconds_and_baselines_that_were_not_run_are_not_counted(tmp_path):
     cells = [
-        cell("SC", 0.0, metric="ssim"),
         cell("SC", 0.0, metric="seconds"),
         cell("DnCNN", None, "quoted", source="[52]"),
     ]
@@ -62,8 +74,8 @@ def test_panel_counts_and_names_the_reasons(tmp_path):
     ]
     made = panel(read_cells([written(tmp_path, *cells)]), {"abc": {"steps": 800}})
     ours, others = made.cells.to_dict("records")
-    assert (ours["figures"], ours["beyond"], ours["not run"], ours["median difference"]) == (2, 1, 1, -0.2)
-    assert (others["figures"], others["within 0.05 dB"]) == (1, 1)
+    assert (ours["figures"], ours["below the paper"], ours["not run"], ours["median difference"]) == (2, 1, 1, -0.2)
+    assert (others["figures"], others["reproduced"]) == (1, 1)
     assert "800 steps" in ours["reasons"]
     assert "whole images" in ours["reasons"]
     assert "1 not trained" in ours["reasons"]

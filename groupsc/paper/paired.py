@@ -1,0 +1,162 @@
+"""Compare methods image by image: the mean difference to a baseline method, with its confidence interval.
+
+The PSNR of two methods varies much more between images than their difference on the same image. The standard error of
+the paired difference is therefore several times smaller than that of the two averages.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from scipy import stats  # type: ignore[import-untyped]  # scipy has no types of its own
+
+from groupsc.benchmark.averages import KEYS, mode_name, plain
+from groupsc.benchmark.metrics import measure_of
+from groupsc.config.definitions import LEVEL_NAMES
+from groupsc.config.labels import LEVEL_LABELS, METHOD_LABELS, TASK_LABELS
+from groupsc.data.datasets import registry
+from groupsc.paper.tables import Table
+from groupsc.paper.typesetting import Cell, Part
+
+CONFIDENCE = 0.95
+"""Confidence level of the intervals."""
+
+COLUMNS = [
+    "task", "level", "dataset", "mode", "stride", "method", "baseline", "images", "images_of",
+    "difference", "interval", "better", "remark",
+]  # fmt: skip
+"""Columns of `paired_differences`: the difference in dB, half the width of its interval, images on which it is > 0."""
+
+TITLE = "Paired differences of PSNR in dB to {baseline}, image by image."
+LEGEND = (
+    "± is the 95 % confidence interval of the mean over images, from Student's t distribution. A remark marks methods "
+    "that were measured on another device or with another version of the code than {baseline}."
+)
+
+
+def per_image(rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Match the results of each method with those of a baseline method on the same images.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Per-image results. Repetitions of one image are averaged over those that both methods have.
+    baseline : str
+        A value of the column `method`, such as "sc".
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per method and image: the keys of an evaluation, `image`, the PSNR of the baseline in dB (`reference`),
+        the `difference` in dB, and whether both were measured on the same kind of `device` and by the same `code`. The
+        PSNR of mosaics is the mean over the channels, as in the tables.
+
+    Examples
+    --------
+    >>> from groupsc.benchmark.rows import table_of
+    >>> same = {"task": "gray", "level": 25.0, "dataset": "BSD68", "mode": "whole", "image": "a", "repetition": 0}
+    >>> rows = table_of([{**same, "method": "sc", "psnr": 28.0}, {**same, "method": "groupsc", "psnr": 28.5}])
+    >>> per_image(rows, "sc")[["method", "image", "reference", "difference"]].to_dict("records")
+    [{'method': 'groupsc', 'image': 'a', 'reference': 28.0, 'difference': 0.5}]
+    """
+    restored = rows[rows["mode"].notna()]
+    measures = [measure_of(task) for task in restored["task"]]
+    values = [row[measure] for measure, (_, row) in zip(measures, restored.iterrows(), strict=True)]
+    restored = restored.assign(value=pd.Series(values, index=restored.index, dtype=float))
+    same = [key for key in KEYS if key != "method"] + ["image", "repetition"]
+    first = restored[restored["method"] == baseline]
+    others = restored[restored["method"] != baseline]
+    # pandas matches missing values with each other, so whole images (no stride) and mosaics (no level) find their pair.
+    pairs = others.merge(first[[*same, "value", "device", "code_version"]], on=same, suffixes=("", "_baseline"))
+    pairs = pairs.assign(
+        reference=pairs["value_baseline"],
+        difference=pairs["value"] - pairs["value_baseline"],
+        device=_kind(pairs["device"]) == _kind(pairs["device_baseline"]),
+        code=pairs["code_version"].fillna("") == pairs["code_version_baseline"].fillna(""),
+    )
+    found = pairs.groupby([*KEYS, "image"], dropna=False, sort=False)[["reference", "difference", "device", "code"]]
+    return found.agg({"reference": "mean", "difference": "mean", "device": "all", "code": "all"}).reset_index()
+
+
+def paired_differences(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] | None = None) -> pd.DataFrame:
+    """Average the paired differences of each method over images, with a confidence interval.
+
+    Parameters
+    ----------
+    rows, baseline
+        As for `per_image`.
+    sizes : dict, optional
+        Number of images of each data set, for `images_of`. The default counts them in the registry.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per method and evaluation, columns `COLUMNS`. The interval is missing for a single image.
+
+    Examples
+    --------
+    >>> from groupsc.benchmark.rows import table_of
+    >>> paired_differences(table_of([]), "sc").columns.to_list() == COLUMNS
+    True
+    """
+    sizes = registry().groupby("dataset").size().to_dict() if sizes is None else sizes
+    found = []
+    for key, pairs in per_image(rows, baseline).groupby(KEYS, dropna=False, sort=False):
+        named = {name: plain(value) for name, value in zip(KEYS, key, strict=True)}
+        count, error = len(pairs), pairs["difference"].sem()
+        half = None if count == 1 else float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * error)
+        remarks = [f"other {name}" for name in ("device", "code") if not pairs[name].all()]
+        found.append({
+            **named, "baseline": baseline, "images": count, "images_of": sizes.get(named["dataset"]),
+            "difference": pairs["difference"].mean(), "interval": half, "better": int((pairs["difference"] > 0).sum()),
+            "remark": ", ".join(remarks),
+        })  # fmt: skip
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def paired_table(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] | None = None) -> Table:
+    """Make the table of paired differences.
+
+    Parameters
+    ----------
+    rows, baseline, sizes
+        As for `paired_differences`.
+
+    Returns
+    -------
+    groupsc.paper.tables.Table
+
+    Examples
+    --------
+    >>> from groupsc.benchmark.rows import table_of
+    >>> paired_table(table_of([]), "sc").header[:3]
+    ['Task', 'Data set', 'Method']
+    """
+    found = paired_differences(rows, baseline, sizes).sort_values(["task", "level", "dataset"], kind="stable")
+    words = METHOD_LABELS.get(baseline, baseline)
+    header = ["Task", "Data set", "Method", "Images", "Difference", "Better on", "Remark"]
+    grid, before = [], None
+    for line in found.itertuples(index=False):
+        place = (_place(line), line.dataset)
+        shown = place if place != before else ("", "")
+        before = place
+        interval = "" if line.interval is None else f" ± {line.interval:.3f}"
+        images = f"{line.images} of {line.images_of}" if line.images_of else f"{line.images}"
+        method = METHOD_LABELS.get(line.method, line.method)
+        mode = "" if line.mode == "whole" else f", {mode_name(line.mode, line.stride)}"
+        labels = [Cell("label", (Part(text),) if text else ()) for text in (*shown, method + mode)]
+        numbers = [images, f"{line.difference:+.3f}{interval}".replace("-", "−"), f"{line.better} of {line.images}"]
+        grid.append([*labels, *(Cell("run", (Part(text),)) for text in numbers), Cell("note", (Part(line.remark),))])
+    caption = f"{TITLE} {LEGEND}".format(baseline=words)
+    return Table("paired", "Paired differences", caption, header, grid, found)
+
+
+def _place(line) -> str:
+    """Return the task and the level of a row in words."""
+    kind = LEVEL_NAMES[line.task]
+    level = "" if kind is None or line.level is None else f", {LEVEL_LABELS[kind]}{line.level:g}"
+    return f"{TASK_LABELS[line.task]}{level}"
+
+
+def _kind(devices: pd.Series) -> pd.Series:
+    """Return the models of CPUs and GPUs, without the number of threads."""
+    return devices.fillna("").astype(str).str.replace(r", \d+ threads?$", "", regex=True)
