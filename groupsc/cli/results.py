@@ -24,7 +24,6 @@ def table(
     is made from weights files. The table `paired` contains differences between methods, image by image.
     """
     from groupsc.benchmark.rows import read_rows
-    from groupsc.paper.paired import paired_table
     from groupsc.paper.settings import build_settings
     from groupsc.paper.tables import build
     from groupsc.weights.cards import name_of, read_card
@@ -34,6 +33,8 @@ def table(
         cards = [(path, read_card(path)) for path in with_released(rows)]
         made = build_settings({name_of(path, card): card for path, card in cards})
     elif name == "paired":
+        from groupsc.paper.paired import paired_table
+
         made = paired_table(read_rows(rows or []), baseline)
     else:
         made = build(name, read_rows(rows or []))

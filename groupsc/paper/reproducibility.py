@@ -30,8 +30,8 @@ METRICS = {"psnr": "PSNR", "ssim": "SSIM"}
 TITLE = "Number of the paper's values that this run reproduces."
 LEGEND = (
     f"A value is reproduced if it differs by at most {BOUNDS['psnr']} dB of PSNR or {BOUNDS['ssim']} of SSIM, and "
-    f"nearly reproduced if it differs by at most {NEAR['psnr']} dB. Other values are above or below the paper. Values are "
-    "compared only if the same images were restored. Seconds are not counted."
+    f"nearly reproduced if it differs by at most {NEAR['psnr']} dB. Other values are above or below the paper. Values "
+    "are compared only if the same images were restored. Seconds are not counted."
 )
 
 

@@ -1,7 +1,8 @@
-"""Tables as Markdown and HTML, from one grid of cells; `groupsc.paper.latex` typesets the same grid.
+"""Typeset tables as Markdown and HTML from one grid of cells; `groupsc.paper.latex` typesets the same grid.
 
-Kinds of cells look different in every format: the paper's figures upright with its best in bold and its second
-underlined, this run's in color (Markdown: on lines of their own), differences in italics, "not run" in gray.
+Each kind of cell has its own look. The paper's values are upright, its best in bold and its second best underlined.
+Values of this run are coloured in HTML and have separate rows in Markdown. Differences are in italics, and "not run"
+is gray.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Part:
-    """One figure of a cell; `rank` is "best", "second" or "" as the paper marks it."""
+    """One number of a cell; `rank` is "best", "second" or "", as the paper marks it."""
 
     text: str
     rank: str = ""
@@ -22,9 +23,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Cell:
-    """Figures of one kind, set between slashes, and a `note` behind them.
+    """Numbers of one kind, separated by slashes, followed by a `note` in parentheses.
 
-    `kind` is "label", "paper", "run", "difference", "missing" or, for words, "note".
+    `kind` is "label", "paper", "run", "difference", "missing" or, for text, "note".
     """
 
     kind: str
@@ -46,7 +47,7 @@ STYLE = [
     {"selector": "td.first", "props": "border-top: 1px solid #ccc"},
     {"selector": "td small", "props": "opacity: .75"},
 ]  # fmt: skip
-"""Look of a table in HTML."""
+"""CSS of a table in HTML."""
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -63,7 +64,7 @@ PAGE = """<!DOCTYPE html>
 
 
 def to_markdown(table) -> str:
-    """A GitHub-flavoured table under its caption, in aligned columns."""
+    """Return a table in GitHub-flavoured Markdown below its caption, with aligned columns."""
     header, grid = table.header, table.grid
     lines = [header, *[[_markdown(cell) for cell in row] for row in grid]]
     lines = [[text.replace("|", r"\|") for text in line] for line in lines]
@@ -81,7 +82,7 @@ def to_markdown(table) -> str:
 
 
 def to_html(table) -> str:
-    """A page of its own that holds the table."""
+    """Return an HTML page that contains only the table."""
     cells = pd.DataFrame([[_html(cell) for cell in row] for row in table.grid], columns=range(len(table.header)))
     styler = cells.style.hide(axis="index").relabel_index(
         [html.escape(title) for title in table.header], axis="columns"
@@ -100,7 +101,7 @@ def _words(table) -> str:
 
 
 def _rule(row: list[Cell]) -> str:
-    """The class of a row that opens a group, and gets a rule above."""
+    """Return the class of the first row of a group, which has a line above it; empty for other rows."""
     label = "".join(part.text for part in row[0].parts)
     return "first" if label and not label.startswith("↳") else ""
 

@@ -8,28 +8,29 @@ import platform
 from importlib import metadata
 
 import pandas as pd
-from processes import ROOT, groupsc
+from checkouts import ROOT
 
 from groupsc.benchmark.rows import table_of, write_rows
 
 ROW = {
     "experiment": "gray-sc-sigma25", "task": "gray", "method": "sc", "level": 25.0, "dataset": "Set12", "image": "01",
     "repetition": 0, "mode": "whole", "psnr": 30.0, "psnr_channels": 30.0, "ssim": 0.9, "seconds": 1.0, "height": 8,
-    "width": 8, "parameters": 1, "device": "A CPU, 1 threads", "weights_sha256": "ab", "code_version": "1",
+    "width": 8, "parameters": 1, "device": "A CPU, 1 threads", "weights_sha256": "ab", "code_version": "0.1.0+a",
 }  # fmt: skip
 
 
-def test_manifest_names_what_the_results_depend_on(tmp_path):
-    rows = [ROW, {**ROW, "image": "02", "code_version": "2"}, {**ROW, "dataset": "mine", "device": "B GPU"}]
+def test_manifest_names_what_the_results_depend_on(groupsc, tmp_path):
+    rows = [ROW, {**ROW, "image": "02", "code_version": "0.1.0+b"}, {**ROW, "dataset": "mine", "device": "B GPU"}]
     rows.append({**ROW, "experiment": "gray-input-sigma25", "mode": None, "weights_sha256": None, "device": None})
     write_rows(tmp_path / "rows.csv", table_of(rows))
-    groupsc("manifest", tmp_path / "rows.csv", "--output", tmp_path / "manifest.json", "--commit", "c0ffee")
+    ended = groupsc("manifest", "rows.csv", "--output", "manifest.json", "--commit", "c0ffee", cwd=tmp_path)
+    assert ended.returncode == 0, ended.said
     found = json.loads((tmp_path / "manifest.json").read_text())
     registry = pd.read_csv(ROOT / "data/registry.csv").query("dataset == 'Set12'").sort_values("file")
     assert found["datasets"] == {
         "Set12": hashlib.sha256("\n".join(registry["sha256"]).encode()).hexdigest(), "mine": None,
     }  # fmt: skip
     assert found["weights"] == {"gray-sc-sigma25": "ab"}
-    assert (found["measured_on"], found["measured_by"]) == (["A CPU, 1 threads", "B GPU"], ["1", "2"])
+    assert (found["measured_on"], found["measured_by"]) == (["A CPU, 1 threads", "B GPU"], ["0.1.0+a", "0.1.0+b"])
     assert (found["python"], found["groupsc"]["commit"]) == (platform.python_version(), "c0ffee")
     assert found["packages"]["numpy"] == metadata.version("numpy")
