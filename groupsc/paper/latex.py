@@ -47,7 +47,7 @@ def to_latex(table) -> str:
 
     Parameters
     ----------
-    table : groupsc.paper.tables.Table
+    table : groupsc.paper.table.Table
 
     Returns
     -------
@@ -57,7 +57,7 @@ def to_latex(table) -> str:
     Examples
     --------
     >>> import pandas as pd
-    >>> from groupsc.paper.tables import Table
+    >>> from groupsc.paper.table import Table
     >>> from groupsc.paper.typesetting import Part
     >>> grid = [[Cell("label", (Part("σ = 25"),)), Cell("paper", (Part("29.20", "best"),))]]
     >>> text = to_latex(Table("table4", "Table 4", "PSNR in dB.", ["Noise", "GroupSC"], grid, pd.DataFrame()))

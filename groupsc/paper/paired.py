@@ -11,10 +11,10 @@ from scipy import stats  # type: ignore[import-untyped]  # scipy has no types of
 
 from groupsc.benchmark.averages import KEYS, mode_name, plain
 from groupsc.benchmark.metrics import measure_of
-from groupsc.config.definitions import LEVEL_NAMES
+from groupsc.config.definitions import LEVEL_NAMES, METHODS
 from groupsc.config.labels import LEVEL_LABELS, METHOD_LABELS, TASK_LABELS
 from groupsc.data.datasets import registry
-from groupsc.paper.tables import Table
+from groupsc.paper.table import Table
 from groupsc.paper.typesetting import Cell, Part
 
 CONFIDENCE = 0.95
@@ -28,8 +28,10 @@ COLUMNS = [
 
 TITLE = "Paired differences of PSNR in dB to {baseline}, image by image."
 LEGEND = (
-    "± is the 95 % confidence interval of the mean over images, from Student's t distribution. A remark marks methods "
-    "that were measured on another device or with another version of the code than {baseline}."
+    "± is the 95 % confidence interval of the mean over images, from Student's t distribution. It is "
+    "followed by the number of images on which the method is better. An asterisk marks methods that were measured on "
+    "another device or with another version of the code than {baseline}. The CSV file contains the differences of the "
+    "baselines too."
 )
 
 
@@ -114,7 +116,7 @@ def paired_differences(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] 
 
 
 def paired_table(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] | None = None) -> Table:
-    """Make the table of paired differences.
+    """Make the table of paired differences; it shows the paper's models, and its CSV file contains all methods.
 
     Parameters
     ----------
@@ -123,31 +125,54 @@ def paired_table(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] | None
 
     Returns
     -------
-    groupsc.paper.tables.Table
+    groupsc.paper.table.Table
 
     Examples
     --------
     >>> from groupsc.benchmark.rows import table_of
-    >>> paired_table(table_of([]), "sc").header[:3]
-    ['Task', 'Data set', 'Method']
+    >>> paired_table(table_of([]), "sc").header
+    ['Task', 'Data set', 'Images']
     """
     found = paired_differences(rows, baseline, sizes).sort_values(["task", "level", "dataset"], kind="stable")
-    words = METHOD_LABELS.get(baseline, baseline)
-    header = ["Task", "Data set", "Method", "Images", "Difference", "Better on", "Remark"]
+    shown = found[found["method"].str.partition("-")[0].isin(METHODS)]
+    columns = [
+        (method, mode, stride)
+        for method in METHOD_LABELS
+        for mode, stride in shown.loc[shown["method"] == method, ["mode", "stride"]].drop_duplicates().to_numpy()
+    ]
     grid, before = [], None
-    for line in found.itertuples(index=False):
-        place = (_place(line), line.dataset)
-        shown = place if place != before else ("", "")
+    for (place, dataset), lines in shown.assign(place=list(map(_place, shown.itertuples()))).groupby(
+        ["place", "dataset"], sort=False
+    ):
+        cells = {(line.method, line.mode, plain(line.stride)): line for line in lines.itertuples(index=False)}
+        ran = [cells.get((method, mode, plain(stride))) for method, mode, stride in columns]
+        words = [place if place != before else "", dataset]
         before = place
-        interval = "" if line.interval is None else f" ± {line.interval:.3f}"
-        images = f"{line.images} of {line.images_of}" if line.images_of else f"{line.images}"
-        method = METHOD_LABELS.get(line.method, line.method)
-        mode = "" if line.mode == "whole" else f", {mode_name(line.mode, line.stride)}"
-        labels = [Cell("label", (Part(text),) if text else ()) for text in (*shown, method + mode)]
-        numbers = [images, f"{line.difference:+.3f}{interval}".replace("-", "−"), f"{line.better} of {line.images}"]
-        grid.append([*labels, *(Cell("run", (Part(text),)) for text in numbers), Cell("note", (Part(line.remark),))])
-    caption = f"{TITLE} {LEGEND}".format(baseline=words)
+        labels = [Cell("label", (Part(text),) if text else ()) for text in words]
+        grid.append([*labels, _images(lines), *map(_cell, ran)])
+    header = ["Task", "Data set", "Images", *(_title(*column) for column in columns)]
+    caption = f"{TITLE} {LEGEND}".format(baseline=METHOD_LABELS.get(baseline, baseline))
     return Table("paired", "Paired differences", caption, header, grid, found)
+
+
+def _images(lines: pd.DataFrame) -> Cell:
+    """Return the number of images that were compared, and that of the data set if it has more."""
+    counts, whole = sorted(set(lines["images"])), lines["images_of"].iloc[0]
+    text = "–".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    return Cell("run", (Part(text if counts == [whole] or pd.isna(whole) else f"{text} of {whole:.0f}"),))
+
+
+def _cell(line) -> Cell:
+    if line is None:
+        return Cell("missing", (Part("–"),))
+    interval = "" if pd.isna(line.interval) else f" ± {line.interval:.3f}"
+    mark = "*" if line.remark else ""
+    text = f"{round(line.difference, 3) + 0.0:+.3f}".replace("-", "−")
+    return Cell("run", (Part(f"{text}{interval}; {line.better} of {line.images}{mark}"),))
+
+
+def _title(method: str, mode: str, stride: float | None) -> str:
+    return METHOD_LABELS[method] + ("" if mode == "whole" else f", {mode_name(mode, plain(stride))}")
 
 
 def _place(line) -> str:

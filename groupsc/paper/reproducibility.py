@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from groupsc.benchmark.averages import DECIMALS
-from groupsc.paper.tables import CELL_COLUMNS, Table
+from groupsc.paper.table import CELL_COLUMNS, Table
 from groupsc.paper.typesetting import Cell, Part
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError, unreadable
@@ -24,7 +24,7 @@ TOLERANCE = 1e-6
 
 VERDICTS = ("reproduced", "nearly", "above the paper", "below the paper", "part of the images", "not run")
 """Classes of the paper's values."""
-WHO = {True: "the paper's models", False: "baselines, run here"}
+WHO = {True: "paper's models", False: "baselines"}
 METRICS = {"psnr": "PSNR", "ssim": "SSIM"}
 """Labels of the metrics that are counted."""
 TITLE = "Number of the paper's values that this run reproduces."
@@ -45,7 +45,7 @@ def read_cells(paths) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns `groupsc.paper.tables.CELL_COLUMNS`.
+        Columns `groupsc.paper.table.CELL_COLUMNS`.
 
     Raises
     ------

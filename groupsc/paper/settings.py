@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from groupsc.config.definitions import METHODS
-from groupsc.paper.tables import CELL_COLUMNS, Table, read_published
+from groupsc.paper.table import CELL_COLUMNS, Table
+from groupsc.paper.tables import read_published
 from groupsc.paper.typesetting import Cell, Part
 
 EPOCH = 400

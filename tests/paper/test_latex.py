@@ -13,8 +13,10 @@ from measured_rows import make_rows
 
 from groupsc.benchmark.rows import COLUMNS, read_rows
 from groupsc.paper import reproducibility
+from groupsc.paper.paired import paired_table
 from groupsc.paper.settings import build_settings
-from groupsc.paper.tables import TABLES, Table, build, read_published
+from groupsc.paper.table import Table
+from groupsc.paper.tables import TABLES, build, read_published
 from groupsc.paper.typesetting import Cell, Part
 from groupsc.weights.cards import read_card
 from groupsc.weights.released import releases
@@ -30,7 +32,7 @@ def measured():
     tables = [build(name, rows[rows["task"] == task[TABLES[name].number]]) for name in TABLES]
     cards = {name: read_card(release.find()) for name, release in releases().items()}
     cells = pd.concat([table.cells for table in tables], ignore_index=True)
-    return [*tables, build_settings(cards), reproducibility.panel(cells)]
+    return [*tables, build_settings(cards), reproducibility.panel(cells), paired_table(rows, "sc")]
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 from groupsc.figures.reproducibility import chart
 from groupsc.paper.reproducibility import VERDICTS, panel, read_cells, verdicts
 from groupsc.paper.settings import build_settings
-from groupsc.paper.tables import CELL_COLUMNS
+from groupsc.paper.table import CELL_COLUMNS
 from groupsc.utils.errors import GroupSCError
 
 
@@ -80,7 +80,7 @@ def test_panel_counts_and_names_the_reasons(tmp_path):
     assert "whole images" in ours["reasons"]
     assert "1 not trained" in ours["reasons"]
     assert sum(ours[verdict] for verdict in VERDICTS) == ours["figures"]
-    assert "| Table 4 | the paper's models" in made.to_markdown()
+    assert "| Table 4 | paper's models" in made.to_markdown()
 
 
 def test_chart_has_a_bar_of_every_table(tmp_path):
