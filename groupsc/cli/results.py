@@ -85,6 +85,9 @@ def figure(
         list[str] | None,
         Option("--panel", metavar="TASK,LEVEL,DATASET,IMAGE", help="Panel of `artefacts`; may be given several times."),
     ] = None,
+    baseline: Annotated[
+        str | None, Option(help="Method that the figure `paired` compares with; by default sc.")
+    ] = None,
     data_dir: Annotated[Path | None, Option(help="Folder of the data sets.")] = None,
 ) -> None:
     """Draw a figure."""
@@ -105,6 +108,7 @@ def figure(
         "level": level,
         "dataset": dataset,
         "images": images or None,
+        "baseline": baseline,
         "data_dir": data_dir,
     }
     for path in draw(name, output, **{key: value for key, value in chosen.items() if value is not None}):

@@ -22,7 +22,7 @@ from groupsc.benchmark.metrics import measure_of
 from groupsc.config.definitions import METHODS
 from groupsc.config.labels import METHOD_LABELS
 from groupsc.data.datasets import data_digest
-from groupsc.paper.reproducibility import FAR, TOLERANCE, read_cells, verdicts
+from groupsc.paper.reproducibility import NEAR, read_cells, verdicts
 from groupsc.paper.sliders import GAIN, comparisons, setting, webp
 from groupsc.utils.atomic import write_text
 from groupsc.utils.digests import file_digest
@@ -195,13 +195,15 @@ def _files(path: Path, output: Path, endings) -> dict[str, str]:
 def _reproduced(cells: pd.DataFrame) -> list[Tile]:
     """Count the PSNR values of the paper's models that this run reproduces."""
     found = verdicts(cells)
-    own = found[found["own"].astype(bool)]
+    own = found[found["own"].astype(bool) & (found["metric"] == "psnr")]
     if own.empty:
         return []
-    gaps = own.loc[own["status"] == "all images", "difference"].astype(float).round(2)
-    near = int((gaps.abs() <= FAR + TOLERANCE).sum())
-    above = int((gaps > FAR + TOLERANCE).sum())
-    remark = f"PSNR values of the paper's models within {FAR} dB; {len(gaps)} of {len(own)} are measured on all images"
+    near = int(own["verdict"].isin(["reproduced", "nearly"]).sum())
+    above = int((own["verdict"] == "above the paper").sum())
+    whole = int((~own["verdict"].isin(["part of the images", "not run"])).sum())
+    remark = (
+        f"PSNR values of the paper's models within {NEAR['psnr']} dB; {whole} of {len(own)} are measured on all images"
+    )
     return [Tile("Reproduced", f"{near} of {len(own)}", remark + (f", {above} are above the paper" if above else ""))]
 
 

@@ -13,7 +13,7 @@ from checkouts import ROOT, change, kind, planned, snakemake
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
 PAGE = (ROOT / "config/README.md").read_text(encoding="utf-8").split("## What reruns when")[1].split("\n## ")[0]
-SHOWS = {"table", "figure", "reproducibility", "metrics", "summary", "page"}
+SHOWS = {"table", "figure", "reproducibility", "metrics", "manifest", "summary", "page"}
 RELEASED = "data/weights/gray-sc-sigma25.safetensors.dvc"
 VALUES = {
     "`repetitions`": {"repetitions": 2},
@@ -27,6 +27,7 @@ VALUES = {
     "`tasks`: another level": {"tasks": {"gray": {"levels": [25, 50]}}},
     "`weights`": {"weights": "released"},
     "`tables`": {"tables": ["table4", "table7", "table8", "table9"]},
+    "`compare_with`": {"compare_with": "groupsc"},
     "`figures`: another figure": {"figures": {"figure3": {"figure": "step"}}},
     "`figures`: another image": {"figures": {"denoising": {"images": ["brick"]}}},
     "`blocks`": {

@@ -167,7 +167,9 @@ BASELINES = {
 }
 # {name: (experiment, task, level)} of the evaluations; a blind model has one for each level.
 EVALUATIONS = shared_grid.evaluations(config, EXPERIMENTS)
-TABLE_FILES = [f"{OUT}/tables/{table}.md" for table in config["tables"]]
+# The table `paired` compares all methods with one; the others are those of the paper.
+TABLE_NAMES = [*config["tables"], *(["paired"] if config["tables"] and config["compare_with"] else [])]
+TABLE_FILES = [f"{OUT}/tables/{table}.md" for table in TABLE_NAMES]
 # The environment of every rule with `--software-deployment-method conda`.
 ENVIRONMENT = str(ROOT / "environment.yml")
 # Rules that can use a GPU request one only if the machine has one, so that they run in parallel on a machine without.
@@ -272,4 +274,4 @@ wildcard_constraints:
     dataset="[A-Za-z0-9-]+",
     dictionary="[A-Za-z0-9-]+",
     images="all|first[0-9]+",
-    table="|".join(TABLES),
+    table="|".join([*TABLES, "paired"]),

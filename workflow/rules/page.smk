@@ -1,5 +1,5 @@
 # Write one HTML page with all tables and figures, which opens without a server.
-SHOWN_TABLES = [f"{OUT}/tables/{table}.html" for table in ["reproducibility", *config["tables"]]]
+SHOWN_TABLES = [f"{OUT}/tables/{table}.html" for table in ["reproducibility", *TABLE_NAMES]]
 SHOWN_FIGURES = [f"{OUT}/figures/{figure}.png" for figure in ["reproducibility", *FIGURES]]
 
 # Keys that the cost of all results without earlier ones depends on.

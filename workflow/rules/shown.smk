@@ -92,7 +92,7 @@ def figure_input(given):
         return {"curves": curves()} if TRAINED else {"pointers": list(RELEASED.values())}
     if given["figure"] == "training":
         return {"weights": [trained_weights(name) for name in EXPERIMENTS]}
-    if given["figure"] == "tradeoff":
+    if given["figure"] in ("tradeoff", "paired"):
         measured = [path for path in rows() if Path(path).stem == given["dataset"]]
         return {"rows": measured, "published": PUBLISHED}
     if "experiment" in given or "experiments" in given:
@@ -125,6 +125,7 @@ def figure_options(given):
     return options(
         pictures=f"{OUT}/pictures" if shown_pictures(given) else None,
         **{key: given.get(key) for key in keys},
+        baseline=config["compare_with"] if given["figure"] == "paired" else None,
         image=shown_images(given) or None,
         at=at,
         panel=panels,

@@ -22,9 +22,12 @@ rule table:
         ENVIRONMENT
     params:
         stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
-        code=lambda wildcards: code("paper.settings" if wildcards.table == "table7" else "paper.tables"),
+        baseline=lambda wildcards: options(baseline=config["compare_with"] if wildcards.table == "paired" else None),
+        code=lambda wildcards: code(
+            {"table7": "paper.settings", "paired": "paper.paired"}.get(wildcards.table, "paper.tables")
+        ),
     shell:
-        "python -m groupsc table {wildcards.table:q} {input.rows:q} --output {params.stem:q} &> {log:q}"
+        "python -m groupsc table {wildcards.table:q} {input.rows:q} {params.baseline} --output {params.stem:q} &> {log:q}"
 
 
 # Count the published numbers that are reproduced in the tables.
@@ -77,6 +80,24 @@ rule metrics:
         code=code("benchmark.averages"),
     shell:
         "python -m groupsc metrics {input.rows:q} --output {output.means:q} &> {log:q}"
+
+
+# Write the versions and checksums that the tables depend on.
+rule manifest:
+    input:
+        rows=rows(),
+    output:
+        manifest=f"{OUT}/manifest.json",
+    log:
+        f"{OUT}/logs/manifest.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("paper.manifest"),
+    shell:
+        "python -m groupsc manifest {input.rows:q} --output {output.manifest:q} "
+        '--commit "$(git rev-parse HEAD 2> /dev/null || true)" &> {log:q}'
 
 
 # Write a page about the released weights: the training of each, and its difference from the paper.
