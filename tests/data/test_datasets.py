@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 import skimage.data
 import yaml
+from processes import store
 
 from groupsc.data import datasets
 from groupsc.utils.errors import GroupSCError
@@ -237,12 +239,8 @@ def test_weights_of_other_methods_are_fetched_as_files(mirror, tmp_path):
 
 @pytest.mark.slow
 def test_dvc_tells_whether_the_data_at_hand_is_the_published_data(mirror, tmp_path):
-    dvc = shutil.which("dvc", path=Path(sys.executable).parent) or shutil.which("dvc")
-    if dvc is None:
-        pytest.skip("DVC comes with `pip install groupsc[workflow]`")
-
-    def run(*arguments):
-        return subprocess.run([dvc, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+    pytest.importorskip("dvc", reason="DVC comes with `pip install groupsc[workflow]`")
+    run = functools.partial(store(), cwd=tmp_path)
 
     raw, weight = tmp_path / "data/raw", tmp_path / "data/weights/model.safetensors"
     for folder in (raw, weight.parent, tmp_path / ".dvc"):

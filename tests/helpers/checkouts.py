@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import yaml
-from processes import ROOT, planner
+from jobs import python_of_jobs
+from processes import ROOT, planner, store
 
 COPIED = (
     ".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "Snakefile", "config",
@@ -25,6 +26,7 @@ def environment():
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "",  # Every job imports the library of the checkout anew.
         "DVC_NO_ANALYTICS": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         **{f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
@@ -32,8 +34,12 @@ def environment():
 
 
 def run(*command, cwd, check=True):
-    """Run a program of this environment."""
-    result = subprocess.run(list(map(str, command)), cwd=cwd, env=environment(), capture_output=True, text=True)
+    """Run a program of this environment; DVC is forked from a process that has loaded it."""
+    words = list(map(str, command))
+    if words[0] == "dvc":
+        result = store()(*words[1:], cwd=cwd, **environment())
+    else:
+        result = subprocess.run(words, cwd=cwd, env=environment(), capture_output=True, text=True)
     assert not check or result.returncode == 0, f"{command}:\n{result.stdout}\n{result.stderr}"
     return result
 
@@ -41,13 +47,14 @@ def run(*command, cwd, check=True):
 def snakemake(*arguments, cwd, config="config/ci.yaml", check=True):
     """Run Snakemake; `config` is a file or several, of which later ones win.
 
-    Dry runs are forked from a process that has loaded Snakemake.
+    It and its jobs are forked from processes that have loaded their libraries.
     """
     files = config if isinstance(config, list) else [config]
     words = ("--cores", 2, "--configfile", *files, *arguments)
-    if not {"-n", "--dry-run"} & set(arguments):
-        return run("snakemake", *words, cwd=cwd, check=check)
-    result = planner()(*words, cwd=cwd, **environment())
+    settings = environment()
+    if not {"-n", "--dry-run", "--report"} & set(arguments):
+        settings["INTERPRETER"] = str(python_of_jobs())
+    result = planner()(*words, cwd=cwd, **settings)
     assert not check or result.returncode == 0, result
     return result
 

@@ -1,7 +1,7 @@
-"""The commands `groupsc` and `snakemake` in processes that are forked from one that has loaded their libraries.
+"""The commands `groupsc`, `snakemake` and `dvc` in processes that are forked from one that has loaded their libraries.
 
 Each call is a process of its own with the real `main`, its folder, environment and exit code; only the seconds that
-imports take are spared.
+imports take are spared. `tests/helpers/jobs.py` does the same for the jobs of Snakemake.
 """
 
 from __future__ import annotations
@@ -33,9 +33,18 @@ import jsonschema, pandas, yaml
 from snakemake.cli import get_argument_parser, main
 get_argument_parser()
 """
+DVC = """
+import sys
+import dvc.repo, dvc.stage, dvc_data.hashfile.checkout, dvc_data.index.checkout, scmrepo.git
+from dvc.cli import main as run_dvc
+from dvc.cli.parser import get_main_parser
+get_main_parser()
+def main():
+    sys.exit(run_dvc())
+"""
 
 SERVER = """
-import ctypes, json, os, signal, sys
+import ctypes, json, os, signal, sys, time
 
 def give_up_privileges():
     # What lets a superuser write where permissions forbid it: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
@@ -54,6 +63,17 @@ def killed_at(number):
         rename(*names, **options)
     os.replace = replace
 
+def killed_after(child, file, seconds):
+    # Kills a process so many seconds after it has written a file, unless it ends before.
+    written = lambda: os.stat(file).st_mtime_ns if os.path.exists(file) else None
+    before = written()
+    while written() == before:
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return
+        time.sleep(0.001)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+
 for line in sys.stdin:
     call = json.loads(line)
     child = os.fork()
@@ -70,6 +90,8 @@ for line in sys.stdin:
         if call["kill_at"]:
             killed_at(call["kill_at"])
         sys.argv = call["arguments"]
+        sys.executable = os.environ.pop("INTERPRETER", sys.executable)  # Which the jobs of Snakemake use.
+        sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
         code = 1
         try:
             main()
@@ -81,6 +103,8 @@ for line in sys.stdin:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+    if call["kill_after"]:
+        killed_after(child, *call["kill_after"])
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
@@ -133,7 +157,7 @@ class Commands:
         )
         return self
 
-    def __call__(self, *arguments, cwd, unprivileged=False, kill_at=None, **environment) -> Ended:
+    def __call__(self, *arguments, cwd, unprivileged=False, kill_at=None, kill_after=None, **environment) -> Ended:
         """Run the command with these arguments in a folder.
 
         Parameters
@@ -142,10 +166,13 @@ class Commands:
             Let permissions count, which a superuser otherwise passes over.
         kill_at : int, optional
             Kill the process by SIGKILL right before so many files have taken their final names.
+        kill_after : (path, float), optional
+            Kill the process by SIGKILL so many seconds after it has written this file, which other calls can have made.
         """
         with tempfile.TemporaryDirectory() as folder:
             places = {name: f"{folder}/{name}" for name in ("stdout", "stderr")}
             call = {"arguments": [self.name, *map(str, arguments)], "cwd": str(cwd), **places, "kill_at": kill_at}
+            call |= {"kill_after": kill_after and [str(kill_after[0]), kill_after[1]]}
             call |= {"unprivileged": unprivileged and os.geteuid() == 0}
             call |= {"environment": {**self.environment, **environment}}
             self.process.stdin.write(json.dumps(call) + "\n")
@@ -160,7 +187,18 @@ class Commands:
 
 @functools.cache
 def planner() -> Commands:
-    """Snakemake for dry runs; its process ends with the tests."""
-    commands = Commands("snakemake", SNAKEMAKE).__enter__()
+    """Snakemake; its process ends with the tests."""
+    return until_the_end(Commands("snakemake", SNAKEMAKE))
+
+
+@functools.cache
+def store() -> Commands:
+    """DVC; its process ends with the tests."""
+    return until_the_end(Commands("dvc", DVC))
+
+
+def until_the_end(commands: Commands) -> Commands:
+    """Start the process of some commands and end it with the tests."""
+    commands.__enter__()
     atexit.register(commands.__exit__)
     return commands

@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 import yaml
 from checkouts import ROOT, copy_checkout
+from jobs import python_of_jobs
+from processes import planner
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
@@ -39,9 +41,10 @@ def environment(**more):
     return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "AWS_SECRET_ACCESS_KEY": SECRET, **more}
 
 
-def run(*arguments, cwd, **options):
-    words = command(*arguments, **options)
-    return subprocess.run(words, cwd=cwd, env=environment(), capture_output=True, text=True)
+def run(*arguments, cwd):
+    """Snakemake, which is forked, as are its jobs; those that are killed or lose privileges are not."""
+    settings = environment(INTERPRETER=str(python_of_jobs()))
+    return planner()(*command(*arguments)[1:], cwd=cwd, **settings)
 
 
 def rows(folder):
