@@ -6,6 +6,7 @@ A configuration is a mapping that `groupsc.config.files.complete_grid` returns: 
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from groupsc.config.checks import require
@@ -200,9 +201,14 @@ def image_names(config: dict, dataset: str) -> list[str]:
     >>> image_names({"images": 2}, "Set12")
     ['01', '02']
     """
+    return list(_all_image_names(dataset)[: images_of(config, dataset)])
+
+
+@functools.cache  # A plan asks hundreds of times.
+def _all_image_names(dataset: str) -> tuple[str, ...]:
     listed = registry()
     files = BUNDLED_FILES if dataset == BUNDLED else sorted(listed.loc[listed["dataset"] == dataset, "file"])
-    return [Path(file).stem for file in files[: images_of(config, dataset)]]
+    return tuple(Path(file).stem for file in files)
 
 
 def cached_results_folder(config: dict) -> Path | None:

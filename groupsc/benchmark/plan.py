@@ -7,6 +7,7 @@ fixed costs, measured on two cores, on every machine. Tables and figures are not
 from __future__ import annotations
 
 import dataclasses
+import functools
 import heapq
 from dataclasses import dataclass
 from pathlib import Path
@@ -353,10 +354,11 @@ def _makespan(jobs, lengths: dict[str, float], workers: int) -> float:
     return now
 
 
-def _files(dataset: str) -> list[tuple[str, int]]:
+@functools.cache
+def _files(dataset: str) -> tuple[tuple[str, int], ...]:
     rows = registry()
     rows = rows[rows["dataset"] == dataset].sort_values("file")
-    return list(zip(rows["file"], map(int, rows["bytes"]), strict=True))
+    return tuple(zip(rows["file"], map(int, rows["bytes"]), strict=True))
 
 
 def _count(experiment: Experiment, times: int) -> int:

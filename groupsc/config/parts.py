@@ -92,6 +92,12 @@ class Partial(Part):
         return found
 
 
+class _Described(Partial):
+    """A mapping whose fields bring their descriptions: pydantic need not look for its source, which takes long."""
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+
 def changes(
     name: str, *kinds: Any, lists: bool = False, without: Mapping[str, str] = MappingProxyType({})
 ) -> type[Partial]:
@@ -117,6 +123,6 @@ def changes(
                 # The schema would otherwise repeat every explanation for each combination of kinds.
                 description = field.description if len(kinds) == 1 else None
                 fields[key] = (annotation, Field(default=None, description=description))
-    made: type[Partial] = create_model(name, __base__=Partial, **fields)
+    made: type[Partial] = create_model(name, __base__=_Described, **fields)
     made.hints = now_called(*(kind.former for kind in kinds)) | dict(without)
     return made
