@@ -46,11 +46,6 @@ def photograph(task):
     return clean.numpy(), degraded.numpy()
 
 
-def groupsc(*arguments):
-    command = [sys.executable, "-m", "groupsc", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-
-
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_every_method_restores_an_image_of_odd_size(name, task):
     found = able(name, task)
@@ -192,11 +187,10 @@ print(method({name!r}).skip({task!r}, {LEVELS[task]}))
     assert "pip install 'groupsc[peers]'" in result.stdout
 
 
-def test_the_command_measures_a_baseline(tmp_path):
+def test_the_command_measures_a_baseline(groupsc, tmp_path):
     output = tmp_path / "rows.csv"
-    result = groupsc(
-        "evaluate", "tv", "--dataset", "Bundled", "--task", "gray", "--level", 25, "--images", 1, "--output", output
-    )
+    words = ("evaluate", "tv", "--dataset", "Bundled", "--task", "gray", "--level", 25, "--images", 1)
+    result = groupsc(*words, "--output", output, cwd=ROOT)
     assert result.returncode == 0, result.stderr
     row = pd.read_csv(output).iloc[0]
     assert (row["experiment"], row["method"], row["parameters"]) == ("gray-tv-sigma25", "tv", 0)
@@ -218,25 +212,25 @@ def test_the_command_measures_a_baseline(tmp_path):
         (["tv", "--task", "gray"], "needs a level"),
     ],
 )
-def test_what_the_command_cannot_measure_ends_in_one_sentence(tmp_path, arguments, sentence):
-    result = groupsc("evaluate", *arguments, "--dataset", "Bundled", "--output", tmp_path / "rows.csv")
+def test_what_the_command_cannot_measure_ends_in_one_sentence(groupsc, tmp_path, arguments, sentence):
+    result = groupsc("evaluate", *arguments, "--dataset", "Bundled", "--output", tmp_path / "rows.csv", cwd=ROOT)
     assert result.returncode == 2
     assert sentence in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.slow
-def test_the_command_lists_methods_and_why_they_cannot_run(tmp_path):
-    result = groupsc("methods", "--task", "gray", "--level", 5, "--data-dir", tmp_path, "--json")
+def test_the_command_lists_methods_and_why_they_cannot_run(groupsc, tmp_path):
+    result = groupsc("methods", "--task", "gray", "--level", 5, "--data-dir", tmp_path, "--json", cwd=ROOT)
     assert result.returncode == 0, result.stderr
     found = {entry["method"]: entry for entry in json.loads(result.stdout)}
     assert {"sc", "csr", "groupsc", "dncnn", "ffdnet", "bm3d", "nlm"} <= set(found)
     assert "menon" not in found
     assert "level 5" in found["dncnn"]["skip"]
     assert found["tv"]["skip"] is None
-    text = groupsc("methods", "--data-dir", tmp_path).stdout
+    text = groupsc("methods", "--data-dir", tmp_path, cwd=ROOT).stdout
     assert "https://doi.org/10.1109/TIP.2007.901238" in text or "bm3d can't be imported" in text
-    assert groupsc("methods", "--task", "grey").returncode == 2
+    assert groupsc("methods", "--task", "grey", cwd=ROOT).returncode == 2
 
 
 def test_unknown_method():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -106,12 +103,10 @@ def test_a_file_with_a_base_replaces_whole_keys(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("command", [("plan", "--configfile"), ("experiment", "--config")])
-def test_commands_read_a_file_with_a_base(command):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "groupsc", *command, "config/whole_sets.yaml"]
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+def test_commands_read_a_file_with_a_base(groupsc, command):
+    result = groupsc(*command, "config/whole_sets.yaml", cwd=ROOT)
     assert result.returncode == 0, result.stderr
-    assert ("gray-groupsc-blind" if command[3] == "experiment" else "evaluations") in result.stdout
+    assert ("gray-groupsc-blind" if command[0] == "experiment" else "evaluations") in result.stdout
 
 
 def test_files_that_are_made_from_the_model_are_up_to_date():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,26 +81,26 @@ def test_images_are_scaled_to_the_noise_that_a_model_knows():
     torch.testing.assert_close(2 * scaled.restored, plain.restored)
 
 
-def test_the_command_explains_a_photograph(tmp_path):
+def test_the_command_explains_a_photograph(groupsc, tmp_path):
     Image.fromarray(skimage.data.camera()[80:160, 200:300]).save(tmp_path / "photo.png")
-    command = [sys.executable, "-m", "groupsc", "explain", str(tmp_path / "photo.png"), "--sigma", "25"]
-    options = ["--weights", "gray-groupsc-sigma25", "--output", str(tmp_path / "why.pdf")]
-    result = subprocess.run([*command, "--at", "50,40", *options], cwd=ROOT, capture_output=True, text=True)
+    command = ["explain", tmp_path / "photo.png", "--sigma", 25]
+    options = ["--weights", "gray-groupsc-sigma25", "--output", tmp_path / "why.pdf"]
+    result = groupsc(*command, "--at", "50,40", *options, cwd=ROOT)
     assert result.returncode == 0, result.stderr
     facts = json.loads(result.stdout)
     assert len(facts["similar_patches"]) == 4
     assert 0 < facts["atoms_in_use"] <= 256
     assert (tmp_path / "why.pdf").stat().st_size > 1000
-    over = ["--at", "50,40", "--output", str(tmp_path / "photo.png")]
+    over = ["--at", "50,40", "--output", tmp_path / "photo.png"]
     photo = (tmp_path / "photo.png").read_bytes()
-    result = subprocess.run([*command, *over], cwd=ROOT, capture_output=True, text=True)
+    result = groupsc(*command, *over, cwd=ROOT)
     assert result.returncode == 2
     assert "photo.png exists; choose another name" in result.stderr
     assert (tmp_path / "photo.png").read_bytes() == photo
-    over[-1] = str(tmp_path / "why.pdf")
+    over[-1] = tmp_path / "why.pdf"
     (tmp_path / "why.pdf").write_bytes(b"before")
-    assert subprocess.run([*command, *over, "--overwrite"], cwd=ROOT, capture_output=True).returncode == 0
+    assert groupsc(*command, *over, "--overwrite", cwd=ROOT).returncode == 0
     assert (tmp_path / "why.pdf").stat().st_size > 1000
-    result = subprocess.run([*command, "--at", "middle"], cwd=ROOT, capture_output=True, text=True)
+    result = groupsc(*command, "--at", "middle", cwd=ROOT)
     assert result.returncode == 2
     assert "120,80" in result.stderr

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -88,9 +86,8 @@ def test_what_was_not_measured_says_so(page):
     assert "not run" in empty
 
 
-def test_the_command_writes_the_page_of_all_releases(tmp_path):
-    command = [sys.executable, "-m", "groupsc", "weights", "index", "--output", str(tmp_path / "page.md")]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def test_the_command_writes_the_page_of_all_releases(groupsc, tmp_path):
+    result = groupsc("weights", "index", "--output", tmp_path / "page.md", cwd=ROOT)
     assert result.returncode == 0, result.stderr
     text = (tmp_path / "page.md").read_text()
     for name in releases():

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -247,41 +246,19 @@ def test_groupsc_starts_from_sc(tmp_path):
         train(other, data_dir="unused", output=tmp_path / "other", init=init, device="cpu", progress=False)
 
 
-def command(experiment_file, output, *, torchrun=0) -> list[str]:
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(torchrun)] if torchrun else []
-    return [
-        sys.executable,
-        *launcher,
-        "-m",
-        "groupsc",
-        "train",
-        str(experiment_file),
-        "--output",
-        str(output),
-        "--device",
-        "cpu",
-    ]
-
-
 @pytest.mark.slow
-def test_killed_several_times_it_ends_bit_for_bit_as_undisturbed(tmp_path):
+def test_killed_several_times_it_ends_bit_for_bit_as_undisturbed(groupsc, tmp_path):
     experiment = tiny_experiment(max_steps=80, validate_every=5)
     file = tmp_path / "experiment.yaml"
     write_experiment(file, experiment)
     train(experiment, data_dir="unused", output=tmp_path / "whole", device="cpu", progress=False)
     kills, state = 0, tmp_path / "killed" / "state.safetensors"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for attempt in range(20):
-        process = subprocess.Popen(command(file, tmp_path / "killed"), env=environment, stderr=subprocess.DEVNULL)
-        written = state.stat().st_mtime_ns if state.exists() else 0
-        while process.poll() is None and attempt < 4:
-            if state.exists() and state.stat().st_mtime_ns > written:
-                time.sleep(0.013 * attempt)  # somewhere between, or in the middle of, two writes
-                process.send_signal(signal.SIGKILL)
-                break
-            time.sleep(0.001)
-        kills += process.wait() == -signal.SIGKILL
-        if process.returncode == 0:
+        # Somewhere between, or in the middle of, two writes.
+        kill_after = (state, 0.013 * attempt) if attempt < 4 else None
+        ended = groupsc("train", file, "--output", "killed", "--device", "cpu", cwd=tmp_path, kill_after=kill_after)
+        kills += ended.returncode == -signal.SIGKILL
+        if ended.returncode == 0:
             break
     assert kills >= 3
     assert digest(tmp_path / "killed") == digest(tmp_path / "whole")
@@ -289,12 +266,14 @@ def test_killed_several_times_it_ends_bit_for_bit_as_undisturbed(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_follow_the_loss_curve_of_one(tmp_path):
-    experiment = tiny_experiment(max_steps=20, validate_every=10)
+    experiment = tiny_experiment(max_steps=8, validate_every=4)
     file = tmp_path / "experiment.yaml"
     write_experiment(file, experiment)
     train(experiment, data_dir="unused", output=tmp_path / "one", device="cpu", progress=False)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command(file, tmp_path / "two", torchrun=2), env=environment, check=True, capture_output=True)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "groupsc"]
+    train_two = [*torchrun, "train", file, "--output", tmp_path / "two", "--device", "cpu"]
+    subprocess.run(train_two, env=environment, check=True, capture_output=True)
     for one, two in zip(read_log(tmp_path / "one"), read_log(tmp_path / "two"), strict=True):
         assert float(two["loss"] or 0) == pytest.approx(float(one["loss"] or 0), rel=1e-4)
         assert float(two["validation_psnr"]) == pytest.approx(float(one["validation_psnr"]), abs=1e-3)
