@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import yaml
 
@@ -37,17 +39,28 @@ def run(experiments, tmp_path, minutes=10.0, **options):
     )
 
 
-def test_a_queue_is_trained_in_its_order_and_starts_are_found(tmp_path):
-    experiments = queue(tmp_path, {"methods": ["sc", "groupsc"], "levels": [25]}, {"methods": ["sc"], "levels": [50]})
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder where the queue of two models of SC and one of GroupSC was trained."""
+    folder = tmp_path_factory.mktemp("trained")
+    experiments = queue(folder, {"methods": ["sc", "groupsc"], "levels": [25]}, {"methods": ["sc"], "levels": [50]})
+    return experiments, run(experiments, folder), folder / "out"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("queue")
+def test_a_queue_is_trained_in_its_order_and_starts_are_found(trained):
+    experiments, outcomes, out = trained
     names = ["gray-sc-sigma25", "gray-groupsc-sigma25", "gray-sc-sigma50"]
     assert [experiment.name for experiment in experiments] == names
-    assert run(experiments, tmp_path) == dict.fromkeys(names, "finished")
+    assert outcomes == dict.fromkeys(names, "finished")
     for name in names:
-        assert load_weights(tmp_path / "out" / name / "weights.safetensors")[1]["name"] == name
-    dictionaries = list((tmp_path / "out" / "dictionaries").iterdir())
+        assert load_weights(out / name / "weights.safetensors")[1]["name"] == name
+    dictionaries = list((out / "dictionaries").iterdir())
     assert [path.name for path in dictionaries] == ["Bundled-1x5x5-16.safetensors"]
 
 
+@pytest.mark.slow
 def test_time_that_is_over_stops_one_and_leaves_the_rest_waiting(tmp_path):
     experiments = queue(tmp_path, {"methods": ["sc"], "levels": [25, 50]})
     assert run(experiments, tmp_path, minutes=0) == {"gray-sc-sigma25": "waiting", "gray-sc-sigma50": "waiting"}
@@ -58,11 +71,12 @@ def test_time_that_is_over_stops_one_and_leaves_the_rest_waiting(tmp_path):
     assert set(run(experiments, tmp_path).values()) == {"finished"}
 
 
-def test_a_start_among_released_weights(tmp_path):
-    run(queue(tmp_path, {"methods": ["sc"], "levels": [25]}), tmp_path)
+@pytest.mark.slow
+@pytest.mark.xdist_group("queue")
+def test_a_start_among_released_weights(trained, tmp_path):
     released = tmp_path / "released"
     released.mkdir()
-    (tmp_path / "out" / "gray-sc-sigma25" / "weights.safetensors").rename(released / "gray-sc-sigma25.safetensors")
+    shutil.copy(trained[2] / "gray-sc-sigma25/weights.safetensors", released / "gray-sc-sigma25.safetensors")
     group = queue(tmp_path, {"methods": ["groupsc"], "levels": [25]})
     with pytest.raises(
         GroupSCError, match="starts from gray-sc-sigma25, which is not trained; put gray-sc-sigma25 before"

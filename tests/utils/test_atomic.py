@@ -21,7 +21,7 @@ NOISE = np.random.default_rng(0).random((3, 300, 300), dtype=np.float32)
 WRITER = """
 import sys, numpy as np
 from groupsc.io.photographs import Photograph, write_photograph
-pixels = np.random.default_rng(0).random((3, 3000, 3000), dtype=np.float32)
+pixels = np.random.default_rng(0).random((3, 2000, 2000), dtype=np.float32)
 print("ready", flush=True)
 write_photograph(sys.argv[1], Photograph(pixels=pixels), overwrite=True, quality=100)
 """
@@ -63,7 +63,7 @@ def test_a_writer_that_is_stopped_leaves_the_old_file_or_none(tmp_path, suffix, 
         if process.returncode and listing(folder).get(path.name) == before.get(path.name):
             assert (path.read_bytes() if path.exists() else None) == old
         else:  # It was faster than the signal.
-            assert read_photograph(path).pixels.shape == (3, 3000, 3000)
+            assert read_photograph(path).pixels.shape == (3, 2000, 2000)
         assert end == "SIGKILL" or not any(name.endswith(".partial") for name in listing(folder))
 
 

@@ -34,6 +34,7 @@ def claiming(tmp_path):
         process.communicate()
 
 
+@pytest.mark.slow
 def test_each_process_has_a_gpu_of_its_own_until_it_is_killed(claiming):
     first, number = claiming()
     assert number == "0"
