@@ -10,7 +10,7 @@ _PLACES = {
     "demosaick": "groupsc.api",
     "deblock": "groupsc.api",
     "load": "groupsc.api",
-    "estimate_noise": "groupsc.inference.noise_level",
+    "estimate_noise": "groupsc.api",
     "SparseCoder": "groupsc.models.coder",
     "ModelConfig": "groupsc.config.definitions",
     "GroupSCError": "groupsc.utils.errors",

@@ -1,7 +1,6 @@
 # For type checkers, since `__getattr__` of the package imports these names when they are first used.
-from groupsc.api import deblock, demosaick, denoise, load
+from groupsc.api import deblock, demosaick, denoise, estimate_noise, load
 from groupsc.config.definitions import ModelConfig
-from groupsc.inference.noise_level import estimate_noise
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
 

@@ -2,7 +2,8 @@
 
 Images are gray (H, W), or have three channels along `channel_axis`, and contain floats in [0, 1], uint8 or uint16. The
 result has the shape and the type of the input. Noise levels are in gray levels of 255 for every type. An image with
-three equal channels is restored as a gray image.
+three equal channels is restored as a gray image. All other axes are batch axes (`groupsc.inference.batches`): their
+images are restored one by one. Torch tensors, masked arrays and dask arrays give arrays of their kind.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from groupsc.data.degradations import bayer_mask
+from groupsc.inference import noise_level
+from groupsc.inference.batches import restore_images
+from groupsc.inference.guard import AROUND
 from groupsc.inference.guard import guard as guard_restoration
-from groupsc.inference.noise_level import estimate_noise
+from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import one_if_equal, unpack
 from groupsc.utils.device import pick_device
@@ -83,11 +87,12 @@ def denoise(
 
     Parameters
     ----------
-    image : array (H, W), or with 3 channels along `channel_axis`
-        Floats in [0, 1], uint8 or uint16.
+    image : array (..., H, W), or with 1 or 3 channels along `channel_axis`
+        Floats in [0, 1], uint8 or uint16, as a numpy array, a masked array, a torch tensor on any device, or a dask
+        array. Masked pixels don't count.
     sigma : float, optional
         Standard deviation of the noise in gray levels of 255, above 0 and at most 255; by default it is estimated from
-        the image.
+        each image. A dask array requires it.
     method : {"best", "groupsc", "csr", "sc"}
         "best" selects among the models of all methods: a model trained for the level or near it, otherwise a blind
         model, otherwise the model of the nearest level. Among several, it selects the one with the highest validation
@@ -97,7 +102,7 @@ def denoise(
     channel_axis : int, optional
         Axis of the channels; None for gray images.
     device : str
-        "cpu", "cuda", or "auto", which uses a GPU if the machine has one.
+        "cpu", "cuda", or "auto", which uses the GPU of a tensor, or a GPU if the machine has one.
     mode, stride, memory, progress
         As for `groupsc.inference.tiling.restore`.
     guard : bool
@@ -123,10 +128,23 @@ def denoise(
     --------
     >>> clean = denoise(np.full((64, 64), 0.5), sigma=25)  # doctest: +SKIP
     """
-    return denoise_with_share(
-        image, sigma, method=method, weights=weights, channel_axis=channel_axis, device=device, mode=mode,
-        stride=stride, memory=memory, progress=progress, guard=guard,
-    )[0]  # fmt: skip
+    options: dict[str, Any] = {"device": _device_of(image, device), "mode": mode, "stride": stride, "memory": memory}
+
+    def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
+        return denoise_with_share(
+            one, sigma, method=method, weights=weights, channel_axis=axis, guard=guard, where=where,
+            progress=progress, **options,
+        )[0]  # fmt: skip
+
+    def margin() -> int:
+        nonlocal weights
+        if sigma is None:
+            raise GroupSCError("the noise of a dask array can't be estimated block by block; give sigma")
+        task = noise_task(np.empty(1 if channel_axis is None else image.shape[channel_axis]))
+        weights = weights or choose(task, method, sigma)
+        return halo(_model(weights, pick_device(device)).coder) + (AROUND if guard else 0)
+
+    return restore_images(restore, image, channel_axis, margin=margin)
 
 
 def denoise_with_share(
@@ -138,11 +156,13 @@ def denoise_with_share(
     channel_axis: int | None = None,
     device: str = "auto",
     guard: bool = True,
+    where: NDArray[np.bool_] | None = None,
     **options: Any,
 ) -> tuple[NDArray[Any], float]:
-    """Remove white Gaussian noise, and return the share of the image that the guard replaced.
+    """Remove white Gaussian noise of one image, and return the share of the image that the guard replaced.
 
-    The parameters and errors are those of `denoise`.
+    The parameters and errors are those of `denoise`, for one numpy array without batch axes. `where` (H, W) is True for
+    pixels that count in the estimate of the noise.
 
     Returns
     -------
@@ -159,7 +179,7 @@ def denoise_with_share(
     if sigma is not None:
         check_sigma(sigma)
     gray = one_if_equal(pixels)
-    sigma = noise_of(gray) if sigma is None else float(sigma)
+    sigma = noise_of(gray, where) if sigma is None else float(sigma)
     model = _model(weights or choose(noise_task(gray), method, sigma), pick_device(device))
     noisy = noisy_channels(model, pixels)
     restored, share = model.restore(noisy, level=sigma, **options), 0.0
@@ -189,7 +209,7 @@ def demosaick(
 
     Parameters
     ----------
-    mosaic : array (H, W)
+    mosaic : array (..., H, W)
         One measured value per pixel, as floats in [0, 1], uint8 or uint16. The models are trained on mosaics of
         processed pictures: white-balanced, gamma-encoded, over the full range and without noise. The mosaic of a raw
         file must be processed in this way before.
@@ -200,7 +220,7 @@ def demosaick(
 
     Returns
     -------
-    array (H, W, 3)
+    array (..., H, W, 3)
         Colour image with the type of the mosaic, clipped to its range.
 
     Raises
@@ -212,13 +232,19 @@ def demosaick(
     --------
     >>> colors = demosaick(np.full((64, 64), 0.5), "RGGB")  # doctest: +SKIP
     """
-    pixels, back = unpack(mosaic, None)
-    height, width = pixels.shape[-2:]
-    mask = bayer_mask(height, width, pattern).numpy()
-    model = _model(weights or choose("mosaic", method, None), pick_device(device))
-    model.require("mosaic")
     options: dict[str, Any] = {"mode": mode, "stride": stride, "memory": memory, "progress": progress}
-    return back(model.restore(pixels * mask.astype(pixels.dtype), mask=mask, **options))
+
+    def model() -> Restorer:
+        found = _model(weights or choose("mosaic", method, None), pick_device(_device_of(mosaic, device)))
+        found.require("mosaic")
+        return found
+
+    def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
+        pixels, back = unpack(one, axis)
+        mask = bayer_mask(*pixels.shape[-2:], pattern).numpy()
+        return back(model().restore(pixels * mask.astype(pixels.dtype), mask=mask, **options))
+
+    return restore_images(restore, mosaic, None, margin=lambda: halo(model().coder), period=2)
 
 
 def deblock(
@@ -238,7 +264,7 @@ def deblock(
 
     Parameters
     ----------
-    image : array (H, W), or with 3 channels along `channel_axis`
+    image : array (..., H, W), or with 1 or 3 channels along `channel_axis`
         Decoded image. For colour images the luma is restored and the chroma is unchanged.
     quality : float
         Quality factor of libjpeg, 1 to 100; required. The model of the nearest trained quality is used. Above the
@@ -263,15 +289,63 @@ def deblock(
     """
     if not isinstance(quality, Real) or not 1 <= quality <= 100:
         raise GroupSCError(f"quality is {quality}; give the JPEG quality factor of the image, 1 to 100")
-    pixels, back = unpack(image, channel_axis)
-    model = _model(weights or choose("jpeg", method, quality), pick_device(device))
-    model.require("jpeg")
-    luma = pixels if len(pixels) == 1 else np.tensordot(LUMA.astype(pixels.dtype), pixels, 1)[None]
-    restored = model.restore(luma, mode=mode, stride=stride, memory=memory, progress=progress)
-    trained = model.card["level"]
-    weight = 1.0 if quality <= trained else (100 - quality) / (100 - trained)
-    # The change of Y is added to red, green and blue equally, which leaves Cb and Cr unchanged.
-    return back(pixels + weight * (restored - luma))
+
+    def model() -> Restorer:
+        found = _model(weights or choose("jpeg", method, quality), pick_device(_device_of(image, device)))
+        found.require("jpeg")
+        return found
+
+    def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
+        pixels, back = unpack(one, axis)
+        luma = pixels if len(pixels) == 1 else np.tensordot(LUMA.astype(pixels.dtype), pixels, 1)[None]
+        restored = model().restore(luma, mode=mode, stride=stride, memory=memory, progress=progress)
+        trained = model().card["level"]
+        weight = 1.0 if quality <= trained else (100 - quality) / (100 - trained)
+        # The change of Y is added to red, green and blue equally, which leaves Cb and Cr unchanged.
+        return back(pixels + weight * (restored - luma))
+
+    return restore_images(restore, image, channel_axis, margin=lambda: halo(model().coder))
+
+
+def estimate_noise(image: ArrayLike, *, channel_axis: int | None = None) -> Any:
+    """Estimate the standard deviation of the white Gaussian noise of an image.
+
+    Parameters
+    ----------
+    image : array (..., H, W), or with 1 or 3 channels along `channel_axis`
+        As for `denoise`. Masked pixels don't count.
+    channel_axis : int, optional
+        Axis of the channels; None for gray images.
+
+    Returns
+    -------
+    float, or array (...)
+        σ in gray levels of 255, one per image. The method is that of `groupsc.inference.noise_level`.
+
+    Raises
+    ------
+    GroupSCError
+        If the image can't be used or is too small for an estimate.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).normal(128, 10, (96, 96, 3))
+    >>> 9 < estimate_noise(noise.round().astype(np.uint8), channel_axis=-1) < 11
+    True
+    """
+
+    def estimate(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
+        return np.asarray(noise_level.estimate_noise(unpack(one, axis)[0], where))
+
+    if isinstance(image, torch.Tensor):
+        image = image.detach().cpu().to(image.dtype if image.dtype == torch.uint8 else torch.float32).numpy()
+    levels = restore_images(estimate, image, channel_axis)
+    return levels if levels.ndim else float(levels)
+
+
+def _device_of(image: Any, device: str) -> str:
+    """Return the device of a tensor on a GPU if the device is chosen automatically."""
+    return str(image.device) if device == "auto" and isinstance(image, torch.Tensor) and image.is_cuda else device
 
 
 def check_sigma(sigma: float) -> None:
@@ -320,7 +394,7 @@ def noise_of(pixels: NDArray[Any], where: NDArray[np.bool_] | None = None) -> fl
     >>> noise_of(np.full((1, 40, 40), 0.5))
     0.5
     """
-    return min(max(estimate_noise(pixels, where), LEAST_SIGMA), HIGHEST_SIGMA)
+    return min(max(noise_level.estimate_noise(pixels, where), LEAST_SIGMA), HIGHEST_SIGMA)
 
 
 def noise_task(pixels: NDArray[Any]) -> str:
