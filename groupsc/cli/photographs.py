@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import time
@@ -250,7 +249,8 @@ def _chosen(names):
 
 def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json: bool) -> None:
     """Restore images one after the other; stop at the first error."""
-    from groupsc.io.photographs import check_target, photographs, read_photograph, targets, write_photograph
+    from groupsc.io.paths import photographs, targets
+    from groupsc.io.restoring import restore_file
 
     if len(paths) < 2:
         raise GroupSCError("the output is missing; give the images to restore and then a file or a folder: IN... OUT")
@@ -259,14 +259,16 @@ def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json
     done = []
     for source, target in pairs:
         start = time.perf_counter()
-        photo = read_photograph(source)
-        check_target(target, photo, overwrite=overwrite)
         try:
-            pixels, facts = restore(photo, options)
+            written, facts = restore_file(source, target, lambda photo: restore(photo, options), overwrite=overwrite)
         except GroupSCError as error:
-            raise GroupSCError(f"{source}: {error}") from error
-        write_photograph(target, dataclasses.replace(photo, pixels=pixels), overwrite=overwrite)
-        facts = {"input": str(source), "output": str(target), **facts, "seconds": round(time.perf_counter() - start, 2)}
+            raise error if str(source) in str(error) else GroupSCError(f"{source}: {error}") from error
+        facts = {
+            "input": str(source),
+            "output": str(written),
+            **facts,
+            "seconds": round(time.perf_counter() - start, 2),
+        }
         done.append(facts)
         if not as_json:
             print(

@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from groupsc.io.decoding import decode
-from groupsc.io.encoding import DEPTHS, FORMATS, PIXEL_MODES, Format, encode, format_for
+from groupsc.io.codecs.decoding import decode
+from groupsc.io.codecs.encoding import encode
+from groupsc.io.codecs.formats import DEPTHS, PIXEL_MODES, Format, dropped, format_for, storable
+from groupsc.io.codecs.pillow_images import jpeg_quality
+from groupsc.io.codecs.raw import Sensor
 from groupsc.io.images import check_values
+from groupsc.io.samples import Decoded, Metadata, planes_of, samples_of, value_range
 from groupsc.utils.atomic import replacing
 from groupsc.utils.errors import GroupSCError, MissingFileError
 
-LUMINANCE = np.array(
-    [
-        16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
-        14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-        49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-    ]
-)  # fmt: skip
-"""Luminance quantisation table K.1 of ITU-T T.81, row by row. libjpeg uses it at quality 50."""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Photograph:
+class Photograph(Metadata):
     """An image with the metadata of its file. `dataclasses.replace` returns a copy with other pixels.
 
     Parameters
     ----------
     pixels : ndarray
-        float32 (c, H, W) in [0, 1], upright; c = 1 (gray) or 3 (RGB).
+        float32 (c, H, W), upright; c = 1 (gray) or 3 (RGB). In [0, 1], except for float files, whose noise can exceed
+        this range.
     alpha : ndarray, optional
         Opacity, float32 (H, W) in [0, 1]. The colours are not multiplied by it.
-    depth : {"uint8", "uint16", "float32"}
-        Type of the samples in the file.
-    profile : bytes, optional
-        ICC colour profile.
-    exif : bytes, optional
-        EXIF data. Their orientation is 1, because the pixels are upright.
+    depth : str
+        Type of the samples in the file, a key of `DEPTHS`.
+    black, white : float, optional
+        Samples in the file for 0 and 1; by default 0 and the largest value of the type, or 1 for floats. An image of
+        other integers, or of floats beyond [0, 1], has the range that `groupsc.io.samples.value_range` defines.
     format : str, optional
-        "PNG", "TIFF", "JPEG" or "WEBP" if the image was read from a file.
+        Name of the file format, such as "PNG", if the image was read from a file.
     quality : int, optional
         libjpeg quality of a JPEG file, 1 to 100.
+    sensor : groupsc.io.codecs.raw.Sensor, optional
+        For a camera raw file, whose pixels are the linear mosaic of the sensor.
+    **metadata
+        The fields of `groupsc.io.samples.Metadata`. The orientation of the EXIF data is 1, because the pixels are
+        upright.
 
     Examples
     --------
@@ -58,19 +55,31 @@ class Photograph:
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     depth: str = "uint8"
-    profile: bytes | None = None
-    exif: bytes | None = None
+    black: float | None = None
+    white: float | None = None
     format: str | None = None
     quality: int | None = None
+    sensor: Sensor | None = None
 
     @property
     def mode(self) -> str:
         """Pillow's mode of the image in a file: "L", "LA", "RGB" or "RGBA"."""
         return PIXEL_MODES[len(self.pixels) + (self.alpha is not None)]
 
+    @property
+    def stored(self) -> np.ndarray:
+        """The pixels (c, H, W) in the type and the units of the file."""
+        return np.moveaxis(samples_of(self.pixels, None, self.depth, self.black, self.white), 2, 0)
+
+    def scaled(self, stored: np.ndarray) -> np.ndarray:
+        """Return other pixels (c, H, W) in the units of the file as float32, in the units of `pixels`."""
+        white = _highest_value(self.depth) if self.white is None else self.white
+        black = 0.0 if self.black is None else self.black
+        return ((stored.astype(np.float64) - black) / (white - black)).astype(np.float32)
+
 
 def read_photograph(path) -> Photograph:
-    """Read a PNG, TIFF, JPEG or WebP file.
+    """Read an image file: PNG, TIFF, JPEG, WebP, HEIC, AVIF, JPEG 2000, PPM, BMP, GIF, FITS, npy and others.
 
     Parameters
     ----------
@@ -89,7 +98,7 @@ def read_photograph(path) -> Photograph:
     Notes
     -----
     Palettes and CMYK are converted to RGB, CMYK with its colour profile. 1-bit images are converted to gray. The image
-    is turned upright by its EXIF orientation. Floats of a TIFF must be in [0, 1]; 16 to 64 bits are converted to 32.
+    is turned upright by its EXIF orientation. Floats of a TIFF of 16 or 64 bits are converted to 32.
 
     Examples
     --------
@@ -108,23 +117,49 @@ def read_photograph(path) -> Photograph:
         raise GroupSCError(f"{path} is a folder or a device, not an image file; name a file")
     try:
         with open(path, "rb") as file:
-            found = decode(file)
+            return photograph_of(decode(file))
     except GroupSCError as error:
         raise GroupSCError(f"{path} {error}") from error
     except Exception as error:  # The libraries raise exceptions of many types for damaged files.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise GroupSCError(f"{path} can't be read as an image ({reason}); choose another file") from error
-    depth = found.samples.dtype.name
-    samples = np.moveaxis(found.samples, 2, 0).astype(np.float32) / np.float32(_highest_value(depth))
-    colors = len(samples) - (len(samples) + 1) % 2
+
+
+def photograph_of(found: Decoded) -> Photograph:
+    """Convert decoded samples to an image.
+
+    Parameters
+    ----------
+    found : Decoded
+
+    Returns
+    -------
+    Photograph
+
+    Raises
+    ------
+    GroupSCError
+        When the samples contain NaN or infinity. The message starts with the verb.
+
+    Examples
+    --------
+    >>> photograph_of(Decoded(np.full((4, 6, 1), 255, np.uint8), "PNG")).pixels.max()
+    np.float32(1.0)
+    """
+    samples = found.samples
+    black, white = value_range(samples[..., : samples.shape[2] - (samples.shape[2] + 1) % 2])
+    pixels, alpha = planes_of(samples, black, white)
+    kept: dict = {field.name: getattr(found.metadata, field.name) for field in fields(Metadata)}
+    kind: dict = {"depth": samples.dtype.name, "black": black, "white": white}
+    if found.sensor is not None:  # Developed images have 16 bits.
+        kind = {"depth": "uint16", "sensor": found.sensor}
     return Photograph(
-        pixels=np.ascontiguousarray(samples[:colors]),
-        alpha=np.ascontiguousarray(samples[colors]) if colors < len(samples) else None,
-        depth=depth,
-        profile=found.profile or None,
-        exif=found.exif,
+        pixels=pixels,
+        alpha=alpha,
+        **kind,
         format=found.format,
         quality=jpeg_quality(found.tables) if found.tables else None,
+        **kept | {"profile": kept["profile"] or None},
     )
 
 
@@ -136,14 +171,14 @@ def write_photograph(path, photograph: Photograph, *, overwrite: bool = False, q
     Parameters
     ----------
     path : path
-        Its suffix selects the format: .png, .tif, .tiff, .jpg, .jpeg or .webp. Missing folders are created.
+        Its suffix selects the format, see `groupsc.io.codecs.encoding.FORMATS`. Missing folders are created.
     photograph : Photograph
-        Its values are clipped to [0, 1].
+        Its values are clipped to the range of the type; floats are not clipped.
     overwrite : bool
         Whether an existing file is replaced.
     quality : int
-        Quality of JPEG and WebP, 1 to 100; WebP is lossless at 100. JPEG is written without chroma subsampling. WebP
-        stores gray as RGB.
+        Quality of JPEG, WebP and AVIF, 1 to 100; WebP is lossless at 100. JPEG is written without chroma subsampling.
+        WebP stores gray as RGB.
 
     Raises
     ------
@@ -161,14 +196,62 @@ def write_photograph(path, photograph: Photograph, *, overwrite: bool = False, q
     'uint16'
     """
     path = Path(path)
-    samples = _samples(path, photograph)
+    samples = stored_samples(path, photograph)
     check_target(path, photograph, overwrite=overwrite)
     if quality not in range(1, 101):
         raise GroupSCError(f"the quality of {path} is {quality}; choose a whole number from 1 to 100")
-    notes = {"profile": photograph.profile, "exif": photograph.exif}
-    content = encode(samples, _format(path, photograph), quality=int(quality), **notes)
+    content = encode(samples, _format(path, photograph), metadata=photograph, quality=int(quality))
     with replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def lost_metadata(path, photograph: Photograph) -> list[str]:
+    """Name the metadata of an image that `write_photograph` would not write to a path.
+
+    Parameters
+    ----------
+    path : path
+    photograph : Photograph
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    GroupSCError
+        As for `check_target`, when the format can't store the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> lost_metadata("a.webp", Photograph(pixels=np.zeros((1, 4, 6)), dpi=(300, 300)))
+    ['resolution']
+    """
+    channels = len(photograph.pixels) + (photograph.alpha is not None)
+    return dropped(photograph, _format(Path(path), photograph), channels)
+
+
+def storable_path(path, photograph: Photograph) -> Path:
+    """Return a path at which an image can be stored.
+
+    Parameters
+    ----------
+    path : path
+    photograph : Photograph
+
+    Returns
+    -------
+    Path
+        The path, with the suffix ".png" or ".tif" if its format can't store the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> storable_path("a.jpg", Photograph(pixels=np.zeros((1, 4, 6)), depth="uint16")).name
+    'a.png'
+    """
+    return storable(Path(path), **_needs(photograph))
 
 
 def check_target(path, photograph: Photograph, *, overwrite: bool = False) -> None:
@@ -206,156 +289,30 @@ def check_target(path, photograph: Photograph, *, overwrite: bool = False) -> No
         raise GroupSCError(f"{path} can't be written, because {parent} is not a writable folder; choose another folder")
 
 
-def jpeg_quality(tables) -> int:
-    """Estimate the libjpeg quality of a JPEG from its luminance quantisation table.
-
-    Parameters
-    ----------
-    tables : dict or sequence of sequences of int
-        Quantisation tables by table number, as Pillow's `JpegImageFile.quantization`. Each has 64 entries, row by row.
-        The first is the luminance table.
-
-    Returns
-    -------
-    int
-        The quality from 1 to 100 whose table is equal or nearest to the first table, by the sum of absolute
-        differences to the scaled table K.1 of ITU-T T.81.
-
-    Examples
-    --------
-    >>> jpeg_quality([LUMINANCE])
-    50
-    """
-    first = np.asarray(tables[min(tables)] if isinstance(tables, dict) else tables[0])
-    qualities = np.arange(1, 101)
-    scales = np.where(qualities < 50, 5000 // qualities, 200 - 2 * qualities)
-    standard = ((scales[:, None] * LUMINANCE + 50) // 100).clip(1, 255)
-    return int(qualities[np.abs(standard - first).sum(axis=1).argmin()])
-
-
-def photographs(paths: Iterable) -> list[Path]:
-    """List the image files that paths, folders and patterns name.
-
-    Parameters
-    ----------
-    paths : iterable of path
-        Files, folders (without their subfolders) and glob patterns. An existing file is listed whatever its name is;
-        in folders and patterns, only images by their suffix are listed.
-
-    Returns
-    -------
-    list of Path
-        Each file once. The files of a folder or pattern are sorted.
-
-    Raises
-    ------
-    GroupSCError
-        When no path is given, or one of them does not exist, contains no image or matches no image.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ("b.png", "a.jpg", "notes.txt"):
-    ...         Path(folder, name).touch()
-    ...     [path.name for path in photographs([folder])]
-    ['a.jpg', 'b.png']
-    """
-    found = []
-    for path in map(Path, paths):
-        if os.path.isdir(path):
-            found += _images_among(map(path.joinpath, os.listdir(path)), f"{path} contains")
-        elif os.path.exists(path):
-            found.append(path)
-        elif set(str(path)) & set("*?["):
-            found += _images_among(map(Path, glob.glob(str(path))), f"{path} matches")
-        else:
-            raise MissingFileError(f"{path} does not exist; correct the path")
-    if not found:
-        raise GroupSCError("no image is given; name at least one file or folder")
-    return list(dict.fromkeys(found))
-
-
-def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
-    """Determine the output file of each input file.
-
-    Parameters
-    ----------
-    inputs : iterable of path
-    output : path
-        An image file for one input, or a folder that receives a file of the same name for each input. A path without
-        the suffix of an image is a folder.
-
-    Returns
-    -------
-    list of (Path, Path)
-        Each input with its output.
-
-    Raises
-    ------
-    GroupSCError
-        When several images have the same output, an output is one of the inputs, or `output` is neither an image file
-        that can be written nor a folder.
-
-    Examples
-    --------
-    >>> [(source.name, target.as_posix()) for source, target in targets(["in/a.png", "in/b.jpg"], "out")]
-    [('a.png', 'out/a.png'), ('b.jpg', 'out/b.jpg')]
-    """
-    inputs, output = [Path(path) for path in inputs], Path(output)
-    folder = _is_folder(output, len(inputs))
-    pairs = [(path, output / path.name if folder else output) for path in inputs]
-    taken: dict[Path, Path] = {}
-    known = {_identity(path): path for path in inputs}
-    for path, target in pairs:
-        if target in taken:
-            raise GroupSCError(f"{taken[target]} and {path} have the same name; restore them into different folders")
-        taken[target] = path
-        if other := known.get(_identity(target)):
-            raise GroupSCError(f"{target} would replace the input {other}; choose another name or folder")
-    return pairs
-
-
-def _is_folder(output: Path, inputs: int) -> bool:
-    """Whether `output` is the folder of the results, and not the one file for the one input."""
-    there = os.path.isdir(output)
-    folder = there or output.suffix.lower() not in FORMATS
-    if not folder and inputs > 1:
-        raise GroupSCError(f"{inputs} images can't be written to the single file {output}; name a folder")
-    if folder and not there and output.suffix.lower() in Image.registered_extensions():
-        raise GroupSCError(f"{output} can't be written; use a name that ends in one of {', '.join(FORMATS)}")
-    if folder and not there and os.path.exists(output):
-        raise GroupSCError(f"{output} is a file but not an image; name an image file or a folder")
-    return folder
-
-
-def _images_among(candidates: Iterable[Path], finding: str) -> list[Path]:
-    images = [path for path in candidates if path.suffix.lower() in FORMATS and os.path.isfile(path)]
-    images = sorted(path for path in images if not path.name.startswith("."))
-    if not images:
-        raise GroupSCError(f"{finding} no image; the names of images must end in one of {', '.join(FORMATS)}")
-    return images
-
-
-def _identity(path: Path) -> tuple | str:
-    """Return a key that is equal for all paths of one file, also through links."""
-    if not os.path.exists(path):
-        return os.path.realpath(path)
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
-
-
 def _format(path: Path, photograph: Photograph) -> Format:
+    return format_for(path, **_needs(photograph))
+
+
+def _needs(photograph: Photograph) -> dict:
+    """Return the properties of an image that not every format can store."""
     sides, exif = photograph.pixels.shape[-2:], len(photograph.exif or b"")
-    return format_for(path, depth=photograph.depth, alpha=photograph.alpha is not None, side=max(sides), exif=exif)
+    alpha, colors = photograph.alpha is not None, len(photograph.pixels) > 1
+    return {"depth": photograph.depth, "alpha": alpha, "side": max(sides), "exif": exif, "colors": colors}
 
 
-def _highest_value(depth: str) -> int:
-    return 1 if depth == "float32" else int(np.iinfo(depth).max)
+def stored_samples(path: Path, photograph: Photograph) -> np.ndarray:
+    """Return the samples (H, W, n) that are stored at a path.
 
+    Raises
+    ------
+    GroupSCError
+        When the pixels have another shape than an image, or contain NaN or infinity.
 
-def _samples(path: Path, photograph: Photograph) -> np.ndarray:
-    """Return the samples (H, W, n) to store."""
+    Examples
+    --------
+    >>> stored_samples(Path("a.png"), Photograph(pixels=np.ones((1, 4, 6)))).shape
+    (4, 6, 1)
+    """
     pixels, alpha = np.asarray(photograph.pixels), photograph.alpha
     if pixels.ndim != 3 or pixels.shape[0] not in (1, 3) or not pixels.size:
         raise GroupSCError(f"an image of shape {pixels.shape} can't be written to {path}; it must be (1 or 3, H, W)")
@@ -365,7 +322,11 @@ def _samples(path: Path, photograph: Photograph) -> np.ndarray:
         )
     if photograph.depth not in DEPTHS:
         raise GroupSCError(f"{path} can't be written as {photograph.depth}; choose one of {', '.join(DEPTHS)}")
-    planes = pixels if alpha is None else np.concatenate([pixels, np.asarray(alpha)[None]])
-    check_values(path, planes)
-    scaled = np.moveaxis(planes, 0, 2).clip(0, 1) * planes.dtype.type(_highest_value(photograph.depth))
-    return (scaled if photograph.depth == "float32" else scaled.round()).astype(photograph.depth)
+    check_values(path, pixels)
+    if alpha is not None:
+        check_values(path, np.asarray(alpha))
+    return samples_of(pixels, alpha, photograph.depth, photograph.black, photograph.white)
+
+
+def _highest_value(depth: str) -> int:
+    return 1 if np.dtype(depth).kind == "f" else int(np.iinfo(depth).max)

@@ -101,3 +101,27 @@ def lzw_file(stored, **options):
         tiff.pages[0].tags["ImageWidth"].overwrite(width)
         tiff.pages[0].tags["BitsPerSample"].overwrite((16,) * channels)
     return stream.getvalue()
+
+
+XYZ_TO_CAMERA = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.0557, -0.2040, 1.0570)
+"""A camera whose colours are those of linear sRGB."""
+
+
+def dng_file(mosaic, *, pattern=(0, 1, 1, 2), repeated=(2, 2), active=None, noise=None, orientation=1):
+    """A DNG with black level 512, white level 4095 and a white balance of 2, 1, 1.6."""
+
+    def fractions(values):
+        return [part for value in values for part in (round(value * 10000), 10000)]
+
+    tags = [
+        (271, 2, None, "Maker", True), (272, 2, None, "Model", True), (274, 3, 1, orientation, True),
+        (33421, 3, 2, repeated, True), (33422, 1, len(pattern), bytes(pattern), True),
+        (50706, 1, 4, bytes([1, 4, 0, 0]), True), (50708, 2, None, "Maker Model", True),
+        (50714, 3, 1, 512, True), (50717, 3, 1, 4095, True), (50721, 10, 9, fractions(XYZ_TO_CAMERA), True),
+        (50728, 5, 3, fractions((0.5, 1, 0.625)), True), (50778, 3, 1, 21, True),
+    ]  # fmt: skip
+    tags += [(50829, 3, 4, active, True)] if active else []
+    tags += [(51041, 12, len(noise), noise, True)] if noise else []
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, mosaic, photometric=32803, metadata=None, extratags=tags)
+    return stream.getvalue()

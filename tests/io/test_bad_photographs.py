@@ -97,11 +97,16 @@ def imagej_stack():
     return stream.getvalue()
 
 
+def npy_file(array, **options):
+    stream = io.BytesIO()
+    np.save(stream, array, **options)
+    return stream.getvalue()
+
+
 BAD = {
-    "no bytes": (b"", "is not a PNG, TIFF, JPEG or WebP image"),
-    "a page": (b"<html>not found</html>", "is not a PNG, TIFF, JPEG or WebP image; convert it"),
-    "a program": (b"#!/bin/sh\nrm -r /\n", "is not a PNG, TIFF, JPEG or WebP image"),
-    "another kind of image": (pillow_file(RGB8, "GIF"), "is not a PNG, TIFF, JPEG or WebP image"),
+    "no bytes": (b"", "is not an image of a known format"),
+    "a page": (b"<html>not found</html>", "is not an image of a known format; convert it"),
+    "a program": (b"#!/bin/sh\nrm -r /\n", "is not an image of a known format"),
     "a TIFF's first bytes": (b"II*\0", "can't be read as an image"),
     "a PNG that claims too much": (bomb(), "has more than 179 megapixels"),
     "a TIFF that claims too much": (tiff_bomb(), "has more than 179 megapixels"),
@@ -112,12 +117,17 @@ BAD = {
     "a TIFF of thousands of pages": (endless(), "contains several images"),
     "NaN": (with_value(np.nan), "contains NaN or infinity"),
     "infinity": (with_value(-np.inf), "contains NaN or infinity"),
-    "floats beyond white": (with_value(1.5), r"contains values from 0\.\d+ to 1\.5; scale them"),
-    "negative floats": (with_value(-0.5), r"contains values from -0\.5 to"),
     "an animated PNG": (animation("PNG"), "is animated; save one of its 3 frames"),
     "an animated WebP": (animation("WEBP"), "is animated; save one of its 3 frames"),
     "many pages": (animation("TIFF"), "contains several images"),
     "a stack of ImageJ": (imagej_stack(), "contains several images"),
+    "animated GIF": (animation("GIF"), "is animated; save one of its 3 frames"),
+    "a program for Ghostscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image of a known"),
+    "numbers of 64 bits": (tiff_file(RGB16.astype(np.int64)), "has samples of 64 bits and type int64"),
+    "an array of objects": (npy_file(np.array([[{}]]), allow_pickle=True), "Object arrays cannot be loaded"),
+    "an array of complex numbers": (npy_file(RGBF[..., 0] + 1j), "contains values of type complex64"),
+    "a stack of arrays": (npy_file(np.zeros((5, 7, 9))), r"shape \(5, 7, 9\); restore it in Python"),
+    "an array with NaN": (npy_file(np.full((7, 9), np.nan)), "contains NaN or infinity"),
     "two channels": (tiff_file(LA16, extrasamples=["unspecified"]), "has 2 channels"),
     "four channels": (tiff_file(samples("uint8", "RGBA"), extrasamples=["unspecified"]), "has 4 channels"),
     "five channels": (
@@ -128,18 +138,12 @@ BAD = {
         "has 5 channels",
     ),
     "complex numbers": (tiff_file(RGBF[..., :1] + 1j), "type complex"),
-    "32 bits": (
-        tiff_file(RGB16.astype(np.uint32)),
-        "has samples of 32 bits and type uint32; save it as uint8, uint16 or float32",
-    ),
-    "signed numbers": (tiff_file(RGB16.astype(np.int16)), "type int16"),
-    "signed bytes": (tiff_file(RGB8.astype(np.int8)), "type int8"),
     "inks of 16 bits": (
         tiff_file(samples("uint16", "RGBA"), photometric="separated", extrasamples=None),
         "has SEPARATED colours of 16 bits",
     ),
     "floats, compressed as tifffile can't": (
-        patched(tiff_file(RGBF), Compression=5), "uses LZW compression, which is not supported for float32 samples",
+        patched(tiff_file(RGBF), Compression=5), "uses LZW compression, which is not supported for float32|lzw_decode",
     ),
     "planes of gray and alpha": (
         tiff_file(
@@ -213,7 +217,7 @@ def test_a_photograph_that_was_cut_off(tmp_path, kind, part):
     whole = CUTTABLE[kind]()
     path = tmp_path / "a"
     path.write_bytes(whole[: int(part * len(whole))])
-    with pytest.raises(GroupSCError, match=r"choose another file|is not a PNG"):
+    with pytest.raises(GroupSCError, match=r"choose another file|is not an image"):
         read_photograph(path)
 
 

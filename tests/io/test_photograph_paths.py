@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from groupsc.io.photographs import photographs, targets
+from groupsc.io.paths import photographs, targets
 from groupsc.utils.errors import GroupSCError
 
 

@@ -38,7 +38,7 @@ def run(*command, cwd=ROOT, **environment):
 def test_conda_environment_has_the_versions_of_pyproject():
     # What only some need comes by pip alone; not all of it is packaged for conda.
     optional = {
-        Requirement(r).name for extra in ("peers", "arrays", "slurm", "store") for r in EXTRAS[extra]
+        Requirement(r).name for extra in ("peers", "formats", "raw", "arrays", "slurm", "store") for r in EXTRAS[extra]
     }
     wanted = {CONDA_NAMES.get(r.name, r.name): r.specifier for r in REQUIREMENTS if r.name not in optional}
     wanted["python"] = SpecifierSet(PROJECT["requires-python"])

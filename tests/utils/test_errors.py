@@ -12,7 +12,8 @@ from groupsc.config.definitions import read_experiment
 from groupsc.data.datasets import image_path, image_paths
 from groupsc.figures.progress import read_log
 from groupsc.io.images import read_image
-from groupsc.io.photographs import photographs, read_photograph
+from groupsc.io.paths import photographs
+from groupsc.io.photographs import read_photograph
 from groupsc.paper.reproducibility import read_cells
 from groupsc.training.queue import read_queue
 from groupsc.utils.atomic import replacing

@@ -1,0 +1,129 @@
+"""Find the images that paths, folders and patterns name, and the paths of their restorations."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from groupsc.io.codecs.formats import COMMON, FORMATS, RAW, READ_ONLY, output_name
+from groupsc.utils.errors import GroupSCError, MissingFileError
+
+
+def photographs(paths: Iterable) -> list[Path]:
+    """List the image files that paths, folders and patterns name.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Files, folders (without their subfolders) and glob patterns. An existing file is listed whatever its name is;
+        in folders and patterns, only images by their suffix are listed.
+
+    Returns
+    -------
+    list of Path
+        Each file once. The files of a folder or pattern are sorted.
+
+    Raises
+    ------
+    GroupSCError
+        When no path is given, or one of them does not exist, contains no image or matches no image.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("b.png", "a.jpg", "notes.txt"):
+    ...         Path(folder, name).touch()
+    ...     [path.name for path in photographs([folder])]
+    ['a.jpg', 'b.png']
+    """
+    found = []
+    for path in map(Path, paths):
+        if os.path.isdir(path):
+            found += _images_among(map(path.joinpath, os.listdir(path)), f"{path} contains")
+        elif os.path.exists(path):
+            found.append(path)
+        elif set(str(path)) & set("*?["):
+            found += _images_among(map(Path, glob.glob(str(path))), f"{path} matches")
+        else:
+            raise MissingFileError(f"{path} does not exist; correct the path")
+    if not found:
+        raise GroupSCError("no image is given; name at least one file or folder")
+    return list(dict.fromkeys(found))
+
+
+def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
+    """Determine the output file of each input file.
+
+    Parameters
+    ----------
+    inputs : iterable of path
+    output : path
+        An image file for one input, or a folder that receives a file of the same name for each input. A path without
+        the suffix of an image is a folder.
+
+    Returns
+    -------
+    list of (Path, Path)
+        Each input with its output.
+
+    Raises
+    ------
+    GroupSCError
+        When several images have the same output, an output is one of the inputs, or `output` is neither an image file
+        that can be written nor a folder.
+
+    Examples
+    --------
+    >>> [(source.name, target.as_posix()) for source, target in targets(["in/a.png", "in/b.jpg"], "out")]
+    [('a.png', 'out/a.png'), ('b.jpg', 'out/b.jpg')]
+    """
+    inputs, output = [Path(path) for path in inputs], Path(output)
+    folder = _is_folder(output, len(inputs))
+    pairs = [(path, output / output_name(path.name) if folder else output) for path in inputs]
+    taken: dict[Path, Path] = {}
+    known = {_identity(path): path for path in inputs}
+    for path, target in pairs:
+        if target in taken:
+            raise GroupSCError(f"{taken[target]} and {path} have the same name; restore them into different folders")
+        taken[target] = path
+        if other := known.get(_identity(target)):
+            raise GroupSCError(f"{target} would replace the input {other}; choose another name or folder")
+    return pairs
+
+
+def _is_folder(output: Path, inputs: int) -> bool:
+    """Whether `output` is the folder of the results, and not the one file for the one input."""
+    there = os.path.isdir(output)
+    folder = there or output.suffix.lower() not in FORMATS
+    if not folder and inputs > 1:
+        raise GroupSCError(f"{inputs} images can't be written to the single file {output}; name a folder")
+    if folder and not there and output.suffix.lower() in (*READ_ONLY, *RAW, *Image.registered_extensions()):
+        raise GroupSCError(f"{output} can't be written; use a name that ends in one of {', '.join(COMMON)}")
+    if folder and not there and os.path.exists(output):
+        raise GroupSCError(f"{output} is a file but not an image; name an image file or a folder")
+    return folder
+
+
+def _images_among(candidates: Iterable[Path], finding: str) -> list[Path]:
+    images = [
+        path for path in candidates if path.suffix.lower() in (*FORMATS, *READ_ONLY, *RAW) and os.path.isfile(path)
+    ]
+    images = sorted(path for path in images if not path.name.startswith("."))
+    if not images:
+        raise GroupSCError(
+            f"{finding} no image; the names of images must end in one of {', '.join((*FORMATS, *READ_ONLY, *RAW))}"
+        )
+    return images
+
+
+def _identity(path: Path) -> tuple | str:
+    """Return a key that is equal for all paths of one file, also through links."""
+    if not os.path.exists(path):
+        return os.path.realpath(path)
+    status = os.stat(path)
+    return status.st_dev, status.st_ino

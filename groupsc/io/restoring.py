@@ -1,0 +1,132 @@
+"""Restore the images of a file: read it, restore each image and write the result."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from groupsc.io.photographs import (
+    Photograph,
+    check_target,
+    lost_metadata,
+    read_photograph,
+    storable_path,
+    write_photograph,
+)
+from groupsc.io.stacks import Stack, is_stack, write_stack
+from groupsc.utils.errors import GroupSCError
+
+Restore = Callable[[Photograph], tuple[np.ndarray, dict[str, Any]]]
+"""A function of an image that returns its restored pixels (c, H, W) and facts for a report."""
+
+
+def first_image(path) -> Photograph:
+    """Read an image, or the first page of a stack.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Photograph
+
+    Raises
+    ------
+    GroupSCError
+        As for `groupsc.io.photographs.read_photograph`.
+
+    Examples
+    --------
+    >>> photo = first_image("stack.tif")  # doctest: +SKIP
+    """
+    if not (os.path.isfile(path) and is_stack(path)):
+        return read_photograph(path)
+    with Stack(path) as stack:
+        return next(iter(stack))
+
+
+def restore_file(
+    source, target, restore: Restore, *, photo: Photograph | None = None, overwrite: bool = False
+) -> tuple[Path, dict[str, Any]]:
+    """Restore an image file, or all pages of a stack one after the other.
+
+    Parameters
+    ----------
+    source, target : path
+        If the format of `target` can't store the image, a lossless format is chosen.
+    restore : callable
+        `restore(photograph)` returns the restored pixels (c, H, W) and facts for a report.
+    photo : Photograph, optional
+        The image in `source`, if it was read before.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Returns
+    -------
+    written : Path
+        The target, perhaps with another suffix.
+    facts : dict
+        Those of the function; for several pages "pages" and the range of each number. "not kept" names metadata that
+        were not written.
+
+    Raises
+    ------
+    GroupSCError
+        When the file can't be read, restored or written.
+
+    Examples
+    --------
+    >>> restore_file("a.tif", "b.tif", lambda photo: (photo.pixels, {}))  # doctest: +SKIP
+    """
+    target = Path(target)
+    if target.suffix.lower() in (".tif", ".tiff") and os.path.isfile(source) and is_stack(source):
+        return target, _restore_stack(source, target, restore, overwrite)
+    photo = photo or read_photograph(source)
+    target = storable_path(target, photo)
+    check_target(target, photo, overwrite=overwrite)
+    pixels, facts = restore(photo)
+    restored = dataclasses.replace(photo, pixels=pixels)
+    lost = lost_metadata(target, restored)
+    write_photograph(target, restored, overwrite=overwrite)
+    return target, {**facts, **_not_kept(lost)}
+
+
+def _restore_stack(source, target: Path, restore: Restore, overwrite: bool) -> dict[str, Any]:
+    found: list[dict[str, Any]] = []
+
+    def restored(stack: Stack) -> Iterator[Photograph]:
+        for number, page in enumerate(stack, 1):
+            try:
+                pixels, facts = restore(page)
+            except GroupSCError as error:
+                raise type(error)(f"page {number}: {error}") from error
+            found.append(facts)
+            yield dataclasses.replace(page, pixels=pixels)
+
+    with Stack(source) as stack:
+        lost = write_stack(target, stack, restored(stack), overwrite=overwrite)
+    pages = {"pages": len(found)} if len(found) > 1 else {}
+    return {**pages, **_together(found), **_not_kept(lost)}
+
+
+def _together(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one fact for all pages: the common value, or the least and the largest one."""
+    facts: dict[str, Any] = {}
+    for name in dict.fromkeys(name for one in found for name in one):
+        values = [one[name] for one in found if name in one]
+        numbers = all(isinstance(value, int | float) for value in values)
+        distinct = sorted(set(values)) if numbers else list(dict.fromkeys(map(str, values)))
+        separator = " to " if numbers else ", "
+        ends = [distinct[0], distinct[-1]] if numbers else distinct
+        facts[name] = distinct[0] if len(distinct) == 1 else separator.join(map(str, ends))
+    return facts
+
+
+def _not_kept(names: list[str]) -> dict[str, Any]:
+    return {"not kept": ", ".join(names)} if names else {}
