@@ -9,6 +9,7 @@ _PLACES = {
     "denoise": "groupsc.api",
     "demosaick": "groupsc.api",
     "deblock": "groupsc.api",
+    "develop": "groupsc.api",
     "load": "groupsc.api",
     "estimate_noise": "groupsc.api",
     "SparseCoder": "groupsc.models.coder",

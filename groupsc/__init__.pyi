@@ -1,5 +1,5 @@
 # For type checkers, since `__getattr__` of the package imports these names when they are first used.
-from groupsc.api import deblock, demosaick, denoise, estimate_noise, load
+from groupsc.api import deblock, demosaick, denoise, develop, estimate_noise, load
 from groupsc.config.definitions import ModelConfig
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
@@ -11,6 +11,7 @@ __all__ = [
     "deblock",
     "demosaick",
     "denoise",
+    "develop",
     "estimate_noise",
     "load",
 ]

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from groupsc.cli.mosaics import refuse_raw
 from groupsc.cli.options import Device, Mode, Rows, Stride, pixel
 from groupsc.utils.errors import GroupSCError
 
@@ -51,6 +52,7 @@ def denoise(
     given = None if sigma == "auto" else _number(sigma, "--sigma")
 
     def restore(photo, options):
+        refuse_raw(photo)
         level, chosen = _level_and_weights(photo, given, method, weights)
         pixels, share = api.denoise_with_share(photo.pixels, level, weights=chosen, guard=guard, **options)
         facts = {"sigma": round(level, 2), "weights": chosen}
@@ -62,7 +64,14 @@ def denoise(
 
 def demosaick(
     paths: Paths,
-    pattern: Annotated[str, Option(help="RGGB, BGGR, GRBG or GBRG.")] = "RGGB",
+    pattern: Annotated[
+        str | None, Option(help="RGGB, BGGR, GRBG or GBRG; by default RGGB, or that of a camera raw file.")
+    ] = None,
+    black_level: Annotated[float | None, Option(help="Value of black in a linear mosaic.")] = None,
+    white_level: Annotated[float | None, Option(help="Value of saturation in a linear mosaic.")] = None,
+    white_balance: Annotated[str | None, Option(metavar="R,G,B", help="Factors of red, green and blue.")] = None,
+    denoise: Annotated[bool, Option(help="Remove the noise of a raw file or a linear mosaic.")] = True,
+    linear: Annotated[bool, Option("--linear", help="Write linear values of a raw file or a linear mosaic.")] = False,
     method: Method = "best",
     weights: Weights = None,
     device: Device = "auto",
@@ -74,17 +83,18 @@ def demosaick(
 ) -> None:
     """Reconstruct colours from mosaics of a Bayer sensor.
 
-    The input images are gray, with one measured value per pixel.
+    The input images are camera raw files, or gray with one measured value per pixel. Gray images are taken as
+    white-balanced and gamma-encoded, unless a level or a white balance is given: then they are linear.
     """
-    from groupsc import api
-    from groupsc.weights.selection import choose
+    from groupsc.cli.mosaics import Mosaics
+
+    mosaics = Mosaics(
+        pattern=pattern, black_level=black_level, white_level=white_level, denoise=denoise, linear=linear,
+        white_balance=None if white_balance is None else _three_numbers(white_balance),
+    )  # fmt: skip
 
     def restore(photo, options):
-        if len(photo.pixels) != 1:
-            raise GroupSCError("the image has colours; give a mosaic, a gray image with one measured value per pixel")
-        chosen = weights or choose("mosaic", method, None)
-        pixels = api.demosaick(photo.pixels[0], pattern, weights=chosen, **options)
-        return pixels.transpose(2, 0, 1), {"pattern": pattern, "weights": chosen}
+        return mosaics.restore(photo, method, weights, options)
 
     _each(paths, restore, _options(device, mode, stride, memory), overwrite=overwrite, as_json=as_json)
 
@@ -108,6 +118,7 @@ def deblock(
     given = None if quality == "auto" else _number(quality, "--quality")
 
     def restore(photo, options):
+        refuse_raw(photo)
         level = photo.quality if given is None else given
         if level is None:
             raise GroupSCError("the quality can be read from JPEG files only; give --quality")
@@ -142,6 +153,7 @@ def explain(
     _refuse_existing(output or [], overwrite=overwrite)
     x, y = pixel(at)
     photo = read_photograph(image)
+    refuse_raw(photo)
     given = None if sigma == "auto" else _number(sigma, "--sigma")
     level, chosen = _level_and_weights(photo, given, method, weights)
     model = load(chosen, device="cpu")
@@ -308,6 +320,13 @@ def _bytes(text: str) -> float:
     if match is None:
         raise GroupSCError(f"--memory is {text!r}; write it like 4GB or 500MB")
     return _number(match[1], "--memory") * UNITS[match[2].upper()]
+
+
+def _three_numbers(text: str) -> tuple[float, float, float]:
+    parts = [_number(part, "--white-balance") for part in text.split(",")]
+    if len(parts) != 3:
+        raise GroupSCError(f"--white-balance is {text!r}; write the factors of red, green and blue like 2.1,1,1.6")
+    return parts[0], parts[1], parts[2]
 
 
 def _number(text: str, option: str) -> float:

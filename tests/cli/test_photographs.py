@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import skimage.data
 import tifffile
+from photograph_files import dng_file
 from PIL import Image, ImageCms
 from small_models import perturbed_coder
 
@@ -123,6 +124,30 @@ def test_stacks_keep_their_axes(run, desk):
         assert (found.series[0].axes, found.pages[0].tags.valueof("XResolution")) == ("TYX", (9, 1))
         np.testing.assert_array_equal(found.asarray(), expected)
     assert complains(run("denoise", "a.tif", "b.png", *options, cwd=desk), "several images", "TIFF")
+
+
+def test_raw_files_and_linear_mosaics(run, desk):
+    mosaic = 512 + 13 * np.asarray(Image.open(desk / "gray.png")).astype(np.uint16)
+    Image.fromarray(mosaic).save(desk / "linear.png")
+    weights = ["--weights", "mosaic.safetensors"]
+    levels = ["--black-level", 512, "--white-level", 4095, "--white-balance", "2,1,1.6"]
+    result = run("demosaick", "linear.png", "colors.png", "--no-denoise", *levels, *weights, cwd=desk)
+    assert result.returncode == 0, result.stderr
+    expected = groupsc.develop(
+        mosaic, black_level=512, white_level=4095, white_balance=(2, 1, 1.6), denoised=False,
+        weights=desk / "mosaic.safetensors",
+    )  # fmt: skip
+    np.testing.assert_allclose(read_photograph(desk / "colors.png").pixels.transpose(1, 2, 0), expected, atol=1e-5)
+    assert complains(run("demosaick", "linear.png", "x.png", "--white-balance", "2,1", cwd=desk), "2.1,1,1.6")
+    pytest.importorskip("rawpy", reason="needs the extra raw")
+    (desk / "a.dng").write_bytes(dng_file(mosaic, orientation=6, noise=[1e-4, 1e-6]))
+    (desk / "developed").mkdir()
+    result = run("demosaick", "a.dng", "developed", *weights, cwd=desk)
+    assert result.returncode == 0, result.stderr
+    found = read_photograph(desk / "developed/a.tif")
+    assert (found.depth, found.mode, found.pixels.shape[1:]) == ("uint16", "RGB", mosaic.shape[::-1])
+    assert complains(run("denoise", "a.dng", "x.tif", cwd=desk), "demosaick")
+    assert complains(run("demosaick", "a.dng", "x.tif", "--pattern", "RGGB", *weights, cwd=desk), "leave out")
 
 
 def test_deblock_reads_the_quality_from_the_file(run, desk):

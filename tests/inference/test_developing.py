@@ -1,0 +1,74 @@
+"""The development of linear mosaics, against the picture from which they were made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skimage.data
+
+import groupsc
+from groupsc.inference.developing import decoded, encoded, restored_mean, stabilised
+from groupsc.utils.errors import GroupSCError
+
+GAINS = np.array([2.0, 1.0, 1.6])
+SLOPE, OFFSET = 5e-3, 1e-5
+
+
+def picture():
+    return skimage.data.astronaut()[60:156, 170:266] / 255
+
+
+def sensor(noise):
+    """A mosaic of 12 bits with a black level of 256, as a camera measures the picture."""
+    linear = decoded(picture()) / GAINS
+    mosaic = linear[..., 1].copy()
+    mosaic[::2, ::2], mosaic[1::2, 1::2] = linear[::2, ::2, 0], linear[1::2, 1::2, 2]
+    if noise:
+        rng = np.random.default_rng(0)
+        mosaic += np.sqrt(SLOPE * mosaic + OFFSET) * rng.standard_normal(mosaic.shape)
+    return (256 + (4095 - 256) * mosaic).round().clip(0, 4095).astype(np.uint16)
+
+
+def psnr(found):
+    return -10 * np.log10(np.mean((found - picture()) ** 2))
+
+
+LEVELS = {"black_level": 256, "white_level": 4095, "white_balance": tuple(GAINS), "method": "sc", "device": "cpu"}
+
+
+def test_a_mosaic_without_noise():
+    whole = groupsc.develop(sensor(False), "RGGB", denoised=False, **LEVELS)
+    assert whole.dtype == np.float32
+    assert psnr(whole) > 34
+    naive = groupsc.demosaick(sensor(False), "RGGB", method="sc", device="cpu") / 4095
+    assert psnr(whole) > psnr(naive) + 15
+    linear = groupsc.develop(sensor(False), "RGGB", denoised=False, linear=True, **LEVELS)
+    np.testing.assert_allclose(encoded(linear), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("noise", [None, [(SLOPE, OFFSET)] * 3], ids=["estimated", "of the file"])
+def test_noise_is_removed_before_the_colors_are_reconstructed(noise):
+    found = groupsc.develop(sensor(True), "RGGB", noise=noise, **LEVELS)
+    assert psnr(found) > psnr(groupsc.develop(sensor(True), "RGGB", denoised=False, **LEVELS)) + 1.5
+
+
+def test_the_transform_stabilises_and_its_inverse_has_no_bias():
+    rng = np.random.default_rng(0)
+    for mean in (0.01, 0.1, 0.9):
+        noisy = SLOPE * rng.poisson(mean / SLOPE, 200_000) + np.sqrt(OFFSET) * rng.standard_normal(200_000)
+        stable = stabilised(noisy, SLOPE, OFFSET)
+        assert stable.std() == pytest.approx(1, abs=0.05)
+        assert restored_mean(stable.mean(), SLOPE, OFFSET) == pytest.approx(mean, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"white_level": 100, "black_level": 256}, "the white level 100 is not above the black level 256"),
+        ({"white_balance": (1, 0, 1)}, "three factors above 0"),
+        ({"pattern": "RGB"}, "RGGB, BGGR"),
+    ],
+)
+def test_levels_that_can_not_be_right(options, hint):
+    with pytest.raises(GroupSCError, match=hint):
+        groupsc.develop(sensor(False), **options)
