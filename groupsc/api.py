@@ -71,7 +71,7 @@ def load(weights: PathLike, *, device: torch.device | str = "auto") -> Restorer:
 
 
 def denoise(
-    image: ArrayLike,
+    image: Any,
     sigma: float | None = None,
     *,
     method: str = "best",
@@ -83,7 +83,7 @@ def denoise(
     memory: float | None = None,
     progress: bool = False,
     guard: bool = True,
-) -> NDArray[Any]:
+) -> Any:
     """Remove white Gaussian noise.
 
     Parameters
@@ -195,7 +195,7 @@ def denoise_with_share(
 
 
 def demosaick(
-    mosaic: ArrayLike,
+    mosaic: Any,
     pattern: str = "RGGB",
     *,
     method: str = "best",
@@ -205,7 +205,7 @@ def demosaick(
     stride: int | None = None,
     memory: float | None = None,
     progress: bool = False,
-) -> NDArray[Any]:
+) -> Any:
     """Reconstruct colours from the mosaic of a Bayer sensor.
 
     Parameters
@@ -242,7 +242,8 @@ def demosaick(
 
     def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
         pixels, back = unpack(one, axis)
-        mask = bayer_mask(*pixels.shape[-2:], pattern).numpy()
+        height, width = pixels.shape[-2:]
+        mask = bayer_mask(height, width, pattern).numpy()
         return back(model().restore(pixels * mask.astype(pixels.dtype), mask=mask, **options))
 
     return restore_images(restore, mosaic, None, margin=lambda: halo(model().coder), period=2)
@@ -311,10 +312,12 @@ def develop(
     red, green, blue = (gains / gains.min()).tolist()
 
     def clean(plane: NDArray[Any], sigma: float | None) -> NDArray[Any]:
-        return denoise(plane, None if sigma is None else 255 * sigma, method=method, **options)
+        found: NDArray[Any] = denoise(plane, None if sigma is None else 255 * sigma, method=method, **options)
+        return found
 
     def colors(balanced: NDArray[Any], pattern: str) -> NDArray[Any]:
-        return demosaick(balanced, pattern, method=method, weights=weights, **options)
+        found: NDArray[Any] = demosaick(balanced, pattern, method=method, weights=weights, **options)
+        return found
 
     return develop_mosaic(
         (values - np.float32(black_level)) / np.float32(white - black_level),
@@ -329,7 +332,7 @@ def develop(
 
 
 def deblock(
-    image: ArrayLike,
+    image: Any,
     quality: float,
     *,
     method: str = "best",
@@ -340,7 +343,7 @@ def deblock(
     stride: int | None = None,
     memory: float | None = None,
     progress: bool = False,
-) -> NDArray[Any]:
+) -> Any:
     """Remove the artefacts of JPEG compression.
 
     Parameters
@@ -388,7 +391,7 @@ def deblock(
     return restore_images(restore, image, channel_axis, margin=lambda: halo(model().coder))
 
 
-def estimate_noise(image: ArrayLike, *, channel_axis: int | None = None) -> Any:
+def estimate_noise(image: Any, *, channel_axis: int | None = None) -> Any:
     """Estimate the standard deviation of the white Gaussian noise of an image.
 
     Parameters

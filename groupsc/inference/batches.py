@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from groupsc.utils.errors import GroupSCError
 
@@ -20,12 +19,8 @@ MOST_CHANNELS = 4
 """Largest length of the last axis that is taken for forgotten channels if no axis of the channels is named."""
 
 
-class Restore(Protocol):
-    """A function of one image (H, W), or of one image with channels along `channel_axis`."""
-
-    def __call__(
-        self, image: NDArray[Any], channel_axis: int | None, where: NDArray[np.bool_] | None
-    ) -> NDArray[Any]: ...
+Restore = Callable[[NDArray[Any], int | None, NDArray[np.bool_] | None], NDArray[Any]]
+"""A function of one image (H, W), or with channels along an axis: `restore(image, channel_axis, where)`."""
 
 
 def restore_images(
@@ -147,6 +142,8 @@ def _one(
 
 def _filled(image: NDArray[Any], covered: NDArray[np.bool_], period: int) -> NDArray[Any]:
     """Replace the covered pixels of an image (..., H, W) by the nearest other ones of the same phase."""
+    from scipy.ndimage import distance_transform_edt  # Few calls need it, and its import takes time.
+
     filled = image.copy()
     for row in range(period):
         for column in range(period):

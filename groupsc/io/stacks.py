@@ -173,7 +173,9 @@ class Stack:
         if 282 in tags and 283 in tags:
             notes["resolution"] = (tags.valueof(282), tags.valueof(283))
             notes["resolutionunit"] = tags.valueof(296, default=1)
-        extra = [(code, 2, None, tags.valueof(code), False) for code in COPIED if isinstance(tags.valueof(code), str)]
+        extra: list[Any] = [
+            (code, 2, None, tags.valueof(code), False) for code in COPIED if isinstance(tags.valueof(code), str)
+        ]
         if same and IMAGEJ_TAGS[1] in tags:
             import tifffile
 

@@ -7,7 +7,7 @@ noise profile of a DNG, which tifffile reads.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -149,7 +149,8 @@ def _noise_profile(file: BinaryIO) -> np.ndarray | None:
     file.seek(0)
     try:
         with tifffile.TiffFile(file) as tiff:
-            value = tiff.pages[0].tags.valueof(NOISE_PROFILE)
+            first: Any = tiff.pages[0]
+            value = first.tags.valueof(NOISE_PROFILE)
     except tifffile.TiffFileError:  # Not all raw files are TIFF files.
         return None
     profile = np.array(() if value is None else value, float)
