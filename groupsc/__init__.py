@@ -9,7 +9,7 @@ _PLACES = {
     "denoise": "groupsc.api",
     "demosaick": "groupsc.api",
     "deblock": "groupsc.api",
-    "develop": "groupsc.api",
+    "develop": "groupsc.mosaics",
     "load": "groupsc.api",
     "estimate_noise": "groupsc.api",
     "SparseCoder": "groupsc.models.coder",

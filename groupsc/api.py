@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 from groupsc.data.degradations import bayer_mask
 from groupsc.inference import noise_level
 from groupsc.inference.batches import restore_images
-from groupsc.inference.developing import develop as develop_mosaic
 from groupsc.inference.guard import AROUND
 from groupsc.inference.guard import guard as guard_restoration
 from groupsc.inference.regions import halo
@@ -247,88 +246,6 @@ def demosaick(
         return back(model().restore(pixels * mask.astype(pixels.dtype), mask=mask, **options))
 
     return restore_images(restore, mosaic, None, margin=lambda: halo(model().coder), period=2)
-
-
-def develop(
-    mosaic: ArrayLike,
-    pattern: str = "RGGB",
-    *,
-    black_level: float = 0,
-    white_level: float | None = None,
-    white_balance: tuple[float, float, float] = (1, 1, 1),
-    matrix: ArrayLike | None = None,
-    noise: ArrayLike | None = None,
-    denoised: bool = True,
-    linear: bool = False,
-    method: str = "best",
-    weights: PathLike | None = None,
-    **options: Any,
-) -> NDArray[Any]:
-    """Develop the linear mosaic of a raw file: remove noise, balance white, and reconstruct colours.
-
-    Parameters
-    ----------
-    mosaic : array (H, W)
-        Values of the sensor.
-    pattern : {"RGGB", "BGGR", "GRBG", "GBRG"}
-        As for `demosaick`.
-    black_level, white_level : float
-        Values of black and of saturation; by default white is the largest value of an integer type, or 1 for floats.
-    white_balance : (float, float, float)
-        Factors of red, green and blue.
-    matrix : array (3, 3), optional
-        From white-balanced colours of the camera to linear sRGB.
-    noise : array (3, 2), optional
-        S and O of red, green and blue: a value x, 0 for black and 1 for white, has the noise variance S x + O. By
-        default the noise is estimated.
-    denoised : bool
-        Remove noise before the colours are reconstructed.
-    linear : bool
-        Return linear values instead of values with the curve of sRGB.
-    method, weights, **options
-        As for `demosaick`; `weights` are those of the model for mosaics.
-
-    Returns
-    -------
-    array (H, W, 3), float32 in [0, 1]
-
-    Raises
-    ------
-    GroupSCError
-        If the mosaic, a level or a factor can't be used; the message contains a hint.
-
-    Examples
-    --------
-    >>> colors = develop(np.full((64, 64), 2000, np.uint16), black_level=512, white_level=4095)  # doctest: +SKIP
-    """
-    values = np.asarray(mosaic)
-    bayer_mask(2, 2, pattern)
-    white = white_level if white_level is not None else 1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max
-    if not white > black_level:
-        raise GroupSCError(f"the white level {white:g} is not above the black level {black_level:g}; correct them")
-    gains = np.asarray(white_balance, float)
-    if gains.shape != (3,) or not (np.isfinite(gains) & (gains > 0)).all():
-        raise GroupSCError(f"the white balance is {white_balance}; give three factors above 0, for red, green and blue")
-    red, green, blue = (gains / gains.min()).tolist()
-
-    def clean(plane: NDArray[Any], sigma: float | None) -> NDArray[Any]:
-        found: NDArray[Any] = denoise(plane, None if sigma is None else 255 * sigma, method=method, **options)
-        return found
-
-    def colors(balanced: NDArray[Any], pattern: str) -> NDArray[Any]:
-        found: NDArray[Any] = demosaick(balanced, pattern, method=method, weights=weights, **options)
-        return found
-
-    return develop_mosaic(
-        (values - np.float32(black_level)) / np.float32(white - black_level),
-        pattern,
-        gains=(red, green, blue),
-        matrix=None if matrix is None else np.asarray(matrix),
-        noise=None if noise is None else np.asarray(noise),
-        denoise=clean if denoised else None,
-        demosaick=colors,
-        linear=linear,
-    )
 
 
 def deblock(

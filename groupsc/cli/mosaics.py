@@ -29,6 +29,7 @@ class Mosaics:
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Return the colours (3, H, W) of a mosaic, and facts for the report."""
         from groupsc import api
+        from groupsc.mosaics import develop
         from groupsc.weights.selection import choose
 
         if len(photo.pixels) != 1:
@@ -41,7 +42,7 @@ class Mosaics:
         facts = {"pattern": pattern, "weights": chosen}
         if not self._is_linear():
             return api.demosaick(photo.pixels[0], pattern, **given).transpose(2, 0, 1), facts
-        colors = api.develop(
+        colors = develop(
             photo.stored[0], pattern, black_level=self.black_level or 0, white_level=self.white_level,
             white_balance=self.white_balance or (1, 1, 1), denoised=self.denoise, linear=self.linear, **given,
         )  # fmt: skip
@@ -54,14 +55,14 @@ class Mosaics:
     def _develop_raw(self, photo: Photograph, given: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
         import numpy as np
 
-        from groupsc import api
+        from groupsc.mosaics import develop
 
         sensor = photo.sensor
         assert sensor is not None
         if self.pattern or self.black_level is not None or self.white_level is not None:
             raise GroupSCError("a raw file contains its pattern and its levels; leave out --pattern and the levels")
         gains = self.white_balance or sensor.gains
-        colors = api.develop(
+        colors = develop(
             photo.pixels[0], sensor.pattern, white_balance=gains, matrix=sensor.matrix, noise=sensor.noise,
             denoised=self.denoise, linear=self.linear, **given,
         )  # fmt: skip

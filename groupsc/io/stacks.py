@@ -18,7 +18,8 @@ from groupsc.io.codecs.decoding import TIFF_SIGNATURES, without_warnings
 from groupsc.io.codecs.exif import DESCRIPTION
 from groupsc.io.codecs.raw import is_raw
 from groupsc.io.codecs.tiff import PREVIEW, decode_page
-from groupsc.io.photographs import Photograph, check_target, photograph_of, stored_samples
+from groupsc.io.photograph import Photograph, photograph_of
+from groupsc.io.photographs import check_target, stored_samples
 from groupsc.io.samples import Decoded
 from groupsc.utils.atomic import replacing
 from groupsc.utils.errors import GroupSCError
