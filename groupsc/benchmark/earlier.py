@@ -1,33 +1,48 @@
-"""Rows of baselines that were measured before: taken over without their packages, weights and images.
+"""Rows that were measured before: taken over without images, without torch, and baselines without packages and weights.
 
-A row belongs to weights by their digest, which `data/registry.csv` has of every file, so nothing has to be there.
+A row belongs to weights by their digest. `data/registry.csv` has the digests of baselines, so that their files can be
+missing.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from groupsc import baselines
-from groupsc.benchmark.grid import cached_results_of, image_names, images_of
-from groupsc.benchmark.rows import complete, earlier_rows, table_of
-from groupsc.config.definitions import experiment_name, repetitions
+from groupsc.benchmark.grid import cached_results_of, image_names
+from groupsc.benchmark.rows import complete, earlier_rows, measured_places, table_of
+from groupsc.config.definitions import experiment_name, method_name, repetitions
+from groupsc.models.sizes import number_of_parameters
+from groupsc.utils.digests import file_digest
+from groupsc.weights.cards import model_of, read_card
 
 INPUT = "input"
 """Stands for weights where the degraded image itself is measured, such as the JPEG baseline of Table 5."""
 
 
-def rows_of_method(
-    measured, method: str, dataset: str, task: str, level: float | None, *, images: int | None = None, times: int = 1
+def cached_rows(
+    measured,
+    weights,
+    dataset: str,
+    task: str,
+    level: float | None,
+    *,
+    images: int | None = None,
+    times: int = 1,
+    mode: str = "whole",
+    stride: int | None = None,
 ) -> pd.DataFrame | None:
-    """What an evaluation of a baseline would take over, where that is all that it asks for.
+    """Return the rows of an evaluation from those of an earlier one, if they are complete.
 
     Parameters
     ----------
     measured : path
         File of rows of an earlier evaluation.
-    method : str
-        A baseline's name, or "input".
-    dataset, task, level, images : str, str, float, int
+    weights : str or path
+        A weights file, a baseline's name, or "input".
+    dataset, task, level, images, mode, stride : str, str, float, int, str, int
         As for `groupsc.benchmark.evaluation.Evaluation`.
     times : int
         Noise realisations per image.
@@ -36,20 +51,20 @@ def rows_of_method(
     -------
     pandas.DataFrame or None
         The rows of the first `images` images, in the order of the data set, and of all others that were measured; None
-        where one of the first is missing, or `method` is no baseline.
+        where one of the first is missing, or where `weights` is neither an existing file nor a baseline of the task.
 
     Raises
     ------
     GroupSCError
-        When `measured` is no file of rows.
+        When `measured` is no file of rows, or `weights` no file of weights.
 
     Examples
     --------
     >>> path = "data/measured/gray-dncnn-sigma25/BSD68.csv"
-    >>> len(rows_of_method(path, "dncnn", "BSD68", "gray", 25, images=5))  # doctest: +SKIP
+    >>> len(cached_rows(path, "dncnn", "BSD68", "gray", 25, images=5))  # doctest: +SKIP
     68
     """
-    settings = _settings(method, dataset, task, level)
+    settings = _settings(weights, dataset, task, level, mode, stride)
     if settings is None:
         return None
     times = repetitions(task, times)
@@ -79,14 +94,16 @@ def unsuited(method: str, task: str, level: float | None) -> str | None:
     return None if method == INPUT else baselines.method(method).unsuited(task, level)
 
 
-def taken_over(config: dict, method: str, dataset: str, task: str, level: float | None) -> bool:
-    """Return whether all that a configuration asks of a baseline on a data set is in its folder of earlier rows.
+def taken_over(config: dict, weights, place: str, task: str, level: float | None) -> bool:
+    """Return whether all that a configuration asks of an evaluation is in its folder of earlier rows.
 
     Parameters
     ----------
     config : dict
-    method, dataset, task, level : str, str, str, float
-        As for `rows_of_method`.
+    weights, task, level : str or path, str, float
+        As for `cached_rows`.
+    place : str
+        Data set, with `-stride<stride>` for blocks.
 
     Returns
     -------
@@ -95,31 +112,44 @@ def taken_over(config: dict, method: str, dataset: str, task: str, level: float 
     Raises
     ------
     GroupSCError
-        As `rows_of_method`.
+        As `cached_rows`.
 
     Examples
     --------
     >>> taken_over({"cached_results": "data/measured"}, "dncnn", "BSD68", "gray", 25)  # doctest: +SKIP
     True
     """
-    path = cached_results_of(config, experiment_name(task, method, level), dataset)
-    asked = {"images": images_of(config, dataset), "times": config["repetitions"]}
-    return path is not None and rows_of_method(path, method, dataset, task, level, **asked) is not None
+    if config["cached_results"] is None:
+        return False
+    dataset, _, stride = place.partition("-stride")
+    mode, step = ("block", int(stride)) if stride else (config["mode"], config["stride"])
+    settings = _settings(weights, dataset, task, level, mode, step)
+    path = settings and cached_results_of(config, settings["experiment"], place)
+    if not path:
+        return False
+    wanted, times = image_names(config, dataset), repetitions(task, config["repetitions"])
+    return bool(wanted) and {*wanted} <= complete(measured_places(path, settings), times)
 
 
-def _settings(method: str, dataset: str, task: str, level: float | None) -> dict | None:
-    """The columns of `SETTINGS` that rows of a baseline must agree in; None for what is none, or not for this task."""
+def _settings(weights, dataset: str, task: str, level: float | None, mode: str, stride: int | None) -> dict | None:
+    """Return the columns of `SETTINGS` in which rows must agree; None for what is unknown, or not for this task."""
     level = None if level is None else float(level)
-    name = experiment_name(task, method, level)
-    found = {"experiment": name, "task": task, "method": method, "level": level, "dataset": dataset, "stride": None}
+    found = {"task": task, "level": level, "dataset": dataset}
+    method, path = str(weights), Path(weights)
     if method == INPUT:
-        return {**found, "mode": None, "parameters": 0, "weights_sha256": None}
-    peer = baselines.methods().get(method)
-    if peer is None or peer.unfit(task, level):
-        return None
-    return {
-        **found,
-        "mode": "whole",
-        "parameters": peer.number_of_parameters(task),
-        "weights_sha256": peer.digest(task, level),
-    }
+        found |= {"mode": None, "stride": None, "parameters": 0, "weights_sha256": None}
+    elif path.suffix == ".safetensors" or path.is_file():
+        card = read_card(path) if path.is_file() else {}
+        if card.get("task") != task or card["level"] not in (None, level):
+            return None
+        model = model_of(path, card)
+        method = method_name(card["method"], card.get("variant"))
+        found |= {"mode": mode, "stride": (stride or model.window) if mode == "block" else None}
+        found |= {"parameters": number_of_parameters(model), "weights_sha256": file_digest(path)}
+    else:
+        peer = baselines.methods().get(method)
+        if peer is None or peer.unfit(task, level):
+            return None
+        found |= {"mode": "whole", "stride": None, "parameters": peer.number_of_parameters(task)}
+        found |= {"weights_sha256": peer.digest(task, level)}
+    return {**found, "method": method, "experiment": experiment_name(task, method, level)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
@@ -139,6 +140,56 @@ def complete(measured: Iterable[tuple[str, int]], times: int) -> set[str]:
     """
     measured = set(measured)
     return {image for image, _ in measured if all((image, number) in measured for number in range(times))}
+
+
+def measured_places(path, settings: dict | None = None) -> set[tuple[str, int]]:
+    """List the (image, repetition) in a file of per-image results.
+
+    The file is read without a table, ten times faster than by `read_rows`; plans ask this of some hundred files.
+
+    Parameters
+    ----------
+    path : path
+    settings : dict, optional
+        Values of the columns `SETTINGS`; rows that differ in other columns than `MEASURED_BY` are left out.
+
+    Returns
+    -------
+    set of (str, int)
+
+    Raises
+    ------
+    GroupSCError
+        When the file is missing, truncated, or not a file of per-image results.
+
+    Examples
+    --------
+    >>> measured_places("rows.csv")  # doctest: +SKIP
+    {('01', 0), ('02', 0)}
+    """
+    wanted = {} if settings is None else {name: settings[name] for name in SETTINGS if name not in MEASURED_BY}
+    try:
+        content = Path(path).read_text(encoding="utf-8")
+        head, *lines = csv.reader(content.splitlines())
+        image, repetition = head.index("image"), head.index("repetition")
+        columns = [(head.index(name), value) for name, value in wanted.items()]
+        if content.endswith("\n") and {*COLUMNS} <= {*head}:
+            return {
+                (line[image], int(line[repetition]))
+                for line in lines
+                if all(_means(line[column], value) for column, value in columns)
+            }
+    except (OSError, ValueError, IndexError, csv.Error):
+        pass
+    rows = read_rows([path])  # Names the fault of a file.
+    return {*(_agreeing(rows, wanted, [*wanted]) if wanted else zip(rows["image"], rows["repetition"], strict=True))}
+
+
+def _means(text: str, value) -> bool:
+    """Whether a cell of a file has a value, a missing one included."""
+    if pd.isna(value) or not text:
+        return bool(pd.isna(value)) and not text
+    return text == value if isinstance(value, str) else float(text) == value
 
 
 def earlier_rows(path, settings: dict, times: int) -> dict:

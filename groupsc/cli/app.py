@@ -226,12 +226,14 @@ def evaluate(
 
     The images are degraded, restored and compared with the clean images.
     """
-    from groupsc.benchmark.earlier import rows_of_method
+    from groupsc.benchmark.earlier import cached_rows
     from groupsc.benchmark.rows import write_rows
     from groupsc.config.definitions import TASKS
 
     if cached_results is not None and pictures is None and task in TASKS:
-        rows = rows_of_method(cached_results, weights, dataset, task, level, images=images, times=repetitions)
+        rows = cached_rows(
+            cached_results, weights, dataset, task, level, images=images, times=repetitions, mode=mode, stride=stride
+        )
         if rows is not None:
             write_rows(output, rows)
             print(f"{dataset}: {rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images, measured before")

@@ -1,4 +1,4 @@
-"""Cached results of baselines: reused by digest, complete, and with nothing loaded."""
+"""Cached results: reused by digest, complete, and with nothing loaded."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import pandas as pd
 import pytest
 
 from groupsc.baselines import methods
-from groupsc.benchmark.earlier import rows_of_method, taken_over
+from groupsc.benchmark.earlier import cached_rows, taken_over
+from groupsc.benchmark.rows import measured_places, read_rows
 from groupsc.config.files import complete_grid
 from groupsc.data.datasets import registry
+from groupsc.utils.errors import GroupSCError
+from groupsc.weights.released import releases
 
 ROOT = Path(__file__).resolve().parents[2]
 MEASURED = ROOT / "data/measured"
@@ -43,7 +46,7 @@ def file(tmp_path):
 
 def test_rows_are_taken_over_as_they_are_and_beyond_the_first_images(file):
     path, _ = file
-    found = rows_of_method(path, *DNCNN, images=5)
+    found = cached_rows(path, *DNCNN, images=5)
     pd.testing.assert_series_equal(found["psnr"].astype(float), pd.read_csv(path)["psnr"])
     assert found["image"].tolist() == sorted(found["image"])
     assert len(found) == 68
@@ -63,17 +66,17 @@ def test_rows_are_taken_over_as_they_are_and_beyond_the_first_images(file):
 def test_rows_of_others_and_incomplete_ones_are_not(file, changed):
     path, change = file
     change(**changed)
-    assert rows_of_method(path, *DNCNN, images=5) is None
+    assert cached_rows(path, *DNCNN, images=5) is None
 
 
 def test_more_is_asked_than_was_measured(file):
     path, change = file
-    assert rows_of_method(path, *DNCNN, times=2) is None
+    assert cached_rows(path, *DNCNN, times=2) is None
     change(slice(0, 5))
-    assert rows_of_method(path, *DNCNN) is None
-    assert len(rows_of_method(path, *DNCNN, images=5)) == 5
-    assert rows_of_method(path, "drunet", *DNCNN[1:]) is None
-    assert rows_of_method(path, "gray-sc-sigma25.safetensors", *DNCNN[1:]) is None
+    assert cached_rows(path, *DNCNN) is None
+    assert len(cached_rows(path, *DNCNN, images=5)) == 5
+    assert cached_rows(path, "drunet", *DNCNN[1:]) is None
+    assert cached_rows(path, "gray-sc-sigma25.safetensors", *DNCNN[1:]) is None
 
 
 def test_the_repository_has_what_its_release_asks_of_others():
@@ -86,6 +89,14 @@ def test_the_repository_has_what_its_release_asks_of_others():
         ("dncnn-3", "Classic5", "jpeg", 40),
     ):
         assert taken_over(config, name, dataset, task, level)
+    models = {name: releases([ROOT / "data"])[name].find() for name in ("gray-groupsc-sigma25", "color-sc-blind")}
+    blind = models["color-sc-blind"], "CBSD68", "color", 10
+    assert taken_over(config, models["gray-groupsc-sigma25"], "BSD68", "gray", 25)
+    assert taken_over(config, *blind)
+    for changed in ({"mode": "block"}, {"repetitions": 9}):
+        assert not taken_over({**config, **changed}, *blind)
+    assert not taken_over(config, *blind[:3], 30), "no rows of this level"
+    assert not taken_over(config, models["gray-groupsc-sigma25"], "BSD68-stride24", "gray", 25)
     assert not taken_over(config, "bm3d", "BSD68", "gray", 25)
     assert not taken_over({**config, "cached_results": None}, *DNCNN)
 
@@ -100,17 +111,44 @@ def test_digests_are_those_of_the_registry_whether_the_files_are_there_or_not(tm
     assert methods(tmp_path)["drunet"].digest("gray", 25) is None
 
 
-def test_the_command_takes_over_without_packages_weights_and_images(tmp_path):
-    words = ["evaluate", "dncnn", "--dataset", "BSD68", "--task", "gray", "--level", "25", "--data-dir", "nowhere"]
-    words += ["--output", "rows.csv", "--cached-results"]
+@pytest.mark.parametrize("name", ["gray-dncnn-sigma25/BSD68", "gray-sc-sigma25/BSD68", "mosaic-input/Kodak24"])
+def test_measured_places_are_those_of_the_rows(name):
+    path = MEASURED / f"{name}.csv"
+    rows = read_rows([path])
+    places = set(zip(rows["image"], rows["repetition"], strict=True))
+    first = rows.iloc[0].to_dict()
+    assert measured_places(path) == measured_places(path, first) == places
+    assert measured_places(path, {**first, "dataset": "BSD86"}) == set()
+    assert measured_places(path, {**first, "task": None}) == set()
+
+
+def test_a_damaged_file_is_told(file):
+    path, _ = file
+    path.write_text(path.read_text()[:-9])
+    with pytest.raises(GroupSCError, match="damaged in line 69"):
+        measured_places(path)
+
+
+@pytest.mark.parametrize(
+    ("weights", "name", "words"),
+    [
+        ("dncnn", "gray-dncnn-sigma25", "29.24 dB over 68 images"),
+        (None, "gray-groupsc-sigma25", "28.93 dB over 68 images"),
+    ],
+    ids=["baseline", "model"],
+)
+def test_the_command_takes_over_without_packages_and_images(weights, name, words, tmp_path):
+    weights = weights or releases([ROOT / "data"])[name].find()
+    given = ["evaluate", weights, "--dataset", "BSD68", "--task", "gray", "--level", "25", "--data-dir", "nowhere"]
+    given += ["--output", "rows.csv", "--cached-results"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
     def groupsc(*more):
-        command = [sys.executable, "-c", WITHOUT, *words, *map(str, more)]
+        command = [sys.executable, "-c", WITHOUT, *map(str, [*given, *more])]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
-    result = groupsc(MEASURED / "gray-dncnn-sigma25/BSD68.csv")
+    result = groupsc(MEASURED / name / "BSD68.csv")
     assert result.returncode == 0, result.stderr
-    assert "29.24 dB over 68 images, measured before" in result.stdout
+    assert f"{words}, measured before" in result.stdout
     assert len(pd.read_csv(tmp_path / "rows.csv")) == 68
     assert groupsc(MEASURED / "gray-dncnn-sigma15/BSD68.csv").returncode != 0
