@@ -1,5 +1,6 @@
 # Every target makes the virtual environment by itself; nothing has to be activated.
 #   make quick                              tables and figures on bundled images, with the released weights
+#   make tables                             all tables and figures, with the released weights and cached results
 #   make paper                              the whole grid of config/paper.yaml
 #   make train EXPERIMENT=gray-sc-sigma25   one model; without EXPERIMENT, all of the grid
 #   make reference                          the tables of keys in config/README.md, and the schema of the workflow
@@ -17,7 +18,7 @@ ifneq ($(shell cache="$${XDG_CACHE_HOME:-$$HOME/.cache}"; mkdir -p "$$cache" 2>&
     export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: help quick paper train test test-fast lint bench reference
+.PHONY: help quick tables paper train test test-fast lint bench reference
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -25,6 +26,10 @@ help:
 quick: $(INSTALLED)
 	snakemake --cores $(CORES) --configfile config/quick.yaml
 	@cat results/quick/summary.txt
+
+tables: $(INSTALLED)
+	snakemake --cores $(CORES)
+	@cat results/default/summary.txt
 
 paper: $(INSTALLED) $(PEERS)
 	snakemake --cores $(CORES) --configfile config/paper.yaml

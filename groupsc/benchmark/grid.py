@@ -6,12 +6,12 @@ A configuration is a mapping that `groupsc.config.files.complete_grid` returns: 
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 from groupsc.config.checks import require
 from groupsc.config.definitions import Experiment, experiment_name
-from groupsc.data.datasets import BUNDLED, BUNDLED_FILES, datasets, registry
+from groupsc.data import bundled
+from groupsc.data.datasets import datasets, listed_files
 from groupsc.utils.errors import GroupSCError
 
 
@@ -201,14 +201,8 @@ def image_names(config: dict, dataset: str) -> list[str]:
     >>> image_names({"images": 2}, "Set12")
     ['01', '02']
     """
-    return list(_all_image_names(dataset)[: images_of(config, dataset)])
-
-
-@functools.cache  # A plan asks hundreds of times.
-def _all_image_names(dataset: str) -> tuple[str, ...]:
-    listed = registry()
-    files = BUNDLED_FILES if dataset == BUNDLED else sorted(listed.loc[listed["dataset"] == dataset, "file"])
-    return tuple(Path(file).stem for file in files)
+    files = bundled.FILES_OF.get(dataset) or [file for file, _ in listed_files(dataset)]
+    return [Path(file).stem for file in files[: images_of(config, dataset)]]
 
 
 def cached_results_folder(config: dict) -> Path | None:

@@ -28,6 +28,19 @@ AMX_SHARES = {"group": 0.28, "csr": 0.28, "l1": 0.11}
 `benchmarks/training.py` on two cores. With AMX, matrix products are so fast that memory accesses take most of the
 time."""
 
+FASTER = {"amx_bf16": 6.9, "avx512_bf16": 4.2}
+"""Rate of matrix products in bfloat16 relative to float32, by the capability of the CPU (`benchmarks/README.md`)."""
+
+_PRODUCTS = """
+import time, numpy
+a = numpy.ones((640, 640), numpy.float32)
+def seconds():
+    start = time.process_time()
+    a @ a
+    return time.process_time() - start
+print(min(seconds() for _ in range(4)))
+"""
+
 _H100_STEPS = {"group": 45e-3, "csr": 48e-3, "l1": 9.8e-3}
 H100 = {
     penalty: 32 * operation_counts.training_operations(ModelConfig(penalty=penalty)) / seconds
@@ -93,6 +106,40 @@ def this_machine() -> Machine:
             f"the speed of this machine can't be measured ({reason}); fix this and run the command again"
         )
     return Machine(**json.loads(measured.stdout))
+
+
+def rates_of_a_core() -> dict[str, float]:
+    """Estimate the rate of one CPU core within half a second, without torch, from matrix products of numpy.
+
+    Returns
+    -------
+    dict of str to float
+        Operations per second of training steps, by penalty. Seconds in which other processes run don't count.
+
+    Raises
+    ------
+    GroupSCError
+        When the products can't be timed.
+
+    Examples
+    --------
+    >>> sorted(rates_of_a_core())
+    ['csr', 'group', 'l1']
+    """
+    one = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}
+    timed = subprocess.run(
+        [sys.executable, "-P", "-c", _PRODUCTS], capture_output=True, text=True, env={**os.environ, **one}
+    )
+    if timed.returncode:
+        raise GroupSCError("the speed of this machine can't be measured; run `python -c 'import numpy'`")
+    try:
+        capabilities = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        capabilities = []
+    faster = next((factor for name, factor in FASTER.items() if name in capabilities), 1)
+    shares = AMX_SHARES if "amx_bf16" in capabilities else SHARES
+    rate = faster * 2 * 640**3 / max(float(timed.stdout), 1e-6)
+    return {penalty: rate * share for penalty, share in shares.items()}
 
 
 def measure() -> Machine:

@@ -11,9 +11,69 @@ import time
 from typing import TYPE_CHECKING
 
 from groupsc.config.definitions import BLOCK, ModelConfig
+from groupsc.data.bundled import BUNDLED, CROPS, SIDE
 
 if TYPE_CHECKING:
     import torch
+
+PIXELS = {
+    "BSD68": 154_401, "CBSD68": 154_401, "BSDval32": 154_401, "BSD400": 32_400, "CBSD400": 154_401, "Set12": 147_456,
+    "Kodak24": 393_216, "Kodak24-crop": 250_000, "Urban100": 773_000, "Classic5": 262_144, BUNDLED: 244_615,
+    CROPS: SIDE**2,
+}  # fmt: skip
+"""Mean number of pixels of an image, by data set."""
+
+LARGEST = {"Set12": 262_144, "Urban100": 1_048_576, BUNDLED: 370_500}
+"""Pixels of the largest image, of data sets whose images differ in size."""
+
+BYTES_PER_PIXEL = {"l1": 5_000, "csr": 16_000, "group": 16_000}
+"""Peak memory of a restoration, by penalty: largest of the column `peak_memory_mb` in data/measured."""
+
+LIBRARIES = 600
+"""MB of a process that has loaded torch; half of it without."""
+
+
+def pixels_of(dataset: str) -> int:
+    """Return the mean number of pixels of an image of a data set.
+
+    Parameters
+    ----------
+    dataset : str
+
+    Returns
+    -------
+    int
+        For an unknown data set, that of Kodak24.
+
+    Examples
+    --------
+    >>> pixels_of("BSD68")
+    154401
+    """
+    return PIXELS.get(dataset, PIXELS["Kodak24"])
+
+
+def evaluation_memory(penalty: str | None, dataset: str) -> int:
+    """Return the memory of one evaluation.
+
+    Parameters
+    ----------
+    penalty : str or None
+        Penalty of the model; None for a baseline.
+    dataset : str
+
+    Returns
+    -------
+    int
+        MB. A process that may use less memory restores in smaller tiles.
+
+    Examples
+    --------
+    >>> evaluation_memory("group", "BSD68")
+    3070
+    """
+    largest = LARGEST.get(dataset, pixels_of(dataset))
+    return round(LIBRARIES + largest * BYTES_PER_PIXEL.get(penalty or "", 1_000) / 1e6)
 
 
 def block_operations(config: ModelConfig, side: int = BLOCK, patch_stride: int = 1) -> float:

@@ -7,7 +7,6 @@ fixed costs, measured on two cores, on every machine. Tables and figures are not
 from __future__ import annotations
 
 import dataclasses
-import functools
 import heapq
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ from pathlib import Path
 from groupsc import baselines
 from groupsc.benchmark import grid, names, operation_counts
 from groupsc.benchmark.earlier import INPUT, taken_over, unsuited
-from groupsc.benchmark.rows import read_rows
+from groupsc.benchmark.rows import measured_places
 from groupsc.config.definitions import Experiment, repetitions
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid
-from groupsc.data.datasets import BUNDLED, registry
+from groupsc.data.datasets import listed_files
 from groupsc.models.sizes import number_of_parameters
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.cards import newest_state, read_metadata
@@ -36,12 +35,6 @@ START = 5
 
 DICTIONARY = 30
 """CPU seconds of `groupsc dictionary` with 256 atoms: 15 for gray patches of 9×9, 31 for colour patches of 7×7."""
-
-PIXELS = {
-    "BSD68": 154_401, "CBSD68": 154_401, "BSDval32": 154_401, "BSD400": 32_400, "CBSD400": 154_401, "Set12": 147_456,
-    "Kodak24": 393_216, "Kodak24-crop": 250_000, "Urban100": 773_000, "Classic5": 262_144, BUNDLED: 244_615,
-}  # fmt: skip
-"""Mean number of pixels of an image, by data set."""
 
 COPIES_IN_STATE = 5
 """Copies of the parameters in a training state: current, averaged and best parameters, and Adam's two moments. Two
@@ -263,7 +256,7 @@ def _evaluations(config: dict, found: dict, used: dict, output: Path, missing: s
         images = _images(config, e.task, dataset)
         if e.name not in missing:
             images -= _taken_over(config, e.task, name, dataset, place)
-        work_of_one = operation_counts.image_operations(e.model, _pixels(dataset), stride)
+        work_of_one = operation_counts.image_operations(e.model, operation_counts.pixels_of(dataset), stride)
         yield (
             Job(f"{name}/{place}", e.model.penalty, images * work_of_one, e.name if e.name in missing else None),
             images,
@@ -279,7 +272,7 @@ def _others(config: dict, output: Path):
                 continue
             if not (output / "rows" / experiment / f"{dataset}.csv").is_file():
                 images = _images(config, task, dataset) - _taken_over(config, task, experiment, dataset, dataset)
-                yield OTHERS.get(name, 0) * images * _pixels(dataset) / 1e6
+                yield OTHERS.get(name, 0) * images * operation_counts.pixels_of(dataset) / 1e6
 
 
 def _images(config: dict, task: str, dataset: str) -> int:
@@ -296,13 +289,8 @@ def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) ->
     path = grid.cached_results_of(config, name, place)
     if path is None:
         return 0
-    rows, names = read_rows([path]), grid.image_names(config, dataset)
-    wanted = rows[rows["image"].isin(names) & (rows["repetition"] < _repetitions(config, task))]
-    return len(wanted.drop_duplicates(["image", "repetition"]))
-
-
-def _pixels(dataset: str) -> int:
-    return PIXELS.get(dataset, PIXELS["Kodak24"])
+    names, times = {*grid.image_names(config, dataset)}, _repetitions(config, task)
+    return sum(image in names and repetition < times for image, repetition in measured_places(path))
 
 
 def _absent(config: dict, found: dict, data_dir: Path, times: int) -> dict[str, int]:
@@ -313,7 +301,7 @@ def _absent(config: dict, found: dict, data_dir: Path, times: int) -> dict[str, 
     used |= set(_peers(config)) | grid.test_sets(config, found)
     sizes = {}
     for dataset in sorted(used):
-        files = _files(dataset)[: grid.images_to_fetch(config, found, dataset)]
+        files = listed_files(dataset)[: grid.images_to_fetch(config, found, dataset)]
         absent = sum(size for file, size in files if not _has(data_dir / dataset / file, size))
         sizes[dataset] = times * sum(size for _, size in files) if times > 1 and dataset in trained_on else absent
     return sizes
@@ -354,20 +342,13 @@ def _makespan(jobs, lengths: dict[str, float], workers: int) -> float:
     return now
 
 
-@functools.cache
-def _files(dataset: str) -> tuple[tuple[str, int], ...]:
-    rows = registry()
-    rows = rows[rows["dataset"] == dataset].sort_values("file")
-    return tuple(zip(rows["file"], map(int, rows["bytes"]), strict=True))
-
-
 def _count(experiment: Experiment, times: int) -> int:
-    return times * max(1, len(_files(experiment.training.dataset)))
+    return times * max(1, len(listed_files(experiment.training.dataset)))
 
 
 def _decoded(experiment: Experiment, times: int) -> int:
     """Return the bytes of the training images as float32."""
-    pixels = PIXELS.get(experiment.training.dataset, PIXELS["CBSD400"])
+    pixels = operation_counts.PIXELS.get(experiment.training.dataset, operation_counts.PIXELS["CBSD400"])
     return 4 * experiment.model.channels * pixels * _count(experiment, times)
 
 

@@ -10,7 +10,7 @@ from typer import Option
 
 
 def plan(
-    config: Annotated[Path, Option("--configfile", help="Grid of experiments.")] = Path("config/paper.yaml"),
+    config: Annotated[Path, Option("--configfile", help="Grid of experiments.")] = Path("config/default.yaml"),
     gpus: Annotated[
         list[int] | None, Option(min=1, help="Also estimate for this number of GPUs; may be given several times.")
     ] = None,

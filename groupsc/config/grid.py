@@ -109,7 +109,7 @@ class Task(Part):
     """Noise σ in gray levels of 255 for `gray` and `color`, quality factors for `jpeg`; `mosaic` has none. To
     add a level, add its number."""
     datasets: Unique[DataSet] = Field(default=[])
-    """Test sets: names from `data/registry.csv`, or `Bundled`."""
+    """Test sets: names from `data/registry.csv`, `Bundled` or `Bundled-crop`."""
     blind: Blind | None = None
     """Models of all noise levels at once, for `gray` and `color`."""
     variants: dict[VariantName, Variant] = Field(default={})
@@ -216,8 +216,9 @@ class Grid(Part):
     cached_results: OrNull[Text] = None
     """Folder of per-image results of earlier evaluations, such as `data/measured`. Results of the same weights and the
     same protocol are used instead of a new measurement, with their recorded device and code version, also for images
-    beyond the first `images`. Images that a figure shows are restored again, but only to draw them. A baseline with
-    complete results needs neither its package nor its weights. Null measures everything again."""
+    beyond the first `images`. Images that a figure shows are restored again, but only to draw them. An
+    evaluation with complete results needs no images, and a baseline neither its package nor its weights. Null measures
+    everything again."""
     repetitions: Count = 1
     """Noise realisations per image; with more than one the tables show the spread."""
     mode: Annotated[str, Choice(("whole", "block"))] = "whole"

@@ -1,7 +1,7 @@
 """List, download and load data sets.
 
-`data/registry.csv` lists every file with its repository, commit, path, size and sha256. `Bundled` is a data set that
-needs no download: the photographs of the scikit-image package.
+`data/registry.csv` lists every file with its repository, commit, path, size and sha256. The data sets of
+`groupsc.data.bundled` need no download.
 """
 
 from __future__ import annotations
@@ -13,24 +13,19 @@ import re
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from groupsc.data.downloads import download, is_address, matches
+from groupsc.data import bundled
+from groupsc.data.downloads import download, matches, source_of
 from groupsc.io.images import read_image
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError, MissingFileError
 from groupsc.utils.resources import data_file
 
 PUBLIC = "https://raw.githubusercontent.com"
-BUNDLED = "Bundled"
-BUNDLED_FILES = (
-    "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png",
-    "coins.png", "grass.png", "gravel.png", "motorcycle_left.png", "rocket.jpg",
-)  # fmt: skip
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 FILE_NAME = re.compile(r"\w[\w.-]*")
 """Names of files and data sets that are safe as a path below the data directory, on any system."""
@@ -43,7 +38,7 @@ def registry() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per file of each data set, except `Bundled`, with the columns dataset, file, repo, commit, path, bytes
+        One row per file of each data set that is downloaded, with the columns dataset, file, repo, commit, path, bytes
         and sha256. It is a copy.
 
     Examples
@@ -61,14 +56,36 @@ def datasets() -> list[str]:
     Returns
     -------
     list of str
-        In the order of the registry, then `Bundled`.
+        In the order of the registry, then those that need no download.
 
     Examples
     --------
     >>> "BSD68" in datasets(), datasets()[-1]
     (True, 'Bundled')
     """
-    return [*_registry()["dataset"].unique(), BUNDLED]
+    return [*_registry()["dataset"].unique(), *bundled.FILES_OF]
+
+
+@functools.cache
+def listed_files(dataset: str) -> tuple[tuple[str, int], ...]:
+    """List the name and the bytes of each file of a data set of the registry, sorted by name; empty for others.
+
+    Parameters
+    ----------
+    dataset : str
+
+    Returns
+    -------
+    tuple of (str, int)
+
+    Examples
+    --------
+    >>> listed_files("Set12")[0]
+    ('01.png', 38267)
+    """
+    found = _registry()
+    found = found[found["dataset"] == dataset].sort_values("file")
+    return tuple(zip(found["file"], map(int, found["bytes"]), strict=True))
 
 
 def fetch(
@@ -124,8 +141,10 @@ def fetch(
         raise GroupSCError(
             f"workers is {workers} and timeout {timeout}; give at least one worker and a timeout above 0 s"
         )
-    if dataset == BUNDLED:
-        paths = _bundled_paths(images)
+    if dataset in bundled.FILES_OF:
+        if dataset == bundled.CROPS:
+            bundled.cut(data_dir, _first(images))
+        paths = bundled.paths_of(dataset, data_dir, _first(images))
         return _manifest(dataset, [(path.name, path.stat().st_size, file_digest(path)) for path in paths])
     rows = list(_rows(dataset, images, files).itertuples())
     folder = Path(data_dir) / dataset
@@ -220,8 +239,8 @@ def image_path(dataset: str, image: str, data_dir="data/raw") -> Path:
 
 def _listed_paths(dataset: str, data_dir, images: int | None) -> list[Path]:
     """Return the paths of the images of a data set, which can be missing."""
-    if dataset == BUNDLED:
-        return _bundled_paths(images)
+    if dataset in bundled.FILES_OF:
+        return bundled.paths_of(dataset, data_dir, _first(images))
     names = _rows(dataset, images)["file"]
     if not all(name.lower().endswith(IMAGE_SUFFIXES) for name in names):
         raise GroupSCError(f"{dataset} contains no images; choose one of {', '.join(_image_sets())}")
@@ -294,7 +313,7 @@ def _rows(dataset: str, images: int | None, files: pd.DataFrame | None = None) -
     files = _registry() if files is None else files
     rows = files[files["dataset"] == dataset].sort_values("file")
     if rows.empty:
-        names = [*files["dataset"].unique(), BUNDLED]
+        names = [*files["dataset"].unique(), *bundled.FILES_OF]
         raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(names)}")
     for name in (dataset, *rows["file"]):
         if not FILE_NAME.fullmatch(name):
@@ -320,20 +339,7 @@ def _first(images: int | None) -> int | None:
 
 def _image_sets() -> list[str]:
     holds_images = _registry()["file"].str.lower().str.endswith(IMAGE_SUFFIXES)
-    return [*_registry()["dataset"][holds_images].unique(), BUNDLED]
-
-
-def _bundled_paths(images: int | None) -> list[Path]:
-    import skimage.data
-
-    folder = Path(skimage.data.__file__).parent
-    paths = [folder / name for name in BUNDLED_FILES][: _first(images)]
-    absent = [path for path in paths if not path.is_file()]
-    if absent:
-        raise MissingFileError(
-            f"the installed scikit-image lacks {absent[0]}; run `pip install --force-reinstall scikit-image`"
-        )
-    return paths
+    return [*_registry()["dataset"][holds_images].unique(), *bundled.FILES_OF]
 
 
 def _fetch_file(row, target: Path, mirror: str, timeout: float, stop: threading.Event) -> None:
@@ -347,7 +353,7 @@ def _fetch_file(row, target: Path, mirror: str, timeout: float, stop: threading.
                 f"{target} differs from the published file and can't be removed ({error.strerror}); remove it, or "
                 "choose another folder for the data"
             ) from error
-    download(_source(row, mirror), target, size=row.bytes, sha256=row.sha256, timeout=timeout, stop=stop)
+    download(source_of(row, mirror), target, size=row.bytes, sha256=row.sha256, timeout=timeout, stop=stop)
 
 
 def _wait_for_all(pool: ThreadPoolExecutor, jobs: list[Future], bar: tqdm, stop: threading.Event) -> None:
@@ -363,13 +369,6 @@ def _wait_for_all(pool: ThreadPoolExecutor, jobs: list[Future], bar: tqdm, stop:
     for job in jobs:
         if not job.cancelled():
             job.result()
-
-
-def _source(row, mirror: str) -> str:
-    tail = f"{row.repo}/{row.commit}/{row.path}"
-    return (
-        f"{mirror.rstrip('/')}/{quote(tail)}" if is_address(mirror) else os.path.join(os.path.expanduser(mirror), tail)
-    )
 
 
 def _manifest(dataset: str, files) -> dict:

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from groupsc.utils.atomic import beside, sweep
 from groupsc.utils.digests import file_digest
@@ -172,6 +173,32 @@ def is_address(source: str) -> bool:
     (True, False)
     """
     return source.lower().startswith(("http://", "https://"))
+
+
+def source_of(row, mirror: str) -> str:
+    """Return the path or address of a file below a mirror.
+
+    Parameters
+    ----------
+    row : namedtuple
+        A row of the registry.
+    mirror : str
+        As for `fetch`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> source_of(SimpleNamespace(repo="cszn/DnCNN", commit="e93b278", path="testsets/Set12/01.png"), "mirror")
+    'mirror/cszn/DnCNN/e93b278/testsets/Set12/01.png'
+    """
+    tail = f"{row.repo}/{row.commit}/{row.path}"
+    return (
+        f"{mirror.rstrip('/')}/{quote(tail)}" if is_address(mirror) else os.path.join(os.path.expanduser(mirror), tail)
+    )
 
 
 class _SizeLimitedFile:

@@ -13,7 +13,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from groupsc.data.datasets import BUNDLED, load_images
+from groupsc.data.bundled import BUNDLED
+from groupsc.data.datasets import load_images
 from groupsc.utils.randomness import seeded
 
 SIDE = 48

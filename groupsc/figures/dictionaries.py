@@ -6,15 +6,16 @@ Symbols: D dictionary (m, p), with m = channels · patch size² entries per atom
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
+from groupsc.config.definitions import ModelConfig
 from groupsc.figures.style import STYLE, WIDTH, save
-from groupsc.weights.cards import name_of
-from groupsc.weights.files import load_weights
+from groupsc.utils.errors import GroupSCError
+from groupsc.weights.cards import model_of, name_of, opened
 
 COLUMNS = 4
 """Number of dictionaries per line."""
@@ -31,7 +32,7 @@ def atoms(*, weights=None, D=None, channels: int = 1, patch_size: int = 9, colum
     ----------
     weights : path or list of paths, optional
         Weights file whose dictionary is shown; the first one of a list.
-    D : Tensor (m, p), optional
+    D : Tensor or array (m, p), optional
         Dictionary, if no weights are given; its m = channels · patch_size² entries are ordered by channel, row, column.
     channels, patch_size : int
         Number of channels and patch size of D.
@@ -44,13 +45,13 @@ def atoms(*, weights=None, D=None, channels: int = 1, patch_size: int = 9, colum
 
     Examples
     --------
-    >>> figure = atoms(D=torch.eye(9), patch_size=3)
+    >>> figure = atoms(D=np.eye(9), patch_size=3)
     >>> figure.axes[0].images[0].get_array().shape
     (13, 13, 3)
     """
     if weights is not None:
-        model, _ = load_weights(weights if isinstance(weights, (str, Path)) else weights[0])
-        D, channels, patch_size = model.D, model.config.channels, model.config.patch_size
+        D, config, _ = _dictionary(weights if isinstance(weights, (str, Path)) else weights[0])
+        channels, patch_size = config.channels, config.patch_size
     tiles = _tiles(D, channels, patch_size)
     columns = columns or int(np.ceil(np.sqrt(len(tiles))))
     canvas = _canvas(tiles, columns)
@@ -91,9 +92,8 @@ def dictionaries(*, weights, shown: int = SHOWN) -> Figure:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height))
         for number, path in enumerate(weights):
-            model, card = load_weights(path)
-            config = model.config
-            tiles = _tiles(model.D, config.channels, config.patch_size)
+            D, config, card = _dictionary(path)
+            tiles = _tiles(D, config.channels, config.patch_size)
             tiles = tiles[np.linspace(0, len(tiles) - 1, min(shown, len(tiles))).round().astype(int)]
             line, column = divmod(number, columns)
             top = line * (side + HEADING) + HEADING
@@ -133,9 +133,21 @@ def draw_dictionary(D, output, *, channels: int, patch_size: int) -> None:
     save(atoms(D=D, channels=channels, patch_size=patch_size), output)
 
 
+def _dictionary(path) -> tuple[np.ndarray, ModelConfig, dict[str, Any]]:
+    """Read the dictionary D (m, p), the configuration and the card of weights, without loading torch."""
+    with opened(path) as (file, card):
+        D, config = file.get_tensor("D"), model_of(path, card)
+    if D.shape != (config.dimension, config.n_atoms):
+        raise GroupSCError(
+            f"{path} contains a dictionary of the size {D.shape}, but its model has another; fetch it again"
+        )
+    return D, config, card
+
+
 def _tiles(D, channels: int, patch_size: int) -> np.ndarray:
     """Sort the atoms of D (m, p) from smooth to rough; return them as (p, channels, patch_size, patch_size)."""
-    tiles = torch.as_tensor(D).detach().double().cpu().numpy().T.reshape(-1, channels, patch_size, patch_size)
+    values = D.detach().cpu().numpy() if hasattr(D, "detach") else D
+    tiles = values.astype(np.float64).T.reshape(-1, channels, patch_size, patch_size)
     return tiles[np.argsort(_roughness(tiles), kind="stable")]
 
 

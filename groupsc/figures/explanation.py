@@ -5,15 +5,19 @@ Symbols: Σ similarity matrix, W decoder, whose columns are the atoms.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from torch import Tensor
 
-from groupsc.benchmark.degraded_image import degraded_image
 from groupsc.figures.style import STYLE, WIDTH
-from groupsc.inference.explanation import Explanation, explain
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from groupsc.inference.explanation import Explanation
 
 
 def similarity_maps(*, weights, dataset: str, images: list[str], at: tuple[int, int], level=None, data_dir="data/raw"):
@@ -47,6 +51,9 @@ def similarity_maps(*, weights, dataset: str, images: list[str], at: tuple[int, 
     --------
     >>> similarity_maps(weights=[path], dataset="Bundled", images=["astronaut"], at=(40, 50))  # doctest: +SKIP
     """
+    from groupsc.benchmark.degraded_image import degraded_image
+    from groupsc.inference.explanation import explain
+
     model, degraded, level = degraded_image(weights[0], dataset, images[0], level=level, data_dir=data_dir)
     return draw_explanation(explain(model, degraded, *at, level=level))
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import matplotlib
-import torch
 from matplotlib.figure import Figure
 
 from groupsc.figures.style import COLORS, STYLE, WIDTH
-from groupsc.ops.prox import csr_prox
 
 
 def csr_prox_curves() -> Figure:
@@ -22,6 +20,10 @@ def csr_prox_curves() -> Figure:
     >>> [len(ax.lines) for ax in csr_prox_curves().axes]
     [4, 4, 4]
     """
+    import torch
+
+    from groupsc.ops.prox import csr_prox
+
     panels = {
         "lambda": ((0.25, 0.5, 1.0), "$\\gamma=1,\\ \\beta=1.5$"),
         "gamma": ((0.0, 1.0, 3.0), "$\\lambda=0.5,\\ \\beta=1.5$"),

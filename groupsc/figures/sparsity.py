@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from groupsc.benchmark.degraded_image import degraded_image
 from groupsc.figures.style import COLORS, STYLE, WIDTH, show_picture
-from groupsc.inference.similar_patches import Group, similar_patches
+
+if TYPE_CHECKING:
+    from groupsc.inference.similar_patches import Group
 
 HEIGHT = 3.0
 """Height of the figure, in inches."""
@@ -49,6 +50,9 @@ def sparsity_pattern(*, weights, dataset: str, images: list[str], at: tuple[int,
     --------
     >>> sparsity_pattern(weights=paths, dataset="Bundled", images=["astronaut"], at=(40, 50))  # doctest: +SKIP
     """
+    from groupsc.benchmark.degraded_image import degraded_image
+    from groupsc.inference.similar_patches import similar_patches
+
     loaded = [degraded_image(path, dataset, images[0], level=level, data_dir=data_dir) for path in weights]
     models, (_, degraded, level) = [model for model, *_ in loaded], loaded[-1]
     return draw_group(similar_patches(models, degraded, *at, level=level), models[-1].config.patch_size)

@@ -7,7 +7,7 @@ the paired difference is therefore several times smaller than that of the two av
 from __future__ import annotations
 
 import pandas as pd
-from scipy import stats  # type: ignore[import-untyped]  # scipy has no types of its own
+from scipy import stats
 
 from groupsc.benchmark.averages import KEYS, mode_name, plain
 from groupsc.benchmark.metrics import measure_of

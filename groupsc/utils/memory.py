@@ -8,8 +8,10 @@ import math
 import os
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 """Parameters of mallopt(3), from malloc.h."""
@@ -37,12 +39,15 @@ def memory_share(device: torch.device, least: float = 0) -> float:
 
     Examples
     --------
+    >>> import torch
     >>> memory_share(torch.device("cpu")) > 0
     True
     """
     part = 0.5
     if device.type != "cuda":
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        import torch
+
         part = min(part, torch.get_num_threads() / cpus)
     free = free_memory(device)
     return max(free * part, min(least, free / 2))
@@ -63,12 +68,31 @@ def free_memory(device: torch.device) -> float:
 
     Examples
     --------
+    >>> import torch
     >>> free_memory(torch.device("cpu")) > 0
     True
     """
     if device.type == "cuda":
+        import torch
+
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + kept
+    return free_on_machine()
+
+
+def free_on_machine() -> float:
+    """Return the free memory of this machine, or of its control groups if they allow less.
+
+    Returns
+    -------
+    float
+        Bytes.
+
+    Examples
+    --------
+    >>> free_on_machine() > 0
+    True
+    """
     return min(_free_on_system(), room_in_groups())
 
 
@@ -168,6 +192,7 @@ class PeakMemory:
 
     Examples
     --------
+    >>> import torch
     >>> isinstance(PeakMemory(torch.device("cpu")).peak(), float)
     True
     """
@@ -175,6 +200,8 @@ class PeakMemory:
     def __init__(self, where: torch.device):
         self.where, self.known = where, True
         if where.type == "cuda":
+            import torch
+
             torch.cuda.reset_peak_memory_stats(where)
             return
         try:
@@ -185,6 +212,8 @@ class PeakMemory:
     def peak(self) -> float:
         """Return the peak memory in MiB; NaN if the system does not report it."""
         if self.where.type == "cuda":
+            import torch
+
             return round(torch.cuda.max_memory_allocated(self.where) / 2**20, 1)
         if not self.known:
             return float("nan")

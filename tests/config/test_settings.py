@@ -17,14 +17,22 @@ BEFORE = json.loads((Path(__file__).with_name("settings.json")).read_text(encodi
 """What an earlier commit made of these files; `origin` names it. Who changes config/ on purpose changes this too."""
 
 
+@pytest.fixture(autouse=True)
+def _in_the_root(monkeypatch):
+    """`base` and `cached_results` are paths from the root."""
+    monkeypatch.chdir(ROOT)
+
+
 @pytest.fixture(params=BEFORE["files"])
-def before_and_now(request, monkeypatch):
-    monkeypatch.chdir(ROOT)  # `base` and `cached_results` are paths from the root.
+def before_and_now(request):
     return BEFORE["files"][request.param], read_grid(f"config/{request.param}")
 
 
 def test_every_file_is_compared():
-    assert {path.name for path in (ROOT / "config").glob("*.yaml")} == set(BEFORE["files"])
+    files = {path.name for path in (ROOT / "config").glob("*.yaml")}
+    assert files - {"default.yaml"} == set(BEFORE["files"])
+    default, release = (read_grid(ROOT / f"config/{name}.yaml") for name in ("default", "release"))
+    assert {key for key in release if default[key] != release[key]} == {"output", "index", "figures"}
 
 
 def test_experiments_have_the_same_settings(before_and_now):

@@ -19,6 +19,7 @@ import yaml
 from processes import store
 
 from groupsc.data import datasets
+from groupsc.data.bundled import CORNERS, FILES_OF, SIDE
 from groupsc.utils.errors import GroupSCError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +43,7 @@ def sources():
 
 def test_registry_has_every_data_set_in_full():
     assert datasets.registry().groupby("dataset").size().to_dict() == SIZES
-    assert set(datasets.datasets()) == {*SIZES, "Bundled"}
+    assert set(datasets.datasets()) == {*SIZES, *FILES_OF}
 
 
 def test_every_row_of_the_registry_can_be_fetched_and_verified():
@@ -83,10 +84,22 @@ def test_every_data_set_has_source_licence_and_citation():
     assert table["source"].str.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+").all()
     assert table["citation"].str.contains(r"https://doi\.org/10\.\d{4,}/\S|http://r0k\.us").all()
     for name, row in table.iterrows():
-        images = 0 if name.startswith("peers") else len(datasets.BUNDLED_FILES) if name == "Bundled" else SIZES[name]
+        images = 0 if name.startswith("peers") else len(FILES_OF[name]) if name in FILES_OF else SIZES[name]
         assert row["images"] == images
         repositories = datasets.registry().query("dataset == @name")["repo"].unique()
         assert all(row["source"] == f"https://github.com/{repository}" for repository in repositories)
+
+
+def test_crops_are_parts_of_the_photographs(tmp_path):
+    with pytest.raises(GroupSCError, match="groupsc fetch Bundled-crop"):
+        datasets.image_paths("Bundled-crop", tmp_path)
+    manifest = datasets.fetch("Bundled-crop", tmp_path, images=2)
+    crops = datasets.load_images("Bundled-crop", tmp_path, channels=3, images=2)
+    assert [row["file"] for row in manifest["files"]] == ["astronaut.png", "brick.png"]
+    for name, crop in crops.items():
+        whole = datasets.load_images("Bundled", channels=3, images=2)[name]
+        left, top = CORNERS[f"{name}.png"]
+        np.testing.assert_array_equal(crop, whole[:, top : top + SIDE, left : left + SIDE])
 
 
 def test_bundled_photographs_need_neither_folder_nor_network(tmp_path, monkeypatch):
@@ -94,7 +107,7 @@ def test_bundled_photographs_need_neither_folder_nor_network(tmp_path, monkeypat
     manifest = datasets.fetch("Bundled", tmp_path / "none")
     paths = datasets.image_paths("Bundled", tmp_path / "none")
     assert not (tmp_path / "none").exists()
-    assert [path.name for path in paths] == sorted(datasets.BUNDLED_FILES) == [row["file"] for row in manifest["files"]]
+    assert [path.name for path in paths] == sorted(FILES_OF["Bundled"]) == [row["file"] for row in manifest["files"]]
     for row, path in zip(manifest["files"], paths, strict=True):
         assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
         assert row["bytes"] == path.stat().st_size

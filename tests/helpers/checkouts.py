@@ -13,6 +13,9 @@ import yaml
 from jobs import python_of_jobs
 from processes import ROOT, planner, store
 
+from groupsc.data.datasets import registry
+from groupsc.data.downloads import source_of
+
 COPIED = (
     ".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "Snakefile", "config",
     "data/measured", "data/published.csv", "data/registry.csv", "dvc.yaml", "environment.yml", "groupsc", "profiles",
@@ -45,12 +48,12 @@ def run(*command, cwd, check=True):
 
 
 def snakemake(*arguments, cwd, config="config/ci.yaml", check=True):
-    """Run Snakemake; `config` is a file or several, of which later ones win.
+    """Run Snakemake; `config` is a file or several, of which later ones win, or None for the default.
 
     It and its jobs are forked from processes that have loaded their libraries.
     """
-    files = config if isinstance(config, list) else [config]
-    words = ("--cores", 2, "--configfile", *files, *arguments)
+    files = config if isinstance(config, list) else [config] if config else []
+    words = ("--cores", 2, *(["--configfile", *files] if files else []), *arguments)
     settings = environment()
     if not {"-n", "--dry-run", "--report"} & set(arguments):
         settings["INTERPRETER"] = str(python_of_jobs())
@@ -93,6 +96,16 @@ def copy_checkout(folder):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def empty_mirror(folder, *datasets):
+    """Make a mirror that has every file of data sets by name, which is enough to plan; return its path."""
+    files = registry()
+    for row in files[files["dataset"].isin(datasets)].itertuples():
+        path = Path(source_of(row, str(folder)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     return folder
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from checkouts import change, jobs_of, planned, run, snakemake
+from checkouts import change, empty_mirror, jobs_of, planned, run, snakemake
 
 from groupsc.config.definitions import read_experiment
 from groupsc.config.files import read_grid
@@ -214,7 +214,8 @@ def test_values_of_the_command_line_are_converted(checkout):
     assert "training.seed is '1.5'; choose a whole number of at least 0" in result.stdout + result.stderr
 
 
-def test_a_configuration_with_a_base_is_planned(finished):
+def test_a_configuration_with_a_base_is_planned(finished, tmp_path, monkeypatch):
+    monkeypatch.setenv("GROUPSC_MIRROR", str(empty_mirror(tmp_path, "BSD68", "Set12", "CBSD68", "Kodak24", "Classic5")))
     jobs = planned(cwd=finished, config="config/whole_sets.yaml")
     assert {"name=gray-input-sigma25, dataset=BSD68", "name=color-input-sigma25, dataset=CBSD68"} <= jobs["evaluate"]
     assert "table=table2" in jobs["table"]

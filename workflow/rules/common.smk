@@ -17,7 +17,7 @@ import code_digest
 import groupsc
 from groupsc import baselines
 from groupsc.benchmark import grid as shared_grid
-from groupsc.benchmark.earlier import taken_over, unsuited
+from groupsc.benchmark.earlier import unsuited
 from groupsc.benchmark.names import TABLES, check as check_names
 from groupsc.data.datasets import data_digest
 from groupsc.utils.errors import GroupSCError
@@ -107,6 +107,12 @@ def options(**values):
     )
 
 
+def dataset_and_stride(place):
+    """Return the data set and the stride in a file name: BSD68 and 24 for `BSD68-stride24`, no stride for `BSD68`."""
+    dataset, _, stride = place.partition("-stride")
+    return dataset, int(stride) if stride else None
+
+
 def unrecorded(**values):
     """Return a function that gives options which change no result.
 
@@ -149,22 +155,9 @@ RELEASED = {
 }
 PUBLISHED = near(data_file("published.csv"))
 # {name: (method, task, level)} of the baselines to measure.
-BASELINES = wanted_baselines(config)
+WANTED = wanted_baselines(config)
 # {name: reason} of baselines that do not support the task and level, or can't run on this machine.
-UNSUITED = {name: reason for name, wanted in BASELINES.items() if (reason := unsuited(*wanted))}
-# {(name, data set): whether cached results are complete}; such an evaluation needs only the file of cached results.
-TAKEN_OVER = {
-    (name, dataset): taken_over(config, method, dataset, task, level)
-    for name, (method, task, level) in BASELINES.items()
-    for dataset in shared_grid.sets_of(config, task)
-}
-# Evaluations that can be neither measured nor taken from cached results are omitted.
-LEFT_OUT = [place for place, taken in TAKEN_OVER.items() if place[0] in UNSUITED and not taken]
-BASELINES = {
-    name: wanted
-    for name, wanted in BASELINES.items()
-    if any(place[0] == name and place not in LEFT_OUT for place in TAKEN_OVER)
-}
+UNSUITED = {name: reason for name, wanted in WANTED.items() if (reason := unsuited(*wanted))}
 # {name: (experiment, task, level)} of the evaluations; a blind model has one for each level.
 EVALUATIONS = shared_grid.evaluations(config, EXPERIMENTS)
 # The table `paired` compares all methods with one; the others are those of the paper.
@@ -234,8 +227,12 @@ def rows():
 def block_rows():
     """Return the files of per-image results of blocks at several strides, for Tables 1 and 12."""
     measured = evaluations()
-    places = [place for place in shared_grid.block_places(config, EXPERIMENTS) if place[0] in measured]
-    return [f"{OUT}/rows/{name}/{dataset}-stride{stride}.csv" for name, dataset, stride in places]
+    blocks = [
+        (name, f"{dataset}-stride{stride}") for name, dataset, stride in shared_grid.block_places(config, EXPERIMENTS)
+    ]
+    return [
+        f"{OUT}/rows/{name}/{place}.csv" for name, place in blocks if name in measured and (name, place) not in LEFT_OUT
+    ]
 
 
 def table_sources(table):
@@ -245,28 +242,10 @@ def table_sources(table):
     return rows() + (block_rows() if table in ("table1", "table12") else [])
 
 
-def dataset_and_stride(place):
-    """Return the data set and the stride in a file name: BSD68 and 24 for `BSD68-stride24`, no stride for `BSD68`."""
-    dataset, _, stride = place.partition("-stride")
-    return dataset, int(stride) if stride else None
-
-
 def datasets_of(name, task):
     """Return the test sets of an evaluation: those of its variant, or those of its task."""
     sets = shared_grid.sets_of(config, task, EVALUATIONS[name][0].variant if name in EVALUATIONS else None)
     return [dataset for dataset in sets if (name, dataset) not in LEFT_OUT]
-
-
-def left_out():
-    """Return sentences about the omitted baselines, one for each reason."""
-    found = {}
-    for name, dataset in LEFT_OUT:
-        found.setdefault(UNSUITED[name], {}).setdefault(name, []).append(dataset)
-    sentences = []
-    for reason, places in found.items():
-        names = [f"{name} on {', '.join(sets)}" if name in BASELINES else name for name, sets in places.items()]
-        sentences.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} left out: {reason}")
-    return sentences
 
 
 wildcard_constraints:

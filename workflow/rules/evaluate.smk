@@ -35,7 +35,8 @@ rule evaluate:
         ENVIRONMENT
     threads: config["threads"]["evaluate"]
     resources:
-        gpu=lambda wildcards: 0 if wildcards.name in BASELINES else GPU,
+        gpu=lambda wildcards: 0 if wildcards.name in BASELINES or is_taken_over(wildcards) else GPU,
+        mem_mb=memory_of_evaluation,
     params:
         weights=evaluated_method,
         dataset=lambda wildcards: dataset_and_stride(wildcards.dataset)[0],

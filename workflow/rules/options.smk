@@ -48,25 +48,33 @@ def training_options(wildcards):
 def evaluation_input(wildcards):
     """Return the files of an evaluation: cached results, manifest of images, and weights.
 
-    The weights of a baseline are a data set with a manifest. Complete cached results of a baseline replace all files.
+    The weights of a baseline are a data set with a manifest. Complete cached results replace images, and weights of a
+    baseline.
     """
     dataset, _ = dataset_and_stride(wildcards.dataset)
     rows = shared_grid.cached_results_of(config, wildcards.name, wildcards.dataset)
     files = {"cached_results": str(rows)} if rows else {}
+    if wildcards.name not in BASELINES:
+        files["weights"] = weights_of(EVALUATIONS[wildcards.name][0].name)
     if is_taken_over(wildcards):
         return files
     files["images"] = manifest_of_test_set(dataset)
-    if wildcards.name not in BASELINES:
-        return {**files, "weights": weights_of(EVALUATIONS[wildcards.name][0].name)}
-    method, task, _ = BASELINES[wildcards.name]
-    peer = None if method == "input" else baselines.method(method).dataset.get(task)
+    peer = peer_of(wildcards.name) if wildcards.name in BASELINES else None
     return {**files, "peer": manifest(peer)} if peer else files
 
 
 def is_taken_over(wildcards):
     """Return whether the cached results are complete and no figure needs a restored image."""
     place = (wildcards.name, wildcards.dataset)
-    return TAKEN_OVER.get(place, False) and not kept_pictures(*place)
+    return is_cached(*place) and not kept_pictures(*place)
+
+
+def memory_of_evaluation(wildcards):
+    """Return the memory of an evaluation in MB."""
+    if is_taken_over(wildcards):
+        return 300
+    model = EVALUATIONS[wildcards.name][0].model if wildcards.name in EVALUATIONS else None
+    return evaluation_memory(model and model.penalty, dataset_and_stride(wildcards.dataset)[0])
 
 
 def kept_pictures(name, dataset):

@@ -32,6 +32,7 @@ rule train:
     threads: config["threads"]["train"]
     resources:
         gpu=GPU,
+        mem_mb=4000,
     params:
         folder=lambda wildcards: f"{OUT}/training/{wildcards.name}",
         options=training_options,
