@@ -136,7 +136,7 @@ def report(
     The page contains tables, figures and restored images, and needs no network.
     """
     from groupsc.benchmark.rows import read_rows
-    from groupsc.paper.report import write_report
+    from groupsc.pages.report import write_report
 
     texts = dict(text.partition("=")[::2] for text in captions or [])
     sources: dict[str, Any] = {

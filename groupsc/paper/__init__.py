@@ -1,1 +1,1 @@
-"""Make the paper's tables, the count of reproduced values, the report page and the page of released weights."""
+"""Make the paper's tables, the count of reproduced values, and the manifest of a run."""

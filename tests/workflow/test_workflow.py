@@ -80,6 +80,7 @@ USERS = {
     "cli/app.py": set(),
     "config/experiments.py": {"plan", "page"},
     "figures/style.py": {"figure", "reproducibility"},
+    "pages/sliders.py": {"page"},
     "paper/layouts.py": TABLES,
     "training/loss.py": {"train"},
     "training/dictionary_learning.py": {"dictionary"},

@@ -34,7 +34,7 @@ rule page:
         captions=CAPTIONS.values(),
         weights=model_weights(),
         pictures=sorted({f"{OUT}/pictures/{name}/{dataset}" for name, dataset, _ in all_pictures()}),
-        templates=[near(PACKAGE / f"paper/templates/report.{ending}") for ending in ("html", "css", "js")],
+        templates=[near(PACKAGE / f"pages/templates/report.{ending}") for ending in ("html", "css", "js")],
     output:
         page=report(
             f"{OUT}/index.html",
@@ -55,6 +55,6 @@ rule page:
             weights=model_weights(),
             plan=f"{OUT}/plan.json",
         ),
-        code=code("paper.report"),
+        code=code("pages.report"),
     shell:
         "python -m groupsc report {input.rows:q} {params.options} --output {output.page:q} &> {log:q}"

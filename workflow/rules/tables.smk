@@ -94,10 +94,11 @@ rule manifest:
     conda:
         ENVIRONMENT
     params:
+        repository=lambda wildcards, input: ROOT,
         code=code("paper.manifest"),
     shell:
         "python -m groupsc manifest {input.rows:q} --output {output.manifest:q} "
-        '--commit "$(git rev-parse HEAD 2> /dev/null || true)" &> {log:q}'
+        '--commit "$(git -C {params.repository:q} rev-parse HEAD 2> /dev/null || true)" &> {log:q}'
 
 
 # Write a page about the released weights: the training of each, and its difference from the paper.
@@ -114,7 +115,7 @@ rule index:
     conda:
         ENVIRONMENT
     params:
-        code=code("paper.weights_index"),
+        code=code("pages.weights_index"),
     shell:
         "python -m groupsc weights index {input.rows:q} --output {output.page:q} &> {log:q}"
 

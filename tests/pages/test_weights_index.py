@@ -9,8 +9,8 @@ import pytest
 from measured_rows import make_rows
 
 from groupsc.benchmark.rows import COLUMNS
+from groupsc.pages.weights_index import index
 from groupsc.paper.tables import read_published
-from groupsc.paper.weights_index import index
 from groupsc.weights.released import releases
 from groupsc.weights.scores import Score
 

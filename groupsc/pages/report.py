@@ -17,13 +17,11 @@ import jinja2
 import pandas as pd
 from PIL import Image
 
-from groupsc.benchmark.averages import DECIMALS, HEADLINES, average, plain, share
-from groupsc.benchmark.metrics import measure_of
-from groupsc.config.definitions import METHODS
-from groupsc.config.labels import METHOD_LABELS
+from groupsc.benchmark.averages import DECIMALS, average, plain
 from groupsc.data.datasets import data_digest
-from groupsc.paper.reproducibility import NEAR, read_cells, verdicts
-from groupsc.paper.sliders import GAIN, comparisons, setting, webp
+from groupsc.pages.headlines import best, points, reproduced
+from groupsc.pages.sliders import GAIN, comparisons, webp
+from groupsc.paper.reproducibility import read_cells
 from groupsc.utils.atomic import write_text
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError, unreadable
@@ -62,15 +60,6 @@ class PageFigure:
     source: str
     size: tuple[int, int]
     files: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A headline of the page: what it is about, the number, and a remark."""
-
-    title: str
-    value: str
-    remark: str
 
 
 def write_report(
@@ -129,8 +118,8 @@ def write_report(
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     means = average(rows)
     page = environment.get_template("report.html").render(
-        tiles=[*_reproduced(cells), *_best(means)],
-        points=_points(means),
+        tiles=[*reproduced(cells), *best(means)],
+        points=points(means),
         plan=json.loads(Path(plan).read_text(encoding="utf-8")) if plan is not None else None,
         gain=GAIN,
         tables=[_table(path, output) for path in tables],
@@ -190,70 +179,6 @@ def _files(path: Path, output: Path, endings) -> dict[str, str]:
         for ending, file in found.items()
         if file.exists()
     }
-
-
-def _reproduced(cells: pd.DataFrame) -> list[Tile]:
-    """Count the PSNR values of the paper's models that this run reproduces."""
-    found = verdicts(cells)
-    own = found[found["own"].astype(bool) & (found["metric"] == "psnr")]
-    if own.empty:
-        return []
-    near = int(own["verdict"].isin(["reproduced", "nearly"]).sum())
-    above = int((own["verdict"] == "above the paper").sum())
-    whole = int((~own["verdict"].isin(["part of the images", "not run"])).sum())
-    remark = (
-        f"PSNR values of the paper's models within {NEAR['psnr']} dB; {whole} of {len(own)} are measured on all images"
-    )
-    return [Tile("Reproduced", f"{near} of {len(own)}", remark + (f", {above} are above the paper" if above else ""))]
-
-
-def _best(means: pd.DataFrame) -> list[Tile]:
-    """Find the best model of each task at its first measured headline level, on the first data set."""
-    tiles = []
-    for task, levels in HEADLINES.items():
-        ran = means[(means["task"] == task) & means["method"].isin(METHODS)]
-        for level in levels or [None]:
-            same = ran[ran["level"].isna() if level is None else ran["level"] == level]
-            same = same[same["dataset"] == same["dataset"].iloc[0]] if len(same) else same
-            same = same[same["images"] == same["images"].max()]
-            if same.empty:
-                continue
-            values = same.groupby("method")[measure_of(task)].max().astype(float).round(2)
-            names = [METHOD_LABELS[method] for method in METHODS if values.get(method) == values.max()]
-            others = [
-                f"{METHOD_LABELS[method]} {values[method]:.2f}"
-                for method in METHODS
-                if method in values and values[method] < values.max()
-            ]
-            remark = ", ".join([*others, share(next(same.itertuples()))])
-            title = f"{setting(task, level)}, {same['dataset'].iloc[0]}"
-            tiles.append(Tile(title, f"{' and '.join(names)} {values.max():.2f} dB", remark))
-            break
-    return tiles
-
-
-def _points(means: pd.DataFrame) -> list[dict]:
-    """Return the methods of the plot of PSNR against cost without the inputs, headline levels first."""
-    order = {
-        (task, level): number for task, levels in HEADLINES.items() for number, level in enumerate(levels or [None])
-    }
-    tasks = list(HEADLINES)
-    runs = sorted(
-        means.itertuples(index=False),
-        key=lambda run: (tasks.index(run.task), order.get((run.task, plain(run.level)), len(order)), run.level or 0),
-    )
-    return [
-        {
-            "name": METHOD_LABELS.get(run.method, run.method), "own": run.method.removesuffix("-blind") in METHODS,
-            "setting": f"{setting(run.task, run.level)}, {run.dataset}",
-            "psnr": float(getattr(run, measure_of(run.task))),
-            "parameters": None if pd.isna(run.parameters) else int(run.parameters),
-            "seconds": None if pd.isna(run.seconds) else float(run.seconds), "images": share(run),
-            "mode": " ".join(str(part) for part in (plain(run.mode), plain(run.stride)) if part is not None),
-        }
-        for run in runs
-        if run.method != "input"
-    ]  # fmt: skip
 
 
 def _cells(cells: pd.DataFrame) -> list[list[tuple[str, str]]]:

@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 from groupsc.benchmark.rows import COLUMNS
 from groupsc.figures.catalog import draw
 from groupsc.io.images import write_image
-from groupsc.paper.report import write_report
+from groupsc.pages.report import write_report
 from groupsc.paper.reproducibility import panel, read_cells
 from groupsc.paper.tables import build
 from groupsc.utils.errors import GroupSCError

@@ -1,0 +1,1 @@
+"""Write the report page and the page of released weights."""
