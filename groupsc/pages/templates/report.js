@@ -143,7 +143,7 @@ function drawPlot() {
   for (const {row, x: cost, y: psnr} of points) {
     const [name, , decibels, parameters, seconds, images] = [...row.cells].map(cell => cell.textContent);
     const words = `${name}: ${decibels} dB, ${parameters || "no"} trained parameters, ${seconds} seconds per image, ${images}`;
-    const mark = svg("circle", {class: "mark " + row.dataset.whose, cx: x(cost), cy: y(psnr), r: 7, tabindex: 0, role: "img", "aria-label": words});
+    const mark = svg("circle", {class: `mark ${row.dataset.whose}${images.includes(" of ") ? " part" : ""}`, cx: x(cost), cy: y(psnr), r: 7, tabindex: 0, role: "img", "aria-label": words});
     for (const event of ["mouseenter", "focus"]) mark.addEventListener(event, () => { told.textContent = words; });
     // The name is on the side of the point that has more room.
     const side = x(cost) > 0.6 * width ? {x: x(cost) - 11, "text-anchor": "end"} : {x: x(cost) + 11};
