@@ -82,7 +82,7 @@ def test_the_workflow_runs_in_another_directory(file, elsewhere, tmp_path):
     jobs = planned(*words, cwd=tmp_path, config=elsewhere / "grid.yaml")
     check(jobs)
     assert {"table", "figure_figure4", "figure_progress", "page"} <= set(jobs)
-    assert jobs["table"] == {"table=table4"}
+    assert jobs["table"] == {"table=table4", "table=paired"}
     done = snakemake(*words, "--", "mine/figures/figure4.png", cwd=tmp_path, config=elsewhere / "grid.yaml")
     assert (elsewhere / "mine/figures/figure4.png").is_file(), done.stderr
     assert {path.name for path in elsewhere.iterdir()} == {"grid.yaml", "mine", ".snakemake"}
@@ -93,7 +93,7 @@ def test_another_workflow_uses_it_as_a_module(elsewhere):
     assert planned(cwd=elsewhere, config="grid.yaml")["mine"] == {""}
     jobs = planned("groupsc_all", cwd=elsewhere, config="grid.yaml")
     check(jobs, "groupsc_")
-    assert jobs["groupsc_table"] == {"table=table4"}
+    assert jobs["groupsc_table"] == {"table=table4", "table=paired"}
 
 
 def test_a_module_of_the_installed_package_has_all_that_it_needs(elsewhere, installed):

@@ -240,7 +240,7 @@ def test_paper_plans_every_model_and_a_level_is_one_number(finished, tmp_path):
     assert "warning" not in (plan.stdout + plan.stderr).lower()
     jobs = jobs_of(plan)
     assert len(jobs["train"]) == expected
-    assert jobs["table"] == {f"table=table{number}" for number in range(1, 14)}
+    assert jobs["table"] == {"table=paired", *(f"table=table{number}" for number in range(1, 14))}
     assert "name=color-groupsc-blind-sigma15, dataset=CBSD68" in jobs["evaluate"]
     assert "name=gray-groupsc-refresh12-sigma15, dataset=Set12" not in jobs["evaluate"]
     config = shutil.copy(finished / "config/paper.yaml", tmp_path / "more.yaml")
