@@ -12,6 +12,7 @@ _PLACES = {
     "develop": "groupsc.mosaics",
     "load": "groupsc.api",
     "estimate_noise": "groupsc.api",
+    "evaluate": "groupsc.benchmark.evaluation",
     "SparseCoder": "groupsc.models.coder",
     "ModelConfig": "groupsc.config.definitions",
     "GroupSCError": "groupsc.utils.errors",

@@ -1,6 +1,14 @@
-"""Baselines: methods that are measured in the same run. Each has its own module; this module lists all of them."""
+"""Baselines: methods that are measured in the same run. Each has its own module; this module lists all of them.
+
+Other packages add methods by the entry point `groupsc.methods`; see `installed`.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
 
 from groupsc.baselines.base import Baseline
 from groupsc.baselines.bm3d import BM3D, ColorBM3D
@@ -9,6 +17,8 @@ from groupsc.baselines.dncnn import ColorDnCNN, DnCNN, DnCNN3
 from groupsc.baselines.drunet import DRUNet
 from groupsc.baselines.ffdnet import FFDNet
 from groupsc.baselines.filters import BayesShrink, NonLocalMeans, TotalVariation
+from groupsc.baselines.own import OwnMethod
+from groupsc.config.definitions import METHODS
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
 
@@ -35,7 +45,52 @@ def methods(data_dir: PathLike = "data/raw") -> dict[str, Baseline]:
     >>> methods()["bm3d"].tasks
     ('gray',)
     """
-    return {found.name: found(data_dir) for found in BASELINES}
+    return {found.name: found(data_dir) for found in BASELINES} | installed(data_dir)
+
+
+def installed(data_dir: PathLike = "data/raw") -> dict[str, Baseline]:
+    """Return the methods that other installed packages add by the entry point `groupsc.methods`, by name.
+
+    An entry point refers to a class derived from `Baseline`, to a function, to a torch module or to a class of torch
+    modules without arguments (`groupsc.baselines.own.OwnMethod`). Its name is the name of the method in configurations
+    and results.
+
+    Parameters
+    ----------
+    data_dir : path
+        Data directory.
+
+    Returns
+    -------
+    dict of str to Baseline
+
+    Raises
+    ------
+    GroupSCError
+        When an entry point can't be imported, or has the name of another method.
+
+    Examples
+    --------
+    >>> sorted(installed())
+    []
+    """
+    found: dict[str, Baseline] = {}
+    for point in entry_points(group="groupsc.methods"):
+        if point.name in {*found, *(own.name for own in BASELINES), *METHODS, "input"}:
+            raise GroupSCError(
+                f"the entry point {point.name!r} = {point.value} has the name of another method; rename it there"
+            )
+        try:
+            made = point.load()
+            if isinstance(made, type):
+                made = made(data_dir) if issubclass(made, Baseline) else made()
+        except Exception as error:  # A package of somebody else may raise anything when it is imported.
+            raise GroupSCError(
+                f"the method {point.name!r} = {point.value} can't be loaded ({error}); repair or uninstall its package"
+            ) from error
+        found[point.name] = made if isinstance(made, Baseline) else OwnMethod(made, name=point.name, data_dir=data_dir)
+        found[point.name].name = point.name
+    return found
 
 
 def method(name: str, data_dir: PathLike = "data/raw") -> Baseline:
@@ -61,3 +116,42 @@ def method(name: str, data_dir: PathLike = "data/raw") -> Baseline:
     if name not in found:
         raise GroupSCError(f"there is no method {name!r}; choose one of {', '.join(found)}")
     return found[name]
+
+
+def chosen(weights: PathLike | Callable[..., Any], data_dir: PathLike, *, device: str = "auto") -> Baseline | None:
+    """Return the baseline that an evaluation restores with; None for "input" and for the path of a weights file.
+
+    Parameters
+    ----------
+    weights : str, path, callable or torch.nn.Module
+        Name of a baseline or path of a weights file, or an own function or module.
+    data_dir : path
+        Data directory.
+    device : str
+        Device of an own function; see `groupsc.baselines.own.OwnMethod`.
+
+    Returns
+    -------
+    Baseline or None
+
+    Raises
+    ------
+    GroupSCError
+        When no baseline has that name, or an own function has the name of a baseline or of a model.
+
+    Examples
+    --------
+    >>> chosen("tv", "data/raw").name, chosen("model.safetensors", "data/raw")
+    ('tv', None)
+    """
+    if callable(weights):
+        own = weights if isinstance(weights, OwnMethod) else OwnMethod(weights, device=device, data_dir=data_dir)
+        if own.name in {"input", *METHODS, *methods(data_dir)}:
+            raise GroupSCError(f"there is another method {own.name!r}; give yours its own name, as in name='mine'")
+        return own
+    if str(weights) == "input" or Path(weights).suffix or Path(weights).is_file():
+        return None
+    try:
+        return method(str(weights), data_dir)
+    except GroupSCError as error:
+        raise GroupSCError(f"there is no weights file {str(weights)!r}, and {error}, or input") from error

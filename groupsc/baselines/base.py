@@ -33,6 +33,8 @@ class Baseline(ABC):
         Command that installs the package.
     dataset : dict
         Data set of the registry that contains its weights, by task; empty for a method without training.
+    device : str
+        Device on which it restores.
 
     Parameters
     ----------
@@ -57,6 +59,7 @@ class Baseline(ABC):
     package: str | None = None
     install: str = "pip install 'groupsc[peers]'"
     dataset: dict[str, str] = {}  # noqa: RUF012
+    device: str = "cpu"
 
     def __init__(self, data_dir: PathLike = "data/raw"):
         self.data_dir = Path(data_dir)
@@ -129,7 +132,7 @@ class Baseline(ABC):
     def digest(self, task: str, level: float | None) -> str | None:
         """Return the sha256 of the weights file as in `data/registry.csv`, without the file; None for a method without
         training, and for a file that is neither in the registry nor on disk."""
-        from groupsc.data.datasets import registry
+        from groupsc.data.registry import registry
 
         path = self.weights(task, level)
         if path is None:
@@ -146,6 +149,22 @@ class Baseline(ABC):
 
     def prepare(self, task: str, level: float | None) -> None:  # noqa: B027
         """Load packages and weights, so that the measured time does not include it."""
+
+    def ready(self, task: str, level: float | None) -> None:
+        """Check that the method can run, that its weights are the published file, and call `prepare`.
+
+        Raises
+        ------
+        GroupSCError
+            When it can't run, or its weights are another file.
+        """
+        reason = self.skip(task, level)
+        if reason is not None:
+            raise GroupSCError(reason)
+        weights = self.weights(task, level)
+        if weights is not None and file_digest(weights) != self.digest(task, level):
+            raise GroupSCError(f"{weights} is not the published file; {self.hint(weights, task)}")
+        self.prepare(task, level)
 
     def _without_package(self) -> str | None:
         if self.package is None:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.definitions import METHODS
-from groupsc.data.datasets import registry
+from groupsc.data.registry import registry
 from groupsc.utils.errors import GroupSCError
 
 DECIMALS = {"psnr": 2, "psnr_channels": 2, "ssim": 4, "seconds": 2}

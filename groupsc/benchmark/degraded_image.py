@@ -23,7 +23,7 @@ def degraded_image(
     weights : path
         A weights file.
     dataset, image : str
-        A data set of the registry, and the name of an image without its ending.
+        As for `groupsc.data.datasets.image_path`.
     level : float, optional
         Noise σ in gray levels of 255. The default is the level of the model; blind models need one.
     data_dir : path
@@ -53,5 +53,6 @@ def degraded_image(
         raise GroupSCError(f"{weights} is a blind model; give the noise level")
     path = datasets.image_path(dataset, image, data_dir)
     clean = torch.from_numpy(read_image(path, channels=model.config.channels))
-    degraded, _ = degrade(clean[None], card["task"], level, noise_generator(dataset, image, level))
+    generator = noise_generator(datasets.set_name(dataset, data_dir), image, level)
+    degraded, _ = degrade(clean[None], card["task"], level, generator)
     return model, degraded[0], level

@@ -7,18 +7,20 @@ cropped.
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from groupsc import baselines
+from groupsc.baselines.own import OwnMethod
 from groupsc.benchmark import metrics
 from groupsc.benchmark.earlier import INPUT
 from groupsc.benchmark.rows import complete, earlier_rows, finished_rows, read_rows, table_of, write_rows
@@ -27,10 +29,11 @@ from groupsc.config.definitions import LEVEL_NAMES, TASKS, experiment_name, meth
 from groupsc.data import datasets
 from groupsc.data.degradations import degrade, noise_generator
 from groupsc.inference.noise_level import estimate_noise
+from groupsc.inference.restorer import Restorer
 from groupsc.inference.tiling import restore
 from groupsc.io.images import read_image, write_image
 from groupsc.utils.device import device_name, pick_own_device
-from groupsc.utils.digests import file_digest
+from groupsc.utils.digests import file_digest, parameters_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.memory import PeakMemory
 from groupsc.utils.version import code_version
@@ -41,12 +44,24 @@ from groupsc.weights.released import with_released
 NOISES = ("estimated", "known")
 
 
-def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
-    """Degrade and restore the images of a data set, and measure the result.
+def evaluate(weights, dataset, *, sigma=None, name=None, output=None, **options) -> pd.DataFrame:
+    """Degrade and restore the images of a data set, and measure the result; `groupsc.evaluate`.
 
     Parameters
     ----------
-    weights, dataset, **options
+    weights : str, path, callable or torch.nn.Module
+        Name of released weights, a weights file, a loaded model (`groupsc.load`), a baseline such as "bm3d", "input",
+        or an own function or network; `groupsc.baselines.own.OwnMethod` says how the latter is called.
+    dataset : str or path
+        Name of a data set, or a folder with images.
+    sigma : float, optional
+        Noise level in gray levels of 255; the same as the option `level`. With `sigma` and no task, methods that are
+        not trained by this project restore gray images.
+    name : str, optional
+        Name of an own method in the results, made of small letters, digits and dashes.
+    output : path, optional
+        CSV file for the results, as `evaluate_to_csv` writes it.
+    **options
         As for `Evaluation`.
 
     Returns
@@ -60,13 +75,26 @@ def evaluate(weights, dataset: str, **options) -> pd.DataFrame:
     Raises
     ------
     GroupSCError
-        For an unknown task or level, weights that were trained for another task or level, weights that give values
-        that are not finite, a data set that was not fetched, a baseline that can't run, or a stride without blocks.
+        For an unknown task or level, weights that were trained for another task, a result with values that are not
+        finite, a data set that was not fetched, a baseline that can't run, too little memory, or a stride without
+        blocks. An error about an image names its file.
 
     Examples
     --------
-    >>> evaluate("tv", "Bundled", task="gray", level=25, images=1)  # doctest: +SKIP
+    >>> rows = evaluate(lambda x: x, "Bundled", sigma=25, name="same", images=1, progress=False)
+    >>> rows["method"].item(), rows["image"].item(), round(rows["psnr"].item(), 1)
+    ('same', 'astronaut', 20.4)
     """
+    if sigma is not None:
+        if options.get("level") is not None:
+            raise GroupSCError("sigma and level are one setting; give one of them")
+        options["level"] = sigma
+        if callable(weights) or str(weights) in baselines.methods():
+            options.setdefault("task", None if isinstance(weights, Restorer) else "gray")
+    if name is not None:
+        weights = OwnMethod(weights, name=name, device=options.get("device", "auto"))
+    if output is not None:
+        return evaluate_to_csv(output, weights, dataset, **options)
     return table_of(Evaluation(weights, dataset, **options).rows())
 
 
@@ -126,15 +154,17 @@ class Evaluation:
 
     Parameters
     ----------
-    weights : path or str
+    weights : path, str, callable or torch.nn.Module
         A weights file, the name of a release, or a method of `groupsc.baselines`; "input" measures the degraded images
-        themselves.
+        themselves. A loaded model (`groupsc.load`) is measured as its file is, and another function or module as
+        `groupsc.baselines.own.OwnMethod` describes.
     dataset : str
-        A name of the registry, or "Bundled" for the photographs that scikit-image includes.
+        A name of the registry, "Bundled" for the photographs that scikit-image includes, or a folder of own images.
     task, level : str, float, optional
         One of "gray", "color", "mosaic", "jpeg"; noise σ in gray levels of 255 or JPEG quality, none for mosaics. The
         default is the task and level of the weights file; baselines, "input" and blind models need a level. The method
-        of a blind model is written as "groupsc-blind".
+        of a blind model is written as "groupsc-blind". A model that gets another level than that of its training is
+        applied as by `groupsc.inference.restorer.Restorer`, and its method is written as "groupsc-trained25".
     noise : {"estimated", "known"}
         Noise level that a blind model gets: estimated from the degraded image alone, or the true one. With the true
         one, the method is written as "groupsc-blind-known".
@@ -169,7 +199,7 @@ class Evaluation:
     ('gray-input-sigma25', 0)
     """
 
-    weights: str | Path = field(kw_only=False)
+    weights: str | Path | Callable[..., Any] = field(kw_only=False)
     dataset: str = field(kw_only=False)
     task: str | None = None
     level: float | None = None
@@ -185,10 +215,13 @@ class Evaluation:
     progress: bool = True
 
     def __post_init__(self):
-        [self.weights] = with_released([self.weights])
-        self.baseline = _baseline(self.weights, self.data_dir)
-        self.where = pick_own_device(self.device if self.baseline is None else "cpu")
-        self.model, self.digest, self.method, self.blind = None, None, INPUT, False
+        if not callable(self.weights):
+            [self.weights] = with_released([self.weights])
+        model = isinstance(self.weights, Restorer)
+        self.baseline = None if model else baselines.chosen(self.weights, self.data_dir, device=self.device)
+        self.where = pick_own_device(self.device if self.baseline is None else self.baseline.device)
+        self.model: Any = None
+        self.digest, self.method, self.blind, self.trained = None, INPUT, False, None
         self.level = None if self.level is None else float(self.level)
         if self.noise not in NOISES:
             raise GroupSCError(f"noise is {self.noise!r}; choose one of {', '.join(NOISES)}")
@@ -212,29 +245,29 @@ class Evaluation:
         self.repetitions = repetitions(self.task, self.repetitions)
 
     def _load(self) -> None:
-        self.model, metadata = load_weights(self.weights, device=self.where)
-        task, method, trained = purpose(self.weights, metadata)
-        self.digest, self.method = file_digest(self.weights), method_name(method, metadata.get("variant"))
+        source = self.weights
+        if isinstance(source, Restorer):
+            self.model, self.card, name = source.coder, source.card, str(source.card.get("name"))
+            self.digest, self.where = parameters_digest(self.model), self.model.D.device
+        else:
+            assert not callable(source)  # Other callables are baselines.
+            self.model, self.card = load_weights(source, device=self.where)
+            self.digest, name = file_digest(source), str(source)
+        task, method, trained = purpose(name, self.card)
+        self.method = method_name(method, self.card.get("variant"))
         self.blind = self.model.config.levels is not None
         if self.blind and self.noise == "known":
             self.method += "-known"
         if self.task not in (None, task):
-            raise GroupSCError(f"{self.weights} was trained for the task {task!r}; evaluate it on that task")
-        if None not in (self.level, trained) and self.level != trained:
-            raise GroupSCError(
-                f"{self.weights} was trained for {LEVEL_NAMES[task]} {trained:g}; evaluate it at this level"
-            )
+            raise GroupSCError(f"{name} was trained for the task {task!r}; evaluate it on that task")
+        if trained is not None and self.level not in (None, trained):
+            self.method, self.trained = f"{self.method}-trained{trained:g}", trained
+            if self.mode != "whole":
+                raise GroupSCError(
+                    f"{name} was trained for {LEVEL_NAMES[task]} {trained:g}; blocks are restored at this level only, "
+                    "so choose whole images"
+                )
         self.task, self.level = task, trained if self.level is None else self.level
-
-    def _prepare(self) -> None:
-        """Load what a baseline restores with; rows that are taken over need none of it."""
-        reason = self.baseline.skip(self.task, self.level)
-        if reason is not None:
-            raise GroupSCError(reason)
-        weights = self.baseline.weights(self.task, self.level)
-        if weights is not None and file_digest(weights) != self.digest:
-            raise GroupSCError(f"{weights} is not the published file; {self.baseline.hint(weights, self.task)}")
-        self.baseline.prepare(self.task, self.level)
 
     def settings(self) -> dict:
         """Return the values of the columns `SETTINGS`, which are the same in all rows of this evaluation."""
@@ -245,7 +278,7 @@ class Evaluation:
             "task": self.task,
             "method": self.method,
             "level": self.level,
-            "dataset": self.dataset,
+            "dataset": datasets.set_name(self.dataset, self.data_dir),
             "mode": "whole" if peer else self.mode if restored else None,
             "stride": (self.stride or self.model.config.window) if restored and self.mode == "block" else None,
             "device": device_name(self.where) if restored or peer else None,
@@ -281,37 +314,40 @@ class Evaluation:
         assert self.task is not None  # __post_init__ found the task.
         finished = finished or {}
         settings = self.settings()
-        paths = datasets.image_paths(self.dataset, self.data_dir, images=self.images)
-        title = f"{settings['experiment']} on {self.dataset}"
+        paths = datasets.named_paths(self.dataset, self.data_dir, images=self.images)
+        title = f"{settings['experiment']} on {settings['dataset']}"
         sizes, prepared = set(), self.baseline is None
-        for path in tqdm(paths, desc=title, unit="image", disable=not self.progress):
+        for name, path in tqdm(paths.items(), desc=title, unit="image", disable=not self.progress):
             clean = None
             for repetition in range(self.repetitions):
-                pictures = self._pictures(path.stem) if repetition == 0 else []
-                row = finished.get((path.stem, repetition))
+                pictures = self._pictures(name) if repetition == 0 else []
+                row = finished.get((name, repetition))
                 if row is not None and all(picture.is_file() for picture in pictures):
                     yield row
                     continue
                 if not prepared:
-                    self._prepare()
+                    self.baseline.ready(self.task, self.level)
                     prepared = True
                 if clean is None:
                     channels = 3 if self.task in ("color", "mosaic") else 1
                     clean = torch.from_numpy(read_image(path, channels=channels))[None]
-                generator = noise_generator(self.dataset, path.stem, self.level, repetition)
+                generator = noise_generator(settings["dataset"], name, self.level, repetition)
                 degraded, mask = degrade(clean, self.task, self.level, generator)
-                restored, cost = self._restore(degraded, mask, new_size=clean.shape not in sizes)
+                try:
+                    restored, cost = self._restore(degraded, mask, new_size=clean.shape not in sizes)
+                except GroupSCError as error:
+                    raise type(error)(f"{path} can't be restored: {error}") from error
                 sizes.add(clean.shape)
                 if not restored.isfinite().all():
                     raise GroupSCError(
-                        f"{self.weights} restores {path.name} to values that are not finite; choose other weights"
+                        f"{self.method} restores {path} to values that are not finite; choose other weights"
                     )
                 for picture, image in zip(pictures, (clean, degraded, restored), strict=False):
                     write_image(picture, image[0].clip(0, 1).numpy())
                 if row is None:
-                    values = _metric_values(restored[0].numpy(), clean[0].numpy())
+                    values = metrics.all_metrics(restored[0].numpy(), clean[0].numpy())
                     shape = {"height": clean.shape[-2], "width": clean.shape[-1]}
-                    row = {**settings, "image": path.stem, "repetition": repetition, **values, **cost, **shape}
+                    row = {**settings, "image": name, "repetition": repetition, **values, **cost, **shape}
                 yield row
 
     def _pictures(self, image: str) -> list[Path]:
@@ -322,40 +358,31 @@ class Evaluation:
     def _restore(self, degraded: Tensor, mask: Tensor | None, *, new_size: bool) -> tuple[Tensor, dict]:
         """Restore an image; return it on the CPU, with the run time and the peak memory."""
         if self.baseline is not None:
-            memory, start = PeakMemory(self.where), time.perf_counter()
-            restored = torch.from_numpy(self.baseline.restore(degraded[0].numpy(), self.task, self.level))[None]
-            return restored, {"seconds": round(time.perf_counter() - start, 4), "peak_memory_mb": memory.peak()}
-        if self.model is None:
+            run = functools.partial(self._with_baseline, degraded)
+        elif self.model is not None:
+            mask = None if mask is None else mask.to(self.where).expand_as(degraded)
+            run = functools.partial(self._with_model, degraded, degraded.to(self.where), mask)
+        else:
             return degraded, {"seconds": 0.0, "peak_memory_mb": 0.0}
         on_gpu = self.where.type == "cuda"
-        image, mask = degraded.to(self.where), None if mask is None else mask.to(self.where).expand_as(degraded)
         with torch.inference_mode():
             if on_gpu and new_size:
-                restore(self.model, image, mask, level=self.level, mode=self.mode, stride=self.stride)
+                run()
                 torch.cuda.synchronize(self.where)
             memory = PeakMemory(self.where)
             start = time.perf_counter()
-            level = estimate_noise(degraded[0].numpy()) if self.blind and self.noise == "estimated" else self.level
-            restored = restore(self.model, image, mask, level=level, mode=self.mode, stride=self.stride)
+            restored = run()
             if on_gpu:
                 torch.cuda.synchronize(self.where)
             seconds = time.perf_counter() - start
         return restored.cpu().float(), {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
 
+    def _with_baseline(self, degraded: Tensor) -> Tensor:
+        return torch.from_numpy(self.baseline.restore(degraded[0].numpy(), self.task, self.level))[None]
 
-def _baseline(weights: str | Path, data_dir: str | Path) -> baselines.Baseline | None:
-    """Return the baseline of that name; None for "input" and for the path of a weights file."""
-    if str(weights) == INPUT or Path(weights).suffix or Path(weights).is_file():
-        return None
-    try:
-        return baselines.method(str(weights), data_dir)
-    except GroupSCError as error:
-        raise GroupSCError(f"there is no weights file {str(weights)!r}, and {error}, or {INPUT}") from error
-
-
-def _metric_values(restored: np.ndarray, clean: np.ndarray) -> dict:
-    return {
-        "psnr": round(metrics.psnr(restored, clean), 4),
-        "psnr_channels": round(metrics.psnr_channels(restored, clean), 4),
-        "ssim": round(metrics.ssim(restored, clean), 6),
-    }
+    def _with_model(self, degraded: Tensor, image: Tensor, mask: Tensor | None) -> Tensor:
+        if self.trained is not None:
+            pixels = Restorer(self.model, self.card).restore(degraded[0].numpy(), level=self.level)
+            return torch.from_numpy(pixels)[None]
+        level = estimate_noise(degraded[0].numpy()) if self.blind and self.noise == "estimated" else self.level
+        return restore(self.model, image, mask, level=level, mode=self.mode, stride=self.stride)

@@ -11,7 +11,9 @@ from pathlib import Path
 from groupsc.config.checks import require
 from groupsc.config.definitions import Experiment, experiment_name
 from groupsc.data import bundled
-from groupsc.data.datasets import datasets, listed_files
+from groupsc.data.datasets import own_set
+from groupsc.data.folders import DataDir, images_in
+from groupsc.data.registry import datasets, listed_files
 from groupsc.utils.errors import GroupSCError
 
 
@@ -36,7 +38,7 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
     groupsc.utils.errors.GroupSCError: tasks.gray lacks datasets; choose some of ...
     """
     for task, given in config["tasks"].items():
-        known = ", ".join(datasets())
+        known = ", ".join(known_sets(config))
         require(
             given["datasets"] or not (given["methods"] or given["baselines"]),
             f"tasks.{task} lacks datasets; choose some of {known}",
@@ -74,7 +76,8 @@ def check_names(config: dict, found: dict[str, Experiment]) -> None:
     images, given = config["images"], config["blocks"]
     for key, sets in (("images", images if isinstance(images, dict) else ()), ("blocks", given["datasets"])):
         for name in sets:
-            require(name in datasets(), f"{key} names the data set {name!r}; choose one of {', '.join(datasets())}")
+            known = known_sets(config)
+            require(name in known, f"{key} names the data set {name!r}; choose one of {', '.join(known)}")
     for name in given["experiments"]:
         require(name in found, f"blocks names the experiment {name!r}; choose one of {', '.join(found)}")
 
@@ -188,6 +191,37 @@ def images_of(config: dict, dataset: str) -> int | None:
     return images.get(dataset) if isinstance(images, dict) else images
 
 
+def known_sets(config: dict) -> list[str]:
+    """Return the names of the public data sets and of those in the key `datasets` of a configuration.
+
+    Parameters
+    ----------
+    config : dict
+
+    Examples
+    --------
+    >>> known_sets({"datasets": {"mine": {"path": "photos"}}})[-2:]
+    ['Bundled', 'mine']
+    """
+    return [*datasets(), *config.get("datasets", ())]
+
+
+def data_dir_of(config: dict) -> DataDir:
+    """Return the data directory of a configuration, with its folders of own images.
+
+    Parameters
+    ----------
+    config : dict
+
+    Examples
+    --------
+    >>> dict(data_dir_of({"data_dir": "data/raw", "datasets": {"mine": {"path": "photos"}}}).folders)
+    {'mine': 'photos'}
+    """
+    folders = {name: given["path"] for name, given in config.get("datasets", {}).items()}
+    return DataDir(config.get("data_dir", "data/raw"), folders)
+
+
 def image_names(config: dict, dataset: str) -> list[str]:
     """Return the names of the images of a test set that are used, in the order of their files.
 
@@ -201,6 +235,9 @@ def image_names(config: dict, dataset: str) -> list[str]:
     >>> image_names({"images": 2}, "Set12")
     ['01', '02']
     """
+    own = own_set(dataset, data_dir_of(config))
+    if own is not None:
+        return list(images_in(own[1]))[: images_of(config, dataset)]
     files = bundled.FILES_OF.get(dataset) or [file for file, _ in listed_files(dataset)]
     return [Path(file).stem for file in files[: images_of(config, dataset)]]
 

@@ -126,3 +126,23 @@ def _comparable(x, reference) -> tuple[np.ndarray, np.ndarray]:
 
 def _decibels(mean_squared_error: float) -> float:
     return float("inf") if mean_squared_error == 0 else float(-10 * np.log10(mean_squared_error))
+
+
+def all_metrics(restored: np.ndarray, clean: np.ndarray) -> dict[str, float]:
+    """Return the metrics of a row of results, rounded.
+
+    Parameters
+    ----------
+    restored, clean : array (c, H, W)
+        In [0, 1].
+
+    Examples
+    --------
+    >>> all_metrics(np.full((1, 8, 8), 0.6), np.full((1, 8, 8), 0.5))["psnr"]
+    20.0
+    """
+    return {
+        "psnr": round(psnr(restored, clean), 4),
+        "psnr_channels": round(psnr_channels(restored, clean), 4),
+        "ssim": round(ssim(restored, clean), 6),
+    }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from groupsc import baselines
 from groupsc.benchmark import grid
 from groupsc.config.checks import require
 from groupsc.config.definitions import METHODS, Experiment
-from groupsc.data.datasets import datasets
+from groupsc.data.folders import images_in
+from groupsc.data.registry import datasets
+from groupsc.utils.errors import GroupSCError
 
 TABLES = tuple(f"table{number}" for number in range(1, 14))
 """Tables of the paper; `groupsc.paper` makes them."""
@@ -53,8 +56,9 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
     Traceback (most recent call last):
     groupsc.utils.errors.GroupSCError: In tables: there is no table 'table99'; choose among table1, ...
     """
+    _check_own_sets(config)
     grid.check(config, found)
-    known = datasets()
+    known = grid.known_sets(config)
     for where, name in _named_sets(config, found):
         require(name in known, f"In {where}: there is no data set {name!r}; choose one of {', '.join(known)}")
     for name in config["tables"]:
@@ -67,10 +71,20 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
     device = config["device"]
     require(DEVICE.fullmatch(device), f"device is {device!r}; choose auto, cpu or cuda")
     for name, given in config["figures"].items():
-        check_figure(name, given)
+        check_figure(name, given, config)
 
 
-def check_figure(name: str, given: dict) -> None:
+def _check_own_sets(config: dict) -> None:
+    """Check that the folders of own images have names of their own, and contain images."""
+    for name, folder in grid.data_dir_of(config).folders.items():
+        require(name not in datasets(), f"datasets.{name} has the name of a public data set; choose another name")
+        try:
+            images_in(Path(folder).expanduser())
+        except GroupSCError as error:
+            raise GroupSCError(f"In datasets.{name}.path: {error}") from error
+
+
+def check_figure(name: str, given: dict, config: dict | None = None) -> None:
     """Check that a figure exists, and that its keys name existing images.
 
     Parameters
@@ -79,6 +93,8 @@ def check_figure(name: str, given: dict) -> None:
         Name of its file.
     given : dict
         Its keys; `figure` is the name of the file when left out.
+    config : dict, optional
+        Configuration with the folders of own images.
 
     Raises
     ------
@@ -91,14 +107,15 @@ def check_figure(name: str, given: dict) -> None:
     Traceback (most recent call last):
     groupsc.utils.errors.GroupSCError: In figures.figure44: there is no figure 'figure44'; set its key figure to ...
     """
-    known = datasets()
+    own = {"datasets": (config or {}).get("datasets", {})}
+    known = grid.known_sets(own)
     kind, where = given.get("figure") or name, f"In figures.{name}"
     require(kind in FIGURES, f"{where}: there is no figure {kind!r}; set its key figure to one of {', '.join(FIGURES)}")
     places = [(given["dataset"], image) for image in given.get("images") or () if given.get("dataset")]
     places += [(panel["dataset"], panel["image"]) for panel in given.get("panels") or ()]
     for dataset in {given.get("dataset"), *(dataset for dataset, _ in places)} - {None}:
         require(dataset in known, f"{where}: there is no data set {dataset!r}; choose one of {', '.join(known)}")
-    names_of = {dataset: grid.image_names({}, dataset) for dataset, _ in places}
+    names_of = {dataset: grid.image_names(own, dataset) for dataset, _ in places}
     for dataset, image in places:
         names = names_of[dataset]
         hint = f"it has {', '.join(names[:3])} and others"

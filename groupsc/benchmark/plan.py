@@ -18,7 +18,9 @@ from groupsc.benchmark.rows import measured_places
 from groupsc.config.definitions import Experiment, repetitions
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid
-from groupsc.data.datasets import listed_files
+from groupsc.data.datasets import own_set
+from groupsc.data.folders import images_in
+from groupsc.data.registry import listed_files
 from groupsc.models.sizes import number_of_parameters
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.cards import newest_state, read_metadata
@@ -189,8 +191,8 @@ def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
         other_seconds=sum(others) + DICTIONARY * _missing_dictionaries(missing, output),
         download=sum(sizes.values()),
         disk=sum(sizes.values()) + weights + images * BYTES_OF_ROW,
-        memory=max((_decoded(e, times) for e in missing), default=0),
-        passes=max((_passes(e, times) for e in missing), default=0.0),
+        memory=max((_decoded(e, times, config) for e in missing), default=0),
+        passes=max((_passes(e, times, config) for e in missing), default=0.0),
     )
 
 
@@ -205,10 +207,10 @@ def _missing_dictionaries(missing: list[Experiment], output: Path) -> int:
     return sum(not (output / f"dictionaries/{name}.safetensors").is_file() for name in names)
 
 
-def _passes(experiment: Experiment, times: int) -> float:
+def _passes(experiment: Experiment, times: int, config: dict) -> float:
     """Return the number of passes of a training over its images."""
     training = experiment.training
-    return training.max_steps * training.batch_size / _count(experiment, times)
+    return training.max_steps * training.batch_size / _count(experiment, times, config)
 
 
 def _missing_trainings(found: dict[str, Experiment], output: Path) -> tuple[list[Experiment], list[Job]]:
@@ -301,8 +303,9 @@ def _absent(config: dict, found: dict, data_dir: Path, times: int) -> dict[str, 
     used |= set(_peers(config)) | grid.test_sets(config, found)
     sizes = {}
     for dataset in sorted(used):
-        files = listed_files(dataset)[: grid.images_to_fetch(config, found, dataset)]
-        absent = sum(size for file, size in files if not _has(data_dir / dataset / file, size))
+        files = _files(dataset, config)[: grid.images_to_fetch(config, found, dataset)]
+        own = dataset in config["datasets"]
+        absent = 0 if own else sum(size for file, size in files if not _has(data_dir / dataset / file, size))
         sizes[dataset] = times * sum(size for _, size in files) if times > 1 and dataset in trained_on else absent
     return sizes
 
@@ -342,14 +345,21 @@ def _makespan(jobs, lengths: dict[str, float], workers: int) -> float:
     return now
 
 
-def _count(experiment: Experiment, times: int) -> int:
-    return times * max(1, len(listed_files(experiment.training.dataset)))
+def _files(dataset: str, config: dict) -> list[tuple[str, int]]:
+    own = own_set(dataset, grid.data_dir_of(config))
+    if own is not None:
+        return [(name, path.stat().st_size) for name, path in images_in(own[1]).items()]
+    return list(listed_files(dataset))
 
 
-def _decoded(experiment: Experiment, times: int) -> int:
+def _count(experiment: Experiment, times: int, config: dict) -> int:
+    return times * max(1, len(_files(experiment.training.dataset, config)))
+
+
+def _decoded(experiment: Experiment, times: int, config: dict) -> int:
     """Return the bytes of the training images as float32."""
     pixels = operation_counts.PIXELS.get(experiment.training.dataset, operation_counts.PIXELS["CBSD400"])
-    return 4 * experiment.model.channels * pixels * _count(experiment, times)
+    return 4 * experiment.model.channels * pixels * _count(experiment, times, config)
 
 
 def _has(path: Path, size: int) -> bool:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from groupsc.config.definitions import LEVEL_NAMES
-from groupsc.data.datasets import load_images
+from groupsc.data.datasets import load_images, set_name
 from groupsc.data.degradations import degrade, noise_generator
 from groupsc.data.stress_set import STRESS_LEVELS, stress_pictures
 from groupsc.inference.tiling import restore
@@ -152,7 +152,9 @@ def validate(
     rows = []
     for (name, image), level in zip(found.items(), levels, strict=True):
         clean = torch.from_numpy(image)[None]
-        before, after = _restored(model, card["task"], clean, level, noise_generator(dataset, name, level), crop=True)
+        before, after = _restored(
+            model, card["task"], clean, level, noise_generator(set_name(dataset, data_dir), name, level), crop=True
+        )
         clean = central(clean)
         rows.append(("validation", name, level, 0, _psnr(before, clean), _psnr(after.clamp(0, 1), clean)))
     return _table(rows)

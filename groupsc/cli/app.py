@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from groupsc.cli import methods, plan, results, validation
+from groupsc.cli import evaluation, methods, plan, results, validation
 from groupsc.cli import photographs as photo_cli
-from groupsc.cli.options import DataDir, Device, Mode, Stride
+from groupsc.cli.options import DataDir, Device, Folders, Images
 from groupsc.utils.atomic import write_text
 from groupsc.utils.errors import GroupSCError
 
@@ -28,11 +28,10 @@ app = typer.Typer(
 for restoration in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, methods.methods):
     app.command()(restoration)
 app.command("plan")(plan.plan)
+app.command("evaluate")(evaluation.evaluate)
 for command in (*results.COMMANDS, *validation.COMMANDS):
     app.command()(command)
 app.add_typer(photo_cli.weights_app, name="weights")
-
-Images = Annotated[int | None, Option(min=1, help="Use only this number of images, the first ones.")]
 
 
 def main() -> None:
@@ -53,6 +52,7 @@ def fetch(
     ] = None,
     data_dir: DataDir = Path("data/raw"),
     images: Images = None,
+    folders: Folders = None,
     mirror: Annotated[str | None, Option(help="Folder or address of the files; by default GROUPSC_MIRROR.")] = None,
     manifest: Annotated[Path | None, Option(help="Write files, sizes and checksums to this JSON file.")] = None,
 ) -> None:
@@ -61,6 +61,7 @@ def fetch(
     Without a name, the command lists the data sets.
     """
     from groupsc.data import datasets as data
+    from groupsc.data.folders import data_dir_with
 
     if not datasets:
         print("\n".join(data.datasets()))
@@ -68,36 +69,48 @@ def fetch(
     if manifest is not None and len(datasets) != 1:
         raise GroupSCError(f"a manifest describes one data set, but {len(datasets)} were given; fetch them one by one")
     for name in datasets:
-        found = data.fetch(name, data_dir, images=images, mirror=mirror)
+        where = data_dir_with(data_dir, folders)
+        found = data.fetch(name, where, images=images, mirror=mirror)
         megabytes = sum(file["bytes"] for file in found["files"]) / 1e6
-        print(f"{name}: {len(found['files'])} files, {megabytes:.1f} MB, all checksums agree")
+        own = data.own_set(name, where)
+        outcome = "all checksums agree" if own is None else f"in {own[1]}"
+        print(f"{found['dataset']}: {len(found['files'])} files, {megabytes:.1f} MB, {outcome}")
         if manifest is not None:
             write_text(manifest, json.dumps(found, indent=1) + "\n")
 
 
 @app.command()
 def dictionary(
-    dataset: Annotated[str, Argument(help="Data set to learn from.")],
+    dataset: Annotated[str, Argument(help="Data set to learn from, or a folder with images.")],
     output: Annotated[Path, Option(help="Safetensors file to write.")],
     channels: Annotated[int, Option(help="1 for gray, 3 for color.")] = 1,
     patch_size: Annotated[int, Option(min=1, help="Side of the patches, in pixels.")] = 9,
     n_atoms: Annotated[int, Option(min=1, help="Number of atoms.")] = 256,
     seed: Annotated[int, Option(help="Seed for the random patches and the initial atoms.")] = 0,
     data_dir: DataDir = Path("data/raw"),
+    folders: Folders = None,
     images: Images = None,
     picture: Annotated[Path | None, Option(help="Also draw the atoms to this PNG file.")] = None,
 ) -> None:
     """Learn the initial dictionary of a training."""
-    from groupsc.data.datasets import load_images
+    from groupsc.data.datasets import load_images, set_name
+    from groupsc.data.folders import data_dir_with
     from groupsc.training.dictionary_learning import learn_dictionary
     from groupsc.weights.files import write_tensors
 
-    photographs = load_images(dataset, data_dir, channels=channels, images=images).values()
+    where = data_dir_with(data_dir, folders)
+    photographs = load_images(dataset, where, channels=channels, images=images).values()
     D = learn_dictionary(photographs, channels=channels, patch_size=patch_size, n_atoms=n_atoms, seed=seed)
     write_tensors(
         output,
         {"D": D},
-        {"dataset": dataset, "channels": channels, "patch_size": patch_size, "n_atoms": n_atoms, "seed": seed},
+        {
+            "dataset": set_name(dataset, where),
+            "channels": channels,
+            "patch_size": patch_size,
+            "n_atoms": n_atoms,
+            "seed": seed,
+        },
     )
     if picture is not None:
         from groupsc.figures.dictionaries import draw_dictionary
@@ -152,6 +165,7 @@ def train(
         Option("--max-minutes", "--minutes", help="Save and stop after this time; the same command then continues."),
     ] = None,
     data_dir: DataDir = Path("data/raw"),
+    folders: Folders = None,
     dictionary: Annotated[Path | None, Option(help="Initial dictionary, made by `groupsc dictionary`.")] = None,
     init: Annotated[str | None, Option(metavar="NAME|WEIGHTS.safetensors", help="Weights to start from.")] = None,
     released: Annotated[Path | None, Option(help="With --queue: folder of weights to start from.")] = None,
@@ -161,8 +175,11 @@ def train(
 
     The same command continues a training that was stopped.
     """
+    from groupsc.data.folders import data_dir_with
+
+    where = data_dir_with(data_dir, folders)
     if queue is not None and experiment is None:
-        _train_queue(queue, data_dir=data_dir, output=output, minutes=minutes, weights=released, device=device)
+        _train_queue(queue, data_dir=where, output=output, minutes=minutes, weights=released, device=device)
         return
     if experiment is None or queue is not None:
         raise GroupSCError(
@@ -175,7 +192,7 @@ def train(
     settings = read_experiment(experiment)
     weights = train_experiment(
         settings,
-        data_dir=data_dir,
+        data_dir=where,
         output=output,
         dictionary=dictionary,
         init=init and find_weights(init),
@@ -191,73 +208,6 @@ def _train_queue(queue: Path, *, minutes: float | None, **options) -> None:
     limit = float("inf") if minutes is None else minutes
     for name, outcome in run_queue(read_queue(queue), minutes=limit, **options).items():
         print(f"{name}: {outcome}")
-
-
-@app.command()
-def evaluate(
-    weights: Annotated[
-        str,
-        Argument(
-            metavar="NAME|WEIGHTS.safetensors|METHOD|input",
-            help="A release, a weights file, a baseline of `groupsc methods`, or `input` for the degraded images.",
-        ),
-    ],
-    dataset: Annotated[str, Option(help="Data set to restore.")],
-    output: Annotated[Path, Option(help="CSV file for the per-image results.")],
-    task: Annotated[str | None, Option(help="gray, color, mosaic or jpeg; by default that of the weights.")] = None,
-    level: Annotated[float | None, Option(help="Noise σ in gray levels of 255, or JPEG quality.")] = None,
-    noise: Annotated[
-        str, Option(help="Noise level for blind models: `estimated` from the image, or `known`.")
-    ] = "estimated",
-    data_dir: DataDir = Path("data/raw"),
-    images: Images = None,
-    repetitions: Annotated[int, Option(min=1, help="Noise realisations per image.")] = 1,
-    mode: Mode = "whole",
-    stride: Stride = None,
-    device: Device = "auto",
-    pictures: Annotated[Path | None, Option(help="Also write clean, degraded and restored PNG files here.")] = None,
-    names: Annotated[list[str] | None, Option("--name", help="Image to write as PNG files; by default all.")] = None,
-    cached_results: Annotated[
-        Path | None,
-        Option(help="CSV file of earlier per-image results; those of the same weights and settings are reused."),
-    ] = None,
-) -> None:
-    """Measure PSNR and SSIM on a data set.
-
-    The images are degraded, restored and compared with the clean images.
-    """
-    from groupsc.benchmark.earlier import cached_rows
-    from groupsc.benchmark.rows import write_rows
-    from groupsc.config.definitions import TASKS
-
-    if cached_results is not None and pictures is None and task in TASKS:
-        rows = cached_rows(
-            cached_results, weights, dataset, task, level, images=images, times=repetitions, mode=mode, stride=stride
-        )
-        if rows is not None:
-            write_rows(output, rows)
-            print(f"{dataset}: {rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images, measured before")
-            return
-    from groupsc.benchmark.evaluation import evaluate_to_csv
-
-    rows = evaluate_to_csv(
-        output,
-        weights,
-        dataset,
-        task=task,
-        level=level,
-        noise=noise,
-        data_dir=data_dir,
-        images=images,
-        repetitions=repetitions,
-        mode=mode,
-        stride=stride,
-        device=device,
-        pictures=pictures,
-        names=names or None,
-        cached_results=cached_results,
-    )
-    print(f"{dataset}: {rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images")
 
 
 @app.command()

@@ -11,6 +11,13 @@ from typer import Argument, Option
 from groupsc.utils.errors import GroupSCError
 
 DataDir = Annotated[Path, Option(help="Folder of the data sets.")]
+Folders = Annotated[
+    list[str] | None,
+    Option(
+        "--folder", metavar="NAME=FOLDER", help="Name a folder of own images as a data set; may be given several times."
+    ),
+]
+Images = Annotated[int | None, Option(min=1, help="Use only this number of images, the first ones.")]
 Device = Annotated[str, Option(help="auto, cpu or cuda.")]
 Mode = Annotated[str, Option(help="`whole` image, or `block` as in the paper.")]
 Stride = Annotated[int | None, Option(min=1, help="Stride of the blocks, in pixels.")]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from groupsc.cli.options import Rows, pixel
+from groupsc.cli.options import Folders, Rows, pixel
 from groupsc.utils.atomic import write_text
 
 
@@ -89,9 +89,11 @@ def figure(
         str | None, Option(help="Method that the figure `paired` compares with; by default sc.")
     ] = None,
     data_dir: Annotated[Path | None, Option(help="Folder of the data sets.")] = None,
+    folders: Folders = None,
 ) -> None:
     """Draw a figure."""
     from groupsc.benchmark.rows import read_rows
+    from groupsc.data.folders import data_dir_with
     from groupsc.figures.artefacts import Panel
     from groupsc.figures.catalog import FIGURES, draw
     from groupsc.weights.released import with_released
@@ -109,7 +111,7 @@ def figure(
         "dataset": dataset,
         "images": images or None,
         "baseline": baseline,
-        "data_dir": data_dir,
+        "data_dir": data_dir_with(data_dir or "data/raw", folders) if data_dir or folders else None,
     }
     for path in draw(name, output, **{key: value for key, value in chosen.items() if value is not None}):
         print(f"wrote {path}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from groupsc.cli.options import DataDir
+from groupsc.cli.options import DataDir, Folders
 
 Weights = Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors", help="Released model, or weights file.")]
 Dataset = Annotated[str, Option(help="Validation set.")]
@@ -44,6 +44,7 @@ def validate(
     ] = None,
     dataset: Dataset = "BSDval32",
     data_dir: DataDir = Path("data/raw"),
+    folders: Folders = None,
     details: Details = None,
     index: Annotated[
         Path | None, Option(help="CSV file to add the scores to, such as data/weights/validation.csv.")
@@ -51,12 +52,14 @@ def validate(
 ) -> None:
     """Measure models on validation set and stress set."""
     from groupsc.benchmark import validation
+    from groupsc.data.folders import data_dir_with
     from groupsc.weights.released import find_weights, releases
     from groupsc.weights.scores import write_scores
 
+    where = data_dir_with(data_dir, folders)
     for name in weights or releases():
         path = find_weights(name)
-        score = validation.score(path, validation.measure_file(path, data_dir, dataset=dataset, details=details))
+        score = validation.score(path, validation.measure_file(path, where, dataset=dataset, details=details))
         print(
             f"{score.model}: {score.psnr:.4f} dB over {score.images} images, rho {score.rho:.2f}, "
             f"{score.failed} of {score.cases} stress cases fail, worst {score.worst_case} {score.worst_change:+.2f} dB",
@@ -71,6 +74,7 @@ def compare(
     new: Weights,
     dataset: Dataset = "BSDval32",
     data_dir: DataDir = Path("data/raw"),
+    folders: Folders = None,
     details: Details = None,
 ) -> None:
     """Compare two models by the rule of release.
@@ -79,11 +83,13 @@ def compare(
     """
     from groupsc.benchmark.release_rule import compare as compare_rows
     from groupsc.benchmark.validation import measure_file
+    from groupsc.data.folders import data_dir_with
     from groupsc.weights.released import find_weights
 
+    where = data_dir_with(data_dir, folders)
     print(
         compare_rows(
-            *(measure_file(find_weights(name), data_dir, dataset=dataset, details=details) for name in (old, new))
+            *(measure_file(find_weights(name), where, dataset=dataset, details=details) for name in (old, new))
         )
     )
 

@@ -109,7 +109,8 @@ class Task(Part):
     """Noise σ in gray levels of 255 for `gray` and `color`, quality factors for `jpeg`; `mosaic` has none. To
     add a level, add its number."""
     datasets: Unique[DataSet] = Field(default=[])
-    """Test sets: names from `data/registry.csv`, `Bundled` or `Bundled-crop`."""
+    """Test sets: names from `data/registry.csv`, `Bundled` or `Bundled-crop`, or names in the key `datasets` of the
+    configuration."""
     blind: Blind | None = None
     """Models of all noise levels at once, for `gray` and `color`."""
     variants: dict[VariantName, Variant] = Field(default={})
@@ -145,6 +146,14 @@ class Blocks(Part):
     larger, at most 56."""
     datasets: Unique[DataSet] = Field(default=["BSD68"])
     """Test sets."""
+
+
+class OwnDataSet(Part):
+    """A folder of own images."""
+
+    path: Text
+    """Folder with the images, subfolders included, as in `mine: {path: /home/me/photos}`. It is read where it is:
+    nothing is copied. Its name stands wherever the name of a data set is allowed."""
 
 
 class Panel(Partial):
@@ -236,6 +245,9 @@ class Grid(Part):
     output: Folder = "results"
     """Folder of all results; by default, `results/<name of the configuration file>`. Git tracks `results/release`
     only."""
+    datasets: dict[DataSet, OwnDataSet] = Field(default={})
+    """Folders of own images that are used as data sets, by name, as in `datasets: {mine: {path: photos}}`. An edited
+    image reruns what depends on the folder."""
     data_dir: Text = "data/raw"
     """Folder of the data sets."""
     mirror: OrNull[Text] = None

@@ -1,15 +1,13 @@
 """List, download and load data sets.
 
 `data/registry.csv` lists every file with its repository, commit, path, size and sha256. The data sets of
-`groupsc.data.bundled` need no download.
+`groupsc.data.bundled` need no download. A folder of own images is a data set too; see `groupsc.data.folders`.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
-import re
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -20,72 +18,14 @@ from tqdm import tqdm
 
 from groupsc.data import bundled
 from groupsc.data.downloads import download, matches, source_of
+from groupsc.data.folders import IMAGE_SUFFIXES, images_in, own_folder, state_of
+from groupsc.data.registry import datasets, first, image_sets, registry, registry_rows
 from groupsc.io.images import read_image
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError, MissingFileError
-from groupsc.utils.resources import data_file
 
 PUBLIC = "https://raw.githubusercontent.com"
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-FILE_NAME = re.compile(r"\w[\w.-]*")
-"""Names of files and data sets that are safe as a path below the data directory, on any system."""
 SECONDS_WITHOUT_DATA = 30
-
-
-def registry() -> pd.DataFrame:
-    """Return the registry of files.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per file of each data set that is downloaded, with the columns dataset, file, repo, commit, path, bytes
-        and sha256. It is a copy.
-
-    Examples
-    --------
-    >>> files = registry()
-    >>> int((files["dataset"] == "Set12").sum())
-    12
-    """
-    return _registry().copy()
-
-
-def datasets() -> list[str]:
-    """Return the names of all data sets.
-
-    Returns
-    -------
-    list of str
-        In the order of the registry, then those that need no download.
-
-    Examples
-    --------
-    >>> "BSD68" in datasets(), datasets()[-1]
-    (True, 'Bundled')
-    """
-    return [*_registry()["dataset"].unique(), *bundled.FILES_OF]
-
-
-@functools.cache
-def listed_files(dataset: str) -> tuple[tuple[str, int], ...]:
-    """List the name and the bytes of each file of a data set of the registry, sorted by name; empty for others.
-
-    Parameters
-    ----------
-    dataset : str
-
-    Returns
-    -------
-    tuple of (str, int)
-
-    Examples
-    --------
-    >>> listed_files("Set12")[0]
-    ('01.png', 38267)
-    """
-    found = _registry()
-    found = found[found["dataset"] == dataset].sort_values("file")
-    return tuple(zip(found["file"], map(int, found["bytes"]), strict=True))
 
 
 def fetch(
@@ -104,8 +44,8 @@ def fetch(
     Parameters
     ----------
     dataset : str
-        Name of a data set, as `datasets` lists them.
-    data_dir : path
+        Name of a data set, as `datasets` lists them, or a folder of own images, which is listed and not copied.
+    data_dir : path or DataDir
         Data directory. The files are stored in `data_dir/dataset/`.
     images : int, optional
         Number of files to fetch, the first in sorted order. The default fetches all.
@@ -141,12 +81,16 @@ def fetch(
         raise GroupSCError(
             f"workers is {workers} and timeout {timeout}; give at least one worker and a timeout above 0 s"
         )
-    if dataset in bundled.FILES_OF:
-        if dataset == bundled.CROPS:
-            bundled.cut(data_dir, _first(images))
-        paths = bundled.paths_of(dataset, data_dir, _first(images))
-        return _manifest(dataset, [(path.name, path.stat().st_size, file_digest(path)) for path in paths])
-    rows = list(_rows(dataset, images, files).itertuples())
+    if dataset == bundled.CROPS:
+        bundled.cut(data_dir, first(images))
+    if dataset in bundled.FILES_OF or own_set(dataset, data_dir):
+        paths = named_paths(dataset, data_dir, images=images)
+        names = [path.name for path in paths.values()] if dataset in bundled.FILES_OF else paths
+        described = zip(names, paths.values(), strict=True)
+        return _manifest(
+            set_name(dataset, data_dir), [(name, path.stat().st_size, file_digest(path)) for name, path in described]
+        )
+    rows = list(registry_rows(dataset, images, files).itertuples())
     folder = Path(data_dir) / dataset
     mirror = str(mirror or os.environ.get("GROUPSC_MIRROR") or PUBLIC)
     try:
@@ -162,17 +106,51 @@ def fetch(
     return _manifest(dataset, [(row.file, row.bytes, row.sha256) for row in rows])
 
 
+def own_set(dataset: str, data_dir="data/raw") -> tuple[str, Path] | None:
+    """Return name and path of a folder of own images; None for a public data set and for an unknown name.
+
+    Parameters
+    ----------
+    dataset, data_dir
+        As for `named_paths`.
+
+    Raises
+    ------
+    GroupSCError
+        When the folder has the name of a public data set.
+
+    Examples
+    --------
+    >>> own_set("BSD68") is None, own_set("photos/trip")[0]
+    (True, 'trip')
+    """
+    return own_folder(dataset, data_dir, datasets())
+
+
+def set_name(dataset: str, data_dir="data/raw") -> str:
+    """Return the name of a data set in results: the last part of the path of a folder of own images.
+
+    Parameters
+    ----------
+    dataset, data_dir
+        As for `named_paths`.
+
+    Examples
+    --------
+    >>> set_name("BSD68"), set_name("photos/trip")
+    ('BSD68', 'trip')
+    """
+    own = own_set(dataset, data_dir)
+    return str(dataset) if own is None else own[0]
+
+
 def image_paths(dataset: str, data_dir="data/raw", *, images: int | None = None) -> list[Path]:
     """List the image files of a data set.
 
     Parameters
     ----------
-    dataset : str
-        Name of a data set.
-    data_dir : path
-        Data directory.
-    images : int, optional
-        Number of images to list, the first in sorted order. The default lists all.
+    dataset, data_dir, images
+        As for `named_paths`.
 
     Returns
     -------
@@ -182,17 +160,49 @@ def image_paths(dataset: str, data_dir="data/raw", *, images: int | None = None)
     Raises
     ------
     GroupSCError
-        When the data set is unknown or contains no images, or `images` is not positive.
-    MissingFileError
-        When a file is not downloaded.
+        As `named_paths`.
 
     Examples
     --------
     >>> [path.name for path in image_paths("Bundled", images=2)]
     ['astronaut.png', 'brick.png']
     """
+    return list(named_paths(dataset, data_dir, images=images).values())
+
+
+def named_paths(dataset: str, data_dir="data/raw", *, images: int | None = None) -> dict[str, Path]:
+    """List the image files of a data set by the names of the images.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of a data set, or a folder of own images.
+    data_dir : path or DataDir
+        Data directory; a `groupsc.data.folders.DataDir` also contains folders of own images.
+    images : int, optional
+        Number of images to list, the first in sorted order. The default lists all.
+
+    Returns
+    -------
+    dict of str to Path
+        In sorted order. The name of an image is its file name without the ending; in a folder of own images it is the
+        path within the folder, with the ending.
+
+    Raises
+    ------
+    GroupSCError
+        When the data set is unknown or contains no images, two of its images have the same name, or `images` is not
+        positive.
+    MissingFileError
+        When a file is not downloaded.
+
+    Examples
+    --------
+    >>> list(named_paths("Bundled", images=2))
+    ['astronaut', 'brick']
+    """
     paths = _listed_paths(dataset, data_dir, images)
-    absent = [path for path in paths if not path.is_file()]
+    absent = [path for path in paths.values() if not path.is_file()]
     if absent:
         raise MissingFileError(
             f"{len(absent)} of {len(paths)} files of {dataset} are missing, for example {absent[0]}; "
@@ -206,12 +216,10 @@ def image_path(dataset: str, image: str, data_dir="data/raw") -> Path:
 
     Parameters
     ----------
-    dataset : str
-        Name of a data set.
+    dataset, data_dir
+        As for `named_paths`.
     image : str
-        Name of the image: its file name without the suffix.
-    data_dir : path
-        Data directory.
+        Name of the image.
 
     Returns
     -------
@@ -229,7 +237,7 @@ def image_path(dataset: str, image: str, data_dir="data/raw") -> Path:
     >>> image_path("Bundled", "camera").name
     'camera.png'
     """
-    found = {path.stem: path for path in _listed_paths(dataset, data_dir, None)}
+    found = _listed_paths(dataset, data_dir, None)
     if image not in found:
         raise GroupSCError(f"{dataset} has no image {image!r}; choose for example one of {', '.join(list(found)[:12])}")
     if not found[image].is_file():
@@ -237,14 +245,29 @@ def image_path(dataset: str, image: str, data_dir="data/raw") -> Path:
     return found[image]
 
 
-def _listed_paths(dataset: str, data_dir, images: int | None) -> list[Path]:
-    """Return the paths of the images of a data set, which can be missing."""
+def _listed_paths(dataset: str, data_dir, images: int | None) -> dict[str, Path]:
+    """Return the paths of the images of a data set by name; the files of a public data set can be missing."""
+    own = own_set(dataset, data_dir)
+    if own is not None:
+        return dict(list(images_in(own[1]).items())[: first(images)])
     if dataset in bundled.FILES_OF:
-        return bundled.paths_of(dataset, data_dir, _first(images))
-    names = _rows(dataset, images)["file"]
+        return _by_stem(dataset, bundled.paths_of(dataset, data_dir, first(images)))
+    names = registry_rows(dataset, images)["file"]
     if not all(name.lower().endswith(IMAGE_SUFFIXES) for name in names):
-        raise GroupSCError(f"{dataset} contains no images; choose one of {', '.join(_image_sets())}")
-    return [Path(data_dir) / dataset / name for name in names]
+        raise GroupSCError(f"{dataset} contains no images; choose one of {', '.join(image_sets())}")
+    return _by_stem(dataset, [Path(data_dir) / dataset / name for name in names])
+
+
+def _by_stem(dataset: str, paths: list[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in found:
+            raise GroupSCError(
+                f"{dataset} has two images of the name {path.stem!r}, {found[path.stem].name} and {path.name}; "
+                "rename one of them in the registry"
+            )
+        found[path.stem] = path
+    return found
 
 
 def load_images(
@@ -254,10 +277,8 @@ def load_images(
 
     Parameters
     ----------
-    dataset : str
-        Name of a data set.
-    data_dir : path
-        Data directory.
+    dataset, data_dir
+        As for `named_paths`.
     channels : {1, 3}
         1 loads gray images, 3 loads RGB images, as `groupsc.io.images.read_image`.
     images : int, optional
@@ -266,80 +287,67 @@ def load_images(
     Returns
     -------
     dict of str to ndarray (channels, H, W)
-        float32 in [0, 1], by file name without the suffix.
+        float32 in [0, 1], by the names of `named_paths`.
 
     Raises
     ------
     GroupSCError
-        As `image_paths`, or when a file can't be read.
+        As `named_paths`, or when a file can't be read.
 
     Examples
     --------
     >>> load_images("Bundled", channels=1, images=1)["astronaut"].shape
     (1, 512, 512)
     """
-    return {path.stem: read_image(path, channels=channels) for path in image_paths(dataset, data_dir, images=images)}
+    paths = named_paths(dataset, data_dir, images=images)
+    return {name: read_image(path, channels=channels) for name, path in paths.items()}
 
 
-def data_digest(dataset: str) -> str | None:
+def data_digest(dataset: str, data_dir="data/raw") -> str | None:
     """Return the sha256 over the checksums of all files of a data set.
 
     Parameters
     ----------
-    dataset : str
+    dataset, data_dir
+        As for `named_paths`. The files of a folder of own images are read.
 
     Returns
     -------
     str or None
-        None for a data set outside the registry.
+        None for an unknown data set.
 
     Examples
     --------
     >>> len(data_digest("Set12")), data_digest("mine")
     (64, None)
     """
+    if own_set(dataset, data_dir):
+        return fetch(dataset, data_dir, progress=False)["digest"]
     found = registry()
     checksums = found[found["dataset"] == dataset].sort_values("file")["sha256"]
     return hashlib.sha256("\n".join(checksums).encode()).hexdigest() if len(checksums) else None
 
 
-@functools.cache
-def _registry() -> pd.DataFrame:
-    columns = {"dataset": str, "file": str, "repo": str, "commit": str, "path": str, "bytes": int, "sha256": str}
-    return pd.read_csv(data_file("registry.csv"), dtype=columns, keep_default_na=False)
+def data_state(dataset: str, data_dir="data/raw") -> str | None:
+    """Return a digest that changes with the data set, without reading its files; see `groupsc.data.folders.state_of`.
 
+    Parameters
+    ----------
+    dataset, data_dir
+        As for `named_paths`.
 
-def _rows(dataset: str, images: int | None, files: pd.DataFrame | None = None) -> pd.DataFrame:
-    files = _registry() if files is None else files
-    rows = files[files["dataset"] == dataset].sort_values("file")
-    if rows.empty:
-        names = [*files["dataset"].unique(), *bundled.FILES_OF]
-        raise GroupSCError(f"there is no data set {dataset!r}; choose one of {', '.join(names)}")
-    for name in (dataset, *rows["file"]):
-        if not FILE_NAME.fullmatch(name):
-            raise GroupSCError(
-                f"the registry contains the name {name!r}, which can point outside the folder of its data set; "
-                "rename it in that row with letters, digits, points, dashes and underscores"
-            )
-    for row in rows.itertuples():
-        place = f"{row.repo}/{row.commit}/{row.path}"
-        if not {"", ".", ".."}.isdisjoint(re.split(r"[/\\]", place)) or not place.isprintable():
-            raise GroupSCError(
-                f"the registry has {place!r} as the source of {row.file}, which can point outside the mirror; "
-                "correct that row"
-            )
-    return rows[: _first(images)]
+    Returns
+    -------
+    str or None
+        As `data_digest` for a public data set.
 
-
-def _first(images: int | None) -> int | None:
-    if images is not None and images < 1:
-        raise GroupSCError(f"images is {images}; give at least 1, or omit it for all images")
-    return images
-
-
-def _image_sets() -> list[str]:
-    holds_images = _registry()["file"].str.lower().str.endswith(IMAGE_SUFFIXES)
-    return [*_registry()["dataset"][holds_images].unique(), *bundled.FILES_OF]
+    Examples
+    --------
+    >>> data_state("Set12") == data_digest("Set12")
+    True
+    """
+    own = own_set(dataset, data_dir)
+    return data_digest(dataset) if own is None else state_of(own[1])
 
 
 def _fetch_file(row, target: Path, mirror: str, timeout: float, stop: threading.Event) -> None:

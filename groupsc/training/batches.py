@@ -158,7 +158,7 @@ def training_images(experiment: Experiment, data_dir: PathLike) -> list[Tensor]:
     Raises
     ------
     GroupSCError
-        When images are missing.
+        When images are missing, or smaller than a crop.
 
     Examples
     --------
@@ -168,7 +168,10 @@ def training_images(experiment: Experiment, data_dir: PathLike) -> list[Tensor]:
     >>> training_images(experiment, "data/raw")[0].shape
     torch.Size([1, 512, 512])
     """
-    return _tensors(load_images(experiment.training.dataset, data_dir, channels=experiment.model.channels))
+    name, side = experiment.training.dataset, experiment.training.crop_size
+    images = load_images(name, data_dir, channels=experiment.model.channels)
+    _require_side(images, side, f"the training set {name}", "or reduce training.crop_size")
+    return _tensors(images)
 
 
 class Validation(NamedTuple):
@@ -223,14 +226,11 @@ def validation_blocks(experiment: Experiment, data_dir: PathLike, *, block: int)
     `validation`; returns a `Batch`.
     """
     name = experiment.training.validation
-    images = _tensors(
-        load_images(name, data_dir, channels=experiment.model.channels, images=experiment.training.validation_images)
+    found = load_images(
+        name, data_dir, channels=experiment.model.channels, images=experiment.training.validation_images
     )
-    if small := [f"{image.shape[-2]}×{image.shape[-1]}" for image in images if min(image.shape[-2:]) < block]:
-        raise GroupSCError(
-            f"a validation image is {small[0]} pixels, smaller than a block of {block}; "
-            "choose a validation set with larger images"
-        )
+    _require_side(found, block, f"the validation set {name}", "or choose another one")
+    images = _tensors(found)
     clean = torch.stack([central(image, block) for image in images])
     if experiment.task == "jpeg":
         compressed = [degrade(image, "jpeg", experiment.level, None)[0] for image in images]
@@ -246,6 +246,16 @@ def _noisy(clean: Tensor, level: Tensor, generator: torch.Generator) -> Batch:
     """Add noise with a level (b,) of its own to every crop."""
     noise = add_noise(torch.zeros_like(clean), 255.0, generator)
     return Batch(clean, clean + level.view(-1, 1, 1, 1) / 255 * noise, None, level)
+
+
+def _require_side(images: Mapping[str, NDArray[Any]], side: int, place: str, hint: str) -> None:
+    """Raise an error that names the first image with a side below `side` pixels."""
+    for name, image in images.items():
+        if min(image.shape[-2:]) < side:
+            raise GroupSCError(
+                f"the image {name} of {place} is {image.shape[-2]}×{image.shape[-1]} pixels, smaller than a crop of "
+                f"side {side}; remove it, {hint}"
+            )
 
 
 def _tensors(images: Mapping[str, NDArray[Any]]) -> list[Tensor]:

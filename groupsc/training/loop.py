@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from groupsc.benchmark.validation import VALIDATION_SIDE, facts, measure
 from groupsc.config.definitions import BLOCK, Experiment, TrainingConfig
+from groupsc.data.datasets import data_digest
 from groupsc.models.coder import SparseCoder
 from groupsc.training.batches import Batches, Validation, training_images, validation
 from groupsc.training.initialization import first_model
@@ -102,7 +103,8 @@ def train(
         if rank == 0:
             best = run.best_model()
             earlier = {"earlier": earlier_trainings(init)}
-            save_weights(weights, best, run.card() | earlier | _validation(best, experiment, data_dir))
+            data = {"data_digest": data_digest(config.dataset, data_dir)}
+            save_weights(weights, best, run.card() | data | earlier | _validation(best, experiment, data_dir))
     return weights
 
 

@@ -16,7 +16,6 @@ import torch.distributed as distributed
 from torch import Tensor
 
 from groupsc.config.definitions import Experiment
-from groupsc.data.datasets import data_digest
 from groupsc.models.coder import SparseCoder
 from groupsc.models.stability import spectral_radius
 from groupsc.training.batches import Batch, Validation
@@ -182,7 +181,6 @@ class Run:
             "variant": e.variant,
             "level": e.level,
             "training": dataclasses.asdict(e.training),
-            "data_digest": data_digest(e.training.dataset),
             "seed": e.training.seed,
             "steps": self.step,
             "minutes": round(self.minutes, 2),

@@ -7,7 +7,6 @@ everything that the next step depends on. The previous state is kept until the n
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -186,26 +185,3 @@ def load_state(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]] | Non
     True
     """
     return newest_state(path, read_tensors)
-
-
-def parameters_digest(model: torch.nn.Module) -> str:
-    """Compute the sha256 over the names and bytes of all parameters; bitwise equal models have equal digests.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-
-    Returns
-    -------
-    str
-        Hexadecimal digits.
-
-    Examples
-    --------
-    >>> len(parameters_digest(torch.nn.Linear(2, 1)))
-    64
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -14,7 +14,7 @@ from groupsc.baselines import methods
 from groupsc.benchmark.earlier import cached_rows, taken_over
 from groupsc.benchmark.rows import measured_places, read_rows
 from groupsc.config.files import complete_grid
-from groupsc.data.datasets import registry
+from groupsc.data.registry import registry
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.released import releases
 

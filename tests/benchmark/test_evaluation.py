@@ -13,8 +13,8 @@ from groupsc.benchmark import evaluation, metrics
 from groupsc.benchmark.evaluation import evaluate, evaluate_to_csv
 from groupsc.benchmark.rows import COLUMNS, MEASURED_BY, SETTINGS, read_rows
 from groupsc.config.definitions import ModelConfig
-from groupsc.data.datasets import registry
 from groupsc.data.degradations import add_noise, noise_generator
+from groupsc.data.registry import registry
 from groupsc.inference.tiling import restore
 from groupsc.io.images import read_image, write_image
 from groupsc.models.coder import SparseCoder
@@ -33,7 +33,10 @@ def dataset(tmp_path, monkeypatch):
         smooth = np.cumsum(rng.standard_normal((3, 24, 30)), axis=2)
         write_image(folder / f"{name}.png", ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32))
     paths = sorted(folder.glob("*.png"))
-    monkeypatch.setattr(evaluation.datasets, "image_paths", lambda name, root, *, images=None: paths[:images])
+    named = {path.stem: path for path in paths}
+    monkeypatch.setattr(
+        evaluation.datasets, "named_paths", lambda name, root, *, images=None: dict(list(named.items())[:images])
+    )
     return "Small"
 
 
@@ -233,7 +236,7 @@ def test_pictures_of_chosen_images(dataset, weights, tmp_path):
 
 def test_wrong_requests_give_a_hint(dataset, weights, tmp_path):
     for options, words in [
-        ({"task": "gray", "level": 50}, "trained for sigma 25"),
+        ({"task": "gray", "level": 50, "mode": "block"}, "trained for sigma 25"),
         ({"task": "color"}, "trained for the task 'gray'"),
         ({"task": "grey"}, "choose one of gray"),
     ]:

@@ -17,7 +17,7 @@ from groupsc.benchmark.plan import Job, Plan, plan
 from groupsc.config.definitions import ModelConfig
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid, read_grid
-from groupsc.data.datasets import registry
+from groupsc.data.registry import registry
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.files import write_tensors

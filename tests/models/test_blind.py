@@ -19,8 +19,9 @@ from groupsc.models.coder import SparseCoder
 from groupsc.training.batches import Batches, validation_blocks
 from groupsc.training.initialization import first_model
 from groupsc.training.loop import train
+from groupsc.utils.digests import parameters_digest
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.files import load_weights, parameters_digest, save_weights
+from groupsc.weights.files import load_weights, save_weights
 
 UNEVEN = {"levels": (0, 5, 50), "interpolate": True}
 KINDS = {**BLIND, "uneven": UNEVEN}

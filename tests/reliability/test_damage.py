@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from toy_commands import COMMANDS
 
-from groupsc.data.datasets import registry
+from groupsc.data.registry import registry
 from groupsc.weights.files import read_tensors
 
 

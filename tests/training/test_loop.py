@@ -24,9 +24,10 @@ from groupsc.training.batches import Batches, validation_blocks
 from groupsc.training.initialization import first_model
 from groupsc.training.loop import learning_rate, train
 from groupsc.training.state import Run
+from groupsc.utils.digests import parameters_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.cards import previous_state
-from groupsc.weights.files import load_weights, parameters_digest, save_weights, write_tensors
+from groupsc.weights.files import load_weights, save_weights, write_tensors
 
 
 def read_log(folder) -> list[dict]:

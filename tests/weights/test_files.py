@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from small_models import perturbed_coder
 
+from groupsc.utils.digests import parameters_digest
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.files import load_state, load_weights, parameters_digest, read_tensors, save_state, save_weights
+from groupsc.weights.files import load_state, load_weights, read_tensors, save_state, save_weights
 
 
 @pytest.fixture

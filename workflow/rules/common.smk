@@ -16,10 +16,12 @@ import code_digest
 
 import groupsc
 from groupsc import baselines
+from groupsc.baselines.own import OwnMethod
 from groupsc.benchmark import grid as shared_grid
 from groupsc.benchmark.earlier import unsuited
 from groupsc.benchmark.names import TABLES, check as check_names
-from groupsc.data.datasets import data_digest
+from groupsc.data.datasets import data_state
+from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.resources import data_file, data_places
 from groupsc.config.experiments import experiments
@@ -142,6 +144,11 @@ EXPERIMENTS = grid(config)
 OUT = config["output"]
 # Folder of the files that list the fetched images. All grids share it, because they share the images.
 MANIFESTS = "results/data"
+# Folders of own images, by the names of their data sets. Another grid may give a name to another folder.
+OWN_SETS = {name: given["path"] for name, given in config["datasets"].items()}
+OWN_MANIFESTS = f"{OUT}/data"
+# Options for the places of the data sets.
+DATA = {"data_dir": config["data_dir"], "folder": [f"{name}={path}" for name, path in OWN_SETS.items()] or None}
 TRAINED = config["weights"] == "trained"
 # An environment variable and not an option: the address may contain a token, and logs and reports contain the commands.
 if config["mirror"]:
@@ -183,7 +190,8 @@ def manifest(dataset, images=None):
 
     Each number of images has its own file, so that another number of test images retrains nothing.
     """
-    return f"{MANIFESTS}/{dataset}/{'all' if images is None else f'first{images}'}.json"
+    folder = OWN_MANIFESTS if dataset in OWN_SETS else MANIFESTS
+    return f"{folder}/{dataset}/{'all' if images is None else f'first{images}'}.json"
 
 
 def manifest_of_test_set(dataset):

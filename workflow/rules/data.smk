@@ -12,7 +12,24 @@ rule fetch:
     params:
         options=fetch_options,
         machine=unrecorded(data_dir=config["data_dir"]),
-        listed=lambda wildcards: data_digest(wildcards.dataset),
+        listed=lambda wildcards: data_state(wildcards.dataset),
+    shell:
+        "python -m groupsc fetch {wildcards.dataset:q} {params.options} {params.machine} "
+        "--manifest {output.manifest:q} &> {log:q}"
+
+
+# List a folder of own images. An edited image changes the manifest, which reruns what depends on it.
+rule list_folder:
+    output:
+        manifest=f"{OWN_MANIFESTS}/{{dataset}}/{{images}}.json",
+    log:
+        f"{OUT}/logs/fetch/{{dataset}}-{{images}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        options=fetch_options,
+        machine=unrecorded(**DATA),
+        listed=lambda wildcards: data_state(wildcards.dataset, shared_grid.data_dir_of(config)),
     shell:
         "python -m groupsc fetch {wildcards.dataset:q} {params.options} {params.machine} "
         "--manifest {output.manifest:q} &> {log:q}"

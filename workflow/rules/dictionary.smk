@@ -16,7 +16,7 @@ rule dictionary:
     params:
         dataset=learned_from,
         options=dictionary_options,
-        machine=unrecorded(data_dir=config["data_dir"]),
+        machine=unrecorded(**DATA),
         code=code("training.dictionary_learning", "data.datasets"),
     shell:
         "python -m groupsc dictionary {params.dataset:q} {params.options} {params.machine} "

@@ -41,7 +41,7 @@ rule evaluate:
         weights=evaluated_method,
         dataset=lambda wildcards: dataset_and_stride(wildcards.dataset)[0],
         options=evaluation_options,
-        machine=unrecorded(data_dir=config["data_dir"], device=config["device"]),
+        machine=unrecorded(**DATA, device=config["device"]),
         code=evaluation_code,
     shell:
         "mkdir -p {output.pictures:q}; "

@@ -24,7 +24,7 @@ for figure, given in FIGURES.items():
             figure=given["figure"],
             sources=lambda wildcards, given=given: figure_sources(given),
             options=figure_options(given),
-            machine=unrecorded(data_dir=config["data_dir"] if "at" in given else None),
+            machine=unrecorded(**(DATA if "at" in given else {})),
             code=code("figures.catalog"),
         shell:
             "python -m groupsc figure {params.figure:q} {params.sources:q} {params.options} "

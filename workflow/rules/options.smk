@@ -94,7 +94,12 @@ def evaluation_code(wildcards):
     method = BASELINES.get(wildcards.name, ("input", None, None))[0]
     if method == "input":
         return code("benchmark.evaluation")
-    return code("benchmark.evaluation") + code(type(baselines.method(method)).__module__.removeprefix("groupsc."))
+    peer = baselines.method(method)
+    place = type(peer).__module__
+    if place.startswith("groupsc."):
+        own = peer.digest(None, None) if isinstance(peer, OwnMethod) else ""
+        return code("benchmark.evaluation") + code(place.removeprefix("groupsc.")) + (own or "")
+    return code("benchmark.evaluation") + file_digest(sys.modules[place].__file__)
 
 
 def evaluation_options(wildcards):

@@ -36,7 +36,7 @@ rule train:
     params:
         folder=lambda wildcards: f"{OUT}/training/{wildcards.name}",
         options=training_options,
-        machine=unrecorded(data_dir=config["data_dir"], device=config["device"]),
+        machine=unrecorded(**DATA, device=config["device"]),
         code=code("training.loop"),
     shell:
         "(cat {input:q}; echo {params.code:q}) | sha256sum > {params.folder:q}/basis.new; "

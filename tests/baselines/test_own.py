@@ -1,0 +1,152 @@
+"""Own functions and networks, measured beside the models."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import groupsc
+from groupsc import baselines
+from groupsc.baselines.own import OwnMethod
+from groupsc.benchmark.metrics import psnr
+from groupsc.data.degradations import add_noise, bayer_mask, noise_generator
+from groupsc.io.images import read_image, write_image
+from groupsc.models.coder import SparseCoder
+from groupsc.utils.digests import parameters_digest
+from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "photos"
+    for name in ("a", "b"):
+        pixels = np.random.default_rng(ord(name)).random((3, 20, 26)).astype(np.float32)
+        write_image(place / f"{name}.png", pixels)
+    return place
+
+
+class Smooth(nn.Module):
+    """A network that averages neighbours, more for more noise; with a layer that differs in training."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.drop = nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.Dropout(0.5)
+        self.drop.eval()
+        nn.init.constant_(self.conv.weight, 1 / 9)
+
+    def forward(self, x, sigma):
+        assert not torch.is_grad_enabled()
+        assert not self.training
+        return self.drop(torch.lerp(x, self.conv(x), min(1.0, 10 * sigma)))
+
+
+def test_a_network_gets_the_images_of_the_tables(folder):
+    network = Smooth()
+    rows = groupsc.evaluate(network, folder, sigma=15, progress=False, repetitions=2)
+    clean = read_image(folder / "b.png", channels=1)
+    noisy = add_noise(torch.from_numpy(clean), 15, noise_generator("photos", "b.png", 15.0, 1))
+    with torch.no_grad():
+        weight = 150 / 255
+        expected = psnr(((1 - weight) * noisy + weight * network.conv(noisy[None])[0]).numpy(), clean)
+    row = rows.query("image == 'b.png' and repetition == 1").iloc[0]
+    assert row["psnr"] == pytest.approx(expected, abs=1e-3)
+    assert (row["method"], row["experiment"], row["parameters"]) == ("smooth", "gray-smooth-sigma15", 9)
+    assert row["weights_sha256"] == parameters_digest(network)
+    assert "thread" in row["device"]
+    assert (network.training, network.conv.training, network.drop.training) == (True, True, False)
+
+
+def test_arguments_are_given_by_their_names():
+    seen = {}
+
+    def method(x, level=None, sigma=None, mask=None):
+        seen.update(level=level, sigma=sigma, mask=mask)
+        return x[0].numpy()
+
+    image = np.zeros((3, 4, 6), np.float32)
+    OwnMethod(method).restore(image, "color", 51.0)
+    assert (seen["level"], seen["sigma"], seen["mask"]) == (51.0, 0.2, None)
+    OwnMethod(method).restore(image, "jpeg", 10)
+    assert (seen["level"], seen["sigma"]) == (10, None)
+    OwnMethod(method).restore(image, "mosaic", None)
+    assert torch.equal(seen["mask"][0], bayer_mask(4, 6))
+    assert OwnMethod(lambda x, full_output=False: x).restore(image, "color", 5).shape == image.shape
+
+
+def test_a_loaded_model_is_measured_as_its_file_is(folder, tmp_path):
+    from groupsc.config.definitions import ModelConfig
+    from groupsc.weights.files import save_weights
+
+    coder = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, penalty="l1"))
+    save_weights(tmp_path / "w.safetensors", coder, {"name": "small", "task": "gray", "method": "sc", "level": 25.0})
+    columns = ["experiment", "image", "psnr", "parameters"]
+    results = [
+        groupsc.evaluate(what, folder, progress=False, **options)[columns]
+        for what in (tmp_path / "w.safetensors", groupsc.load(tmp_path / "w.safetensors", device="cpu"))
+        for options in ({}, {"sigma": 20})
+    ]
+    assert results[0].equals(results[2])
+    assert results[1].equals(results[3])
+    assert set(results[1]["experiment"]) == {"gray-sc-trained25-sigma20"}
+
+
+def full(x):
+    raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "error", "words"),
+    [
+        (lambda x: x[..., :5], {}, GroupSCError, r"a\.png can't be restored: mine returns the shape"),
+        (full, {}, TooLittleMemoryError, r"a\.png can't be restored: the memory is too small for mine"),
+        (lambda x: x * float("nan"), {}, GroupSCError, "mine restores .*a.png to values that are not finite"),
+        (lambda x: x, {"name": "bm3d"}, GroupSCError, "there is another method 'bm3d'"),
+        (lambda x: x, {"name": "groupsc"}, GroupSCError, "there is another method 'groupsc'"),
+        (lambda x: x, {"level": 25}, GroupSCError, "sigma and level are one setting"),
+    ],
+)
+def test_errors_name_method_and_file(folder, function, options, error, words):
+    with pytest.raises(error, match=words):
+        groupsc.evaluate(function, folder, sigma=25, progress=False, **{"name": "mine", **options})
+
+
+def test_the_command_takes_a_function_of_a_file(folder, tmp_path):
+    (tmp_path / "networks.py").write_text("def same(x):\n    return x\n")
+    command = [sys.executable, "-m", "groupsc", "evaluate", "--dataset", str(folder), "--task", "gray", "--sigma", "25"]
+
+    def run(*options):
+        environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+        return subprocess.run(
+            [*command, *options], cwd=tmp_path, capture_output=True, text=True, env=environment, check=False
+        )
+
+    found = run("--method", "networks:same", "--output", "rows.csv")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith("photos: 20.")
+    assert ",same," in (tmp_path / "rows.csv").read_text()
+    missing = run("--method", "networks:other")
+    assert missing.returncode == 2
+    assert "networks:other can't be imported" in missing.stderr
+
+
+def test_packages_add_methods_to_the_grid(monkeypatch):
+    points = [
+        importlib.metadata.EntryPoint("mine", "test_own:Smooth", "groupsc.methods"),
+        importlib.metadata.EntryPoint("wiener", "scipy.signal:wiener", "groupsc.methods"),
+    ]
+    monkeypatch.setattr(baselines, "entry_points", lambda group: points)
+    monkeypatch.syspath_prepend(os.path.dirname(__file__))
+    found = baselines.methods()
+    assert {"mine", "wiener", "bm3d"} <= set(found)
+    assert found["mine"].number_of_parameters("gray") == 9
+    for name, words in [("absent", "can't be loaded"), ("tv", "has the name of another method")]:
+        points[:] = [importlib.metadata.EntryPoint(name, "absent_package:x", "groupsc.methods")]
+        with pytest.raises(GroupSCError, match=words):
+            baselines.methods()
