@@ -25,7 +25,7 @@ from groupsc.inference.guard import guard as guard_restoration
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import one_if_equal, unpack
-from groupsc.utils.device import pick_device
+from groupsc.utils.device import fast_matmul_dtype, pick_device
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
 from groupsc.weights.cards import purpose
@@ -40,7 +40,9 @@ LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in the luma Y of YCbCr (ITU-R BT.601), which JPEG files use."""
 
 
-def load(weights: PathLike, *, device: torch.device | str = "auto") -> Restorer:
+def load(
+    weights: PathLike, *, device: torch.device | str = "auto", trainable: bool = False, precision: str = "auto"
+) -> Restorer:
     """Load a model as a torch module.
 
     Parameters
@@ -49,6 +51,12 @@ def load(weights: PathLike, *, device: torch.device | str = "auto") -> Restorer:
         Name of released weights, such as "gray-groupsc-sigma25", or a weights file.
     device : str or torch.device
         "cpu", "cuda", or "auto", which uses a GPU if the machine has one.
+    trainable : bool
+        Whether the parameters need gradients, for an own training; `Restorer.save` writes the result. Otherwise they
+        are frozen, also after `model.train()`.
+    precision : {"auto", "float32", "bfloat16"}
+        Matrix products of float32 images without gradients: the fastest of the device, or those of this type. Images
+        of float64 are restored in float64. Finite differences and other small changes need float64 or "float32".
 
     Returns
     -------
@@ -66,7 +74,8 @@ def load(weights: PathLike, *, device: torch.device | str = "auto") -> Restorer:
     path = find_weights(weights)
     coder, card = load_weights(path, device=pick_device(device))
     purpose(path, card)
-    return Restorer(coder, card)
+    fast_matmul_dtype(coder.D.device, precision)  # An error for another word.
+    return Restorer(coder, card, precision=precision).requires_grad_(trainable).train(trainable)
 
 
 def denoise(

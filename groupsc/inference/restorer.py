@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from groupsc.config.definitions import experiment_name, method_name
+from groupsc.config.grid import VARIANT
+from groupsc.inference.differentiable import restore_with_gradients
+from groupsc.inference.sliding_window import codes_of
 from groupsc.inference.tiling import restore
 from groupsc.models.coder import SparseCoder
+from groupsc.ops.transforms import transformed
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
+from groupsc.utils.version import code_version
+from groupsc.weights.files import save_weights
+from groupsc.weights.released import releases
 
 HIGHEST_GAIN = 2.0
 """Largest factor that scales an image to bring its noise to the trained level. The codes are not bounded at contrasts
@@ -31,6 +42,8 @@ class Restorer(nn.Module):
     coder : SparseCoder
     card : dict
         Metadata of the weights file: name, task, level and settings of the training.
+    precision : {"auto", "float32", "bfloat16"}
+        Matrix products of float32 images; see `groupsc.inference.tiling.restore`. With gradients, they are float32.
 
     Examples
     --------
@@ -41,18 +54,18 @@ class Restorer(nn.Module):
     torch.Size([2, 1, 9, 8])
     """
 
-    def __init__(self, coder: SparseCoder, card: dict[str, Any]):
+    def __init__(self, coder: SparseCoder, card: dict[str, Any], *, precision: str = "auto"):
         super().__init__()
-        self.coder, self.card = coder, card
+        self.coder, self.card, self.precision = coder, card, precision
 
     def forward(
         self, x: Tensor, sigma: Tensor | float | None = None, mask: Tensor | None = None, **unknown: object
     ) -> Tensor:
         """Restore a batch of images; `x` and `sigma` are the arguments of deepinv's denoisers.
 
-        Images of any size are restored in whole-image mode. If gradients of images or parameters are needed, and in an
-        export, the plain coder restores the image as one block; its memory grows with the square of the number of
-        pixels.
+        Images of any size are restored in whole-image mode, and so are they with gradients of images, noise levels or
+        parameters (`groupsc.inference.differentiable`). In an export and in transforms of `torch.func`, the plain coder
+        restores the image as one block; its memory grows with the square of the number of pixels.
 
         Parameters
         ----------
@@ -90,19 +103,26 @@ class Restorer(nn.Module):
                     f"{len(level)} noise levels were given for {len(x)} images; give one level, or one per image"
                 )
             level = level.expand(len(x))
-        learning = x.requires_grad or any(parameter.requires_grad for parameter in self.coder.parameters())
-        if torch.compiler.is_exporting() or (torch.is_grad_enabled() and learning):
+        plain = torch.compiler.is_exporting() or transformed()
+        if plain or (torch.is_grad_enabled() and self._learns(x, level)):
             dtype = self.coder.D.dtype
             mask, level = (a if a is None else a.to(dtype) for a in (mask, level))
-            return self._scaled(self.coder, x.to(dtype), mask, level).to(given)
+            by = None if plain else restore_with_gradients
+            return self._scaled(functools.partial(self.coder, by=by), x.to(dtype), mask, level).to(given)
         return self._one_by_one(x, mask, level).to(given)
+
+    def _learns(self, x: Tensor, level: Tensor | None) -> bool:
+        """Whether an image, its noise level or a parameter needs gradients."""
+        tensors = (x, *self.coder.parameters()) if level is None else (x, level, *self.coder.parameters())
+        return any(tensor.requires_grad for tensor in tensors)
 
     def _one_by_one(self, x: Tensor, mask: Tensor | None, level: Tensor | None) -> Tensor:
         """Restore each image of a batch in whole-image mode."""
         levels = [None] * len(x) if level is None else level.tolist()
         masks = [mask] * len(x) if mask is None or len(mask) == 1 else mask.split(1)
         images = zip(x.split(1), masks, levels, strict=True)
-        return torch.cat([self._scaled(functools.partial(restore, self.coder), *image) for image in images])
+        function = functools.partial(self.coder, by=functools.partial(restore, precision=self.precision))
+        return torch.cat([self._scaled(function, *image) for image in images])
 
     def _check(self, x: Tensor, mask: Tensor | None) -> None:
         channels = self.coder.config.channels
@@ -199,7 +219,96 @@ class Restorer(nn.Module):
         where = self.coder.D.device
         x = torch.from_numpy(np.ascontiguousarray(image))[None].to(where)
         M = None if mask is None else torch.from_numpy(mask)[None].to(where)
-        return self._scaled(functools.partial(restore, self.coder, **options), x, M, level)[0].cpu().numpy()
+        by = functools.partial(restore, **{"precision": self.precision, **options})
+        return self._scaled(functools.partial(self.coder, by=by), x, M, level)[0].cpu().numpy()
+
+    def codes(self, x: Tensor, sigma: float | None = None, mask: Tensor | None = None) -> Tensor:
+        """Compute the sparse codes of all patches of an image.
+
+        Parameters
+        ----------
+        x : Tensor (1, c, H, W)
+            Image, as for `forward`.
+        sigma : float, optional
+            Noise level, as for `forward`.
+        mask : Tensor (1, c, H, W), optional
+            1 where a value of a mosaic was measured.
+
+        Returns
+        -------
+        Tensor (R, C, p)
+            Codes A of the patches after the last iteration, for the R × C positions of a patch in the image. The
+            restored patches are A Wᵀ, plus the means of the patches of x; the restored image is their average.
+
+        Raises
+        ------
+        GroupSCError
+            As `forward`, or when there are several images.
+
+        Examples
+        --------
+        >>> from groupsc.config.definitions import ModelConfig
+        >>> coder = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, penalty="l1"))
+        >>> Restorer(coder, {"task": "gray", "level": 25}).codes(torch.rand(1, 1, 9, 8), sigma=25 / 255).shape
+        torch.Size([7, 6, 8])
+        """
+        if len(x) != 1:
+            raise GroupSCError(f"codes of {len(x)} images were asked for; give one image at a time")
+        self._check(x, mask)
+        y = x.detach().to(self.coder.D)
+        level = None if sigma is None else 255 * float(sigma)
+        gain = float(self.gain(level))
+        level = None if level is None else gain * level
+        return codes_of(self.coder, gain * y, None if mask is None else mask.to(y), level=level) / gain
+
+    def save(self, path: PathLike, *, name: str, level: float | None = None) -> Path:
+        """Write the model to a weights file, for example after an own training.
+
+        Its card has the name, the task, the method, the level, the size and the earlier trainings of the model. It has
+        no settings of a training and no validation PSNR, since these belong to the weights before. In results and
+        tables, the method is "<method>-<name>".
+
+        Parameters
+        ----------
+        path : path
+            File with the ending .safetensors.
+        name : str
+            Name of the model, made of small letters, digits and at most one dash, such as "tuned" or "mine-v2".
+        level : float, optional
+            σ in gray levels of 255, or JPEG quality, that the model was trained for; by default the level before.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        GroupSCError
+            When the name has other letters or is that of a released model, or the file can't be written.
+
+        Examples
+        --------
+        >>> model.save("tuned.safetensors", name="tuned", level=20)  # doctest: +SKIP
+        """
+        if not re.fullmatch(VARIANT, name) or name.startswith("blind"):
+            raise GroupSCError(
+                f"the name is {name!r}; write small letters, digits and at most one dash, such as mine-v2"
+            )
+        card, level = self.card, self.card.get("level") if level is None else float(level)
+        before = {key: card[key] for key in ("name", "steps", "minutes", "device") if key in card}
+        kept = {key: card[key] for key in ("task", "method") if key in card}
+        own = {
+            "name": experiment_name(card["task"], method_name(card["method"], name), level),
+            "variant": name,
+            "level": level,
+            "earlier": [*card.get("earlier", []), before],
+            "code_version": code_version(),
+        }
+        if own["name"] in releases():
+            raise GroupSCError(f"a released model has the name {own['name']}; choose another name")
+        save_weights(path, self.coder, kept | own)
+        return Path(path)
 
     def require(self, task: str) -> None:
         """Raise an error unless the model was trained for the task.

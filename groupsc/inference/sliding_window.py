@@ -84,6 +84,53 @@ def restore_whole(
     >>> restore_whole(model, torch.full((1, 1, 12, 10), 0.5), matmul_dtype=torch.float32).shape
     torch.Size([1, 1, 12, 10])
     """
+    with workers(image.device) as each:
+        return _coded(model, image, mask, level, matmul_dtype, window, advance, each).image(each)
+
+
+@torch.no_grad()
+def codes_of(model: SparseCoder, image: Tensor, mask: Tensor | None = None, *, level: float | None = None) -> Tensor:
+    """Compute the codes of all patches of a whole image, with products in the type of the image.
+
+    Parameters
+    ----------
+    model, image, mask, level
+        As for `restore_whole`.
+
+    Returns
+    -------
+    Tensor (R, C, p)
+        Codes after the last iteration; R × C is the grid of patches.
+
+    Raises
+    ------
+    GroupSCError
+        As `restore_whole`.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> codes_of(model, torch.full((1, 1, 12, 10), 0.5)).shape
+    torch.Size([10, 8, 8])
+    """
+    with workers(image.device) as each:
+        coding = _coded(model, image, mask, level, image.dtype, None, None, each)
+    found: Tensor = coding.A.unflatten(0, coding.grid)
+    return found
+
+
+def _coded(
+    model: SparseCoder,
+    image: Tensor,
+    mask: Tensor | None,
+    level: float | None,
+    matmul_dtype: torch.dtype,
+    window: Callable[..., Window] | None,
+    advance: Callable[[], object] | None,
+    each: Each,
+) -> _Coding:
+    """Run all iterations; the arguments are those of `restore_whole`."""
     if model.kind.nonlocal_ and model.config.penalty not in SUMMED:
         raise GroupSCError(
             f"whole-image mode does not support the non-local penalty {model.config.penalty!r}, only "
@@ -91,14 +138,13 @@ def restore_whole(
         )
     coding = _Coding(model, image, mask, matmul_dtype, window)
     refreshes = (0, *model.config.similarity_updates)
-    with workers(image.device) as each:
-        for step, lam in enumerate(model.thresholds_at(level)):
-            if coding.window is not None and step in refreshes:
-                coding.refresh(refreshes.index(step), each)
-            coding.step(lam, each)
-            if advance is not None:
-                advance()
-        return coding.image(each)
+    for step, lam in enumerate(model.thresholds_at(level)):
+        if coding.window is not None and step in refreshes:
+            coding.refresh(refreshes.index(step), each)
+        coding.step(lam, each)
+        if advance is not None:
+            advance()
+    return coding
 
 
 class _Coding:

@@ -27,6 +27,7 @@ from groupsc.models.penalties import Centralised, Penalty, kind_of
 from groupsc.models.similarity import similarity, source_weights, window_mask
 from groupsc.ops import unrolled
 from groupsc.ops.patches import PatchGrid
+from groupsc.ops.transforms import transformed
 from groupsc.utils.errors import GroupSCError
 
 FIRST_THRESHOLD, FIRST_THRESHOLD_LEVEL = 0.02, 25.0
@@ -158,6 +159,7 @@ class SparseCoder(nn.Module):
         matmul_dtype: torch.dtype | None = None,
         patch_stride: int = 1,
         source_weight: float = 1.0,
+        by: Callable[..., Tensor] | None = None,
     ) -> Tensor:
         """Restore an image as one block: all its patches within the window are compared with each other.
 
@@ -172,13 +174,16 @@ class SparseCoder(nn.Module):
         level : float or Tensor (b,), optional
             Noise σ in gray levels of 255, for blind models; see `thresholds_at`.
         matmul_dtype : torch.dtype, optional
-            Type of the matrix products of the fast path. By default, and for penalties without a fast path, the image
-            is restored by plain operations in its own type.
+            Type of the matrix products of the fast path. By default, for penalties without a fast path, and inside
+            transforms of `torch.func`, the image is restored by plain operations in its own type.
         patch_stride : int, optional
             Distance between neighbouring patches in pixels. Above 1, the model uses a part of the patches; trainings do
             so to save time.
         source_weight : float, optional
             Weight of all similar patches except the patch itself; see `groupsc.models.similarity.source_weights`.
+        by : callable, optional
+            `by(coder, image, mask, level=…)` restores the image instead, so that forward hooks of the coder are called
+            for every way of restoration. The other options are not used then.
 
         Returns
         -------
@@ -190,8 +195,10 @@ class SparseCoder(nn.Module):
         GroupSCError
             When the image is smaller than one patch, or the model is blind and `level` is missing.
         """
+        if by is not None:
+            return by(self, image, mask, level=level)
         config = self.config
-        matmul_dtype = matmul_dtype if config.penalty in FAST_STEPS else None
+        matmul_dtype = matmul_dtype if config.penalty in FAST_STEPS and not transformed() else None
         height, width = image.shape[-2:]
         grid = PatchGrid(height, width, config.patch_size, patch_stride)
         patches = grid.extract(image)

@@ -154,10 +154,20 @@ def accumulate(patches: Tensor, height: int, width: int, patch_size: int, stride
 class Extract(Function):
     """Extract patches as one strided copy; the derivative is the adjoint."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, image: Tensor, patch_size: int, stride: int) -> Tensor:
-        ctx.size = (*image.shape[-2:], patch_size, stride)
+    def forward(image: Tensor, patch_size: int, stride: int) -> Tensor:
         return _strided(image, patch_size, stride)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        image, ctx.patch_size, ctx.stride = inputs
+        ctx.size = (*image.shape[-2:], ctx.patch_size, ctx.stride)
+
+    @staticmethod
+    def jvp(ctx: Any, dimage: Tensor, *constants: None) -> Tensor:
+        return _strided(dimage, ctx.patch_size, ctx.stride)
 
     @staticmethod
     def backward(ctx: Any, dpatches: Tensor) -> tuple[Tensor | None, ...]:
@@ -167,10 +177,20 @@ class Extract(Function):
 class Accumulate(Function):
     """The adjoint of `Extract`; its derivative is `Extract`."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, patches: Tensor, height: int, width: int, patch_size: int, stride: int) -> Tensor:
-        ctx.patch_size, ctx.stride = patch_size, stride
+    def forward(patches: Tensor, height: int, width: int, patch_size: int, stride: int) -> Tensor:
         return _folded(patches, height, width, patch_size, stride)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, *ctx.size = inputs
+        ctx.patch_size, ctx.stride = ctx.size[2:]
+
+    @staticmethod
+    def jvp(ctx: Any, dpatches: Tensor, *constants: None) -> Tensor:
+        return _folded(dpatches, *ctx.size)
 
     @staticmethod
     def backward(ctx: Any, dimage: Tensor) -> tuple[Tensor | None, ...]:

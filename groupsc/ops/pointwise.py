@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
+import re
 import shutil
 import sysconfig
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -37,7 +40,8 @@ def fused(chain: Callable[P, R], tensor: Tensor, *, training: bool) -> Callable[
     """Compile a pointwise function to one kernel, where that is faster.
 
     Compilation takes seconds. A function is therefore compiled only in training, for tensors of at least
-    `COMPILED_SIZE` entries per sample, and on machines that have a compiler and the headers of Python.
+    `COMPILED_SIZE` entries per sample, and on machines whose compiler works: the first call compiles a trial. If that
+    fails, a warning gives the reason, and all functions stay as they are.
 
     Parameters
     ----------
@@ -312,9 +316,31 @@ def _compiled(chain: Callable[..., Any]) -> Callable[..., Any]:
 @functools.cache
 def _can_compile(kind: str) -> bool:
     """Whether this machine can compile for a type of device."""
-    compiler = any(shutil.which(name) for name in ("c++", "g++", "clang++"))
+    compiler = any(shutil.which(name) for name in (os.environ.get("CXX", "c++"), "c++", "g++", "clang++"))
     if not compiler or not Path(sysconfig.get_path("include"), "Python.h").is_file():
         return False
-    if kind == "cpu":
-        return True
-    return importlib.util.find_spec("triton") is not None and torch.cuda.get_device_capability() >= OLDEST_FOR_TRITON
+    if kind != "cpu" and (
+        importlib.util.find_spec("triton") is None or torch.cuda.get_device_capability() < OLDEST_FOR_TRITON
+    ):
+        return False
+    try:
+        torch.compile(_trial, dynamic=False)(torch.ones(64, device=kind))
+    except Exception as error:  # The compiler, its temporary folder or its files can fail in many ways.
+        warnings.warn(
+            f"The training runs without compiled kernels, which takes longer, because a trial compilation failed "
+            f"({_reason(error)}). Check the compiler (CXX) and the folder for temporary files (TMPDIR).",
+            stacklevel=3,
+        )
+        return False
+    return True
+
+
+def _trial(x: Tensor) -> Tensor:
+    return torch.sign(x) * torch.relu(x.abs() - 0.5)
+
+
+def _reason(error: Exception) -> str:
+    """The most telling line of an error, shortened."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"\berror\b", line, re.IGNORECASE)]
+    return (telling or lines or [type(error).__name__])[0][:200]

@@ -120,10 +120,10 @@ class SlidingWindow:
 
     def _strip(self, across: int, tile: int, bounds: dict[tuple[int, ...], Tensor]) -> Strip:
         """The strip of targets from column `across`; away from the borders, all tiles share one of the `bounds`."""
-        targets, near = _reach(across, tile, self.columns, self.window)
+        targets, near = reach(across, tile, self.columns, self.window)
         strip, width = Strip(targets, near), near.stop - near.start
         for down in range(0, self.rows, tile):
-            high, sources = _reach(down, tile, self.rows, self.window)
+            high, sources = reach(down, tile, self.rows, self.window)
             start, number = sources.start * width, (sources.stop - sources.start) * width
             # To align the products, further sources of the strip are included, with similarity 0.
             number = min(number + -number % ALIGNED, self.rows * width)
@@ -298,7 +298,7 @@ def _split(x: Tensor, number: int) -> list[Tensor]:
     return parts
 
 
-def _reach(start: int, tile: int, length: int, window: int) -> tuple[slice, slice]:
+def reach(start: int, tile: int, length: int, window: int) -> tuple[slice, slice]:
     """On one axis, the targets of the tile from `start` and the sources that reach them."""
     stop = min(start + tile, length)
     return slice(start, stop), slice(max(0, start - window // 2), min(length, stop + window - 1 - window // 2))

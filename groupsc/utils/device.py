@@ -152,7 +152,10 @@ def fast_matmul_dtype(device: torch.device, precision: str = "auto") -> torch.dt
     torch.float32
     """
     if precision != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+        known = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+        if precision not in known:
+            raise GroupSCError(f"precision is {precision!r}; choose auto, float32 or bfloat16")
+        return known[precision]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     return torch.bfloat16 if _processor_has_bfloat16() else torch.float32
