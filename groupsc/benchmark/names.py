@@ -13,8 +13,8 @@ from groupsc.data.folders import images_in
 from groupsc.data.registry import datasets
 from groupsc.utils.errors import GroupSCError
 
-TABLES = tuple(f"table{number}" for number in range(1, 14))
-"""Tables of the paper; `groupsc.paper` makes them."""
+TABLES = (*(f"table{number}" for number in range(1, 14)), "overview")
+"""Tables of the paper, and that of all measurements; `groupsc.paper` makes them."""
 
 FIGURES = {
     "artefacts": ("panels",),
@@ -27,6 +27,7 @@ FIGURES = {
     "similarity": ("experiment", "dataset", "images", "at"),
     "paired": ("task", "dataset"),
     "tradeoff": ("task", "dataset"),
+    "generalisation": ("task", "dataset"),
     "training": (),
     "progress": (),
 }

@@ -196,6 +196,27 @@ def pull_weights(
         print(*exchange("pull", _chosen(names), remote), sep="\n")
 
 
+@weights_app.command("convert")
+def convert_weights(
+    checkpoint: Annotated[Path, Argument(help="Checkpoint of the authors' code, https://github.com/bruno-31/groupsc.")],
+    output: Annotated[Path, Option(help="Safetensors file to write.")],
+    task: Annotated[str, Option(help="gray, color, mosaic or jpeg.")],
+    level: Annotated[
+        float | None, Option("--level", "--sigma", help="Noise σ or JPEG quality of the training.")
+    ] = None,
+    interval: Annotated[int, Option(min=1, help="Their option freq_corr_update.")] = 6,
+    averaging: Annotated[bool, Option(help="Whether their option corr_update was 3, and not 2.")] = True,
+) -> None:
+    """Convert a checkpoint of the authors' code to a weights file."""
+    from groupsc.weights.authors import converted, read_checkpoint
+    from groupsc.weights.files import save_weights
+
+    state = read_checkpoint(checkpoint)
+    model, card = converted(state, task=task, level=level, similarity_interval=interval, middle_averaging=averaging)
+    save_weights(output, model, card)
+    print(f"wrote {output}: {card['name']}, {model.number_of_parameters} parameters")
+
+
 @weights_app.command("push")
 def push_weights(
     remote: Annotated[str, Option(help="DVC remote.")],

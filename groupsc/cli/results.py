@@ -21,7 +21,8 @@ def table(
     """Make a table of the paper.
 
     The table contains published values, measured values and their differences. The table `table7` contains settings and
-    is made from weights files. The table `paired` contains differences between methods, image by image.
+    is made from weights files. The table `paired` contains differences between methods, image by image; the table
+    `overview` contains all measured values.
     """
     from groupsc.benchmark.rows import read_rows
     from groupsc.paper.settings import build_settings
@@ -32,6 +33,10 @@ def table(
     if name == "table7":
         cards = [(path, read_card(path)) for path in with_released(rows)]
         made = build_settings({name_of(path, card): card for path, card in cards})
+    elif name == "overview":
+        from groupsc.paper.overview import build_overview
+
+        made = build_overview(read_rows(rows or []))
     elif name == "paired":
         from groupsc.paper.paired import paired_table
 

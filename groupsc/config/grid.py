@@ -208,7 +208,8 @@ class Grid(Part):
     """Weights that are evaluated: `released` (those of `data/weights`, fetched by `dvc pull`) or `trained` (those made
     here, under `training` of `output`)."""
     tables: Unique[TableName] = Field(default=[])
-    """Tables to make, `table1` to `table13`, as in `tables: [table4, table8]`. The workflow always makes
+    """Tables to make, `table1` to `table13` of the paper and `overview` of all measurements, as in `tables: [table4,
+    overview]`. The tables of a task also show own variants and own methods. The workflow always makes
     `reproducibility` too: a count of the reproduced numbers of the paper, as a table and a chart."""
     compare_with: OrNull[Text] = "sc"
     """Method that all others are compared with image by image, in the table `paired` and in figures of this kind: a

@@ -19,7 +19,7 @@ from groupsc.figures.progress import progress, training_curves
 from groupsc.figures.prox import csr_prox_curves
 from groupsc.figures.sparsity import sparsity_pattern
 from groupsc.figures.style import save
-from groupsc.figures.tradeoff import tradeoff
+from groupsc.figures.tradeoff import generalisation, tradeoff
 from groupsc.utils.errors import GroupSCError
 
 
@@ -91,6 +91,7 @@ FIGURES = {
     "similarity": Recipe(similarity_maps, ("weights", "dataset", "images", "at")),
     "paired": Recipe(paired, ("rows",)),
     "tradeoff": Recipe(tradeoff, ("rows",)),
+    "generalisation": Recipe(generalisation, ("rows",)),
     "training": Recipe(training_curves, ("logs",)),
     "progress": Recipe(progress, ("logs",)),
 }

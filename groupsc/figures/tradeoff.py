@@ -1,4 +1,4 @@
-"""Plot PSNR against parameters and run time, for all measured and published methods."""
+"""Plot PSNR against parameters and run time, for all measured and published methods, and against the level."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from groupsc.paper.tables import read_published
 from groupsc.utils.errors import GroupSCError
 
 QUOTED, OURS, PEERS = "#777777", COLORS[1], COLORS[0]
+TRAINED = re.compile(r"(.+)-trained([\d.]+)")
+"""Methods of models at another level than that of their training."""
 DEVICE = "Titan RTX"
 """Device of the paper's run times."""
 
@@ -190,3 +192,90 @@ def _cost(x: float, y: float, place, size, taken: list[Bbox], frame: Bbox) -> tu
     outside = sum(max(0, part) for part in beyond)
     middle = (place[0] + size.width / 2, place[1] + size.height / 2)
     return round(area + 100 * outside), np.hypot(middle[0] / 2, middle[1])
+
+
+def generalisation(
+    *, rows: pd.DataFrame, task: str = "gray", dataset: str = "BSD68", sizes: dict | None = None
+) -> Figure:
+    """Plot PSNR against σ for each method and prior.
+
+    A model that was trained for one level has one curve, over all levels at which it was evaluated (`groupsc evaluate
+    MODEL --sigma …`). The models of one method at the levels of their trainings have another curve.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Per-image results of `groupsc.benchmark.evaluation.evaluate`.
+    task, dataset : str
+        Task and data set of the values.
+    sizes : dict, optional
+        Number of images of each data set; by default it is counted in the registry.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    GroupSCError
+        When there are no results of the task and data set at any level.
+
+    Examples
+    --------
+    >>> generalisation(rows=read_rows(paths), task="gray", dataset="BSD68")  # doctest: +SKIP
+    """
+    means = average(rows[(rows["task"] == task) & (rows["dataset"] == dataset) & rows["level"].notna()], sizes)
+    if means.empty:
+        raise GroupSCError(
+            f"the results contain no {task} images of {dataset} with a level; evaluate a model on {dataset}, as by "
+            f"`groupsc evaluate NAME --dataset {dataset} --sigma 20`"
+        )
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(0.6 * WIDTH, 0.45 * WIDTH), layout="constrained")
+        axes = figure.subplots()
+        for number, (label, curve) in enumerate(curves(means, measure_of(task)).items()):
+            style = "--" if "trained" in label else "-"
+            axes.plot(curve.index, curve, style, marker="o", color=COLORS[number % len(COLORS)], label=label)
+        axes.set(xlabel="noise σ" if task != "jpeg" else "JPEG quality", ylabel="PSNR [dB]")
+        images = means["images"].max()
+        axes.set_title(f"{dataset}, {images} image{'s' if images > 1 else ''}")
+        axes.legend()
+    return figure
+
+
+def curves(means: pd.DataFrame, measure: str) -> dict[str, pd.Series]:
+    """Return PSNR by level for each method; the curve of one model contains its own level.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+        Averages of one task and data set.
+    measure : str
+        Column of the PSNR.
+
+    Returns
+    -------
+    dict of str to pandas.Series
+        By label, sorted by level.
+
+    Examples
+    --------
+    >>> means = pd.DataFrame({"method": ["sc-trained25", "sc"], "level": [20.0, 25.0], "psnr": [30.0, 29.0]})
+    >>> {label: curve.to_dict() for label, curve in curves(means, "psnr").items()}
+    {'SC': {25.0: 29.0}, 'SC, trained at 25': {20.0: 30.0, 25.0: 29.0}}
+    """
+    points: dict[str, dict[float, float]] = {}
+    own = {(row["method"], row["level"]): row[measure] for row in means.to_dict("records")}
+    for (method, level), value in own.items():
+        found = TRAINED.fullmatch(method)
+        points.setdefault(_title(method), {})[level] = value
+        if found is not None and (found[1], float(found[2])) in own:
+            points[_title(method)][float(found[2])] = own[found[1], float(found[2])]
+    return {label: pd.Series(values).sort_index() for label, values in sorted(points.items())}
+
+
+def _title(method: str) -> str:
+    found = TRAINED.fullmatch(method)
+    if found is not None:
+        return f"{_title(found[1])}, trained at {found[2]}"
+    return METHOD_LABELS.get(method, method)

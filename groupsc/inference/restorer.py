@@ -128,6 +128,8 @@ class Restorer(nn.Module):
         channels = self.coder.config.channels
         if x.ndim != 4 or x.shape[1] != channels:
             raise GroupSCError(f"the images have the shape {tuple(x.shape)}; give a batch (b, {channels}, H, W)")
+        if not len(x):
+            raise GroupSCError(f"the batch of shape {tuple(x.shape)} contains no image; give at least one")
         if mask is None and self.card["task"] == "mosaic":
             raise GroupSCError("this model restores mosaics; give the mask of the measured values")
         if mask is not None and mask.shape not in (x.shape, (1, *x.shape[1:]), x.shape[1:]):

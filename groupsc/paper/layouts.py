@@ -35,7 +35,8 @@ class Layout:
     remark : str
         Sentence of the caption about the values of this run.
     peers : bool
-        Whether the table shows baselines that were run but are not in the paper's table.
+        Whether the table shows methods that were run but are not in the paper's table: baselines, own variants, own
+        methods, and models at other levels than that of their training.
 
     Examples
     --------
@@ -101,56 +102,57 @@ TABLES = {
     ),
     "table2": Layout(
         number=2,
-        title="Blind color denoising on CBSD68, training on CBSD400: average PSNR in dB.",
+        title="Blind color denoising on CBSD68: average PSNR in dB. The paper trained on CBSD400.",
         methods="columns",
         head=("Noise σ",),
         position="{level:g}",
     ),
     "table3": Layout(
         number=3,
-        title="Color denoising on CBSD68, training on CBSD400 for all methods except CSCnet (Waterloo+CBSD400): "
-        "average PSNR in dB.",
+        title="Color denoising on CBSD68: average PSNR in dB. In the paper, all methods were trained on CBSD400, "
+        "except CSCnet (Waterloo+CBSD400).",
         columns=("5", "10", "15", "25", "30", "50"),
         **_DENOISING,
     ),
     "table4": Layout(
         number=4,
-        title="Grayscale denoising on BSD68, training on BSD400 for all methods except CSCnet (Waterloo+BSD400): "
-        "average PSNR in dB.",
+        title="Grayscale denoising on BSD68: average PSNR in dB. In the paper, all methods were trained on BSD400, "
+        "except CSCnet (Waterloo+BSD400).",
         columns=("5", "15", "25", "50"),
         **_DENOISING,
     ),
     "table5": Layout(
         number=5,
-        title="JPEG artefact reduction on Classic5, training on CBSD400: average PSNR in dB.",
+        title="JPEG artefact reduction on Classic5: average PSNR in dB. The paper trained on CBSD400.",
         **_JPEG,
     ),
     "table6": Layout(
         number=6,
-        title="Demosaicking, training on CBSD400 unless another data set is given in parentheses: average PSNR in dB.",
+        title="Demosaicking: average PSNR in dB. In the paper, all methods were trained on CBSD400, unless "
+        "another data set is given in parentheses.",
         trainable=True,
         **_MOSAIC,
     ),
     "table8": Layout(
         number=8,
-        title="Grayscale denoising on several data sets, training on BSD400: average PSNR in dB / SSIM.",
+        title="Grayscale denoising on several data sets: average PSNR in dB / SSIM. The paper trained on BSD400.",
         **_DENOISING_SSIM,
     ),
     "table9": Layout(
         number=9,
-        title="Color denoising on several data sets, training on CBSD400: average PSNR in dB / SSIM.",
+        title="Color denoising on several data sets: average PSNR in dB / SSIM. The paper trained on CBSD400.",
         **_DENOISING_SSIM,
     ),
     "table10": Layout(
         number=10,
-        title="JPEG artefact reduction on Classic5, training on CBSD400: average PSNR in dB / SSIM.",
+        title="JPEG artefact reduction on Classic5: average PSNR in dB / SSIM. The paper trained on CBSD400.",
         metrics=("psnr", "ssim"),
         **_JPEG,
     ),
     "table11": Layout(
         number=11,
-        title="Demosaicking, training on CBSD400 unless another data set is given in parentheses: "
-        "average PSNR in dB / SSIM.",
+        title="Demosaicking: average PSNR in dB / SSIM. In the paper, all methods were trained on CBSD400, unless "
+        "another data set is given in parentheses.",
         metrics=("psnr", "ssim"),
         **_MOSAIC,
     ),

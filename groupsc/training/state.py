@@ -215,7 +215,8 @@ class Run:
         if counters.get("experiment") != json.loads(json.dumps(dataclasses.asdict(self.experiment))):
             raise GroupSCError(
                 f"{self.state} belongs to another configuration of {self.experiment.name}; "
-                "remove it to start a new training"
+                "remove it to start a new training, or, for example for more steps, train in another folder with "
+                "--init and the weights of this one"
             )
         try:
             self._take(tensors, counters)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.image import imread
+from measured_rows import make_rows
 
 from groupsc.figures.catalog import draw
 from groupsc.figures.comparison import restorations
@@ -18,6 +19,7 @@ from groupsc.figures.dictionaries import atoms, draw_dictionary
 from groupsc.figures.progress import progress, training_curves
 from groupsc.figures.prox import csr_prox_curves
 from groupsc.figures.style import save
+from groupsc.figures.tradeoff import generalisation
 from groupsc.io.images import write_image
 from groupsc.ops.prox import csr_prox
 from groupsc.paper.pictures import telling_detail
@@ -198,3 +200,17 @@ def test_nothing_of_the_program_that_plots_is_changed():
     assert dict(matplotlib.rcParams) == before
     code = "import sys, groupsc.figures.catalog; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_generalisation_has_a_curve_of_every_model_through_its_own_level(tmp_path):
+    values = {("sc", 15.0): 31, ("sc", 25.0): 29, ("sc-trained25", 15.0): 30, ("sc-trained25", 50.0): 24}
+    rows = pd.concat([make_rows(method, level, "BSD68", (psnr,)) for (method, level), psnr in values.items()])
+    figure = generalisation(rows=rows)
+    curves = {line.get_label(): list(map(tuple, line.get_xydata())) for line in figure.axes[0].lines}
+    assert curves == {
+        "SC": [(15.0, 31.0), (25.0, 29.0)],
+        "SC, trained at 25": [(15.0, 30.0), (25.0, 29.0), (50.0, 24.0)],
+    }
+    draw("generalisation", [tmp_path / "a.png"], rows=rows)
+    with pytest.raises(GroupSCError, match="no gray images of Set12"):
+        generalisation(rows=rows, dataset="Set12")

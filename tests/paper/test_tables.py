@@ -14,6 +14,7 @@ from measured_rows import make_rows
 
 from groupsc.benchmark.averages import average, metrics_json, summary
 from groupsc.benchmark.rows import COLUMNS, read_rows
+from groupsc.paper.overview import build_overview
 from groupsc.paper.tables import TABLES, build, read_published
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.dvc_file import RESULTS
@@ -313,3 +314,23 @@ def test_a_caption_names_each_code_version_and_device_once():
     caption = build("table4", pd.concat([mixed, make_rows(level=50.0)]), sizes=SIZES).to_markdown().splitlines()[0]
     assert "Device: A CPU; Another." in caption
     assert "Code 0.1.0+aa, 0.1.0+bb." in caption
+
+
+def test_own_variants_and_own_methods_have_rows_of_their_own():
+    """In the table of the task and in the overview; variants of the paper's other tables stay there."""
+    methods = ["groupsc", "groupsc-tuned", "smooth", "sc-trained25", "groupsc-norefresh", "groupsc-blind", "input"]
+    rows = pd.concat(
+        [make_rows(method, 15.0, "BSD68", (30.0 + n, 31.0 + n)) for n, method in enumerate(methods)], ignore_index=True
+    )
+    table = build("table4", rows, sizes=SIZES)
+    shown = [row[0].parts[0].text for row in table.grid]
+    own = ["groupsc-tuned, this run", "sc-trained25, this run", "smooth, this run"]
+    assert [text for text in shown if text.endswith(", this run")] == own
+    assert "trained on BSD400" in table.caption
+    assert "In the paper" in table.caption
+    overview = build_overview(rows, sizes=SIZES)
+    by_method = {row[3].parts[0].text: row[6].parts[0].text for row in overview.grid}
+    assert by_method == {method: f"{30.5 + n:.2f}" for n, method in enumerate(methods)}
+    assert list(by_method) == methods[::-1]
+    assert overview.to_latex()
+    assert list(pd.read_csv(io.StringIO(overview.to_csv()))["method"]) == methods[::-1]

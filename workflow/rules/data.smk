@@ -24,6 +24,7 @@ rule list_folder:
         manifest=f"{OWN_MANIFESTS}/{{dataset}}/{{images}}.json",
     log:
         f"{OUT}/logs/fetch/{{dataset}}-{{images}}.log",
+    localrule: True
     conda:
         ENVIRONMENT
     params:

@@ -95,6 +95,8 @@ def figure_input(given):
     if given["figure"] in ("tradeoff", "paired"):
         measured = [path for path in rows() if Path(path).stem == given["dataset"]]
         return {"rows": measured, "published": PUBLISHED}
+    if given["figure"] == "generalisation":
+        return {"rows": [path for path in rows() if Path(path).stem == given["dataset"]]}
     if "experiment" in given or "experiments" in given:
         weights = [weights_of(name) for name in shown_weights(given)]
         if "dataset" not in given:

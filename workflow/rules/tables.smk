@@ -24,7 +24,9 @@ rule table:
         stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
         baseline=lambda wildcards: options(baseline=config["compare_with"] if wildcards.table == "paired" else None),
         code=lambda wildcards: code(
-            {"table7": "paper.settings", "paired": "paper.paired"}.get(wildcards.table, "paper.tables")
+            {"table7": "paper.settings", "paired": "paper.paired", "overview": "paper.overview"}.get(
+                wildcards.table, "paper.tables"
+            )
         ),
     shell:
         "python -m groupsc table {wildcards.table:q} {input.rows:q} {params.baseline} --output {params.stem:q} &> {log:q}"
@@ -33,7 +35,7 @@ rule table:
 # Count the published numbers that are reproduced in the tables.
 rule reproducibility:
     input:
-        tables=[f"{OUT}/tables/{table}.csv" for table in config["tables"] if table != "table7"],
+        tables=[f"{OUT}/tables/{table}.csv" for table in config["tables"] if table not in ("table7", "overview")],
         weights=model_weights(),
     output:
         markdown=f"{OUT}/tables/reproducibility.md",
