@@ -198,7 +198,8 @@ class SparseCoder(nn.Module):
         if by is not None:
             return by(self, image, mask, level=level)
         config = self.config
-        matmul_dtype = matmul_dtype if config.penalty in FAST_STEPS and not transformed() else None
+        if matmul_dtype is not None and (config.penalty not in FAST_STEPS or transformed()):
+            matmul_dtype = None
         height, width = image.shape[-2:]
         grid = PatchGrid(height, width, config.patch_size, patch_stride)
         patches = grid.extract(image)

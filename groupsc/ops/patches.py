@@ -122,6 +122,8 @@ def extract(image: Tensor, patch_size: int, stride: int = 1) -> Tensor:
              [1, 2, 4, 5]]])
     """
     require_patch(image.shape[-2], image.shape[-1], patch_size)
+    if torch.compiler.is_compiling():  # The compiler does not take functions with derivatives in forward mode.
+        return _strided(image, patch_size, stride)
     apply: Callable[..., Tensor] = Extract.apply
     return apply(image, patch_size, stride)
 
@@ -147,6 +149,8 @@ def accumulate(patches: Tensor, height: int, width: int, patch_size: int, stride
     tensor([[[[1., 2., 1.],
               [1., 2., 1.]]]])
     """
+    if torch.compiler.is_compiling():
+        return _folded(patches, height, width, patch_size, stride)
     apply: Callable[..., Tensor] = Accumulate.apply
     return apply(patches, height, width, patch_size, stride)
 

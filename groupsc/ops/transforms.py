@@ -15,11 +15,14 @@ def transformed() -> bool:
     Returns
     -------
     bool
+        False while torch compiles or exports the caller.
 
     Examples
     --------
     >>> transformed(), torch.func.vmap(lambda x: x * transformed())(torch.ones(2))
     (False, tensor([1., 1.]))
     """
+    if torch.compiler.is_compiling():
+        return False
     inside: bool = torch._C._functorch.peek_interpreter_stack() is not None
     return inside or forward_ad._current_level >= 0
