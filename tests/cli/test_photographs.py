@@ -222,9 +222,9 @@ def test_weights_are_listed_and_verified(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_readme_s_commands_for_photographs_work(run, desk):
-    """Every line of the first block but the installation, with the files that it names."""
-    text = (ROOT / "README.md").read_text().partition("## A noisy photo in hand")[2]
+def test_the_page_s_commands_for_images_work(run, desk):
+    """Every line of the first block, with the files that it names."""
+    text = (ROOT / "docs/images.md").read_text()
     lines = [
         line.partition("  #")[0].split() for line in text.partition("```bash\n")[2].partition("```")[0].splitlines()
     ]
@@ -243,8 +243,8 @@ def test_the_readme_s_commands_for_photographs_work(run, desk):
 
 
 @pytest.mark.slow
-def test_the_readme_s_python_works(desk):
-    text = (ROOT / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+def test_the_page_s_python_works(desk):
+    text = (ROOT / "docs/images.md").read_text().partition("```python\n")[2].partition("```")[0]
     rng = np.random.default_rng(0)
     camera, astronaut = skimage.data.camera()[60:120, 100:170], skimage.data.astronaut()[60:120, 100:170]
     for line in text.splitlines():

@@ -144,9 +144,9 @@ def test_type_checkers_see_the_names_that_the_package_exports():
     assert {alias.name: node.module for node in imports for alias in node.names} == groupsc._PLACES
 
 
-def test_readme_names_the_targets_of_make():
+def test_the_page_on_the_workflow_names_the_targets_of_make():
     targets = set(re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)[0].split())
-    named = set(re.findall(r"`make ([a-z-]+)", (ROOT / "README.md").read_text()))
+    named = set(re.findall(r"`make ([a-z-]+)", (ROOT / "docs/workflow.md").read_text()))
     assert named == targets - {"help"}
 
 
@@ -227,7 +227,7 @@ def test_a_grid_without_output_gets_a_folder_of_its_name(tmp_path):
 
 
 def test_files_that_documents_and_dvc_name_are_there():
-    for page in ("README.md", "CONTRIBUTING.md", "config/README.md"):
+    for page in ("README.md", "CONTRIBUTING.md", "config/README.md", *map(str, (ROOT / "docs").glob("*.md"))):
         for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
             assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
     shown = yaml.safe_load((ROOT / "dvc.yaml").read_text())
