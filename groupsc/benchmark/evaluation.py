@@ -83,7 +83,7 @@ def evaluate(weights, dataset, *, sigma=None, name=None, output=None, **options)
     --------
     >>> rows = evaluate(lambda x: x, "Bundled", sigma=25, name="same", images=1, progress=False)
     >>> rows["method"].item(), rows["image"].item(), round(rows["psnr"].item(), 1)
-    ('same', 'astronaut', 20.4)
+    ('same', 'astronaut', 20.7)
     """
     if sigma is not None:
         if options.get("level") is not None:

@@ -138,7 +138,7 @@ def all_metrics(restored: np.ndarray, clean: np.ndarray) -> dict[str, float]:
 
     Examples
     --------
-    >>> all_metrics(np.full((1, 8, 8), 0.6), np.full((1, 8, 8), 0.5))["psnr"]
+    >>> all_metrics(np.full((1, 12, 12), 0.6), np.full((1, 12, 12), 0.5))["psnr"]
     20.0
     """
     return {

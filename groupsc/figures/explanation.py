@@ -75,6 +75,7 @@ def draw_explanation(explanation: Explanation, *, shown: int = 10) -> Figure:
     --------
     >>> import torch
     >>> from groupsc.config.definitions import ModelConfig
+    >>> from groupsc.inference.explanation import explain
     >>> from groupsc.models.coder import SparseCoder
     >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
     >>> figure = draw_explanation(explain(model, torch.full((1, 12, 10), 0.5), x=4, y=6), shown=4)

@@ -74,6 +74,7 @@ def draw_group(group: Group, patch_size: int) -> Figure:
     Examples
     --------
     >>> import torch
+    >>> from groupsc.inference.similar_patches import Group
     >>> group = Group(torch.full((1, 9, 9), 0.5), np.array([[0, 0], [2, 3]]), {"SC": torch.ones(4, 2)})
     >>> [ax.get_title() for ax in draw_group(group, patch_size=3).axes]
     ['2 similar patches', 'SC']

@@ -134,10 +134,11 @@ def paired_table(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] | None
     ['Task', 'Data set', 'Images']
     """
     found = paired_differences(rows, baseline, sizes).sort_values(["task", "level", "dataset"], kind="stable")
-    shown = found[found["method"].str.partition("-")[0].isin(METHODS)]
+    models = [method for method in METHOD_LABELS if method.partition("-")[0] in METHODS]
+    shown = found[found["method"].isin(models)]
     columns = [
         (method, mode, stride)
-        for method in METHOD_LABELS
+        for method in models
         for mode, stride in shown.loc[shown["method"] == method, ["mode", "stride"]].drop_duplicates().to_numpy()
     ]
     grid, before = [], None

@@ -40,6 +40,7 @@ class Table:
 
     Examples
     --------
+    >>> from groupsc.paper.typesetting import Part
     >>> Table("a", "A", "A caption.", ["Method"], [[Cell("label", (Part("SC"),))]], pd.DataFrame()).name
     'a'
     """

@@ -69,6 +69,7 @@ def converted(
     --------
     >>> state = {f"apply_{name}.weight": torch.ones(9, 4, 1, 1) for name in "DW"}
     >>> state |= {"apply_A.weight": torch.ones(4, 9, 1, 1), "lmbda.0": torch.zeros(1, 4, 1, 1)}
+    >>> state["lmbda.1"] = state["lmbda.0"]
     >>> model, card = converted(state, task="gray", level=25)
     >>> model.config.patch_size, card["name"]
     (3, 'gray-sc-authors-sigma25')

@@ -56,6 +56,8 @@ def installed(tmp_path, monkeypatch):
         (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, site / target)
     for pointer in (ROOT / "data/weights").glob("*.dvc"):
         shutil.copy(pointer, site / "groupsc/_data/weights")
+    model = releases()["gray-sc-sigma25"]
+    shutil.copy(model.find(), site / "groupsc/_data/weights" / model.path.name)
     monkeypatch.setenv("PYTHONPATH", str(site))
     return site
 
