@@ -16,3 +16,5 @@ __all__ = [
     "estimate_noise",
     "load",
 ]
+
+__version__: str

@@ -1,4 +1,4 @@
-"""Commands for users' images (denoise, demosaick, deblock, explain) and for released weights."""
+"""Commands for users' images: denoise, demosaick, deblock, explain."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from typer import Argument, Option
 
+from groupsc.cli import terminal
 from groupsc.cli.mosaics import refuse_raw
-from groupsc.cli.options import Device, Mode, Rows, Stride, pixel
+from groupsc.cli.options import AsJson, Device, Mode, Stride, pixel
 from groupsc.utils.errors import GroupSCError
 
 Paths = Annotated[list[Path], Argument(metavar="IN... OUT", help="Images, folders or globs, then a file or a folder.")]
-Method = Annotated[str, Option(help="groupsc, csr, sc, or best.")]
-Weights = Annotated[str | None, Option(help="Released weights or a file; by default selected by method and level.")]
+Method = Annotated[str, Option(help="groupsc, csr, sc, or best.", autocompletion=terminal.methods)]
+Weights = Annotated[
+    str | None,
+    Option(
+        help="Released weights or a file; by default selected by method and level.", autocompletion=terminal.weights
+    ),
+]
 Memory = Annotated[str | None, Option(help="Memory limit, such as 4GB; by default at most half of the free memory.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace files that exist.")]
-AsJson = Annotated[bool, Option("--json", help="Print JSON.")]
-Names = Annotated[list[str] | None, Argument(help="Names of released weights; by default all.")]
 
 LEAST_SHARE = 0.005
 """Smallest share of an image, replaced by the guard, that the command reports."""
 
 UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-
-weights_app = typer.Typer(help="List, pull, push, verify and index released weights.", no_args_is_help=True)
 
 
 def denoise(
@@ -132,7 +133,9 @@ def deblock(
 def explain(
     image: Annotated[Path, Argument(metavar="IMAGE")],
     at: Annotated[str, Option(metavar="X,Y", help="Column and row of the pixel to explain.")],
-    output: Annotated[list[Path] | None, Option(help="A .png, .pdf or .svg file; may be given several times.")] = None,
+    output: Annotated[
+        list[Path] | None, Option("--output", "-o", help="A .png, .pdf or .svg file; may be given several times.")
+    ] = None,
     sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
     method: Method = "groupsc",
     weights: Weights = None,
@@ -162,101 +165,6 @@ def explain(
     print(json.dumps({"weights": chosen, "sigma": round(level, 2), **found.summary()}, indent=1))
     if output:
         save(draw_explanation(found), output)
-
-
-@weights_app.command("list")
-def list_weights(as_json: AsJson = False) -> None:
-    """List the released weights."""
-    from groupsc.weights.cards import read_metadata
-    from groupsc.weights.released import releases
-    from groupsc.weights.scores import scores_of
-
-    cards = {name: read_metadata(release.find()) for name, release in releases().items()}
-    if as_json:
-        print(json.dumps(cards, indent=1))
-        return
-    scores = scores_of(releases())
-    for name, card in cards.items():
-        validation = f"validation {scores[name].psnr:.2f} dB" if name in scores else "not validated"
-        print(f"{name:28} {card['steps']:>7} steps, {validation}")
-
-
-@weights_app.command("pull")
-def pull_weights(
-    names: Names = None,
-    remote: Annotated[str | None, Option(help="DVC remote; by default the store of this checkout.")] = None,
-) -> None:
-    """Copy released weights to data/weights (`dvc pull`)."""
-    if remote is None:
-        for release in _chosen(names):
-            print(release.pull())
-    else:
-        from groupsc.weights.remote import exchange
-
-        print(*exchange("pull", _chosen(names), remote), sep="\n")
-
-
-@weights_app.command("push")
-def push_weights(
-    remote: Annotated[str, Option(help="DVC remote.")],
-    names: Names = None,
-) -> None:
-    """Copy released weights to a DVC remote (`dvc push`)."""
-    from groupsc.weights.remote import exchange
-
-    print(f"{len(exchange('push', _chosen(names), remote))} files are in the remote {remote}")
-
-
-@weights_app.command("verify")
-def verify_weights(names: Names = None) -> None:
-    """Verify the checksums of the local weights."""
-    found = [release.find() for release in _chosen(names)]
-    print(f"{len(found)} files, all checksums agree")
-
-
-@weights_app.command("index")
-def index_weights(
-    rows: Rows = None,
-    output: Annotated[Path, Option(help="Markdown file to write.")] = Path("data/weights/README.md"),
-) -> None:
-    """Write the list of released models, with their training and their difference from the paper."""
-    from groupsc.benchmark.rows import read_rows
-    from groupsc.pages.weights_index import index
-    from groupsc.paper.tables import read_published
-    from groupsc.utils.atomic import write_text
-    from groupsc.weights.files import load_weights
-    from groupsc.weights.released import releases
-    from groupsc.weights.scores import scores_of
-
-    models = {}
-    for name, release in releases().items():
-        model, card = load_weights(release.find())
-        models[name] = card, model.number_of_parameters
-    text = index(models, scores_of(releases()), read_rows(rows or []), read_published())
-    write_text(output, text)
-
-
-@weights_app.command("dvc")
-def dvc_weights(
-    output: Annotated[Path, Option(help="File to write, in the root of the checkout that it describes.")] = Path(
-        "dvc.yaml"
-    ),
-) -> None:
-    """Write what DVC reads of a checkout: released weights with their cards, learning curves, metrics, grids."""
-    from groupsc.utils.atomic import write_text
-    from groupsc.weights.dvc_file import dvc_file
-
-    write_text(output, dvc_file(output.absolute().parent))
-
-
-def _chosen(names):
-    from groupsc.weights.released import releases
-
-    known = releases()
-    unknown = sorted(set(names or []) - set(known))
-    if unknown:
-        raise GroupSCError(f"there are no released weights {', '.join(unknown)}; choose among {', '.join(known)}")
-    return [known[name] for name in names or known]
 
 
 def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json: bool) -> None:
