@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
 
 from groupsc.cli import terminal
-from groupsc.cli.mosaics import refuse_raw
+from groupsc.cli.batch.demosaicking import Demosaicking
+from groupsc.cli.batch.operations import Deblocking, Denoising, refuse_raw
+from groupsc.cli.batch.planning import Settings
+from groupsc.cli.batch.run import restore_all
 from groupsc.cli.options import AsJson, Device, Mode, Stride, pixel
 from groupsc.utils.errors import GroupSCError
 
-Paths = Annotated[list[Path], Argument(metavar="IN... OUT", help="Images, folders or globs, then a file or a folder.")]
+Paths = Annotated[
+    list[Path],
+    Argument(
+        metavar="IN... [OUT]",
+        help="Images, folders or globs, then a file or a folder. - is the input or output stream.",
+    ),
+]
 Method = Annotated[str, Option(help="groupsc, csr, sc, or best.", autocompletion=terminal.methods)]
 Weights = Annotated[
     str | None,
@@ -25,18 +33,33 @@ Weights = Annotated[
 ]
 Memory = Annotated[str | None, Option(help="Memory limit, such as 4GB; by default at most half of the free memory.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace files that exist.")]
-
-LEAST_SHARE = 0.005
-"""Smallest share of an image, replaced by the guard, that the command reports."""
+Output = Annotated[
+    Path | None,
+    Option("--output", "-o", help="File or folder to write; by default the last argument. - is the output stream."),
+]
+Speed = Annotated[
+    str | None,
+    Option(
+        help="fast; balanced, which takes the best model that needs at most a minute per image; or best.",
+        autocompletion=terminal.speeds,
+    ),
+]
+Jobs = Annotated[int | None, Option(min=1, help="Images restored at the same time; by default as many as are useful.")]
+SkipExisting = Annotated[
+    bool, Option("--skip-existing", help="Skip images whose output exists and was made with the same options.")
+]
+DryRun = Annotated[bool, Option("--dry-run", help="Print model, level and expected time of each image, and end.")]
 
 UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
 def denoise(
     paths: Paths,
+    output: Output = None,
     sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
     method: Method = "best",
     weights: Weights = None,
+    speed: Speed = None,
     device: Device = "auto",
     mode: Mode = "whole",
     stride: Stride = None,
@@ -44,27 +67,24 @@ def denoise(
     guard: Annotated[
         bool, Option(help="Replace the restoration by a simpler method where the model removed more than noise.")
     ] = True,
+    jobs: Jobs = None,
     overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove noise from photographs."""
-    from groupsc import api
-
-    given = None if sigma == "auto" else _number(sigma, "--sigma")
-
-    def restore(photo, options):
-        refuse_raw(photo)
-        level, chosen = _level_and_weights(photo, given, method, weights)
-        pixels, share = api.denoise_with_share(photo.pixels, level, weights=chosen, guard=guard, **options)
-        facts = {"sigma": round(level, 2), "weights": chosen}
-        return pixels, facts | ({"guarded": f"{100 * share:.0f} %"} if share >= LEAST_SHARE else {})
-
-    options = _options(device, mode, stride, memory, channel_axis=0)
-    _each(paths, restore, options, overwrite=overwrite, as_json=as_json)
+    settings = Settings(
+        method=method, weights=weights, speed=speed, device=device, mode=mode, stride=stride, memory=_bytes(memory),
+        jobs=jobs, overwrite=overwrite, skip_existing=skip_existing, dry_run=dry_run, as_json=as_json,
+    )  # fmt: skip
+    operation = Denoising(sigma=None if sigma == "auto" else _number(sigma, "--sigma"), guard=guard)
+    restore_all(operation, paths, output, settings)
 
 
 def demosaick(
     paths: Paths,
+    output: Output = None,
     pattern: Annotated[
         str | None, Option(help="RGGB, BGGR, GRBG or GBRG; by default RGGB, or that of a camera raw file.")
     ] = None,
@@ -75,11 +95,15 @@ def demosaick(
     linear: Annotated[bool, Option("--linear", help="Write linear values of a raw file or a linear mosaic.")] = False,
     method: Method = "best",
     weights: Weights = None,
+    speed: Speed = None,
     device: Device = "auto",
     mode: Mode = "whole",
     stride: Stride = None,
     memory: Memory = None,
+    jobs: Jobs = None,
     overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Reconstruct colours from mosaics of a Bayer sensor.
@@ -87,47 +111,41 @@ def demosaick(
     The input images are camera raw files, or gray with one measured value per pixel. Gray images are taken as
     white-balanced and gamma-encoded, unless a level or a white balance is given: then they are linear.
     """
-    from groupsc.cli.mosaics import Mosaics
-
-    mosaics = Mosaics(
+    settings = Settings(
+        method=method, weights=weights, speed=speed, device=device, mode=mode, stride=stride, memory=_bytes(memory),
+        jobs=jobs, overwrite=overwrite, skip_existing=skip_existing, dry_run=dry_run, as_json=as_json,
+    )  # fmt: skip
+    operation = Demosaicking(
         pattern=pattern, black_level=black_level, white_level=white_level, denoise=denoise, linear=linear,
         white_balance=None if white_balance is None else _three_numbers(white_balance),
     )  # fmt: skip
-
-    def restore(photo, options):
-        return mosaics.restore(photo, method, weights, options)
-
-    _each(paths, restore, _options(device, mode, stride, memory), overwrite=overwrite, as_json=as_json)
+    restore_all(operation, paths, output, settings)
 
 
 def deblock(
     paths: Paths,
+    output: Output = None,
     quality: Annotated[str, Option(help="JPEG quality factor, or auto to read it from the file.")] = "auto",
     method: Method = "best",
     weights: Weights = None,
+    speed: Speed = None,
     device: Device = "auto",
     mode: Mode = "whole",
     stride: Stride = None,
     memory: Memory = None,
+    jobs: Jobs = None,
     overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove JPEG artefacts from the luma; keep the chroma."""
-    from groupsc import api
-    from groupsc.weights.selection import choose
-
-    given = None if quality == "auto" else _number(quality, "--quality")
-
-    def restore(photo, options):
-        refuse_raw(photo)
-        level = photo.quality if given is None else given
-        if level is None:
-            raise GroupSCError("the quality can be read from JPEG files only; give --quality")
-        chosen = weights or choose("jpeg", method, level)
-        return api.deblock(photo.pixels, level, weights=chosen, **options), {"quality": level, "weights": chosen}
-
-    options = _options(device, mode, stride, memory, channel_axis=0)
-    _each(paths, restore, options, overwrite=overwrite, as_json=as_json)
+    settings = Settings(
+        method=method, weights=weights, speed=speed, device=device, mode=mode, stride=stride, memory=_bytes(memory),
+        jobs=jobs, overwrite=overwrite, skip_existing=skip_existing, dry_run=dry_run, as_json=as_json,
+    )  # fmt: skip
+    operation = Deblocking(quality=None if quality == "auto" else _number(quality, "--quality"))
+    restore_all(operation, paths, output, settings)
 
 
 def explain(
@@ -167,37 +185,6 @@ def explain(
         save(draw_explanation(found), output)
 
 
-def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json: bool) -> None:
-    """Restore images one after the other; stop at the first error."""
-    from groupsc.io.paths import photographs, targets
-    from groupsc.io.restoring import restore_file
-
-    if len(paths) < 2:
-        raise GroupSCError("the output is missing; give the images to restore and then a file or a folder: IN... OUT")
-    pairs = targets(photographs(paths[:-1]), paths[-1])
-    _refuse_existing([target for _, target in pairs], overwrite=overwrite)
-    done = []
-    for source, target in pairs:
-        start = time.perf_counter()
-        try:
-            written, facts = restore_file(source, target, lambda photo: restore(photo, options), overwrite=overwrite)
-        except GroupSCError as error:
-            raise error if str(source) in str(error) else GroupSCError(f"{source}: {error}") from error
-        facts = {
-            "input": str(source),
-            "output": str(written),
-            **facts,
-            "seconds": round(time.perf_counter() - start, 2),
-        }
-        done.append(facts)
-        if not as_json:
-            print(
-                ", ".join(f"{key} {value}" if key not in ("input", "output") else value for key, value in facts.items())
-            )
-    if as_json:
-        print(json.dumps(done, indent=1))
-
-
 def _refuse_existing(targets: list[Path], *, overwrite: bool) -> None:
     existing = [str(target) for target in targets if target.exists()]
     if existing and not overwrite:
@@ -218,12 +205,9 @@ def _level_and_weights(photo, given: float | None, method: str, weights: str | N
     return level, weights or choose(noise_task(pixels), method, level)
 
 
-def _options(device: str, mode: str, stride: int | None, memory: str | None, **others) -> dict:
-    limit = None if memory is None else _bytes(memory)
-    return {"device": device, "mode": mode, "stride": stride, "memory": limit, "progress": True, **others}
-
-
-def _bytes(text: str) -> float:
+def _bytes(text: str | None) -> float | None:
+    if text is None:
+        return None
     match = re.fullmatch(r"([0-9.]+)\s*([KMG]?i?B)", text.strip(), re.IGNORECASE)
     if match is None:
         raise GroupSCError(f"--memory is {text!r}; write it like 4GB or 500MB")

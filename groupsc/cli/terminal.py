@@ -67,3 +67,8 @@ def weights(incomplete: str) -> list[str]:
     from groupsc.weights.released import releases
 
     return [name for name in releases() if name.startswith(incomplete)]
+
+
+def speeds(incomplete: str) -> list[str]:
+    """Complete the argument of `--speed`."""
+    return [name for name in ("fast", "balanced", "best") if name.startswith(incomplete)]

@@ -74,8 +74,8 @@ def index_weights(
 ) -> None:
     """Write the list of released models, with their training and their difference from the paper."""
     from groupsc.benchmark.rows import read_rows
-    from groupsc.paper.tables import read_published
     from groupsc.pages.weights_index import index
+    from groupsc.paper.tables import read_published
     from groupsc.utils.atomic import write_text
     from groupsc.weights.files import load_weights
     from groupsc.weights.released import releases

@@ -72,7 +72,7 @@ def write_photograph(path, photograph: Photograph, *, overwrite: bool = False, q
     Parameters
     ----------
     path : path
-        Its suffix selects the format, see `groupsc.io.codecs.encoding.FORMATS`. Missing folders are created.
+        Its suffix selects the format, see `groupsc.io.codecs.formats.FORMATS`. Missing folders are created.
     photograph : Photograph
         Its values are clipped to the range of the type; floats are not clipped.
     overwrite : bool

@@ -100,8 +100,8 @@ def test_folders_and_patterns(run, desk):
     options = ["--sigma", 25, "--weights", "color.safetensors"]
     assert run("denoise", "album", "first", *options, cwd=desk).returncode == 0
     assert run("denoise", "album/t*.png", "second", *options, cwd=desk).returncode == 0
-    assert sorted(path.name for path in (desk / "first").iterdir()) == ["one.png", "two.png"]
-    assert [path.name for path in (desk / "second").iterdir()] == ["two.png"]
+    assert sorted(path.name for path in (desk / "first").iterdir()) == ["groupsc.jsonl", "one.png", "two.png"]
+    assert sorted(path.name for path in (desk / "second").iterdir()) == ["groupsc.jsonl", "two.png"]
 
 
 def test_demosaick(run, desk):
