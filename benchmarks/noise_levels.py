@@ -30,7 +30,7 @@ def estimates(dataset: str, level: float, images: int | None, data_dir) -> pd.Da
         clean = torch.from_numpy(read_image(path, channels=CHANNELS[dataset]))
         noisy = add_noise(clean, level, noise_generator(dataset, path.stem, level)).numpy()
         wavelet = 255 * estimate_sigma(noisy, channel_axis=0, average_sigmas=True)
-        rows.append({"dataset": dataset, "level": level, "patches": estimate_noise(noisy), "wavelet": wavelet})
+        rows.append({"dataset": dataset, "level": level, "patches": 255 * estimate_noise(noisy), "wavelet": wavelet})
     return pd.DataFrame(rows)
 
 

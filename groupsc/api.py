@@ -1,9 +1,10 @@
 """Restore numpy arrays: the functions that `import groupsc` offers, with the conventions of scikit-image.
 
-Images are gray (H, W), or have three channels along `channel_axis`, and contain floats in [0, 1], uint8 or uint16. The
-result has the shape and the type of the input. Noise levels are in gray levels of 255 for every type. An image with
-three equal channels is restored as a gray image. All other axes are batch axes (`groupsc.inference.batches`): their
-images are restored one by one. Torch tensors, masked arrays and dask arrays give arrays of their kind.
+Images are gray (H, W), or have three channels along `channel_axis`, and contain integers or floats. The result has the
+shape and the type of the input. Noise levels are in the units of the image: 25 for an 8-bit image, 25 / 255 for the
+same image as floats in [0, 1]. An image with three equal channels is restored as a gray image. All other axes are batch
+axes (`groupsc.inference.batches`): their images are restored one by one. Torch tensors, masked arrays and dask arrays
+give arrays of their kind.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from groupsc.inference import noise_level
 from groupsc.inference.batches import restore_images
 from groupsc.inference.guard import AROUND
 from groupsc.inference.guard import guard as guard_restoration
+from groupsc.inference.noise_level import noise_and_range
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
+from groupsc.inference.units import ValueRange, check_sigma, value_range
 from groupsc.io.arrays import one_if_equal, unpack
 from groupsc.utils.device import pick_device
 from groupsc.utils.errors import GroupSCError
@@ -32,9 +35,6 @@ from groupsc.weights.cards import purpose
 from groupsc.weights.files import load_weights
 from groupsc.weights.released import find_weights
 from groupsc.weights.selection import choose
-
-LEAST_SIGMA, HIGHEST_SIGMA = 0.5, 255.0
-"""Lowest and highest noise level that is used; an estimated level is clipped to this range."""
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in the luma Y of YCbCr (ITU-R BT.601), which JPEG files use."""
@@ -88,11 +88,12 @@ def denoise(
     Parameters
     ----------
     image : array (..., H, W), or with 1 or 3 channels along `channel_axis`
-        Floats in [0, 1], uint8 or uint16, as a numpy array, a masked array, a torch tensor on any device, or a dask
+        Integers or floats of any range, as a numpy array, a masked array, a torch tensor on any device, or a dask
         array. Masked pixels don't count.
     sigma : float, optional
-        Standard deviation of the noise in gray levels of 255, above 0 and at most 255; by default it is estimated from
-        each image. A dask array requires it.
+        Standard deviation of the noise in the units of the image, such as 25 for uint8 or 25 / 255 for floats in
+        [0, 1]; at least 0, and at most the range of the image. By default it is estimated from each image. A dask array
+        requires it.
     method : {"best", "groupsc", "csr", "sc"}
         "best" selects among the models of all methods: a model trained for the level or near it, otherwise a blind
         model, otherwise the model of the nearest level. Among several, it selects the one with the highest validation
@@ -112,21 +113,29 @@ def denoise(
     Returns
     -------
     array
-        Restored image with the shape and the type of the input, clipped to its range.
+        Restored image with the shape and the type of the input. It is clipped to the range of an integer type, and to
+        [0, 1] if it has floats and all of the input are in [0, 1].
 
     Raises
     ------
     GroupSCError
         If the image, the noise level, the method or the weights can't be used; the message contains a hint.
 
+    Warns
+    -----
+    GroupSCWarning
+        If σ is so low for integers that it is probably meant for floats.
+
     Notes
     -----
     A model is trained for one σ. If the noise level is near this σ, the image is scaled so that its noise has the
-    trained level. Otherwise a blind model is used, if one is released.
+    trained level. Otherwise a blind model is used, if one is released. The noise level is compared with the range of
+    the image (`groupsc.inference.units.value_range`). If the image had to be scaled by more than
+    `groupsc.inference.restorer.HIGHEST_GAIN` allows, the guard replaces all of it.
 
     Examples
     --------
-    >>> clean = denoise(np.full((64, 64), 0.5), sigma=25)  # doctest: +SKIP
+    >>> clean = denoise(np.full((64, 64), 0.5), sigma=25 / 255)  # doctest: +SKIP
     """
     options: dict[str, Any] = {"device": _device_of(image, device), "mode": mode, "stride": stride, "memory": memory}
 
@@ -141,7 +150,7 @@ def denoise(
         if sigma is None:
             raise GroupSCError("the noise of a dask array can't be estimated block by block; give sigma")
         task = noise_task(np.empty(1 if channel_axis is None else image.shape[channel_axis]))
-        weights = weights or choose(task, method, sigma)
+        weights = weights or choose(task, method, _range_of(image, sigma).level(sigma))
         return halo(_model(weights, pick_device(device)).coder) + (AROUND if guard else 0)
 
     return restore_images(restore, image, channel_axis, margin=margin)
@@ -173,24 +182,30 @@ def denoise_with_share(
 
     Examples
     --------
-    >>> clean, share = denoise_with_share(np.full((64, 64), 0.5), sigma=25)  # doctest: +SKIP
+    >>> clean, share = denoise_with_share(np.full((64, 64), 0.5), sigma=25 / 255)  # doctest: +SKIP
     """
-    pixels, back = unpack(image, channel_axis)
-    if sigma is not None:
-        check_sigma(sigma)
-    gray = one_if_equal(pixels)
-    sigma = noise_of(gray, where) if sigma is None else float(sigma)
-    model = _model(weights or choose(noise_task(gray), method, sigma), pick_device(device))
-    noisy = noisy_channels(model, pixels)
-    restored, share = model.restore(noisy, level=sigma, **options), 0.0
+    own, back = unpack(image, channel_axis, scaled=False)
+    gray = one_if_equal(own)
+    sigma, found = noise_and_range(gray, sigma, where)
+    level = found.level(sigma)
+    model = _model(weights or choose(noise_task(gray), method, level), pick_device(device))
+    noisy = found.to_unit(noisy_channels(model, own))
+    if sigma == 0:
+        return back(own), 0.0
+    _, weight = model.scaling(torch.from_numpy(noisy)[None], level, guarded=guard)
+    if guard and weight < 1:
+        restored = np.full_like(noisy, np.nan)  # The guard replaces values that are not finite.
+    else:
+        restored = model.restore(noisy, level=level, guarded=guard, **options)
+    share = 0.0
     if guard:
-        y, h = (torch.from_numpy(np.ascontiguousarray(x)) for x in (noisy, restored))
+        y, h = torch.from_numpy(noisy), torch.from_numpy(restored)
         if len(one_if_equal(noisy)) == 1:
             # Equal channels have the same noise; the tests assume independent noise.
             y, h = y[:1], h.mean(0, keepdim=True)
-        guarded, replaced = guard_restoration(y, h, sigma / 255)
+        guarded, replaced = guard_restoration(y, h, level / 255)
         restored, share = guarded.expand(restored.shape).numpy(), float(replaced.mean())
-    return back(restored), share
+    return back(found.from_unit(restored)), share
 
 
 def demosaick(
@@ -321,7 +336,7 @@ def estimate_noise(image: Any, *, channel_axis: int | None = None) -> Any:
     Returns
     -------
     float, or array (...)
-        σ in gray levels of 255, one per image. The method is that of `groupsc.inference.noise_level`.
+        σ in the units of the image, one per image. The method is that of `groupsc.inference.noise_level`.
 
     Raises
     ------
@@ -336,66 +351,25 @@ def estimate_noise(image: Any, *, channel_axis: int | None = None) -> Any:
     """
 
     def estimate(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
-        return np.asarray(noise_level.estimate_noise(unpack(one, axis)[0], where))
+        return np.asarray(noise_level.estimate_noise(unpack(one, axis, scaled=False)[0], where))
 
     if isinstance(image, torch.Tensor):
-        image = image.detach().cpu().to(image.dtype if image.dtype == torch.uint8 else torch.float32).numpy()
+        image = image.detach().cpu()
+        image = (image.float() if image.is_floating_point() else image).numpy()
     levels = restore_images(estimate, image, channel_axis)
     return levels if levels.ndim else float(levels)
+
+
+def _range_of(image: Any, sigma: float) -> ValueRange:
+    """Find the range of the values of a dask array, which are computed unless the type defines the range."""
+    ends = [0, 255] if image.dtype == np.uint8 else [image.min(), image.max()]
+    check_sigma(sigma, np.array(ends, image.dtype))
+    return value_range(np.array(ends, image.dtype), sigma)
 
 
 def _device_of(image: Any, device: str) -> str:
     """Return the device of a tensor on a GPU if the device is chosen automatically."""
     return str(image.device) if device == "auto" and isinstance(image, torch.Tensor) and image.is_cuda else device
-
-
-def check_sigma(sigma: float) -> None:
-    """Raise an error unless σ is a valid noise level.
-
-    Parameters
-    ----------
-    sigma : float
-        Noise level in gray levels of 255.
-
-    Raises
-    ------
-    GroupSCError
-        If σ is not a number above 0 and at most 255.
-
-    Examples
-    --------
-    >>> check_sigma(25)
-    """
-    if not isinstance(sigma, Real) or not 0 < sigma <= HIGHEST_SIGMA:
-        raise GroupSCError(f"sigma is {sigma!r}; give the noise level in gray levels of 255, above 0 and at most 255")
-
-
-def noise_of(pixels: NDArray[Any], where: NDArray[np.bool_] | None = None) -> float:
-    """Estimate the noise level of an image, clipped to the range from `LEAST_SIGMA` to `HIGHEST_SIGMA`.
-
-    Parameters
-    ----------
-    pixels : array (c, H, W), floating
-        Image in [0, 1].
-    where : array (H, W) of bool, optional
-        True for pixels that are used.
-
-    Returns
-    -------
-    float
-        σ in gray levels of 255.
-
-    Raises
-    ------
-    GroupSCError
-        As for `groupsc.inference.noise_level.estimate_noise`.
-
-    Examples
-    --------
-    >>> noise_of(np.full((1, 40, 40), 0.5))
-    0.5
-    """
-    return min(max(noise_level.estimate_noise(pixels, where), LEAST_SIGMA), HIGHEST_SIGMA)
 
 
 def noise_task(pixels: NDArray[Any]) -> str:

@@ -335,7 +335,8 @@ class Evaluation:
                 torch.cuda.synchronize(self.where)
             memory = PeakMemory(self.where)
             start = time.perf_counter()
-            level = estimate_noise(degraded[0].numpy()) if self.blind and self.noise == "estimated" else self.level
+            estimated = self.blind and self.noise == "estimated"
+            level = 255 * estimate_noise(degraded[0].numpy()) if estimated else self.level
             restored = restore(self.model, image, mask, level=level, mode=self.mode, stride=self.stride)
             if on_gpu:
                 torch.cuda.synchronize(self.where)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from groupsc.cli import methods, photographs, plan, results, validation, weights
 from groupsc.cli.options import DataDir, Device, Mode, Stride
 from groupsc.cli.terminal import BENCHMARK, MODELS, RESTORE, Sections, make_output_safe, show_version
 from groupsc.utils.atomic import write_text
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, GroupSCWarning
 
 app = typer.Typer(
     cls=Sections,
@@ -47,6 +48,7 @@ Images = Annotated[int | None, Option(min=1, help="Use only this number of image
 def main() -> None:
     """Run the command line. An error that users can fix prints one sentence and exits with 2, an interrupt with 130."""
     make_output_safe()
+    warnings.showwarning = _show_warning
     try:
         app()
     except GroupSCError as error:
@@ -285,6 +287,14 @@ def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) 
 
 for command in (plan.plan, *results.COMMANDS, *validation.COMMANDS):
     app.command(rich_help_panel=BENCHMARK)(command)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """Print our warnings as a sentence, and others as Python does."""
+    text = f"groupsc: {message}\n"
+    if not issubclass(category, GroupSCWarning):
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+    (file or sys.stderr).write(text)
 
 
 def _report_error(sentence: str) -> int:

@@ -11,7 +11,7 @@ from typer import Argument, Option
 
 from groupsc.cli import terminal
 from groupsc.cli.batch.demosaicking import Demosaicking
-from groupsc.cli.batch.operations import Deblocking, Denoising, refuse_raw
+from groupsc.cli.batch.operations import Deblocking, Denoising, noise_in, refuse_raw
 from groupsc.cli.batch.planning import Settings
 from groupsc.cli.batch.run import restore_all
 from groupsc.cli.options import AsJson, Device, Mode, Stride, pixel
@@ -30,6 +30,9 @@ Weights = Annotated[
     Option(
         help="Released weights or a file; by default selected by method and level.", autocompletion=terminal.weights
     ),
+]
+Sigma = Annotated[
+    str, Option(help="Noise level in the units of the file, such as 25 for 8 bits, or auto to estimate it.")
 ]
 Memory = Annotated[str | None, Option(help="Memory limit, such as 4GB; by default at most half of the free memory.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace files that exist.")]
@@ -56,7 +59,7 @@ UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "G
 def denoise(
     paths: Paths,
     output: Output = None,
-    sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
+    sigma: Sigma = "auto",
     method: Method = "best",
     weights: Weights = None,
     speed: Speed = None,
@@ -154,7 +157,7 @@ def explain(
     output: Annotated[
         list[Path] | None, Option("--output", "-o", help="A .png, .pdf or .svg file; may be given several times.")
     ] = None,
-    sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
+    sigma: Sigma = "auto",
     method: Method = "groupsc",
     weights: Weights = None,
     overwrite: Overwrite = False,
@@ -170,39 +173,29 @@ def explain(
     from groupsc.figures.style import save
     from groupsc.inference.explanation import explain as explain_pixel
     from groupsc.io.photographs import read_photograph
+    from groupsc.weights.selection import choose
 
     _refuse_existing(output or [], overwrite=overwrite)
     x, y = pixel(at)
     photo = read_photograph(image)
     refuse_raw(photo)
     given = None if sigma == "auto" else _number(sigma, "--sigma")
-    level, chosen = _level_and_weights(photo, given, method, weights)
+    task, used, found = noise_in(photo, given)
+    level = found.level(used)
+    chosen = weights or choose(task, method, level)
     model = load(chosen, device="cpu")
-    pixels = noisy_channels(model, photo.pixels)
-    found = explain_pixel(model.coder, torch.from_numpy(pixels), x, y, level=level, gain=float(model.gain(level)))
-    print(json.dumps({"weights": chosen, "sigma": round(level, 2), **found.summary()}, indent=1))
+    pixels = torch.from_numpy(found.to_unit(noisy_channels(model, photo.stored)))
+    gain, _ = model.scaling(pixels[None], level)
+    explained = explain_pixel(model.coder, pixels, x, y, level=level, gain=float(gain))
+    print(json.dumps({"weights": chosen, "sigma": float(f"{used:.3g}"), **explained.summary()}, indent=1))
     if output:
-        save(draw_explanation(found), output)
+        save(draw_explanation(explained), output)
 
 
 def _refuse_existing(targets: list[Path], *, overwrite: bool) -> None:
     existing = [str(target) for target in targets if target.exists()]
     if existing and not overwrite:
         raise GroupSCError(f"{existing[0]} exists; choose another name, or replace it with --overwrite")
-
-
-def _level_and_weights(photo, given: float | None, method: str, weights: str | None) -> tuple[float, str]:
-    """Return the given or the estimated noise level of an image, and the given or the selected weights."""
-    from groupsc.api import check_sigma, noise_of, noise_task
-    from groupsc.io.arrays import one_if_equal
-    from groupsc.weights.selection import choose
-
-    if given is not None:
-        check_sigma(given)
-    pixels = one_if_equal(photo.pixels)
-    visible = None if photo.alpha is None else photo.alpha > 0
-    level = noise_of(pixels, visible) if given is None else given
-    return level, weights or choose(noise_task(pixels), method, level)
 
 
 def _bytes(text: str | None) -> float | None:

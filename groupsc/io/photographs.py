@@ -37,7 +37,7 @@ def read_photograph(path) -> Photograph:
     Notes
     -----
     Palettes and CMYK are converted to RGB, CMYK with its colour profile. 1-bit images are converted to gray. The image
-    is turned upright by its EXIF orientation. Floats of a TIFF of 16 or 64 bits are converted to 32.
+    is turned upright by its EXIF orientation. Floats of a TIFF keep their range; 16 and 64 bits are converted to 32.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Errors for users. Each message contains the problem and a hint."""
+"""Errors and warnings for users. Each message contains the problem and a hint."""
 
 
 class GroupSCError(ValueError):
@@ -10,6 +10,16 @@ class GroupSCError(ValueError):
     Traceback (most recent call last):
         ...
     groupsc.utils.errors.GroupSCError: images is 0; give at least 1
+    """
+
+
+class GroupSCWarning(UserWarning):
+    """Doubt about an input that is valid. The message contains the question and a hint.
+
+    Examples
+    --------
+    >>> issubclass(GroupSCWarning, UserWarning)
+    True
     """
 
 

@@ -14,6 +14,7 @@ from groupsc.utils.errors import GroupSCError
 if TYPE_CHECKING:
     import numpy as np
 
+    from groupsc.inference.units import ValueRange
     from groupsc.io.photographs import Photograph
 
 LEAST_SHARE = 0.005
@@ -29,17 +30,20 @@ class Level:
     task : str
         "gray", "color", "mosaic" or "jpeg"; selects the model together with `value`.
     value : float or None
-        Noise σ in gray levels of 255, or JPEG quality.
+        Noise σ in gray levels of 255 for a range from 0 to 255, or JPEG quality.
     text : str
         The level in words, for the line that is printed before the restoration.
     facts : dict
         The level for the report.
+    sigma : float or None
+        Noise σ in the units of the file.
     """
 
     task: str
     value: float | None
     text: str
     facts: dict[str, Any] = field(default_factory=dict)
+    sigma: float | None = None
 
 
 class Operation(Protocol):
@@ -62,36 +66,44 @@ class Operation(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Denoising:
-    """Remove noise. `sigma` in gray levels of 255 is estimated if it is None."""
+    """Remove noise. `sigma` in the units of the file is estimated if it is None."""
 
     sigma: float | None
     guard: bool
     name = "denoise"
 
     def check(self) -> None:
-        from groupsc.api import check_sigma
+        from groupsc.inference.units import check_sigma
 
         if self.sigma is not None:
             check_sigma(self.sigma)
 
     def level(self, photo: Photograph) -> Level:
-        from groupsc.api import noise_of, noise_task
-        from groupsc.io.arrays import one_if_equal
-
         refuse_raw(photo)
-        pixels = one_if_equal(photo.pixels)
-        visible = None if photo.alpha is None else photo.alpha > 0
-        sigma = noise_of(pixels, visible) if self.sigma is None else self.sigma
-        origin = "estimated" if self.sigma is None else "given"
-        facts = {"sigma": round(sigma, 2)}
-        return Level(task=noise_task(pixels), value=sigma, text=f"σ {sigma:.1f} ({origin})", facts=facts)
+        task, sigma, found = noise_in(photo, self.sigma)
+        text = f"σ {sigma:.3g} ({'estimated' if self.sigma is None else 'given'})"
+        facts: dict[str, Any] = {"sigma": float(f"{sigma:.3g}")}
+        if found.guessed:
+            text += f", values from {found} (guessed)"
+            facts["range"] = f"{found} (guessed)"
+        return Level(task=task, value=found.level(sigma), text=text, facts=facts, sigma=sigma)
 
     def restore(self, photo, level, weights, options):
         from groupsc import api
 
         given = {"weights": weights, "guard": self.guard, "channel_axis": 0, **options}
-        pixels, share = api.denoise_with_share(photo.pixels, level.value, **given)
-        return pixels, {"guarded": f"{100 * share:.0f} %"} if share >= LEAST_SHARE else {}
+        stored, share = api.denoise_with_share(photo.stored, level.sigma, **given)
+        return photo.scaled(stored), {"guarded": f"{100 * share:.0f} %"} if share >= LEAST_SHARE else {}
+
+
+def noise_in(photo: Photograph, sigma: float | None) -> tuple[str, float, ValueRange]:
+    """Return task, noise level and range of an image in the units of its file; σ is estimated if it is None."""
+    from groupsc.api import noise_task
+    from groupsc.inference.noise_level import noise_and_range
+    from groupsc.io.arrays import one_if_equal
+
+    pixels = one_if_equal(photo.stored)
+    return noise_task(pixels), *noise_and_range(pixels, sigma, None if photo.alpha is None else photo.alpha > 0)
 
 
 @dataclass(frozen=True, kw_only=True)
