@@ -27,7 +27,9 @@ from groupsc.inference.noise_level import noise_and_range
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.inference.units import ValueRange, check_sigma, value_range
-from groupsc.io.arrays import one_if_equal, unpack
+from groupsc.io.arrays import one_if_equal, unpack, working_type
+from groupsc.noise.denoising import CLEAN, check_kind, denoise_estimated, denoise_mapped, denoise_poisson
+from groupsc.noise.maps import sigma_array
 from groupsc.utils.device import pick_device
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
@@ -71,8 +73,13 @@ def load(weights: PathLike, *, device: torch.device | str = "auto") -> Restorer:
 
 def denoise(
     image: Any,
-    sigma: float | None = None,
+    sigma: ArrayLike | None = None,
     *,
+    noise: str = "white",
+    gain: ArrayLike | None = None,
+    offset: float | None = None,
+    read_noise: float | None = None,
+    strength: float = 1.0,
     method: str = "best",
     weights: PathLike | None = None,
     channel_axis: int | None = None,
@@ -83,17 +90,30 @@ def denoise(
     progress: bool = False,
     guard: bool = True,
 ) -> Any:
-    """Remove white Gaussian noise.
+    """Remove Gaussian or Poisson noise.
 
     Parameters
     ----------
     image : array (..., H, W), or with 1 or 3 channels along `channel_axis`
         Integers or floats of any range, as a numpy array, a masked array, a torch tensor on any device, or a dask
         array. Masked pixels don't count.
-    sigma : float, optional
+    sigma : float or array, optional
         Standard deviation of the noise in the units of the image, such as 25 for uint8 or 25 / 255 for floats in
-        [0, 1]; at least 0, and at most the range of the image. By default it is estimated from each image. A dask array
-        requires it.
+        [0, 1]; at least 0, and at most the range of the image: one number, one per channel, or a map (H, W) or of the
+        shape of the image. By default it is estimated from each image. A dask array requires one number. Several values
+        take the time of two or three restorations (`groupsc.noise.maps`). If σ is estimated, below 2/255 of the range,
+        and the range is not guessed, no pixel changes by more than 2/255 of it.
+    noise : {"white", "poisson"}
+        "poisson" is the noise of photons and of the read-out of a sensor, whose variance is read_noise² + gain · (mean
+        − offset), for images that are linear in light. With "white" and an estimated σ, noise that is correlated, as
+        after demosaicking, resizing or JPEG compression, is recognised (`groupsc.noise.correlation`).
+    gain : float or one per channel, optional
+        For Poisson noise: units of the image per photon; by default it is estimated (`groupsc.noise.affine_variance`).
+    offset, read_noise : float, optional
+        For Poisson noise: value without light, and standard deviation without light, in the units of the image; 0 if
+        the gain or the other one is given, otherwise estimated.
+    strength : float
+        Factor of the noise level, given or estimated: above 1 to remove more, below 1 to remove less.
     method : {"best", "groupsc", "csr", "sc"}
         "best" selects among the models of all methods: a model trained for the level or near it, otherwise a blind
         model, otherwise the model of the nearest level. Among several, it selects the one with the highest validation
@@ -138,60 +158,110 @@ def denoise(
     >>> clean = denoise(np.full((64, 64), 0.5), sigma=25 / 255)  # doctest: +SKIP
     """
     options: dict[str, Any] = {"device": _device_of(image, device), "mode": mode, "stride": stride, "memory": memory}
+    kind: dict[str, Any] = {"noise": noise, "gain": gain, "offset": offset, "read_noise": read_noise}
 
     def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
-        return denoise_with_share(
-            one, sigma, method=method, weights=weights, channel_axis=axis, guard=guard, where=where,
-            progress=progress, **options,
+        return denoise_with_facts(
+            one, sigma, strength=strength, method=method, weights=weights, channel_axis=axis, guard=guard, where=where,
+            progress=progress, **kind, **options,
         )[0]  # fmt: skip
 
     def margin() -> int:
         nonlocal weights
-        if sigma is None:
-            raise GroupSCError("the noise of a dask array can't be estimated block by block; give sigma")
+        if not isinstance(sigma, Real) or noise != "white":
+            raise GroupSCError("the noise of a dask array can't be estimated block by block; give sigma, one number")
         task = noise_task(np.empty(1 if channel_axis is None else image.shape[channel_axis]))
-        weights = weights or choose(task, method, _range_of(image, sigma).level(sigma))
+        weights = weights or choose(task, method, _range_of(image, float(sigma)).level(strength * float(sigma)))
         return halo(_model(weights, pick_device(device)).coder) + (AROUND if guard else 0)
 
     return restore_images(restore, image, channel_axis, margin=margin)
 
 
-def denoise_with_share(
+def denoise_with_facts(
     image: ArrayLike,
-    sigma: float | None = None,
+    sigma: ArrayLike | None = None,
     *,
+    noise: str = "white",
+    gain: ArrayLike | None = None,
+    offset: float | None = None,
+    read_noise: float | None = None,
+    strength: float = 1.0,
     method: str = "best",
     weights: PathLike | None = None,
     channel_axis: int | None = None,
-    device: str = "auto",
-    guard: bool = True,
     where: NDArray[np.bool_] | None = None,
+    estimate: float | None = None,
     **options: Any,
-) -> tuple[NDArray[Any], float]:
-    """Remove white Gaussian noise of one image, and return the share of the image that the guard replaced.
+) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Remove noise of one image, and return what was done.
 
     The parameters and errors are those of `denoise`, for one numpy array without batch axes. `where` (H, W) is True for
-    pixels that count in the estimate of the noise.
+    pixels that count in estimates. `estimate` is σ of white noise if it was estimated before.
 
     Returns
     -------
     restored : array
         As `denoise` returns it.
-    share : float
-        Mean weight of the replacement, from 0 to 1; 0 without a guard.
+    facts : dict
+        σ if it is one number; noise, gain and variance without light if they are not those of white noise; names of the
+        weights; largest share of the image that the guard replaced.
 
     Examples
     --------
-    >>> clean, share = denoise_with_share(np.full((64, 64), 0.5), sigma=25 / 255)  # doctest: +SKIP
+    >>> clean, facts = denoise_with_facts(np.full((64, 64), 0.5), sigma=25 / 255)  # doctest: +SKIP
     """
+    parameters = {"gain": gain, "offset": offset, "read_noise": read_noise}
+    check_kind(noise, sigma, parameters, strength)
     own, back = unpack(image, channel_axis, scaled=False)
-    gray = one_if_equal(own)
-    sigma, found = noise_and_range(gray, sigma, where)
-    level = found.level(sigma)
-    model = _model(weights or choose(noise_task(gray), method, level), pick_device(device))
-    noisy = found.to_unit(noisy_channels(model, own))
-    if sigma == 0:
-        return back(own), 0.0
+    names: list[str] = []
+    shares = [0.0]
+
+    def white(x: NDArray[Any], level: float) -> NDArray[Any]:
+        level = 255 * min(level, 1.0)
+        names.append(str(weights or choose(noise_task(one_if_equal(x)), method, level)))
+        restored, share = _restore_white(x.astype(working_type(own.dtype)), level, names[-1], **options)
+        shares.append(share)
+        return restored
+
+    if noise == "poisson":
+        restored, facts = denoise_poisson(own.astype(np.float64), white, strength, **parameters)
+    elif sigma is not None and np.ndim(sigma):
+        sigmas = sigma_array(sigma, np.shape(image), channel_axis)
+        check_sigma(float(sigmas.max()), own)
+        found = value_range(own, float(sigmas.max()))
+        restored, facts = denoise_mapped(found.to_unit(own), white, sigmas / found.width, strength)
+        restored = found.from_unit(restored)
+    else:
+        used, found = noise_and_range(one_if_equal(own), estimate if sigma is None else sigma, where)  # type: ignore[arg-type]  # A number.
+        if sigma is None:
+            limit = 0.0 if found.guessed else CLEAN
+            restored, facts = denoise_estimated(
+                found.to_unit(own), white, used / found.width, strength, where, clean=limit
+            )
+            facts["sigma"] *= strength * found.width
+        elif used == 0:
+            return back(own), {"sigma": 0.0, "weights": [], "share": 0.0}
+        else:
+            restored, facts = white(found.to_unit(own), strength * used / found.width), {"sigma": strength * used}
+        restored = found.from_unit(restored)
+    return back(restored), facts | {"weights": list(dict.fromkeys(names)), "share": max(shares)}
+
+
+def _restore_white(
+    unit: NDArray[Any], level: float, weights: PathLike, *, device: str = "auto", guard: bool = True, **options: Any
+) -> tuple[NDArray[Any], float]:
+    """Remove white noise of a level in gray levels of 255 from an image (c, H, W) in [0, 1].
+
+    Returns
+    -------
+    restored : array (c, H, W)
+    share : float
+        Mean weight of the replacement by the guard, from 0 to 1; 0 without a guard.
+    """
+    model = _model(weights, pick_device(device))
+    noisy = np.ascontiguousarray(noisy_channels(model, unit))
+    if level == 0:
+        return unit, 0.0
     _, weight = model.scaling(torch.from_numpy(noisy)[None], level, guarded=guard)
     if guard and weight < 1:
         restored = np.full_like(noisy, np.nan)  # The guard replaces values that are not finite.
@@ -204,8 +274,8 @@ def denoise_with_share(
             # Equal channels have the same noise; the tests assume independent noise.
             y, h = y[:1], h.mean(0, keepdim=True)
         guarded, replaced = guard_restoration(y, h, level / 255)
-        restored, share = guarded.expand(restored.shape).numpy(), float(replaced.mean())
-    return back(found.from_unit(restored)), share
+        restored, share = guarded.numpy(), float(replaced.mean())
+    return np.broadcast_to(restored, unit.shape), share
 
 
 def demosaick(

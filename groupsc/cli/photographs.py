@@ -11,7 +11,8 @@ from typer import Argument, Option
 
 from groupsc.cli import terminal
 from groupsc.cli.batch.demosaicking import Demosaicking
-from groupsc.cli.batch.operations import Deblocking, Denoising, noise_in, refuse_raw
+from groupsc.cli.batch.denoising import Denoising, noise_in
+from groupsc.cli.batch.operations import Deblocking, refuse_raw
 from groupsc.cli.batch.planning import Settings
 from groupsc.cli.batch.run import restore_all
 from groupsc.cli.options import AsJson, Device, Mode, Stride, pixel
@@ -29,6 +30,13 @@ Weights = Annotated[
     str | None,
     Option(
         help="Released weights or a file; by default selected by method and level.", autocompletion=terminal.weights
+    ),
+]
+Sigmas = Annotated[
+    str,
+    Option(
+        help="Noise level in the units of the file, such as 25 for 8 bits, one per channel (5,8,12), or auto to "
+        "estimate it."
     ),
 ]
 Sigma = Annotated[
@@ -59,7 +67,17 @@ UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "G
 def denoise(
     paths: Paths,
     output: Output = None,
-    sigma: Sigma = "auto",
+    sigma: Sigmas = "auto",
+    sigma_map: Annotated[
+        Path | None, Option(help="Image of the same size whose values are the noise levels in the units of the file.")
+    ] = None,
+    noise: Annotated[str, Option(help="white, or poisson for images that are linear in light.")] = "white",
+    gain: Annotated[float | None, Option(help="Poisson noise: units of the file per photon.")] = None,
+    offset: Annotated[float | None, Option(help="Poisson noise: value without light, in units of the file.")] = None,
+    read_noise: Annotated[
+        float | None, Option(help="Poisson noise: standard deviation without light, in units of the file.")
+    ] = None,
+    strength: Annotated[float, Option(help="Factor of the noise level: above 1 removes more.")] = 1.0,
     method: Method = "best",
     weights: Weights = None,
     speed: Speed = None,
@@ -81,7 +99,11 @@ def denoise(
         method=method, weights=weights, speed=speed, device=device, mode=mode, stride=stride, memory=_bytes(memory),
         jobs=jobs, overwrite=overwrite, skip_existing=skip_existing, dry_run=dry_run, as_json=as_json,
     )  # fmt: skip
-    operation = Denoising(sigma=None if sigma == "auto" else _number(sigma, "--sigma"), guard=guard)
+    operation = Denoising(
+        sigma=None if sigma == "auto" else tuple(_number(part, "--sigma") for part in sigma.split(",")),
+        sigma_map=None if sigma_map is None else str(sigma_map), noise=noise, gain=gain, offset=offset,
+        read_noise=read_noise, strength=strength, guard=guard,
+    )  # fmt: skip
     restore_all(operation, paths, output, settings)
 
 

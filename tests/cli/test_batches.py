@@ -17,7 +17,8 @@ from processes import ROOT
 
 import groupsc
 from groupsc.cli.batch import record
-from groupsc.cli.batch.operations import Denoising, Level
+from groupsc.cli.batch.denoising import Denoising
+from groupsc.cli.batch.operations import Level
 from groupsc.cli.batch.planning import MOST_REPETITION, Settings, choose_model, plan
 from groupsc.cli.batch.processes import outcomes
 from groupsc.inference.regions import repetition
@@ -130,7 +131,7 @@ def test_a_record_with_a_torn_line_is_read_and_goes_on(tmp_path):
 def test_an_image_whose_process_is_killed_stops_no_other(album):
     """Two at a time: the killed process takes the other one with it, whose image is restored again."""
     Image.fromarray(skimage.data.camera()[100:130, 100:120]).save(album / "in/killed.png")
-    operation, settings = Killed(sigma=25.0, guard=True, height=30), Settings(method="sc", device="cpu")
+    operation, settings = Killed(sigma=(25.0,), height=30), Settings(method="sc", device="cpu")
     paths = [album / "in" / name for name in ("killed.png", "a.png", "e.png")]
     jobs = [plan(path, album / "out" / path.name, read_photograph(path), operation, settings) for path in paths]
     (album / "in/e.png").write_text("no image any more")
@@ -211,7 +212,7 @@ def test_planning_an_image_estimates_its_level(album):
     noise = np.random.default_rng(0).normal(128, 20, (60, 64)).clip(0, 255)
     Image.fromarray(noise.astype(np.uint8)).save(album / "noise.png")
     photo = read_photograph(album / "noise.png")
-    job = plan(album / "noise.png", album / "out.png", photo, Denoising(sigma=None, guard=True), Settings(method="sc"))
+    job = plan(album / "noise.png", album / "out.png", photo, Denoising(), Settings(method="sc"))
     assert "64 x 60 gray uint8 PNG" in job.line
     assert "(estimated)" in job.line
     assert job.level.value == pytest.approx(20, rel=0.15)

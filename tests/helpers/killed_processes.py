@@ -6,7 +6,7 @@ import os
 import signal
 from dataclasses import dataclass
 
-from groupsc.cli.batch.operations import Denoising
+from groupsc.cli.batch.denoising import Denoising
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 import groupsc
-from groupsc.api import denoise_with_share
+from groupsc.api import denoise_with_facts
 from groupsc.data.datasets import load_images
 from groupsc.data.stress_set import stress_pictures
 from groupsc.inference import guard as guards
@@ -115,8 +115,8 @@ def test_gray_images_as_colour_are_tested_once():
     clean = load_images("Bundled", channels=1, images=1).popitem()[1][0, 100:148, 100:148]
     image = clean + 25 / 255 * np.random.default_rng(0).standard_normal(clean.shape).astype(np.float32)
     colour = np.repeat(image[..., None], 3, axis=-1)
-    _, share = denoise_with_share(colour, 25 / 255, weights="color-sc-sigma25", channel_axis=-1, device="cpu")
-    assert share < 0.2
+    _, facts = denoise_with_facts(colour, 25 / 255, weights="color-sc-sigma25", channel_axis=-1, device="cpu")
+    assert facts["share"] < 0.2
 
 
 def test_white_noise_has_little_structure():

@@ -48,7 +48,7 @@ class Demosaicking:
         from groupsc import api
         from groupsc.mosaics import develop
 
-        given = {"weights": weights, **options}
+        given = {"weights": weights, **options, "method": options["method"] or "best"}
         if photo.sensor is not None:
             return self._develop_raw(photo, given)
         pattern = level.facts["pattern"]

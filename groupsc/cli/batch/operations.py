@@ -1,4 +1,4 @@
-"""What `denoise` and `deblock` do with one image: find its level, then restore it.
+"""What a command does with one image: find its level, then restore it.
 
 An operation has the options of its command that other commands don't have. Worker processes receive it, so it
 contains only plain values.
@@ -14,11 +14,7 @@ from groupsc.utils.errors import GroupSCError
 if TYPE_CHECKING:
     import numpy as np
 
-    from groupsc.inference.units import ValueRange
     from groupsc.io.photographs import Photograph
-
-LEAST_SHARE = 0.005
-"""Smallest share of an image, replaced by the guard, that the command reports."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +32,9 @@ class Level:
     facts : dict
         The level for the report.
     sigma : float or None
-        Noise σ in the units of the file.
+        Noise σ in the units of the file, if it was estimated.
+    cost : float
+        Time of the restoration, relative to that of one restoration by one model.
     """
 
     task: str
@@ -44,6 +42,7 @@ class Level:
     text: str
     facts: dict[str, Any] = field(default_factory=dict)
     sigma: float | None = None
+    cost: float = 1.0
 
 
 class Operation(Protocol):
@@ -61,49 +60,11 @@ class Operation(Protocol):
     def restore(
         self, photo: Photograph, level: Level, weights: str, options: dict[str, Any]
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Return the restored pixels (c, H, W), and what the report says about the restoration."""
+        """Return the restored pixels (c, H, W), and what the report says about the restoration.
 
-
-@dataclass(frozen=True, kw_only=True)
-class Denoising:
-    """Remove noise. `sigma` in the units of the file is estimated if it is None."""
-
-    sigma: float | None
-    guard: bool
-    name = "denoise"
-
-    def check(self) -> None:
-        from groupsc.inference.units import check_sigma
-
-        if self.sigma is not None:
-            check_sigma(self.sigma)
-
-    def level(self, photo: Photograph) -> Level:
-        refuse_raw(photo)
-        task, sigma, found = noise_in(photo, self.sigma)
-        text = f"σ {sigma:.3g} ({'estimated' if self.sigma is None else 'given'})"
-        facts: dict[str, Any] = {"sigma": float(f"{sigma:.3g}")}
-        if found.guessed:
-            text += f", values from {found} (guessed)"
-            facts["range"] = f"{found} (guessed)"
-        return Level(task=task, value=found.level(sigma), text=text, facts=facts, sigma=sigma)
-
-    def restore(self, photo, level, weights, options):
-        from groupsc import api
-
-        given = {"weights": weights, "guard": self.guard, "channel_axis": 0, **options}
-        stored, share = api.denoise_with_share(photo.stored, level.sigma, **given)
-        return photo.scaled(stored), {"guarded": f"{100 * share:.0f} %"} if share >= LEAST_SHARE else {}
-
-
-def noise_in(photo: Photograph, sigma: float | None) -> tuple[str, float, ValueRange]:
-    """Return task, noise level and range of an image in the units of its file; σ is estimated if it is None."""
-    from groupsc.api import noise_task
-    from groupsc.inference.noise_level import noise_and_range
-    from groupsc.io.arrays import one_if_equal
-
-    pixels = one_if_equal(photo.stored)
-    return noise_task(pixels), *noise_and_range(pixels, sigma, None if photo.alpha is None else photo.alpha > 0)
+        The option "method" is None if the user gave the weights. Otherwise models for other levels than the planned one
+        are those of the method.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,10 +64,11 @@ class Settings:
         if self.weights is not None:
             _model(self.weights, self.device)
 
-    @property
-    def used_method(self) -> str:
-        """The method for parts of an image whose model is not planned, such as the planes of a raw file."""
-        return FAST_METHOD if self.speed == "fast" else self.method
+    def method_with(self, weights: str) -> str | None:
+        """Return the method for parts of an image whose models are not planned; None if the user gave the weights."""
+        if self.weights is not None:
+            return None
+        return FAST_METHOD if weights.split("-")[1] == FAST_METHOD else self.method
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -143,7 +144,8 @@ def plan(
     choice = choose_model(photo.pixels.shape[1:], level, settings)
     kind = describe(photo)
     if pages > 1:
-        kind, choice = f"{kind}, {pages} pages", replace(choice, seconds=pages * choice.seconds)
+        kind = f"{kind}, {pages} pages"
+    choice = replace(choice, seconds=pages * level.cost * choice.seconds)
     return Job(source=source, target=target, kind=kind, level=level, choice=choice)
 
 

@@ -134,7 +134,7 @@ def restore(
 
     start = time.perf_counter()
     options = {
-        "method": settings.used_method, "device": settings.device, "mode": settings.mode, "stride": settings.stride,
+        "device": settings.device, "mode": settings.mode, "stride": settings.stride,
         "memory": memory, "progress": progress,
     }  # fmt: skip
     planned = [(job.level, job.choice.weights)]
@@ -143,8 +143,8 @@ def restore(
         """Restore an image or a page of a stack; each page but the first is planned here."""
         level, weights = planned.pop() if planned else plan_image(photo, operation, settings)
         begun = time.perf_counter()
-        pixels, facts = operation.restore(photo, level, weights, options)
-        if weights == job.choice.weights:
+        pixels, facts = operation.restore(photo, level, weights, {**options, "method": settings.method_with(weights)})
+        if weights == job.choice.weights == facts.get("weights", weights) and level.cost == 1:
             note_speed(job.choice, settings, time.perf_counter() - begun)
         return pixels, {**level.facts, "weights": weights, **facts}
 

@@ -87,4 +87,6 @@ def difference(source: Path, known: dict[str, Any] | None, options: dict[str, An
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     return "auto" if value is None else str(value)
