@@ -26,11 +26,11 @@ MOST_DISPERSION, MOST_GROWTH = 1.7, 1.12
 FALL, EXCESS = 0.9, 1.25
 """The noise is correlated if the ratio of its standard deviations at high and at middle frequencies is below the
 first, and the ratio of that at middle frequencies to the estimate for white noise is above the second."""
-WHITE, STRONG = 0.8, 0.7
+WHITE, STRONG, TOO_STRONG = 0.8, 0.7, 2.0
 """Ratios for differences of channels, which contain little texture. The noise is white if their ratio of high to
 middle frequencies is above the first, and their high frequencies are not much weaker than those of the sum of channels.
 They contain correlated noise, and no test for texture is needed, if the ratio of their middle frequencies and those of
-the sum is above the second."""
+the sum is above the second. Above the third they contain edges of colours, because the sum has the strongest noise."""
 LONG = 0.4
 """The correlation is long if the ratio of the standard deviations in bands 4 to 7 and 2 to 5 is below it."""
 LEAST = 1e-12
@@ -111,7 +111,7 @@ def _is_correlated(spectrum: Spectrum, white_sigma: float) -> bool:
         chroma, high_chroma = spectrum.deviation(2, 3, 1), spectrum.deviation(6, 7, 1)
         if high_chroma > WHITE * chroma and high_chroma > STRONG * high:
             return False
-        if chroma > STRONG * middle:
+        if STRONG * middle < chroma < TOO_STRONG * middle:
             return True
     return spectrum.dispersion < MOST_DISPERSION and spectrum.growth < MOST_GROWTH
 
