@@ -16,8 +16,8 @@ from skimage.restoration import estimate_sigma
 
 from groupsc.data.datasets import image_paths
 from groupsc.data.degradations import add_noise, noise_generator
-from groupsc.inference.noise_level import estimate_noise
 from groupsc.io.images import read_image
+from groupsc.noise.noise_level import estimate_noise
 
 CHANNELS = {"BSD68": 1, "CBSD68": 3}
 LEVELS = (5, 10, 15, 20, 25, 35, 50)
@@ -30,7 +30,7 @@ def estimates(dataset: str, level: float, images: int | None, data_dir) -> pd.Da
         clean = torch.from_numpy(read_image(path, channels=CHANNELS[dataset]))
         noisy = add_noise(clean, level, noise_generator(dataset, path.stem, level)).numpy()
         wavelet = 255 * estimate_sigma(noisy, channel_axis=0, average_sigmas=True)
-        rows.append({"dataset": dataset, "level": level, "patches": estimate_noise(noisy), "wavelet": wavelet})
+        rows.append({"dataset": dataset, "level": level, "patches": 255 * estimate_noise(noisy), "wavelet": wavelet})
     return pd.DataFrame(rows)
 
 

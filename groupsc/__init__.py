@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from groupsc.utils.version import __version__
+
 _PLACES = {
     "denoise": "groupsc.api",
     "demosaick": "groupsc.api",
@@ -18,7 +20,7 @@ _PLACES = {
     "GroupSCError": "groupsc.utils.errors",
 }
 
-__all__ = list(_PLACES)
+__all__ = ["__version__", *_PLACES]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,3 +18,5 @@ __all__ = [
     "evaluate",
     "load",
 ]
+
+__version__: str

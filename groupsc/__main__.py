@@ -2,4 +2,5 @@
 
 from groupsc.cli import main
 
-main()
+if __name__ == "__main__":  # Processes that restore several images at a time import this module under another name.
+    main()

@@ -1,9 +1,10 @@
 """Restore numpy arrays: the functions that `import groupsc` offers, with the conventions of scikit-image.
 
-Images are gray (H, W), or have three channels along `channel_axis`, and contain floats in [0, 1], uint8 or uint16. The
-result has the shape and the type of the input. Noise levels are in gray levels of 255 for every type. An image with
-three equal channels is restored as a gray image. All other axes are batch axes (`groupsc.inference.batches`): their
-images are restored one by one. Torch tensors, masked arrays and dask arrays give arrays of their kind.
+Images are gray (H, W), or have three channels along `channel_axis`, and contain integers or floats. The result has the
+shape and the type of the input. Noise levels are in the units of the image: 25 for an 8-bit image, 25 / 255 for the
+same image as floats in [0, 1]. An image with three equal channels is restored as a gray image. All other axes are batch
+axes (`groupsc.inference.batches`): their images are restored one by one. Torch tensors, masked arrays and dask arrays
+give arrays of their kind.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from groupsc.data.degradations import bayer_mask
-from groupsc.inference import noise_level
 from groupsc.inference.batches import restore_images
 from groupsc.inference.guard import AROUND
 from groupsc.inference.guard import guard as guard_restoration
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
-from groupsc.io.arrays import one_if_equal, unpack
+from groupsc.inference.units import ValueRange, check_sigma, value_range
+from groupsc.io.arrays import one_if_equal, unpack, working_type
+from groupsc.noise import noise_level
+from groupsc.noise.denoising import CLEAN, check_kind, denoise_estimated, denoise_mapped, denoise_poisson
+from groupsc.noise.maps import sigma_array
+from groupsc.noise.noise_level import noise_and_range
 from groupsc.utils.device import fast_matmul_dtype, pick_device
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
@@ -32,9 +37,6 @@ from groupsc.weights.cards import purpose
 from groupsc.weights.files import load_weights
 from groupsc.weights.released import find_weights
 from groupsc.weights.selection import choose
-
-LEAST_SIGMA, HIGHEST_SIGMA = 0.5, 255.0
-"""Lowest and highest noise level that is used; an estimated level is clipped to this range."""
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in the luma Y of YCbCr (ITU-R BT.601), which JPEG files use."""
@@ -80,8 +82,13 @@ def load(
 
 def denoise(
     image: Any,
-    sigma: float | None = None,
+    sigma: ArrayLike | None = None,
     *,
+    noise: str = "white",
+    gain: ArrayLike | None = None,
+    offset: float | None = None,
+    read_noise: float | None = None,
+    strength: float = 1.0,
     method: str = "best",
     weights: PathLike | None = None,
     channel_axis: int | None = None,
@@ -92,16 +99,30 @@ def denoise(
     progress: bool = False,
     guard: bool = True,
 ) -> Any:
-    """Remove white Gaussian noise.
+    """Remove Gaussian or Poisson noise.
 
     Parameters
     ----------
     image : array (..., H, W), or with 1 or 3 channels along `channel_axis`
-        Floats in [0, 1], uint8 or uint16, as a numpy array, a masked array, a torch tensor on any device, or a dask
+        Integers or floats of any range, as a numpy array, a masked array, a torch tensor on any device, or a dask
         array. Masked pixels don't count.
-    sigma : float, optional
-        Standard deviation of the noise in gray levels of 255, above 0 and at most 255; by default it is estimated from
-        each image. A dask array requires it.
+    sigma : float or array, optional
+        Standard deviation of the noise in the units of the image, such as 25 for uint8 or 25 / 255 for floats in
+        [0, 1]; at least 0, and at most the range of the image: one number, one per channel, or a map (H, W) or of the
+        shape of the image. By default it is estimated from each image. A dask array requires one number. Several values
+        take the time of two or three restorations (`groupsc.noise.maps`). If σ is estimated, below 2/255 of the range,
+        and the range is not guessed, no pixel changes by more than 2/255 of it.
+    noise : {"white", "poisson"}
+        "poisson" is the noise of photons and of the read-out of a sensor, whose variance is read_noise² + gain · (mean
+        − offset), for images that are linear in light. With "white" and an estimated σ, noise that is correlated, as
+        after demosaicking, resizing or JPEG compression, is recognised (`groupsc.noise.correlation`).
+    gain : float or one per channel, optional
+        For Poisson noise: units of the image per photon; by default it is estimated (`groupsc.noise.affine_variance`).
+    offset, read_noise : float, optional
+        For Poisson noise: value without light, and standard deviation without light, in the units of the image; 0 if
+        the gain or the other one is given, otherwise estimated.
+    strength : float
+        Factor of the noise level, given or estimated: above 1 to remove more, below 1 to remove less.
     method : {"best", "groupsc", "csr", "sc"}
         "best" selects among the models of all methods: a model trained for the level or near it, otherwise a blind
         model, otherwise the model of the nearest level. Among several, it selects the one with the highest validation
@@ -121,85 +142,149 @@ def denoise(
     Returns
     -------
     array
-        Restored image with the shape and the type of the input, clipped to its range.
+        Restored image with the shape and the type of the input. It is clipped to the range of an integer type, and to
+        [0, 1] if it has floats and all of the input are in [0, 1].
 
     Raises
     ------
     GroupSCError
         If the image, the noise level, the method or the weights can't be used; the message contains a hint.
 
+    Warns
+    -----
+    GroupSCWarning
+        If σ is so low for integers that it is probably meant for floats.
+
     Notes
     -----
     A model is trained for one σ. If the noise level is near this σ, the image is scaled so that its noise has the
-    trained level. Otherwise a blind model is used, if one is released.
+    trained level. Otherwise a blind model is used, if one is released. The noise level is compared with the range of
+    the image (`groupsc.inference.units.value_range`). If the image had to be scaled by more than
+    `groupsc.inference.restorer.HIGHEST_GAIN` allows, the guard replaces all of it.
 
     Examples
     --------
-    >>> clean = denoise(np.full((64, 64), 0.5), sigma=25)  # doctest: +SKIP
+    >>> clean = denoise(np.full((64, 64), 0.5), sigma=25 / 255)  # doctest: +SKIP
     """
     options: dict[str, Any] = {"device": _device_of(image, device), "mode": mode, "stride": stride, "memory": memory}
+    kind: dict[str, Any] = {"noise": noise, "gain": gain, "offset": offset, "read_noise": read_noise}
 
     def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
-        return denoise_with_share(
-            one, sigma, method=method, weights=weights, channel_axis=axis, guard=guard, where=where,
-            progress=progress, **options,
+        return denoise_with_facts(
+            one, sigma, strength=strength, method=method, weights=weights, channel_axis=axis, guard=guard, where=where,
+            progress=progress, **kind, **options,
         )[0]  # fmt: skip
 
     def margin() -> int:
         nonlocal weights
-        if sigma is None:
-            raise GroupSCError("the noise of a dask array can't be estimated block by block; give sigma")
+        if not isinstance(sigma, Real) or noise != "white":
+            raise GroupSCError("the noise of a dask array can't be estimated block by block; give sigma, one number")
         task = noise_task(np.empty(1 if channel_axis is None else image.shape[channel_axis]))
-        weights = weights or choose(task, method, sigma)
+        weights = weights or choose(task, method, _range_of(image, float(sigma)).level(strength * float(sigma)))
         return halo(_model(weights, pick_device(device)).coder) + (AROUND if guard else 0)
 
     return restore_images(restore, image, channel_axis, margin=margin)
 
 
-def denoise_with_share(
+def denoise_with_facts(
     image: ArrayLike,
-    sigma: float | None = None,
+    sigma: ArrayLike | None = None,
     *,
+    noise: str = "white",
+    gain: ArrayLike | None = None,
+    offset: float | None = None,
+    read_noise: float | None = None,
+    strength: float = 1.0,
     method: str = "best",
     weights: PathLike | None = None,
     channel_axis: int | None = None,
-    device: str = "auto",
-    guard: bool = True,
     where: NDArray[np.bool_] | None = None,
+    estimate: float | None = None,
     **options: Any,
-) -> tuple[NDArray[Any], float]:
-    """Remove white Gaussian noise of one image, and return the share of the image that the guard replaced.
+) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Remove noise of one image, and return what was done.
 
     The parameters and errors are those of `denoise`, for one numpy array without batch axes. `where` (H, W) is True for
-    pixels that count in the estimate of the noise.
+    pixels that count in estimates. `estimate` is σ of white noise if it was estimated before.
 
     Returns
     -------
     restored : array
         As `denoise` returns it.
-    share : float
-        Mean weight of the replacement, from 0 to 1; 0 without a guard.
+    facts : dict
+        σ if it is one number; noise, gain and variance without light if they are not those of white noise; names of the
+        weights; largest share of the image that the guard replaced.
 
     Examples
     --------
-    >>> clean, share = denoise_with_share(np.full((64, 64), 0.5), sigma=25)  # doctest: +SKIP
+    >>> clean, facts = denoise_with_facts(np.full((64, 64), 0.5), sigma=25 / 255)  # doctest: +SKIP
     """
-    pixels, back = unpack(image, channel_axis)
-    if sigma is not None:
-        check_sigma(sigma)
-    gray = one_if_equal(pixels)
-    sigma = noise_of(gray, where) if sigma is None else float(sigma)
-    model = _model(weights or choose(noise_task(gray), method, sigma), pick_device(device))
-    noisy = noisy_channels(model, pixels)
-    restored, share = model.restore(noisy, level=sigma, **options), 0.0
+    parameters = {"gain": gain, "offset": offset, "read_noise": read_noise}
+    check_kind(noise, sigma, parameters, strength)
+    own, back = unpack(image, channel_axis, scaled=False)
+    names: list[str] = []
+    shares = [0.0]
+
+    def white(x: NDArray[Any], level: float) -> NDArray[Any]:
+        level = 255 * min(level, 1.0)
+        names.append(str(weights or choose(noise_task(one_if_equal(x)), method, level)))
+        restored, share = _restore_white(x.astype(working_type(own.dtype)), level, names[-1], **options)
+        shares.append(share)
+        return restored
+
+    if noise == "poisson":
+        restored, facts = denoise_poisson(own.astype(np.float64), white, strength, **parameters)
+    elif sigma is not None and np.ndim(sigma):
+        sigmas = sigma_array(sigma, np.shape(image), channel_axis)
+        check_sigma(float(sigmas.max()), own)
+        found = value_range(own, float(sigmas.max()))
+        restored, facts = denoise_mapped(found.to_unit(own), white, sigmas / found.width, strength)
+        restored = found.from_unit(restored)
+    else:
+        used, found = noise_and_range(one_if_equal(own), estimate if sigma is None else sigma, where)  # type: ignore[arg-type]  # A number.
+        if sigma is None:
+            limit = 0.0 if found.guessed else CLEAN
+            restored, facts = denoise_estimated(
+                found.to_unit(own), white, used / found.width, strength, where, clean=limit
+            )
+            facts["sigma"] *= strength * found.width
+        elif used == 0:
+            return back(own), {"sigma": 0.0, "weights": [], "share": 0.0}
+        else:
+            restored, facts = white(found.to_unit(own), strength * used / found.width), {"sigma": strength * used}
+        restored = found.from_unit(restored)
+    return back(restored), facts | {"weights": list(dict.fromkeys(names)), "share": max(shares)}
+
+
+def _restore_white(
+    unit: NDArray[Any], level: float, weights: PathLike, *, device: str = "auto", guard: bool = True, **options: Any
+) -> tuple[NDArray[Any], float]:
+    """Remove white noise of a level in gray levels of 255 from an image (c, H, W) in [0, 1].
+
+    Returns
+    -------
+    restored : array (c, H, W)
+    share : float
+        Mean weight of the replacement by the guard, from 0 to 1; 0 without a guard.
+    """
+    model = _model(weights, pick_device(device))
+    noisy = np.ascontiguousarray(noisy_channels(model, unit))
+    if level == 0:
+        return unit, 0.0
+    _, weight = model.scaling(torch.from_numpy(noisy)[None], level, guarded=guard)
+    if guard and weight < 1:
+        restored = np.full_like(noisy, np.nan)  # The guard replaces values that are not finite.
+    else:
+        restored = model.restore(noisy, level=level, guarded=guard, **options)
+    share = 0.0
     if guard:
-        y, h = (torch.from_numpy(np.ascontiguousarray(x)) for x in (noisy, restored))
+        y, h = torch.from_numpy(noisy), torch.from_numpy(restored)
         if len(one_if_equal(noisy)) == 1:
             # Equal channels have the same noise; the tests assume independent noise.
             y, h = y[:1], h.mean(0, keepdim=True)
-        guarded, replaced = guard_restoration(y, h, sigma / 255)
-        restored, share = guarded.expand(restored.shape).numpy(), float(replaced.mean())
-    return back(restored), share
+        guarded, replaced = guard_restoration(y, h, level / 255)
+        restored, share = guarded.numpy(), float(replaced.mean())
+    return np.broadcast_to(restored, unit.shape), share
 
 
 def demosaick(
@@ -330,7 +415,7 @@ def estimate_noise(image: Any, *, channel_axis: int | None = None) -> Any:
     Returns
     -------
     float, or array (...)
-        σ in gray levels of 255, one per image. The method is that of `groupsc.inference.noise_level`.
+        σ in the units of the image, one per image. The method is that of `groupsc.noise.noise_level`.
 
     Raises
     ------
@@ -345,66 +430,25 @@ def estimate_noise(image: Any, *, channel_axis: int | None = None) -> Any:
     """
 
     def estimate(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
-        return np.asarray(noise_level.estimate_noise(unpack(one, axis)[0], where))
+        return np.asarray(noise_level.estimate_noise(unpack(one, axis, scaled=False)[0], where))
 
     if isinstance(image, torch.Tensor):
-        image = image.detach().cpu().to(image.dtype if image.dtype == torch.uint8 else torch.float32).numpy()
+        image = image.detach().cpu()
+        image = (image.float() if image.is_floating_point() else image).numpy()
     levels = restore_images(estimate, image, channel_axis)
     return levels if levels.ndim else float(levels)
+
+
+def _range_of(image: Any, sigma: float) -> ValueRange:
+    """Find the range of the values of a dask array, which are computed unless the type defines the range."""
+    ends = [0, 255] if image.dtype == np.uint8 else [image.min(), image.max()]
+    check_sigma(sigma, np.array(ends, image.dtype))
+    return value_range(np.array(ends, image.dtype), sigma)
 
 
 def _device_of(image: Any, device: str) -> str:
     """Return the device of a tensor on a GPU if the device is chosen automatically."""
     return str(image.device) if device == "auto" and isinstance(image, torch.Tensor) and image.is_cuda else device
-
-
-def check_sigma(sigma: float) -> None:
-    """Raise an error unless σ is a valid noise level.
-
-    Parameters
-    ----------
-    sigma : float
-        Noise level in gray levels of 255.
-
-    Raises
-    ------
-    GroupSCError
-        If σ is not a number above 0 and at most 255.
-
-    Examples
-    --------
-    >>> check_sigma(25)
-    """
-    if not isinstance(sigma, Real) or not 0 < sigma <= HIGHEST_SIGMA:
-        raise GroupSCError(f"sigma is {sigma!r}; give the noise level in gray levels of 255, above 0 and at most 255")
-
-
-def noise_of(pixels: NDArray[Any], where: NDArray[np.bool_] | None = None) -> float:
-    """Estimate the noise level of an image, clipped to the range from `LEAST_SIGMA` to `HIGHEST_SIGMA`.
-
-    Parameters
-    ----------
-    pixels : array (c, H, W), floating
-        Image in [0, 1].
-    where : array (H, W) of bool, optional
-        True for pixels that are used.
-
-    Returns
-    -------
-    float
-        σ in gray levels of 255.
-
-    Raises
-    ------
-    GroupSCError
-        As for `groupsc.inference.noise_level.estimate_noise`.
-
-    Examples
-    --------
-    >>> noise_of(np.full((1, 40, 40), 0.5))
-    0.5
-    """
-    return min(max(noise_level.estimate_noise(pixels, where), LEAST_SIGMA), HIGHEST_SIGMA)
 
 
 def noise_task(pixels: NDArray[Any]) -> str:

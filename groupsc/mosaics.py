@@ -77,7 +77,7 @@ def develop(
     red, green, blue = (gains / gains.min()).tolist()
 
     def clean(plane: NDArray[Any], sigma: float | None) -> NDArray[Any]:
-        found: NDArray[Any] = api.denoise(plane, None if sigma is None else 255 * sigma, method=method, **options)
+        found: NDArray[Any] = api.denoise(plane, sigma, method=method, **options)
         return found
 
     def colors(balanced: NDArray[Any], pattern: str) -> NDArray[Any]:

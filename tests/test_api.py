@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+import tifffile
 import torch
 from PIL import Image
 from small_models import perturbed_coder
 
 import groupsc
 from groupsc.data.degradations import bayer_mask
+from groupsc.data.stress_set import stress_pictures
 from groupsc.inference.tiling import restore
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, GroupSCWarning
 from groupsc.weights.files import load_weights, save_weights
 from groupsc.weights.released import find_weights, releases
 from groupsc.weights.selection import choose
@@ -47,7 +49,7 @@ def psnr(one, other) -> float:
     return float(-10 * np.log10(np.mean((np.asarray(one, float) - other) ** 2)))
 
 
-@pytest.mark.parametrize("sigma", [25, None])
+@pytest.mark.parametrize("sigma", [25 / 255, None])
 @pytest.mark.parametrize("method", ["sc", "groupsc"])
 def test_released_models_denoise_a_photograph(method, sigma):
     clean, noisy = noisy_camera()
@@ -59,8 +61,8 @@ def test_released_models_denoise_a_photograph(method, sigma):
 @pytest.mark.parametrize("sigma", [15, 40])
 def test_levels_between_the_trained_ones_are_denoised_as_well(sigma):
     clean, noisy = noisy_camera(sigma)
-    restored = groupsc.denoise(noisy, sigma, method="sc", weights="gray-sc-sigma25", device="cpu")
-    as_trained = groupsc.denoise(noisy, 25, method="sc", weights="gray-sc-sigma25", device="cpu")
+    restored = groupsc.denoise(noisy, sigma / 255, method="sc", weights="gray-sc-sigma25", device="cpu")
+    as_trained = groupsc.denoise(noisy, 25 / 255, method="sc", weights="gray-sc-sigma25", device="cpu")
     assert psnr(restored, clean) > psnr(as_trained, clean) + 0.5
 
 
@@ -69,23 +71,78 @@ def test_what_comes_back_has_the_type_that_was_given(weights, dtype):
     _, noisy = noisy_camera()
     highest = 1 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
     given = (noisy.clip(0, 1) * highest).round(0 if highest > 1 else 6).astype(dtype)
-    restored = groupsc.denoise(given, 25, weights=weights["gray"], device="cpu")
+    restored = groupsc.denoise(given, 25 / 255 * highest, weights=weights["gray"], device="cpu")
     assert restored.dtype == dtype
-    expected = groupsc.denoise(given.astype(np.float64) / highest, 25, weights=weights["gray"], device="cpu")
+    expected = groupsc.denoise(given.astype(np.float64) / highest, 25 / 255, weights=weights["gray"], device="cpu")
     assert np.abs(restored.astype(np.float64) / highest - expected).max() < max(0.51 / highest, 0.004)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "offset"),
+    [
+        (np.float32, 2, -1),
+        (np.float64, 1000, -300),
+        (np.float32, 1e-4, 0),
+        (np.uint16, 3000, 1500),
+        (np.int32, 5e4, -7e3),
+    ],
+)
+def test_the_units_of_an_image_do_not_matter(weights, dtype, factor, offset):
+    noisy = noisy_camera()[1]
+    expected = groupsc.denoise(noisy, 25 / 255, weights=weights["gray"], device="cpu")
+    other = factor * noisy + offset
+    given = (other if np.dtype(dtype).kind == "f" else other.round()).astype(dtype)
+    restored = groupsc.denoise(given, 25 / 255 * factor, weights=weights["gray"], device="cpu")
+    np.testing.assert_allclose((restored.astype(float) - offset) / factor, expected, rtol=0, atol=3e-3)
+    assert groupsc.estimate_noise(given) == pytest.approx(factor * groupsc.estimate_noise(noisy), rel=1e-2)
+
+
+@pytest.mark.parametrize("sigma", [None, 30])
+def test_counts_of_12_bits_in_16_are_restored(sigma):
+    """`sigma` in counts, given or estimated. Noise alone has a root-mean-square of 29.7."""
+    folder = ROOT / "../shared/cases"
+    if not folder.exists():
+        pytest.skip("the small cases are not here")
+    noisy, clean = (tifffile.imread(folder / f"micro_{name}.tif") for name in ("12bit_in_u16", "truth"))
+    restored = groupsc.denoise(noisy, sigma, method="sc", device="cpu")
+    assert np.sqrt(np.mean((restored - clean.astype(float)) ** 2)) < 8
+
+
+@pytest.mark.parametrize(("factor", "sigma"), [(1, 3e-4), (1, None), (0.01, 3e-4), (6e4, 20), (6e4, None)])
+def test_noise_far_below_the_range_is_removed(factor, sigma):
+    """A field of stars, in [0, 1], dark, and in counts of 16 bits with noise of 20 counts."""
+    clean = factor * stress_pictures(1, side=96)["stars"][0].double().numpy()
+    noise = sigma or 3e-4 * factor
+    noisy = clean + noise * np.random.default_rng(0).standard_normal(clean.shape)
+    noisy = noisy.round().astype(np.uint16) if factor > 1 else noisy
+    restored = groupsc.denoise(noisy, sigma, method="sc", device="cpu")
+    assert np.sqrt(np.mean((restored - clean) ** 2)) < 0.6 * noise
+
+
+def test_without_noise_nothing_changes(weights):
+    image = skimage.data.camera()[120:160, 200:240]
+    np.testing.assert_array_equal(groupsc.denoise(image, 0, weights=weights["gray"]), image)
+
+
+def test_a_level_for_floats_on_integers_is_questioned(weights):
+    image = skimage.data.camera()[120:160, 200:240]
+    with pytest.warns(GroupSCWarning, match=r"did you mean 25\?"):
+        groupsc.denoise(image, 25 / 255, weights=weights["gray"])
 
 
 @pytest.mark.parametrize("sigma", [5, 10, 80])
 def test_the_default_improves_photographs_of_little_and_of_much_noise(sigma):
     clean, noisy = noisy_camera(sigma)
-    assert psnr(groupsc.denoise(noisy, sigma, device="cpu"), clean) > psnr(noisy, clean)
+    assert psnr(groupsc.denoise(noisy, sigma / 255, device="cpu"), clean) > psnr(noisy, clean)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -1])
 def test_channels_lie_where_they_are_said_to(weights, axis):
     image = skimage.data.astronaut()[100:140, 100:150] / 255
-    expected = groupsc.denoise(image, 25, weights=weights["color"], channel_axis=-1, device="cpu")
-    moved = groupsc.denoise(np.moveaxis(image, -1, axis), 25, weights=weights["color"], channel_axis=axis, device="cpu")
+    expected = groupsc.denoise(image, 0.1, weights=weights["color"], channel_axis=-1, device="cpu")
+    moved = groupsc.denoise(
+        np.moveaxis(image, -1, axis), 0.1, weights=weights["color"], channel_axis=axis, device="cpu"
+    )
     np.testing.assert_array_equal(np.moveaxis(moved, axis, -1), expected)
 
 
@@ -118,39 +175,44 @@ def test_deblocking_leaves_the_chroma_alone(weights):
 @pytest.mark.parametrize(
     ("call", "hint"),
     [
-        (lambda w, x: groupsc.denoise(x, -1), "above 0 and at most 255"),
-        (lambda w, x: groupsc.denoise(x, float("nan")), "above 0"),
-        (lambda w, x: groupsc.denoise(x, 1e6), "at most 255"),
-        (lambda w, x: groupsc.denoise(np.dstack([x] * 3), 25), "channel_axis=-1"),
-        (lambda w, x: groupsc.denoise(x[0], 25), "channel_axis"),
-        (lambda w, x: groupsc.denoise(np.stack([x, x * np.nan]), 25, weights=w["gray"]), "image 1 of the stack: .*NaN"),
+        (lambda w, x: groupsc.denoise(x, -1), "at least 0"),
+        (lambda w, x: groupsc.denoise(x, float("nan")), "at least 0"),
+        (lambda w, x: groupsc.denoise(x, 1e6), "give at most"),
+        (lambda w, x: groupsc.denoise(np.dstack([x] * 3), 0.1), "channel_axis=-1"),
+        (lambda w, x: groupsc.denoise(x[0], 0.1), "channel_axis"),
+        (
+            lambda w, x: groupsc.denoise(np.stack([x, x * np.nan]), 0.1, weights=w["gray"]),
+            "image 1 of the stack: .*NaN",
+        ),
         (lambda w, x: groupsc.estimate_noise(x[:5]), "too small"),
-        (lambda w, x: groupsc.denoise(np.stack([x] * 4), 25, channel_axis=0), "without transparency"),
-        (lambda w, x: groupsc.denoise(x * np.nan, 25), "NaN or infinite"),
-        (lambda w, x: groupsc.denoise(x > 0, 25), "give uint8, uint16, or floats"),
-        (lambda w, x: groupsc.denoise(x[:0], 25), "give uint8, uint16, or floats"),
-        (lambda w, x: groupsc.denoise(x[:2, :2], 25, weights=w["gray"]), "smaller than a 3×3 patch"),
+        (lambda w, x: groupsc.denoise(np.stack([x] * 4), 0.1, channel_axis=0), "without transparency"),
+        (lambda w, x: groupsc.denoise(x * np.nan, 0.1), "NaN or infinite"),
+        (lambda w, x: groupsc.denoise(x > 0, 0.1), "give integers or floats"),
+        (lambda w, x: groupsc.denoise(x[:0], 0.1), "give integers or floats"),
+        (lambda w, x: groupsc.denoise(x[:2, :2], 0.1, weights=w["gray"]), "smaller than a 3×3 patch"),
         (lambda w, x: groupsc.denoise(x[:1, :1]), "give the level"),
-        (lambda w, x: groupsc.denoise(x, 25, method="magic"), "best, sc, csr, groupsc"),
-        (lambda w, x: groupsc.denoise(x, 25, weights="gray-magic"), "released are"),
-        (lambda w, x: groupsc.denoise(x, 25, weights=w["color"]), "choose other weights"),
-        (lambda w, x: groupsc.denoise(x, 25, weights="absent.safetensors"), "does not exist"),
-        (lambda w, x: groupsc.denoise(x, 25, device="abacus"), "choose auto or cpu"),
+        (lambda w, x: groupsc.denoise(x, 0.1, method="magic"), "best, sc, csr, groupsc"),
+        (lambda w, x: groupsc.denoise(x, 0.1, weights="gray-magic"), "released are"),
+        (lambda w, x: groupsc.denoise(x, 0.1, weights=w["color"]), "choose other weights"),
+        (lambda w, x: groupsc.denoise(x, 0.1, weights="absent.safetensors"), "does not exist"),
+        (lambda w, x: groupsc.denoise(x, 0.1, device="abacus"), "choose auto or cpu"),
         (lambda w, x: groupsc.demosaick(x, "RGB", weights=w["mosaic"]), "RGGB, BGGR, GRBG, GBRG"),
         (lambda w, x: groupsc.deblock(x, None, weights=w["jpeg"]), "1 to 100"),
         (lambda w, x: groupsc.deblock(x, 0, weights=w["jpeg"]), "1 to 100"),
         (lambda w, x: groupsc.deblock(x, "40", weights=w["jpeg"]), "1 to 100"),
-        (lambda w, x: groupsc.denoise(x, "25"), "at most 255"),
-        (lambda w, x: groupsc.denoise(255 * abs(x), 25), "scale floats"),
-        (lambda w, x: groupsc.denoise(255 * x - 20, 25), "scale floats"),
-        (lambda w, x: groupsc.denoise((255 * x).astype(np.int64), 25), "uint16"),
-        (lambda w, x: groupsc.denoise(np.stack([x] * 3), 25, channel_axis=3), "channel_axis 3"),
-        (lambda w, x: groupsc.denoise(x, 25, memory="4GB"), "number of bytes"),
-        (lambda w, x: groupsc.denoise(x, 25, memory=0), "number of bytes"),
-        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride=12.0), "whole number of pixels"),
-        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride=0), "whole number of pixels"),
-        (lambda w, x: groupsc.denoise(x, 25, mode="block", stride="24"), "whole number of pixels"),
-        (lambda w, x: groupsc.denoise(x, 25, stride=24), "choose mode 'block'"),
+        (lambda w, x: groupsc.denoise(x, "25"), "a number of at least 0"),
+        (lambda w, x: groupsc.denoise(x, 25), "did you mean 25/255?"),
+        (lambda w, x: groupsc.denoise(np.uint8(255 * x), 300), "at most 255"),
+        (lambda w, x: groupsc.denoise(255 * x - 20, 2500), "at most"),
+        (lambda w, x: groupsc.deblock(255 * abs(x), 10), "scale floats"),
+        (lambda w, x: groupsc.demosaick(255 * x - 20), "scale floats"),
+        (lambda w, x: groupsc.denoise(np.stack([x] * 3), 0.1, channel_axis=3), "channel_axis 3"),
+        (lambda w, x: groupsc.denoise(x, 0.1, memory="4GB"), "number of bytes"),
+        (lambda w, x: groupsc.denoise(x, 0.1, memory=0), "number of bytes"),
+        (lambda w, x: groupsc.denoise(x, 0.1, mode="block", stride=12.0), "whole number of pixels"),
+        (lambda w, x: groupsc.denoise(x, 0.1, mode="block", stride=0), "whole number of pixels"),
+        (lambda w, x: groupsc.denoise(x, 0.1, mode="block", stride="24"), "whole number of pixels"),
+        (lambda w, x: groupsc.denoise(x, 0.1, stride=24), "choose mode 'block'"),
         (lambda w, x: groupsc.load(w["gray"])(torch.zeros(1, 3, 9, 9)), r"\(b, 1, H, W\)"),
         (lambda w, x: groupsc.load(w["gray"])(torch.zeros(3, 1, 9, 9), torch.ones(2)), "one per image"),
     ],
@@ -177,8 +239,10 @@ def test_the_model_is_trained_near_the_level_or_blind_or_the_nearest():
     assert choose("gray", "best", 15.3, blind) == "gray-sc-sigma15"
     assert choose("gray", "sc", 20, {"gray-sc-sigma10": 30.0, "gray-sc-sigma40": 20.0}) == "gray-sc-sigma40"
     assert choose("gray", "best", 3, blind) == "gray-sc-blind"
-    for level in (0, -5, float("inf"), float("nan")):
-        with pytest.raises(GroupSCError, match="above 0"):
+    assert choose("gray", "best", 0, blind) == "gray-sc-blind"
+    assert choose("gray", "sc", 0, {**blind, "gray-sc-sigma5": 30.0}) == "gray-sc-sigma5"
+    for level in (-5, float("inf"), float("nan")):
+        with pytest.raises(GroupSCError, match="at least 0"):
             choose("gray", "best", level, known)
     assert choose("jpeg", "best", 15, known) == "jpeg-sc-quality10"
     with pytest.raises(GroupSCError, match="gray-groupsc-sigma25"):
@@ -198,8 +262,8 @@ def test_the_best_of_several_models_did_best_in_validation():
 @pytest.mark.parametrize("axis", [0, -1])
 def test_three_equal_channels_are_the_gray_image(axis):
     noisy, _ = noisy_camera()
-    gray = groupsc.denoise(noisy[:48, :40], 25)
-    colored = groupsc.denoise(np.stack([noisy[:48, :40]] * 3, axis), 25, channel_axis=axis)
+    gray = groupsc.denoise(noisy[:48, :40], 0.1)
+    colored = groupsc.denoise(np.stack([noisy[:48, :40]] * 3, axis), 0.1, channel_axis=axis)
     np.testing.assert_array_equal(colored, np.stack([gray] * 3, axis))
 
 
@@ -219,12 +283,12 @@ def test_a_file_that_changes_is_read_again(weights, tmp_path):
     path = tmp_path / "model.safetensors"
     noisy = noisy_camera()[0][:24, :24]
     shutil.copy(weights["gray"], path)
-    before = groupsc.denoise(noisy, 25, weights=path)
+    before = groupsc.denoise(noisy, 0.1, weights=path)
     coder, card = load_weights(path)
     with torch.no_grad():
         coder.W *= 0
     save_weights(path, coder, card)
-    assert not np.array_equal(groupsc.denoise(noisy, 25, weights=path), before)
+    assert not np.array_equal(groupsc.denoise(noisy, 0.1, weights=path), before)
 
 
 def copy_of_the_release(folder: Path) -> Path:

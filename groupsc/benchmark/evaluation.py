@@ -28,10 +28,10 @@ from groupsc.config.checks import require_blocks
 from groupsc.config.definitions import LEVEL_NAMES, TASKS, experiment_name, method_name, repetitions
 from groupsc.data import datasets
 from groupsc.data.degradations import degrade, noise_generator
-from groupsc.inference.noise_level import estimate_noise
 from groupsc.inference.restorer import Restorer
 from groupsc.inference.tiling import restore
 from groupsc.io.images import read_image, write_image
+from groupsc.noise.noise_level import estimate_noise
 from groupsc.utils.device import device_name, pick_own_device
 from groupsc.utils.digests import file_digest, parameters_digest
 from groupsc.utils.errors import GroupSCError
@@ -384,5 +384,6 @@ class Evaluation:
         if self.trained is not None:
             pixels = Restorer(self.model, self.card).restore(degraded[0].numpy(), level=self.level)
             return torch.from_numpy(pixels)[None]
-        level = estimate_noise(degraded[0].numpy()) if self.blind and self.noise == "estimated" else self.level
+        estimated = self.blind and self.noise == "estimated"
+        level = 255 * estimate_noise(degraded[0].numpy()) if estimated else self.level
         return restore(self.model, image, mask, level=level, mode=self.mode, stride=self.stride)

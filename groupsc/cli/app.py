@@ -5,37 +5,48 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
-from groupsc.cli import evaluation, methods, plan, results, validation
-from groupsc.cli import photographs as photo_cli
+from groupsc.cli import evaluation, methods, photographs, plan, results, validation, weights
 from groupsc.cli.options import DataDir, Device, Folders, Images
+from groupsc.cli.terminal import BENCHMARK, MODELS, RESTORE, Sections, make_output_safe, show_version
 from groupsc.utils.atomic import write_text
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, GroupSCWarning
 
 app = typer.Typer(
+    cls=Sections,
     help="Fully trainable and interpretable non-local sparse models for image restoration.",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for restoration in (photo_cli.denoise, photo_cli.demosaick, photo_cli.deblock, photo_cli.explain, methods.methods):
-    app.command()(restoration)
-app.command("plan")(plan.plan)
-app.command("evaluate")(evaluation.evaluate)
-for command in (*results.COMMANDS, *validation.COMMANDS):
-    app.command()(command)
-app.add_typer(photo_cli.weights_app, name="weights")
+
+@app.callback()
+def groupsc(
+    version: Annotated[
+        bool, Option("--version", help="Show the version.", callback=show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Fully trainable and interpretable non-local sparse models for image restoration."""
+
+
+for restoration in (photographs.denoise, photographs.deblock, photographs.demosaick, photographs.explain):
+    app.command(rich_help_panel=RESTORE)(restoration)
+app.command(rich_help_panel=MODELS)(methods.methods)
+app.add_typer(weights.app, name="weights", rich_help_panel=MODELS)
 
 
 def main() -> None:
     """Run the command line. An error that users can fix prints one sentence and exits with 2, an interrupt with 130."""
+    make_output_safe()
+    warnings.showwarning = _show_warning
     try:
         app()
     except GroupSCError as error:
@@ -45,7 +56,7 @@ def main() -> None:
         sys.exit(_report_error(f"{what}; check the path, its permissions and the free space"))
 
 
-@app.command()
+@app.command(rich_help_panel=BENCHMARK)
 def fetch(
     datasets: Annotated[
         list[str] | None, Argument(metavar="[DATASET...]", help="Names from data/registry.csv; list them if left out.")
@@ -79,7 +90,7 @@ def fetch(
             write_text(manifest, json.dumps(found, indent=1) + "\n")
 
 
-@app.command()
+@app.command(rich_help_panel=BENCHMARK)
 def dictionary(
     dataset: Annotated[str, Argument(help="Data set to learn from, or a folder with images.")],
     output: Annotated[Path, Option(help="Safetensors file to write.")],
@@ -118,7 +129,7 @@ def dictionary(
         draw_dictionary(D, picture, channels=channels, patch_size=patch_size)
 
 
-@app.command()
+@app.command(rich_help_panel=BENCHMARK)
 def experiment(
     name: Annotated[str | None, Argument(help="Name of an experiment, such as gray-groupsc-sigma25.")] = None,
     config: Annotated[Path, Option(help="Grid of experiments.")] = Path("config/paper.yaml"),
@@ -148,7 +159,7 @@ def experiment(
         raise GroupSCError(f"{config} has no experiment {name!r}; choose one of {', '.join(grid)}")
 
 
-@app.command()
+@app.command(rich_help_panel=BENCHMARK)
 def train(
     output: Annotated[
         Path,
@@ -210,7 +221,7 @@ def _train_queue(queue: Path, *, minutes: float | None, **options) -> None:
         print(f"{name}: {outcome}")
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) -> None:
     """Show the card of released weights or of a file.
 
@@ -221,6 +232,18 @@ def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) 
 
     model, card = load_weights(find_weights(weights))
     print(json.dumps({**card, "parameters": model.number_of_parameters}, indent=2, ensure_ascii=False))
+
+
+for command in (evaluation.evaluate, plan.plan, *results.COMMANDS, *validation.COMMANDS):
+    app.command(rich_help_panel=BENCHMARK)(command)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """Print our warnings as a sentence, and others as Python does."""
+    text = f"groupsc: {message}\n"
+    if not issubclass(category, GroupSCWarning):
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+    (file or sys.stderr).write(text)
 
 
 def _report_error(sentence: str) -> int:

@@ -21,6 +21,7 @@ Images = Annotated[int | None, Option(min=1, help="Use only this number of image
 Device = Annotated[str, Option(help="auto, cpu or cuda.")]
 Mode = Annotated[str, Option(help="`whole` image, or `block` as in the paper.")]
 Stride = Annotated[int | None, Option(min=1, help="Stride of the blocks, in pixels.")]
+AsJson = Annotated[bool, Option("--json", help="Print JSON.")]
 Rows = Annotated[list[Path] | None, Argument(metavar="[ROWS.csv...]", help="Per-image results of `groupsc evaluate`.")]
 
 

@@ -1,41 +1,86 @@
-"""Commands for users' images (denoise, demosaick, deblock, explain) and for released weights."""
+"""Commands for users' images: denoise, demosaick, deblock, explain."""
 
 from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from typer import Argument, Option
 
-from groupsc.cli.mosaics import refuse_raw
-from groupsc.cli.options import Device, Mode, Rows, Stride, pixel
+from groupsc.cli import terminal
+from groupsc.cli.batch.demosaicking import Demosaicking
+from groupsc.cli.batch.denoising import Denoising, noise_in
+from groupsc.cli.batch.operations import Deblocking, refuse_raw
+from groupsc.cli.batch.planning import Settings
+from groupsc.cli.batch.run import restore_all
+from groupsc.cli.options import AsJson, Device, Mode, Stride, pixel
 from groupsc.utils.errors import GroupSCError
 
-Paths = Annotated[list[Path], Argument(metavar="IN... OUT", help="Images, folders or globs, then a file or a folder.")]
-Method = Annotated[str, Option(help="groupsc, csr, sc, or best.")]
-Weights = Annotated[str | None, Option(help="Released weights or a file; by default selected by method and level.")]
+Paths = Annotated[
+    list[Path],
+    Argument(
+        metavar="IN... [OUT]",
+        help="Images, folders or globs, then a file or a folder. - is the input or output stream.",
+    ),
+]
+Method = Annotated[str, Option(help="groupsc, csr, sc, or best.", autocompletion=terminal.methods)]
+Weights = Annotated[
+    str | None,
+    Option(
+        help="Released weights or a file; by default selected by method and level.", autocompletion=terminal.weights
+    ),
+]
+Sigmas = Annotated[
+    str,
+    Option(
+        help="Noise level in the units of the file, such as 25 for 8 bits, one per channel (5,8,12), or auto to "
+        "estimate it."
+    ),
+]
+Sigma = Annotated[
+    str, Option(help="Noise level in the units of the file, such as 25 for 8 bits, or auto to estimate it.")
+]
 Memory = Annotated[str | None, Option(help="Memory limit, such as 4GB; by default at most half of the free memory.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace files that exist.")]
-AsJson = Annotated[bool, Option("--json", help="Print JSON.")]
-Names = Annotated[list[str] | None, Argument(help="Names of released weights; by default all.")]
-
-LEAST_SHARE = 0.005
-"""Smallest share of an image, replaced by the guard, that the command reports."""
+Output = Annotated[
+    Path | None,
+    Option("--output", "-o", help="File or folder to write; by default the last argument. - is the output stream."),
+]
+Speed = Annotated[
+    str | None,
+    Option(
+        help="fast; balanced, which takes the best model that needs at most a minute per image; or best.",
+        autocompletion=terminal.speeds,
+    ),
+]
+Jobs = Annotated[int | None, Option(min=1, help="Images restored at the same time; by default as many as are useful.")]
+SkipExisting = Annotated[
+    bool, Option("--skip-existing", help="Skip images whose output exists and was made with the same options.")
+]
+DryRun = Annotated[bool, Option("--dry-run", help="Print model, level and expected time of each image, and end.")]
 
 UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-
-weights_app = typer.Typer(help="List, pull, push, verify and index released weights.", no_args_is_help=True)
 
 
 def denoise(
     paths: Paths,
-    sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
+    output: Output = None,
+    sigma: Sigmas = "auto",
+    sigma_map: Annotated[
+        Path | None, Option(help="Image of the same size whose values are the noise levels in the units of the file.")
+    ] = None,
+    noise: Annotated[str, Option(help="white, or poisson for images that are linear in light.")] = "white",
+    gain: Annotated[float | None, Option(help="Poisson noise: units of the file per photon.")] = None,
+    offset: Annotated[float | None, Option(help="Poisson noise: value without light, in units of the file.")] = None,
+    read_noise: Annotated[
+        float | None, Option(help="Poisson noise: standard deviation without light, in units of the file.")
+    ] = None,
+    strength: Annotated[float, Option(help="Factor of the noise level: above 1 removes more.")] = 1.0,
     method: Method = "best",
     weights: Weights = None,
+    speed: Speed = None,
     device: Device = "auto",
     mode: Mode = "whole",
     stride: Stride = None,
@@ -43,27 +88,28 @@ def denoise(
     guard: Annotated[
         bool, Option(help="Replace the restoration by a simpler method where the model removed more than noise.")
     ] = True,
+    jobs: Jobs = None,
     overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove noise from photographs."""
-    from groupsc import api
-
-    given = None if sigma == "auto" else _number(sigma, "--sigma")
-
-    def restore(photo, options):
-        refuse_raw(photo)
-        level, chosen = _level_and_weights(photo, given, method, weights)
-        pixels, share = api.denoise_with_share(photo.pixels, level, weights=chosen, guard=guard, **options)
-        facts = {"sigma": round(level, 2), "weights": chosen}
-        return pixels, facts | ({"guarded": f"{100 * share:.0f} %"} if share >= LEAST_SHARE else {})
-
-    options = _options(device, mode, stride, memory, channel_axis=0)
-    _each(paths, restore, options, overwrite=overwrite, as_json=as_json)
+    settings = Settings(
+        method=method, weights=weights, speed=speed, device=device, mode=mode, stride=stride, memory=_bytes(memory),
+        jobs=jobs, overwrite=overwrite, skip_existing=skip_existing, dry_run=dry_run, as_json=as_json,
+    )  # fmt: skip
+    operation = Denoising(
+        sigma=None if sigma == "auto" else tuple(_number(part, "--sigma") for part in sigma.split(",")),
+        sigma_map=None if sigma_map is None else str(sigma_map), noise=noise, gain=gain, offset=offset,
+        read_noise=read_noise, strength=strength, guard=guard,
+    )  # fmt: skip
+    restore_all(operation, paths, output, settings)
 
 
 def demosaick(
     paths: Paths,
+    output: Output = None,
     pattern: Annotated[
         str | None, Option(help="RGGB, BGGR, GRBG or GBRG; by default RGGB, or that of a camera raw file.")
     ] = None,
@@ -74,11 +120,15 @@ def demosaick(
     linear: Annotated[bool, Option("--linear", help="Write linear values of a raw file or a linear mosaic.")] = False,
     method: Method = "best",
     weights: Weights = None,
+    speed: Speed = None,
     device: Device = "auto",
     mode: Mode = "whole",
     stride: Stride = None,
     memory: Memory = None,
+    jobs: Jobs = None,
     overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Reconstruct colours from mosaics of a Bayer sensor.
@@ -86,54 +136,50 @@ def demosaick(
     The input images are camera raw files, or gray with one measured value per pixel. Gray images are taken as
     white-balanced and gamma-encoded, unless a level or a white balance is given: then they are linear.
     """
-    from groupsc.cli.mosaics import Mosaics
-
-    mosaics = Mosaics(
+    settings = Settings(
+        method=method, weights=weights, speed=speed, device=device, mode=mode, stride=stride, memory=_bytes(memory),
+        jobs=jobs, overwrite=overwrite, skip_existing=skip_existing, dry_run=dry_run, as_json=as_json,
+    )  # fmt: skip
+    operation = Demosaicking(
         pattern=pattern, black_level=black_level, white_level=white_level, denoise=denoise, linear=linear,
         white_balance=None if white_balance is None else _three_numbers(white_balance),
     )  # fmt: skip
-
-    def restore(photo, options):
-        return mosaics.restore(photo, method, weights, options)
-
-    _each(paths, restore, _options(device, mode, stride, memory), overwrite=overwrite, as_json=as_json)
+    restore_all(operation, paths, output, settings)
 
 
 def deblock(
     paths: Paths,
+    output: Output = None,
     quality: Annotated[str, Option(help="JPEG quality factor, or auto to read it from the file.")] = "auto",
     method: Method = "best",
     weights: Weights = None,
+    speed: Speed = None,
     device: Device = "auto",
     mode: Mode = "whole",
     stride: Stride = None,
     memory: Memory = None,
+    jobs: Jobs = None,
     overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove JPEG artefacts from the luma; keep the chroma."""
-    from groupsc import api
-    from groupsc.weights.selection import choose
-
-    given = None if quality == "auto" else _number(quality, "--quality")
-
-    def restore(photo, options):
-        refuse_raw(photo)
-        level = photo.quality if given is None else given
-        if level is None:
-            raise GroupSCError("the quality can be read from JPEG files only; give --quality")
-        chosen = weights or choose("jpeg", method, level)
-        return api.deblock(photo.pixels, level, weights=chosen, **options), {"quality": level, "weights": chosen}
-
-    options = _options(device, mode, stride, memory, channel_axis=0)
-    _each(paths, restore, options, overwrite=overwrite, as_json=as_json)
+    settings = Settings(
+        method=method, weights=weights, speed=speed, device=device, mode=mode, stride=stride, memory=_bytes(memory),
+        jobs=jobs, overwrite=overwrite, skip_existing=skip_existing, dry_run=dry_run, as_json=as_json,
+    )  # fmt: skip
+    operation = Deblocking(quality=None if quality == "auto" else _number(quality, "--quality"))
+    restore_all(operation, paths, output, settings)
 
 
 def explain(
     image: Annotated[Path, Argument(metavar="IMAGE")],
     at: Annotated[str, Option(metavar="X,Y", help="Column and row of the pixel to explain.")],
-    output: Annotated[list[Path] | None, Option(help="A .png, .pdf or .svg file; may be given several times.")] = None,
-    sigma: Annotated[str, Option(help="Noise level in gray levels of 255, or auto to estimate it.")] = "auto",
+    output: Annotated[
+        list[Path] | None, Option("--output", "-o", help="A .png, .pdf or .svg file; may be given several times.")
+    ] = None,
+    sigma: Sigma = "auto",
     method: Method = "groupsc",
     weights: Weights = None,
     overwrite: Overwrite = False,
@@ -149,166 +195,23 @@ def explain(
     from groupsc.figures.style import save
     from groupsc.inference.explanation import explain as explain_pixel
     from groupsc.io.photographs import read_photograph
+    from groupsc.weights.selection import choose
 
     _refuse_existing(output or [], overwrite=overwrite)
     x, y = pixel(at)
     photo = read_photograph(image)
     refuse_raw(photo)
     given = None if sigma == "auto" else _number(sigma, "--sigma")
-    level, chosen = _level_and_weights(photo, given, method, weights)
+    task, used, found = noise_in(photo, given)
+    level = found.level(used)
+    chosen = weights or choose(task, method, level)
     model = load(chosen, device="cpu")
-    pixels = noisy_channels(model, photo.pixels)
-    found = explain_pixel(model.coder, torch.from_numpy(pixels), x, y, level=level, gain=float(model.gain(level)))
-    print(json.dumps({"weights": chosen, "sigma": round(level, 2), **found.summary()}, indent=1))
+    pixels = torch.from_numpy(found.to_unit(noisy_channels(model, photo.stored)))
+    gain, _ = model.scaling(pixels[None], level)
+    explained = explain_pixel(model.coder, pixels, x, y, level=level, gain=float(gain))
+    print(json.dumps({"weights": chosen, "sigma": float(f"{used:.3g}"), **explained.summary()}, indent=1))
     if output:
-        save(draw_explanation(found), output)
-
-
-@weights_app.command("list")
-def list_weights(as_json: AsJson = False) -> None:
-    """List the released weights."""
-    from groupsc.weights.cards import read_metadata
-    from groupsc.weights.released import releases
-    from groupsc.weights.scores import scores_of
-
-    cards = {name: read_metadata(release.find()) for name, release in releases().items()}
-    if as_json:
-        print(json.dumps(cards, indent=1))
-        return
-    scores = scores_of(releases())
-    for name, card in cards.items():
-        validation = f"validation {scores[name].psnr:.2f} dB" if name in scores else "not validated"
-        print(f"{name:28} {card['steps']:>7} steps, {validation}")
-
-
-@weights_app.command("pull")
-def pull_weights(
-    names: Names = None,
-    remote: Annotated[str | None, Option(help="DVC remote; by default the store of this checkout.")] = None,
-) -> None:
-    """Copy released weights to data/weights (`dvc pull`)."""
-    if remote is None:
-        for release in _chosen(names):
-            print(release.pull())
-    else:
-        from groupsc.weights.remote import exchange
-
-        print(*exchange("pull", _chosen(names), remote), sep="\n")
-
-
-@weights_app.command("convert")
-def convert_weights(
-    checkpoint: Annotated[Path, Argument(help="Checkpoint of the authors' code, https://github.com/bruno-31/groupsc.")],
-    output: Annotated[Path, Option(help="Safetensors file to write.")],
-    task: Annotated[str, Option(help="gray, color, mosaic or jpeg.")],
-    level: Annotated[
-        float | None, Option("--level", "--sigma", help="Noise σ or JPEG quality of the training.")
-    ] = None,
-    interval: Annotated[int, Option(min=1, help="Their option freq_corr_update.")] = 6,
-    averaging: Annotated[bool, Option(help="Whether their option corr_update was 3, and not 2.")] = True,
-) -> None:
-    """Convert a checkpoint of the authors' code to a weights file."""
-    from groupsc.weights.authors import converted, read_checkpoint
-    from groupsc.weights.files import save_weights
-
-    state = read_checkpoint(checkpoint)
-    model, card = converted(state, task=task, level=level, similarity_interval=interval, middle_averaging=averaging)
-    save_weights(output, model, card)
-    print(f"wrote {output}: {card['name']}, {model.number_of_parameters} parameters")
-
-
-@weights_app.command("push")
-def push_weights(
-    remote: Annotated[str, Option(help="DVC remote.")],
-    names: Names = None,
-) -> None:
-    """Copy released weights to a DVC remote (`dvc push`)."""
-    from groupsc.weights.remote import exchange
-
-    print(f"{len(exchange('push', _chosen(names), remote))} files are in the remote {remote}")
-
-
-@weights_app.command("verify")
-def verify_weights(names: Names = None) -> None:
-    """Verify the checksums of the local weights."""
-    found = [release.find() for release in _chosen(names)]
-    print(f"{len(found)} files, all checksums agree")
-
-
-@weights_app.command("index")
-def index_weights(
-    rows: Rows = None,
-    output: Annotated[Path, Option(help="Markdown file to write.")] = Path("data/weights/README.md"),
-) -> None:
-    """Write the list of released models, with their training and their difference from the paper."""
-    from groupsc.benchmark.rows import read_rows
-    from groupsc.pages.weights_index import index
-    from groupsc.paper.tables import read_published
-    from groupsc.utils.atomic import write_text
-    from groupsc.weights.files import load_weights
-    from groupsc.weights.released import releases
-    from groupsc.weights.scores import scores_of
-
-    models = {}
-    for name, release in releases().items():
-        model, card = load_weights(release.find())
-        models[name] = card, model.number_of_parameters
-    text = index(models, scores_of(releases()), read_rows(rows or []), read_published())
-    write_text(output, text)
-
-
-@weights_app.command("dvc")
-def dvc_weights(
-    output: Annotated[Path, Option(help="File to write, in the root of the checkout that it describes.")] = Path(
-        "dvc.yaml"
-    ),
-) -> None:
-    """Write what DVC reads of a checkout: released weights with their cards, learning curves, metrics, grids."""
-    from groupsc.utils.atomic import write_text
-    from groupsc.weights.dvc_file import dvc_file
-
-    write_text(output, dvc_file(output.absolute().parent))
-
-
-def _chosen(names):
-    from groupsc.weights.released import releases
-
-    known = releases()
-    unknown = sorted(set(names or []) - set(known))
-    if unknown:
-        raise GroupSCError(f"there are no released weights {', '.join(unknown)}; choose among {', '.join(known)}")
-    return [known[name] for name in names or known]
-
-
-def _each(paths: list[Path], restore, options: dict, *, overwrite: bool, as_json: bool) -> None:
-    """Restore images one after the other; stop at the first error."""
-    from groupsc.io.paths import photographs, targets
-    from groupsc.io.restoring import restore_file
-
-    if len(paths) < 2:
-        raise GroupSCError("the output is missing; give the images to restore and then a file or a folder: IN... OUT")
-    pairs = targets(photographs(paths[:-1]), paths[-1])
-    _refuse_existing([target for _, target in pairs], overwrite=overwrite)
-    done = []
-    for source, target in pairs:
-        start = time.perf_counter()
-        try:
-            written, facts = restore_file(source, target, lambda photo: restore(photo, options), overwrite=overwrite)
-        except GroupSCError as error:
-            raise error if str(source) in str(error) else GroupSCError(f"{source}: {error}") from error
-        facts = {
-            "input": str(source),
-            "output": str(written),
-            **facts,
-            "seconds": round(time.perf_counter() - start, 2),
-        }
-        done.append(facts)
-        if not as_json:
-            print(
-                ", ".join(f"{key} {value}" if key not in ("input", "output") else value for key, value in facts.items())
-            )
-    if as_json:
-        print(json.dumps(done, indent=1))
+        save(draw_explanation(explained), output)
 
 
 def _refuse_existing(targets: list[Path], *, overwrite: bool) -> None:
@@ -317,26 +220,9 @@ def _refuse_existing(targets: list[Path], *, overwrite: bool) -> None:
         raise GroupSCError(f"{existing[0]} exists; choose another name, or replace it with --overwrite")
 
 
-def _level_and_weights(photo, given: float | None, method: str, weights: str | None) -> tuple[float, str]:
-    """Return the given or the estimated noise level of an image, and the given or the selected weights."""
-    from groupsc.api import check_sigma, noise_of, noise_task
-    from groupsc.io.arrays import one_if_equal
-    from groupsc.weights.selection import choose
-
-    if given is not None:
-        check_sigma(given)
-    pixels = one_if_equal(photo.pixels)
-    visible = None if photo.alpha is None else photo.alpha > 0
-    level = noise_of(pixels, visible) if given is None else given
-    return level, weights or choose(noise_task(pixels), method, level)
-
-
-def _options(device: str, mode: str, stride: int | None, memory: str | None, **others) -> dict:
-    limit = None if memory is None else _bytes(memory)
-    return {"device": device, "mode": mode, "stride": stride, "memory": limit, "progress": True, **others}
-
-
-def _bytes(text: str) -> float:
+def _bytes(text: str | None) -> float | None:
+    if text is None:
+        return None
     match = re.fullmatch(r"([0-9.]+)\s*([KMG]?i?B)", text.strip(), re.IGNORECASE)
     if match is None:
         raise GroupSCError(f"--memory is {text!r}; write it like 4GB or 500MB")

@@ -180,7 +180,7 @@ def manifest(
     The file contains the packages, the CPU or GPU, the code, and the checksums of images and weights.
     """
     from groupsc.benchmark.rows import read_rows
-    from groupsc.paper.manifest import manifest as collected
+    from groupsc.pages.manifest import manifest as collected
 
     found = collected(read_rows(rows or []), commit=commit or None)
     write_text(output, json.dumps(found, indent=1, ensure_ascii=False) + "\n")

@@ -141,6 +141,78 @@ def least_memory(model: SparseCoder, matmul_dtype: torch.dtype, height: int, wid
     return 1e6 * (int(needed / 1e6) + 1)
 
 
+def repetition(model: SparseCoder, matmul_dtype: torch.dtype, memory: float, height: int, width: int) -> float:
+    """Compute how many times whole-image mode restores a pixel on average, because the margins of regions overlap.
+
+    Parameters
+    ----------
+    model, matmul_dtype, memory, height, width
+        As for `region_side`.
+
+    Returns
+    -------
+    float
+        1 for an image that is one region.
+
+    Raises
+    ------
+    GroupSCError
+        As for `region_side`.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> repetition(model, torch.float32, 1e9, 500, 400)
+    1.0
+    """
+    side = region_side(model, matmul_dtype, memory, height, width)
+    factor = 1.0
+    for length in (height, width):
+        parts = regions(length, side, halo(model), model.config.patch_size)
+        factor *= sum(near.stop - near.start for _, near, _ in parts) / length
+    return factor
+
+
+def memory_for(model: SparseCoder, matmul_dtype: torch.dtype, most: float, height: int, width: int) -> float:
+    """Compute the memory limit with which no more than `most` times the pixels of an image are restored.
+
+    Parameters
+    ----------
+    model, matmul_dtype, height, width
+        As for `region_side`.
+    most : float
+        Largest `repetition`, at least 1.
+
+    Returns
+    -------
+    float
+        Whole megabytes, in bytes.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=9, n_atoms=256))
+    >>> memory = memory_for(model, torch.float32, 2, 3000, 4000)
+    >>> repetition(model, torch.float32, memory, 3000, 4000) <= 2
+    True
+    """
+    low = least_memory(model, matmul_dtype, height, width)
+    high = max(low, full_memory(model, matmul_dtype, height, width))
+    while high - low > 1e6:
+        middle = 1e6 * round((low + high) / 2e6)
+        if repetition(model, matmul_dtype, middle, height, width) <= most:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def full_memory(model: SparseCoder, matmul_dtype: torch.dtype, height: int, width: int) -> float:
+    """Compute the memory with which an image is restored as one region: whole megabytes, in bytes."""
+    return 1e6 * (int(_bytes_a_patch(model, matmul_dtype) * height * width / 1e6) + 1)
+
+
 def _least_side(model: SparseCoder) -> int:
     return 2 * halo(model) + 2 * model.config.patch_size
 

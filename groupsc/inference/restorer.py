@@ -25,10 +25,18 @@ from groupsc.utils.typing import PathLike
 from groupsc.utils.version import code_version
 from groupsc.weights.files import save_weights
 from groupsc.weights.released import releases
+from groupsc.weights.selection import LEAST_BLIND
 
-HIGHEST_GAIN = 2.0
-"""Largest factor that scales an image to bring its noise to the trained level. The codes are not bounded at contrasts
-outside the training data: beyond twice the contrasts of the training, they can grow from iteration to iteration."""
+HIGHEST_GAIN = 0.6
+"""Largest contrast of a scaled image, divided by the root of the trained noise level. The contrast is the range of the
+values without noise; the contrast of most images in [0, 1] is almost 1, so this is also the largest gain: 1.3 at σ = 5,
+3 at σ = 25. At higher contrasts, models remove more of a photograph than of its noise (`benchmarks/gains.py`)."""
+
+GUARDED = 2.0
+"""Factor of `HIGHEST_GAIN` if a guard corrects the restoration."""
+
+PEAKS = 6.0
+"""Part of the range of the values of a noisy image that its noise causes, in standard deviations of the noise."""
 
 
 class Restorer(nn.Module):
@@ -70,10 +78,10 @@ class Restorer(nn.Module):
         Parameters
         ----------
         x : Tensor (b, c, H, W)
-            Images in [0, 1].
+            Images in [0, 1]; with `sigma`, images of any range.
         sigma : float or Tensor (b,), optional
-            Noise level in the range of the image (0.1, not 25); by default the level of the training. Blind models need
-            it.
+            Standard deviation of the noise in the units of the images, such as 25 / 255 for images in [0, 1]; at least
+            0, and at most the range of the values or 1. By default the level of the training. Blind models need it.
         mask : Tensor (c, H, W) or (b or 1, c, H, W), optional
             1 where a value of a mosaic was measured; models for mosaics need it.
 
@@ -86,7 +94,16 @@ class Restorer(nn.Module):
         ------
         GroupSCError
             If the images have another number of channels than the model, the number of noise levels differs from that
-            of the images, the mask has another shape, the mask of mosaics is missing, or another argument is given.
+            of the images, a noise level is negative, NaN or too high, the mask has another shape, the mask of mosaics
+            is missing, or another argument is given.
+
+        Notes
+        -----
+        A model is trained for one noise level. Images with other noise are scaled to it, so that
+        `model(c * x, c * sigma)` is `c * model(x, sigma)`. `HIGHEST_GAIN` limits the factor. Let σ₀ be the lowest noise
+        level that this factor brings to the trained one. Below σ₀, the result is a mixture of the restored and the
+        noisy image, whose weights are the squared ratio of the noise of the scaled image to the trained level, about
+        σ²/σ₀², and the rest. The result is therefore continuous in σ, and `model(x, 0)` is x.
         """
         if unknown:
             raise GroupSCError(f"a model takes no {' and no '.join(unknown)}; it takes x, sigma and mask")
@@ -95,14 +112,7 @@ class Restorer(nn.Module):
         x = x.to(where, torch.promote_types(x.dtype, torch.float32))
         if mask is not None:
             mask = (mask[None] if mask.ndim == 3 else mask).to(where)
-        level = None
-        if sigma is not None:
-            level = 255 * torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
-            if len(level) not in (1, len(x)):
-                raise GroupSCError(
-                    f"{len(level)} noise levels were given for {len(x)} images; give one level, or one per image"
-                )
-            level = level.expand(len(x))
+        level = None if sigma is None else self._level(x, sigma)
         plain = torch.compiler.is_exporting() or transformed()
         if plain or (torch.is_grad_enabled() and self._learns(x, level)):
             dtype = self.coder.D.dtype
@@ -138,15 +148,37 @@ class Restorer(nn.Module):
                 "shape"
             )
 
+    def _level(self, x: Tensor, sigma: Tensor | float) -> Tensor:
+        """Return the noise levels of a batch in gray levels of 255, after a check that they fit the images."""
+        sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
+        if len(sigma) not in (1, len(x)):
+            raise GroupSCError(
+                f"{len(sigma)} noise levels were given for {len(x)} images; give one level, or one per image"
+            )
+        if not (torch.compiler.is_compiling() or transformed()):
+            wrong = ~((sigma >= 0) & (sigma <= _spread(x).clamp(min=1)))
+            if wrong.any():
+                value = float(sigma.expand(len(x))[wrong][0])
+                hint = f"did you mean {value:g}/255?" if value > 0 else "give a number of at least 0"
+                raise GroupSCError(f"sigma is {value:g}, in the units of the images; for images in [0, 1], {hint}")
+        return 255 * sigma.expand(len(x))
+
     def _scaled(
-        self, function: Callable[..., Tensor], x: Tensor, mask: Tensor | None, level: Tensor | float | None
+        self,
+        function: Callable[..., Tensor],
+        x: Tensor,
+        mask: Tensor | None,
+        level: Tensor | float | None,
+        *,
+        guarded: bool = False,
     ) -> Tensor:
-        """Apply `function(x, mask, level=…)` to images multiplied by their gain, and divide the result by it."""
-        gain = self.gain(level)
-        level = None if level is None else level * gain
-        if isinstance(gain, Tensor):
-            gain = gain.view(-1, 1, 1, 1)
-        return self._within(x, function(x * gain, mask, level=level) / gain)
+        """Apply `function(x, mask, level=…)` to scaled images, scale the results back, and mix them with the images."""
+        if level is None or self._goal(torch.as_tensor(level)) is None:
+            return self._within(x, function(x, mask, level=level))
+        gain, share = self.scaling(x, level, guarded=guarded)
+        factor = gain.view(-1, 1, 1, 1)
+        restored = self._within(x, function(x * factor, mask, level=level * gain) / factor)
+        return torch.lerp(x, restored, share.view(-1, 1, 1, 1))
 
     def _within(self, x: Tensor, restored: Tensor) -> Tensor:
         """Clip the estimates of a denoiser to the range of the noisy image x; leave other estimates unchanged."""
@@ -154,38 +186,64 @@ class Restorer(nn.Module):
             return restored
         return restored.clamp(x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True))
 
-    def gain(self, level: Tensor | float | None) -> Tensor | float:
-        """Compute the factor that brings the noise of an image to the trained level.
+    def scaling(self, x: Tensor, level: Tensor | float, *, guarded: bool = False) -> tuple[Tensor, Tensor]:
+        """Compute the factors that bring the noise of images to the trained level, and the shares of the restoration.
 
-        Blind models scale only images whose noise exceeds their highest level, down to this level.
+        A blind model is trained for a range of levels; only images with noise outside it are scaled, to its nearest
+        level. `HIGHEST_GAIN` bounds the contrast of a scaled image. If it limits the factor, the noise stays below the
+        trained level, and only a share of the restoration is used: the squared ratio of the noise of the scaled image
+        to the trained level. If the restoration has a smaller error than an image with noise of the trained level, the
+        mixture has a smaller error than the image.
 
         Parameters
         ----------
-        level : float or Tensor (b,), optional
-            Noise σ in gray levels of 255.
+        x : Tensor (b, c, H, W)
+            Images with noise.
+        level : float or Tensor (b,)
+            Noise σ in gray levels of 255 for images in [0, 1].
+        guarded : bool
+            Whether a guard corrects the restoration, so that the factors can be higher.
 
         Returns
         -------
-        float or Tensor, of the shape of `level`
-            Factor of at most `HIGHEST_GAIN`, and at most 1 for blind models. It is 1 if no level is given, and for
-            models that do not remove noise.
+        gain : Tensor, of the shape of `level`
+            Factors. They are 1 for models that do not remove noise.
+        share : Tensor, of the shape of `level`
+            Weights of the restored images, from 0 to 1; the noisy images have the remaining weight.
 
         Examples
         --------
         >>> from groupsc.config.definitions import ModelConfig
         >>> coder = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, penalty="l1"))
-        >>> float(Restorer(coder, {"task": "gray", "level": 25}).gain(20.0))
-        1.25
+        >>> model, x = Restorer(coder, {"task": "gray", "level": 20}), torch.linspace(0, 1, 64).view(1, 1, 8, 8)
+        >>> [[round(float(value), 2) for value in model.scaling(x, level)] for level in (16, 2.5)]
+        [[1.25, 1.0], [2.85, 0.13]]
         """
-        trained, levels = self.card.get("level"), self.coder.config.levels
-        goal, highest = (trained, HIGHEST_GAIN) if levels is None else (levels[-1], 1.0)
-        if level is None or goal is None or (levels is None and self.card["task"] == "jpeg"):
-            return 1.0
-        level = torch.as_tensor(level, device=self.coder.D.device)
-        return torch.clamp(goal / torch.clamp(level, min=1e-6), max=highest)
+        level = torch.as_tensor(level, dtype=x.dtype, device=x.device)
+        goal = self._goal(level)
+        if goal is None:
+            return torch.ones_like(level), torch.ones_like(level)
+        needed = goal / level.clamp(min=1e-30)
+        contrast = (_spread(x).reshape(level.shape) - PEAKS / 255 * level).clamp(min=1e-6)
+        highest = (GUARDED if guarded else 1) * HIGHEST_GAIN * goal**0.5 / contrast
+        share = torch.where(needed > highest, (highest / needed).square(), 1.0)
+        return torch.minimum(needed, highest), share
+
+    def _goal(self, level: Tensor) -> Tensor | float | None:
+        """Return the trained level that noise is brought to; None for models that do not remove noise."""
+        levels = self.coder.config.levels
+        if self.card["task"] not in ("gray", "color"):
+            return None
+        return self.card.get("level") if levels is None else level.clamp(max(LEAST_BLIND, levels[0]), levels[-1])
 
     def restore(
-        self, image: NDArray[Any], *, mask: NDArray[Any] | None = None, level: float | None = None, **options: Any
+        self,
+        image: NDArray[Any],
+        *,
+        mask: NDArray[Any] | None = None,
+        level: float | None = None,
+        guarded: bool = False,
+        **options: Any,
     ) -> NDArray[Any]:
         """Restore one image, given as a numpy array.
 
@@ -197,6 +255,8 @@ class Restorer(nn.Module):
             1 where a value was measured.
         level : float, optional
             Noise σ in gray levels of 255.
+        guarded : bool
+            As for `scaling`.
         **options
             As for `groupsc.inference.tiling.restore`.
 
@@ -222,7 +282,8 @@ class Restorer(nn.Module):
         x = torch.from_numpy(np.ascontiguousarray(image))[None].to(where)
         M = None if mask is None else torch.from_numpy(mask)[None].to(where)
         by = functools.partial(restore, **{"precision": self.precision, **options})
-        return self._scaled(functools.partial(self.coder, by=by), x, M, level)[0].cpu().numpy()
+        scaled = self._scaled(functools.partial(self.coder, by=by), x, M, level, guarded=guarded)
+        return scaled[0].cpu().numpy()
 
     def codes(self, x: Tensor, sigma: float | None = None, mask: Tensor | None = None) -> Tensor:
         """Compute the sparse codes of all patches of an image.
@@ -259,7 +320,7 @@ class Restorer(nn.Module):
         self._check(x, mask)
         y = x.detach().to(self.coder.D)
         level = None if sigma is None else 255 * float(sigma)
-        gain = float(self.gain(level))
+        gain = 1.0 if level is None else float(self.scaling(y, level)[0])
         level = None if level is None else gain * level
         return codes_of(self.coder, gain * y, None if mask is None else mask.to(y), level=level) / gain
 
@@ -329,3 +390,8 @@ class Restorer(nn.Module):
                 f"the model {self.card.get('name')} was trained for the task {self.card['task']!r}, not for {task!r}; "
                 "choose other weights"
             )
+
+
+def _spread(x: Tensor) -> Tensor:
+    """Return the range of the values of each image (b, c, H, W), (b,)."""
+    return x.amax((1, 2, 3)) - x.amin((1, 2, 3))

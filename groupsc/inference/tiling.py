@@ -57,7 +57,7 @@ def restore(
     mask : Tensor (c, H, W) or (1, c, H, W), optional
         1 where a value was measured.
     level : float, optional
-        Noise σ in gray levels of 255, for blind models; see `groupsc.inference.noise_level.estimate_noise`.
+        Noise σ in gray levels of 255, for blind models: 255 times `groupsc.noise.noise_level.estimate_noise`.
     mode : {"whole", "block"}
         Restore the whole image, or overlapping blocks as the paper does.
     stride : int, optional

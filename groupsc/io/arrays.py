@@ -15,29 +15,35 @@ MAX_NONNEGATIVE, MAX_ABSOLUTE = 2.0, 8.0
 without negative values, the second bounds the absolute values of every image."""
 
 
-def unpack(image: ArrayLike, channel_axis: int | None) -> tuple[NDArray[Any], Callable[[NDArray[Any]], NDArray[Any]]]:
-    """Convert a user's image to float channels, and return a function that converts results back.
+def unpack(
+    image: ArrayLike, channel_axis: int | None, *, scaled: bool = True
+) -> tuple[NDArray[Any], Callable[[NDArray[Any]], NDArray[Any]]]:
+    """Convert a user's image to channels, and return a function that converts results back.
 
     Parameters
     ----------
     image : array_like
-        (H, W), or 1 or 3 channels along `channel_axis`; uint8, uint16, or floats in [0, 1] with or without noise.
+        (H, W), or 1 or 3 channels along `channel_axis`; integers, or floats.
     channel_axis : int or None
         Axis of the channels. None means that the image is (H, W).
+    scaled : bool
+        Scale the values to [0, 1]; floats must be in [0, 1] apart from noise. Otherwise keep values and type.
 
     Returns
     -------
     pixels : ndarray (c, H, W)
-        Values divided by the maximum of an integer type; float64 for a float64 image, float32 for the others.
+        With `scaled`, values divided by the maximum of an integer type; float64 for a float64 image or integers of more
+        than 16 bits, float32 for the others.
     back : callable
-        Converts a result (c, H, W) in [0, 1] to the layout, range and type of `image`. It clips the result to [0, 1]
-        and rounds it for integer types. If `channel_axis` is None, the channel axis of a three-channel result is the
-        last axis.
+        Converts a result (c, H, W) in the units of `pixels` to the layout, range and type of `image`. It clips the
+        result to the range of the type, which is [0, 1] for floats if all values of `image` are in it, and rounds it
+        for integer types. If `channel_axis` is None, the channel axis of a three-channel result is the last axis.
 
     Raises
     ------
     GroupSCError
-        When the type or the shape is not supported, a value is NaN or infinite, or the range of floats is not [0, 1].
+        When the type or the shape is not supported, a value is NaN or infinite, or the range of floats is not [0, 1]
+        although they are to be scaled.
 
     Examples
     --------
@@ -50,33 +56,49 @@ def unpack(image: ArrayLike, channel_axis: int | None) -> tuple[NDArray[Any], Ca
     """
     image = np.asarray(image)
     _check_array(image, channel_axis)
-    highest = 1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max)
-    work = np.float64 if image.dtype == np.float64 else np.float32
-    channels = image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
-    pixels: NDArray[Any] = np.ascontiguousarray(channels, dtype=work)
-    pixels = pixels / work(highest)
+    floats = image.dtype.kind == "f"
+    if floats and scaled:
+        _check_unit_range(image)
+    pixels = np.ascontiguousarray(image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0))
+    factor = float(np.iinfo(image.dtype).max) if scaled and not floats else 1.0
+    if scaled:
+        work = working_type(image.dtype)
+        pixels = pixels.astype(work) / work(factor)
+    lowest, highest = (np.iinfo(image.dtype).min, np.iinfo(image.dtype).max) if not floats else (-np.inf, np.inf)
+    if floats and image.min() >= 0 and image.max() <= 1:
+        lowest, highest = 0, 1
 
     def back(result: NDArray[Any]) -> NDArray[Any]:
-        result = np.clip(result, 0, 1)
         if channel_axis is None and len(result) == 1:
             result = result[0]
         elif channel_axis is None:
             result = np.moveaxis(result, 0, -1)
         else:
             result = np.moveaxis(np.broadcast_to(result, pixels.shape), 0, channel_axis)
-        if image.dtype.kind != "f":
-            result = np.round(result * highest)
-        return np.ascontiguousarray(result.astype(image.dtype))
+        if not floats:
+            result = np.round(result * factor)
+        return np.ascontiguousarray(result.clip(lowest, highest).astype(image.dtype))
 
     return pixels, back
 
 
+def working_type(dtype: np.dtype) -> type[np.floating[Any]]:
+    """Return the floating type in which images of a type are restored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> working_type(np.dtype(np.uint16)), working_type(np.dtype(np.int32))
+    (<class 'numpy.float32'>, <class 'numpy.float64'>)
+    """
+    return np.float64 if dtype == np.float64 or (dtype.kind != "f" and dtype.itemsize > 2) else np.float32
+
+
 def _check_array(image: NDArray[Any], channel_axis: int | None) -> None:
-    """Raise an error unless the array is an image with a supported type, shape and range."""
-    if not (image.dtype.kind == "f" or image.dtype in (np.uint8, np.uint16)) or not image.size:
+    """Raise an error unless the array is an image with a supported type and shape, and finite values."""
+    if image.dtype.kind not in "iuf" or not image.size:
         raise GroupSCError(
-            f"an image of type {image.dtype} and shape {image.shape} can't be restored; give uint8, uint16, or floats "
-            "in [0, 1]"
+            f"an image of type {image.dtype} and shape {image.shape} can't be restored; give integers or floats"
         )
     if channel_axis is None and image.ndim != 2:
         raise GroupSCError(f"the image has shape {image.shape}; give (H, W), or name the colour axis with channel_axis")
@@ -87,10 +109,12 @@ def _check_array(image: NDArray[Any], channel_axis: int | None) -> None:
             f"the image has shape {image.shape}; give 1 or 3 channels along channel_axis {channel_axis}, "
             "without transparency"
         )
-    if image.dtype.kind != "f":
-        return
-    if not np.isfinite(image).all():
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise GroupSCError("the image contains NaN or infinite values; replace them with numbers")
+
+
+def _check_unit_range(image: NDArray[Any]) -> None:
+    """Raise an error unless the values of floats are in [0, 1] apart from noise."""
     if np.abs(image).max() > MAX_ABSOLUTE or (image.min() >= 0 and image.max() > MAX_NONNEGATIVE):
         raise GroupSCError(
             f"the image contains values from {image.min():g} to {image.max():g}; scale floats to [0, 1] (divide 8-bit "

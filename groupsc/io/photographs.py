@@ -37,7 +37,7 @@ def read_photograph(path) -> Photograph:
     Notes
     -----
     Palettes and CMYK are converted to RGB, CMYK with its colour profile. 1-bit images are converted to gray. The image
-    is turned upright by its EXIF orientation. Floats of a TIFF of 16 or 64 bits are converted to 32.
+    is turned upright by its EXIF orientation. Floats of a TIFF keep their range; 16 and 64 bits are converted to 32.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def write_photograph(path, photograph: Photograph, *, overwrite: bool = False, q
     Parameters
     ----------
     path : path
-        Its suffix selects the format, see `groupsc.io.codecs.encoding.FORMATS`. Missing folders are created.
+        Its suffix selects the format, see `groupsc.io.codecs.formats.FORMATS`. Missing folders are created.
     photograph : Photograph
         Its values are clipped to the range of the type; floats are not clipped.
     overwrite : bool

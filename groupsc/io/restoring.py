@@ -51,6 +51,29 @@ def first_image(path) -> Photograph:
         return next(iter(stack))
 
 
+def number_of_pages(path) -> int:
+    """Return the number of images that `restore_file` restores of a file.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    int
+        1 if the file is not a stack.
+
+    Examples
+    --------
+    >>> number_of_pages("photo.png")
+    1
+    """
+    if not (os.path.isfile(path) and is_stack(path)):
+        return 1
+    with Stack(path) as stack:
+        return len(stack)
+
+
 def restore_file(
     source, target, restore: Restore, *, photo: Photograph | None = None, overwrite: bool = False
 ) -> tuple[Path, dict[str, Any]]:

@@ -142,7 +142,7 @@ class SparseCoder(nn.Module):
         if level is None:
             raise GroupSCError(
                 "a blind model needs the noise level of the image; estimate it with "
-                "groupsc.inference.noise_level.estimate_noise"
+                "groupsc.noise.noise_level.estimate_noise"
             )
         level = torch.as_tensor(level, dtype=self.levels.dtype, device=self.levels.device)
         share = shares(level, self.levels, interpolate=self.config.interpolate)

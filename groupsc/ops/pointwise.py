@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from groupsc.ops.prox import NORM_EPSILON, csr_prox
+from groupsc.utils.errors import GroupSCWarning
 
 COMPILED_SIZE = 2**18
 """Number of entries of one sample's tensor from which compilation pays."""
@@ -329,6 +330,7 @@ def _can_compile(kind: str) -> bool:
         warnings.warn(
             f"The training runs without compiled kernels, which takes longer, because a trial compilation failed "
             f"({_reason(error)}). Check the compiler (CXX) and the folder for temporary files (TMPDIR).",
+            GroupSCWarning,
             stacklevel=3,
         )
         return False

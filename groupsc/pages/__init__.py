@@ -1,1 +1,1 @@
-"""Write the report page and the page of released weights."""
+"""Write the report page, the page of released weights, and the manifest of a run."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, GroupSCWarning
 from groupsc.utils.lock import alone
 
 _LOCKS = contextlib.ExitStack()
@@ -59,7 +59,7 @@ def _gpu() -> torch.device | None:
     try:
         return pick_device("cuda")
     except GroupSCError as error:
-        warnings.warn(f"The CPU is used because the GPU can't be used: {error.__cause__}", stacklevel=3)
+        warnings.warn(f"The CPU is used because the GPU can't be used: {error.__cause__}", GroupSCWarning, stacklevel=3)
         return None
 
 

@@ -1,4 +1,4 @@
-"""Errors for users. Each message contains the problem and a hint."""
+"""Errors and warnings for users. Each message contains the problem and a hint."""
 
 
 class GroupSCError(ValueError):
@@ -10,6 +10,16 @@ class GroupSCError(ValueError):
     Traceback (most recent call last):
         ...
     groupsc.utils.errors.GroupSCError: images is 0; give at least 1
+    """
+
+
+class GroupSCWarning(UserWarning):
+    """A doubt about a valid input, or a part of the machine that can't be used. The message contains a hint.
+
+    Examples
+    --------
+    >>> issubclass(GroupSCWarning, UserWarning)
+    True
     """
 
 

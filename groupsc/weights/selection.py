@@ -17,11 +17,17 @@ its PSNR is higher at every level on BSDval32 (`benchmarks/between_levels.py`). 
 level of a model."""
 
 
+LEAST_BLIND = 5.0
+"""Lowest noise σ in gray levels of 255 at which a blind model is used without scaling, since its training has few crops
+of less noise. A model of one level up to this one is preferred to it on images of less noise."""
+
+
 def choose(task: str, method: str, level: float | None, known=None) -> str:
     """Choose the model for a task, method and level.
 
     The order of preference is: a model of exactly this level, a model whose level is within the ratio `NEAR`, a blind
-    model, the model of the nearest level.
+    model, the model of the nearest level. Below `LEAST_BLIND`, a model of a higher level up to `LEAST_BLIND` precedes a
+    blind model.
 
     Parameters
     ----------
@@ -30,7 +36,7 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
         "best" compares the models of all methods within the first preference that has any, and takes the model with
         the highest validation PSNR.
     level : float or None
-        Noise σ in gray levels of 255 or JPEG quality; None for mosaics.
+        Noise σ in gray levels of 255 or JPEG quality, at least 0; None for mosaics.
     known : dict, optional
         Validation PSNR in dB of the models to choose from, by name. The default is all releases with `validation_psnr`.
 
@@ -42,7 +48,7 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     Raises
     ------
     GroupSCError
-        When the method is unknown, no model of it is released for the task, or the level is not a positive number.
+        When the method is unknown, no model of it is released for the task, or the level is negative or not finite.
 
     Examples
     --------
@@ -50,8 +56,8 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     >>> choose("gray", "best", 25, known), choose("gray", "groupsc", 50, known)
     ('gray-groupsc-sigma25', 'gray-groupsc-blind')
     """
-    if level is not None and not 0 < level < math.inf:
-        raise GroupSCError(f"the level is {level}; give a number above 0")
+    if level is not None and not 0 <= level < math.inf:
+        raise GroupSCError(f"the level is {level}; give a number of at least 0")
     measured, known = known, releases() if known is None else known
     if method not in ("best", *METHODS):
         raise GroupSCError(f"there is no method {method!r}; choose one of best, {', '.join(METHODS)}")
@@ -72,9 +78,11 @@ def _preferences(task: str, methods, level: float | None, known) -> Iterator[lis
     """Yield the known models of each preference of `choose`, in order."""
     kinds = [[experiment_name(task, method, level) for method in methods]]
     if level is not None:
+        level = max(level, 1e-6)  # A ratio to zero has no value.
         names, ratio = nearest(task, methods, level, known)
         blind = [f"{task}-{method}-blind" for method in methods]
-        kinds += [names, blind] if ratio <= NEAR else [blind, names]
+        near = ratio <= NEAR or (level < LEAST_BLIND and level * ratio < 1.001 * LEAST_BLIND)
+        kinds += [names, blind] if near else [blind, names]
     for names in kinds:
         yield [name for name in names if name in known]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
@@ -23,10 +25,10 @@ CONFIG = ROOT / "config/ci.yaml"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
-def started(*arguments, cwd):
+def started(*arguments, cwd, **environment):
     """Run the command by an interpreter of its own."""
     command = [sys.executable, "-m", "groupsc", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True)
+    return subprocess.run(command, cwd=cwd, env=ENVIRONMENT | environment, capture_output=True, text=True)
 
 
 def complaint(result):
@@ -59,15 +61,35 @@ def trained(groupsc, tmp_path_factory):
     return folder
 
 
-def test_help_lists_the_commands(tmp_path):
-    result = started("--help", cwd=tmp_path)
+def test_help_lists_the_commands_that_restore_images_first(tmp_path):
+    result = started("-h", cwd=tmp_path)
     assert result.returncode == 0
-    for command in ("fetch", "dictionary", "experiment", "train", "evaluate", "table", "figure", "info"):
-        assert f"\n  {command} " in result.stdout
+    commands = re.findall(r"^  ([a-z]\S+)  ", result.stdout.partition("Restore images:")[2], re.M)
+    assert commands[:4] == ["denoise", "deblock", "demosaick", "explain"]
+    assert {"fetch", "dictionary", "experiment", "train", "evaluate", "table", "figure", "info", "plan"} <= set(
+        commands
+    )
 
 
-def test_a_mistake_ends_an_interpreter_in_one_sentence(tmp_path):
-    assert "NoSuchSet" in complaint(started("fetch", "NoSuchSet", cwd=tmp_path))
+def test_version(groupsc, tmp_path):
+    assert groupsc("--version", cwd=tmp_path).stdout == f"groupsc {metadata.version('groupsc')}\n"
+
+
+def test_the_shell_completes_names_of_commands_and_weights(tmp_path):
+    def completed(words):
+        line = {"COMP_WORDS": f"groupsc {words}", "COMP_CWORD": str(len(words.split()))}
+        program = "import sys; from groupsc.cli import main; sys.argv = ['groupsc']; main()"
+        environment = ENVIRONMENT | {"_GROUPSC_COMPLETE": "complete_bash"} | line
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True).stdout.split()
+
+    assert completed("demo") == ["demosaick"]
+    assert completed("denoise --weights gray-sc-sigma2") == ["gray-sc-sigma25"]
+
+
+def test_a_mistake_ends_an_interpreter_in_one_sentence_in_any_encoding(tmp_path):
+    result = started("fetch", "NoSuchSeł", cwd=tmp_path, PYTHONIOENCODING="cp1252")
+    assert r"NoSuchSe\u0142" in complaint(result)
 
 
 def test_fetch_writes_a_manifest(groupsc, tmp_path):

@@ -82,6 +82,26 @@ def test_released_models_denoise_at_an_estimated_level(run, desk):
     assert (desk / "out.png").exists()
 
 
+def test_files_are_denoised_in_their_own_units(run, desk):
+    """12 bits in 16, and floats below zero; a level meant for floats is questioned."""
+    camera = skimage.data.camera()[80:131, 200:263].astype(np.float32)
+    Image.fromarray((16 * camera).astype(np.uint16)).save(desk / "counts.png")
+    Image.fromarray(camera / 100 - 2).save(desk / "floats.tif")
+    options = ["--weights", "gray.safetensors", "--json"]
+    for name, sigma, found in (("counts.png", 400, "0 to 4095"), ("floats.tif", 0.25, "-1.93 to 0.09")):
+        result = run("denoise", name, f"done/{name}", "--sigma", sigma, *options, cwd=desk)
+        assert result.returncode == 0, result.stderr
+        (facts,) = json.loads(result.stdout)
+        assert facts["sigma"] == sigma
+        assert facts["range"] == f"{found} (guessed)"
+        before, after = (np.asarray(Image.open(desk / place / name)) for place in (".", "done"))
+        assert after.dtype == before.dtype
+        np.testing.assert_array_equal(after, groupsc.denoise(before, sigma, weights=desk / "gray.safetensors"))
+    result = run("denoise", "gray.png", "a.png", "--sigma", 0.1, *options, cwd=desk)
+    assert result.returncode == 0
+    assert "did you mean 25.5?" in result.stderr
+
+
 def test_transparency_and_profile_come_through_and_the_camera_s_orientation_is_undone(run, desk):
     options = ["--sigma", 25, "--weights", "color.safetensors"]
     assert run("denoise", "alpha.png", "turned.jpg", "done", *options, cwd=desk).returncode == 0
@@ -100,8 +120,8 @@ def test_folders_and_patterns(run, desk):
     options = ["--sigma", 25, "--weights", "color.safetensors"]
     assert run("denoise", "album", "first", *options, cwd=desk).returncode == 0
     assert run("denoise", "album/t*.png", "second", *options, cwd=desk).returncode == 0
-    assert sorted(path.name for path in (desk / "first").iterdir()) == ["one.png", "two.png"]
-    assert [path.name for path in (desk / "second").iterdir()] == ["two.png"]
+    assert sorted(path.name for path in (desk / "first").iterdir()) == ["groupsc.jsonl", "one.png", "two.png"]
+    assert sorted(path.name for path in (desk / "second").iterdir()) == ["groupsc.jsonl", "two.png"]
 
 
 def test_demosaick(run, desk):
@@ -176,7 +196,8 @@ def test_nothing_is_overwritten_unasked_and_never_the_input(run, desk):
         (["denoise", "gray.png"], ["IN... OUT"]),
         (["denoise", "absent.png", "x.png"], ["absent.png", "does not exist"]),
         (["denoise", "gray.png", "x.png", "--sigma", "much"], ["--sigma", "give a number"]),
-        (["denoise", "gray.png", "x.png", "--sigma", "-5"], ["above 0"]),
+        (["denoise", "gray.png", "x.png", "--sigma", "-5"], ["at least 0"]),
+        (["denoise", "float.tif", "x.tif", "--sigma", "25"], ["did you mean 25/255?"]),
         (["denoise", "gray.png", "x.gif", "--sigma", "25"], ["x.gif", ".png"]),
         (["denoise", "gray.png", "x.png", "--memory", "lots"], ["--memory", "4GB"]),
         (["denoise", "gray.png", "x.png", "--sigma", "25", "--memory", "1MB"], ["too little", "MB"]),
@@ -194,6 +215,7 @@ def test_nothing_is_overwritten_unasked_and_never_the_input(run, desk):
 )
 def test_bad_calls_end_in_one_sentence_and_leave_no_file(run, desk, arguments, words):
     (desk / "empty.png").touch()
+    Image.fromarray(np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20)).save(desk / "float.tif")
     (desk / "cut.png").write_bytes((desk / "color.png").read_bytes()[:200])
     before = sorted(desk.iterdir())
     result = run(*arguments, cwd=desk)
@@ -247,14 +269,18 @@ def test_the_page_s_python_works(desk):
     text = (ROOT / "docs/images.md").read_text().partition("```python\n")[2].partition("```")[0]
     rng = np.random.default_rng(0)
     camera, astronaut = skimage.data.camera()[60:120, 100:170], skimage.data.astronaut()[60:120, 100:170]
+
+    def noisy(image):
+        return np.clip(image + 25 * rng.standard_normal(image.shape), 0, 255).astype(np.uint8)
+
     for line in text.splitlines():
         line = line.partition("  #")[0]
         names = {
             "groupsc": groupsc,
-            "noisy": camera / 255 + 0.1 * rng.standard_normal(camera.shape),
+            "noisy": noisy(camera),
             "mosaic": camera,
             "decoded": astronaut,
         }
         if "channel_axis" in line:
-            names["noisy"] = astronaut / 255 + 0.1 * rng.standard_normal(astronaut.shape)
+            names["noisy"] = noisy(astronaut)
         exec(line, names)

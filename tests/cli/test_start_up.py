@@ -56,6 +56,7 @@ def loaded(*arguments, cwd):
         ("reproducibility", "--output", "count"),
         ("experiment", "--config", ROOT / "config/paper.yaml"),
         ("fetch",),
+        ("denoise", "-h"),
     ],
     ids=lambda arguments: "-".join(os.path.basename(word) for word in arguments[:3]),
 )
@@ -66,7 +67,8 @@ def test_torch_is_not_loaded(tmp_path, arguments):
     assert not {"torch", "matplotlib"} & modules
 
 
-def test_an_image_is_restored_without_the_slow_parts_of_torch_and_scipy(tmp_path):
+@pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["restored", "planned"])
+def test_an_image_is_restored_without_the_slow_parts_of_torch_and_scipy(tmp_path, options):
     Image.radial_gradient("L").resize((64, 64)).save(tmp_path / "in.png")
-    modules = loaded("denoise", "in.png", "out.png", "--method", "sc", "--device", "cpu", cwd=tmp_path)
+    modules = loaded("denoise", "in.png", "out.png", "--method", "sc", "--device", "cpu", *options, cwd=tmp_path)
     assert modules == {"torch", "groupsc.cli.app"}

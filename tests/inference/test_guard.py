@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 import groupsc
-from groupsc.api import denoise_with_share
+from groupsc.api import denoise_with_facts
 from groupsc.data.datasets import load_images
 from groupsc.data.stress_set import stress_pictures
 from groupsc.inference import guard as guards
@@ -115,8 +115,8 @@ def test_gray_images_as_colour_are_tested_once():
     clean = load_images("Bundled", channels=1, images=1).popitem()[1][0, 100:148, 100:148]
     image = clean + 25 / 255 * np.random.default_rng(0).standard_normal(clean.shape).astype(np.float32)
     colour = np.repeat(image[..., None], 3, axis=-1)
-    _, share = denoise_with_share(colour, 25, weights="color-sc-sigma25", channel_axis=-1, device="cpu")
-    assert share < 0.2
+    _, facts = denoise_with_facts(colour, 25 / 255, weights="color-sc-sigma25", channel_axis=-1, device="cpu")
+    assert facts["share"] < 0.2
 
 
 def test_white_noise_has_little_structure():
@@ -179,7 +179,7 @@ def test_saturated_text(shared):
     image, clean = (read_image(shared / f"cases/red_on_blue_{kind}.png", channels=3) for kind in ("sigma5", "clean"))
     pixels = [np.moveaxis(x, 0, 2) for x in (image, clean)]
     for guarded, expected in ((True, 36), (False, 0)):
-        restored = groupsc.denoise(pixels[0], 5, channel_axis=-1, guard=guarded, method="sc", device="cpu")
+        restored = groupsc.denoise(pixels[0], 5 / 255, channel_axis=-1, guard=guarded, method="sc", device="cpu")
         found = -10 * np.log10(np.mean((restored - pixels[1]) ** 2))
         assert found > expected
         assert guarded or found < 30, "without the guard the models fail here"

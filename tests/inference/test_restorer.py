@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import skimage.data
 import torch
 from small_models import perturbed_coder
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+import groupsc
 from groupsc.config.definitions import ModelConfig
 from groupsc.data.degradations import mosaic
 from groupsc.inference.restorer import Restorer
@@ -89,3 +92,54 @@ def test_images_of_any_floating_type_come_back_as_such(denoiser, dtype, learning
     found = denoiser(x.to(dtype).requires_grad_(learning), 0.1)
     assert found.dtype == dtype
     torch.testing.assert_close(found.detach().float(), expected, rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("factor", [255, 1e-4])
+def test_the_unit_of_tensors_does_not_matter(denoiser, factor):
+    x = torch.rand(2, 1, 12, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for sigma in (1e-3, 0.02, 0.5):
+        torch.testing.assert_close(denoiser(factor * x, factor * sigma) / factor, denoiser(x, sigma))
+
+
+@pytest.mark.parametrize("sigma", [25.0, -0.1, float("nan"), torch.tensor([0.1, 25.0])])
+@pytest.mark.parametrize("learning", [False, True])
+def test_noise_levels_that_do_not_fit_are_told(denoiser, sigma, learning):
+    with pytest.raises(GroupSCError, match=r"did you mean 25/255\?|a number of at least 0"):
+        denoiser.requires_grad_(learning)(torch.rand(2, 1, 12, 12), sigma)
+
+
+RELEASED = ("gray-sc-sigma5", "gray-sc-sigma25", "gray-sc-sigma50", "gray-sc-blind", "gray-groupsc-sigma25")
+
+
+@pytest.fixture(scope="module")
+def crops() -> torch.Tensor:
+    """Two crops of photographs, (2, 1, 40, 40)."""
+    photographs = skimage.data.camera()[140:180, 210:250], skimage.data.moon()[200:240, 200:240]
+    return torch.from_numpy(np.stack(photographs))[:, None].float() / 255
+
+
+def noise_like(x: torch.Tensor) -> torch.Tensor:
+    return torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_low_noise_leaves_images_as_good_as_they_are(crops, name):
+    model = groupsc.load(name, device="cpu")
+    for level in (0.3, 1, 2):
+        x = crops + level / 255 * noise_like(crops)
+        before, after = (((y - crops) ** 2).mean((1, 2, 3)) for y in (x, model(x, level / 255)))
+        assert (after <= before).all(), level
+
+
+@pytest.mark.parametrize("name", ["gray-sc-sigma5", "gray-sc-sigma25"])
+def test_from_the_identity_to_the_trained_level_in_small_steps(crops, name):
+    """The change of the image rises with sigma, and its root mean square nowhere faster than twice sigma."""
+    model = groupsc.load(name, device="cpu")
+    x = crops[:1] + 2 / 255 * noise_like(crops[:1])
+    assert torch.equal(model(x, 0), x)
+    sigmas = torch.linspace(0, model.card["level"] / 255, 25)
+    outputs = model(x.expand(25, -1, -1, -1), sigmas)
+    changes = (outputs - x).square().mean((1, 2, 3)).sqrt()
+    steps = (outputs[1:] - outputs[:-1]).square().mean((1, 2, 3)).sqrt()
+    assert (changes.diff() > -1e-6).all()
+    assert (steps < 2 * sigmas[1]).all()

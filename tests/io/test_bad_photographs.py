@@ -290,8 +290,9 @@ def survives(folder, content):
     assert isinstance(found, Photograph)
     assert found.pixels.ndim == 3
     assert len(found.pixels) in (1, 3)
-    assert found.pixels.min() >= 0
-    assert found.pixels.max() <= 1
+    if found.depth != "float32":
+        assert found.pixels.min() >= 0
+        assert found.pixels.max() <= 1
     suffix = "tif" if found.depth == "float32" else ("tif", "png")[len(content) % 2]
     if found.pixels.size > 1e6:
         return True

@@ -285,12 +285,15 @@ def test_restored_pixels_take_the_place_of_others(tmp_path):
     np.testing.assert_array_equal(color.pixels, floats(RGB8))
 
 
-def test_values_are_clipped_and_rounded(tmp_path):
+def test_values_are_clipped_and_rounded_unless_they_are_floats(tmp_path):
     pixels = np.array([[[-0.5, 0.49 / 255, 0.51 / 255, 1.5]]])
     write_photograph(tmp_path / "a.png", Photograph(pixels=pixels))
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), [[0, 0, 1, 255]])
     write_photograph(tmp_path / "a.tif", Photograph(pixels=pixels, depth="float32"))
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), pixels[0].astype(np.float32))
+    again = read_photograph(tmp_path / "a.tif")
+    np.testing.assert_array_equal(again.stored, pixels.astype(np.float32))
+    np.testing.assert_array_equal(again.scaled(again.stored), again.pixels)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ rule manifest:
         ENVIRONMENT
     params:
         repository=lambda wildcards, input: ROOT,
-        code=code("paper.manifest"),
+        code=code("pages.manifest"),
     shell:
         "python -m groupsc manifest {input.rows:q} --output {output.manifest:q} "
         '--commit "$(git -C {params.repository:q} rev-parse HEAD 2> /dev/null || true)" &> {log:q}'

@@ -8,7 +8,7 @@ import skimage.data
 from scipy.signal import convolve2d
 from scipy.stats import gamma
 
-from groupsc.inference.noise_level import FLAT_TEXTURE, PATCH, _texture, estimate_noise
+from groupsc.noise.noise_level import FLAT_TEXTURE, PATCH, _texture, estimate_noise
 from groupsc.utils.errors import GroupSCError
 
 
@@ -21,15 +21,15 @@ def noisy(clean, sigma: float, seed: int = 0) -> np.ndarray:
 def test_noise_of_photographs(name, sigma):
     image = getattr(skimage.data, name)() / 255
     image = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
-    assert estimate_noise(noisy(image, sigma)) == pytest.approx(sigma, abs=0.7 + 0.02 * sigma)
+    assert 255 * estimate_noise(noisy(image, sigma)) == pytest.approx(sigma, abs=0.7 + 0.02 * sigma)
 
 
 def test_noise_alone_is_known_to_five_percent():
-    assert estimate_noise(noisy(np.full((1, 256, 256), 0.5), 20)) == pytest.approx(20, rel=0.05)
+    assert 255 * estimate_noise(noisy(np.full((1, 256, 256), 0.5), 20)) == pytest.approx(20, rel=0.05)
 
 
 def test_a_flat_image_has_no_noise():
-    assert estimate_noise(np.full((3, 40, 40), 0.25)) == pytest.approx(0, abs=1e-4)
+    assert estimate_noise(np.full((3, 40, 40), 0.25)) == pytest.approx(0, abs=1e-6)
 
 
 def test_estimate_scales_turns_and_ignores_the_order_of_channels():
@@ -77,7 +77,7 @@ def test_noise_alone_almost_never_counts_as_texture():
         (np.zeros((1, 10, 200)), None),
         (np.zeros((1, 6, 200)), "too small"),
         (np.zeros((1, 12, 12)), "give the level"),
-        (np.zeros((40, 40), dtype=np.uint8), "give floats"),
+        (np.zeros((40, 40), dtype=bool), "give integers or floats"),
         (np.zeros((2, 1, 40, 40)), r"\(c, H, W\)"),
     ],
 )
@@ -89,18 +89,26 @@ def test_what_cannot_be_estimated_is_said(image, hint):
         estimate_noise(image)
 
 
+@pytest.mark.parametrize(("dtype", "highest"), [(np.uint8, 255), (np.uint16, 4095), (np.uint16, 65535)])
+def test_integers_are_estimated_in_their_own_units(dtype, highest):
+    """Clipped values are left out at the highest value of the range, not of the type."""
+    bright = noisy(1.8 * skimage.data.chelsea().transpose(2, 0, 1) / 255, 20).clip(0, 1)
+    counts = np.round(highest * bright).astype(dtype)
+    assert estimate_noise(counts) == pytest.approx(highest * estimate_noise(bright), rel=0.02)
+
+
 @pytest.mark.parametrize("sigma", [5, 25])
 def test_clipping_and_frames_hide_no_noise(sigma):
     """As 8-bit files hold it, and as scans and screenshots frame it."""
     image = noisy(skimage.data.chelsea().transpose(2, 0, 1) / 255, sigma).clip(0, 1)
     image = np.round(255 * image) / 255
-    expected = pytest.approx(sigma, rel=0.04)
+    expected = pytest.approx(sigma / 255, rel=0.04)
     assert estimate_noise(image) == expected
     for shade in (0, 0.5, 1):
         assert estimate_noise(np.pad(image, ((0, 0), (70, 40), (0, 90)), constant_values=shade)) == expected
     bright = noisy(1.8 * skimage.data.chelsea().transpose(2, 0, 1) / 255, sigma).clip(0, 1)
     assert (bright == 1).mean() > 0.2
-    assert estimate_noise(bright) == pytest.approx(sigma, rel=0.2)
+    assert estimate_noise(bright) == pytest.approx(sigma / 255, rel=0.2)
 
 
 def test_pixels_that_do_not_count_are_ignored():
@@ -114,12 +122,12 @@ def test_pixels_that_do_not_count_are_ignored():
 
 @pytest.mark.parametrize("fill", [0.0, 0.5, 1.0])
 def test_little_of_a_large_canvas_is_enough(fill):
-    """Two pictures in the corners of a transparent canvas, of which they take a twenty-fifth."""
+    """Two pictures in the corners of a transparent canvas, of which they take a twentieth."""
     image = np.full((1, 640, 640), fill)
     where = np.zeros(image.shape[1:], bool)
-    for corner in (slice(0, 90), slice(550, 640)):
+    for corner in (slice(0, 100), slice(540, 640)):
         where[corner, corner] = True
-        part = image[:, corner, corner] = noisy(skimage.data.camera()[None, :90, :90] / 255, 15)
+        part = image[:, corner, corner] = noisy(skimage.data.camera()[None, :100, :100] / 255, 15)
     assert estimate_noise(image, where) == pytest.approx(estimate_noise(part), rel=0.02)
 
 
@@ -128,11 +136,11 @@ def test_drawings_have_no_noise(shade):
     image = np.full((1, 120, 150), shade)
     image[:, 20:60, 30:90] = 0.7
     image[:, 80:84, ::7] = 0
-    assert estimate_noise(image) == pytest.approx(0, abs=0.01)
+    assert estimate_noise(image) == pytest.approx(0, abs=4e-5)
 
 
 def test_strips_make_no_difference(monkeypatch):
     image = noisy(skimage.data.camera()[None, :100] / 255, 10)
     whole = estimate_noise(image)
-    monkeypatch.setattr("groupsc.inference.noise_level.STRIP", 600)
+    monkeypatch.setattr("groupsc.noise.noise_level.STRIP", 600)
     assert estimate_noise(image) == pytest.approx(whole, rel=1e-9)

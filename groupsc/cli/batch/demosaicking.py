@@ -1,10 +1,11 @@
-"""Restore the mosaics of cameras: raw files, linear mosaics with levels, and gamma-encoded mosaics."""
+"""What `demosaick` does with a mosaic: a raw file, a linear mosaic with levels, or a gamma-encoded mosaic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from groupsc.cli.batch.operations import Level
 from groupsc.utils.errors import GroupSCError
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mosaics:
-    """The options of the command `demosaick` that concern the sensor. None if an option is not given."""
+class Demosaicking:
+    """Reconstruct colours from a mosaic. None stands for an option that is not given."""
 
     pattern: str | None
     black_level: float | None
@@ -23,30 +24,41 @@ class Mosaics:
     white_balance: tuple[float, float, float] | None
     denoise: bool
     linear: bool
+    name = "demosaick"
 
-    def restore(
-        self, photo: Photograph, method: str, weights: str | None, options: dict[str, Any]
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Return the colours (3, H, W) of a mosaic, and facts for the report."""
-        from groupsc import api
-        from groupsc.mosaics import develop
-        from groupsc.weights.selection import choose
+    def check(self) -> None:
+        from groupsc.data.degradations import bayer_mask
 
+        if self.pattern is not None:
+            bayer_mask(2, 2, self.pattern)
+
+    def level(self, photo: Photograph) -> Level:
         if len(photo.pixels) != 1:
             raise GroupSCError("the image has colours; give a mosaic, a gray image with one measured value per pixel")
-        chosen = weights or choose("mosaic", method, None)
-        given = {"method": method, "weights": chosen, **options}
+        pattern = self.pattern or "RGGB"
+        if photo.sensor is not None:
+            if self.pattern or self.black_level is not None or self.white_level is not None:
+                raise GroupSCError("a raw file contains its pattern and its levels; leave out --pattern and the levels")
+            pattern = photo.sensor.pattern
+        return Level(task="mosaic", value=None, text=f"pattern {pattern}", facts={"pattern": pattern})
+
+    def restore(
+        self, photo: Photograph, level: Level, weights: str, options: dict[str, Any]
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        from groupsc import api
+        from groupsc.mosaics import develop
+
+        given = {"weights": weights, **options, "method": options["method"] or "best"}
         if photo.sensor is not None:
             return self._develop_raw(photo, given)
-        pattern = self.pattern or "RGGB"
-        facts = {"pattern": pattern, "weights": chosen}
+        pattern = level.facts["pattern"]
         if not self._is_linear():
-            return api.demosaick(photo.pixels[0], pattern, **given).transpose(2, 0, 1), facts
+            return api.demosaick(photo.pixels[0], pattern, **given).transpose(2, 0, 1), {}
         colors = develop(
             photo.stored[0], pattern, black_level=self.black_level or 0, white_level=self.white_level,
             white_balance=self.white_balance or (1, 1, 1), denoised=self.denoise, linear=self.linear, **given,
         )  # fmt: skip
-        return colors.transpose(2, 0, 1), facts
+        return colors.transpose(2, 0, 1), {}
 
     def _is_linear(self) -> bool:
         values = (self.black_level, self.white_level, self.white_balance)
@@ -59,8 +71,6 @@ class Mosaics:
 
         sensor = photo.sensor
         assert sensor is not None
-        if self.pattern or self.black_level is not None or self.white_level is not None:
-            raise GroupSCError("a raw file contains its pattern and its levels; leave out --pattern and the levels")
         gains = self.white_balance or sensor.gains
         colors = develop(
             photo.pixels[0], sensor.pattern, white_balance=gains, matrix=sensor.matrix, noise=sensor.noise,
@@ -68,11 +78,4 @@ class Mosaics:
         )  # fmt: skip
         balance = ",".join(f"{gain:.3g}" for gain in gains)
         noise = "none removed" if not self.denoise else "estimated" if sensor.noise is None else "of the file"
-        facts = {"pattern": sensor.pattern, "white balance": balance, "noise": noise, "weights": given["weights"]}
-        return np.rot90(colors, sensor.turns).transpose(2, 0, 1), facts
-
-
-def refuse_raw(photo: Photograph) -> None:
-    """Raise an error for a raw file, because only `demosaick` develops it."""
-    if photo.sensor is not None:
-        raise GroupSCError("the image is a camera raw file; develop it with groupsc demosaick")
+        return np.rot90(colors, sensor.turns).transpose(2, 0, 1), {"white balance": balance, "noise": noise}

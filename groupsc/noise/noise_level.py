@@ -5,13 +5,21 @@ Transactions on Image Processing 22(12), 2013, doi:10.1109/TIP.2013.2283400, whi
 3.4). White noise adds σ² to every eigenvalue of the covariance of patches. Patches without texture lie near a subspace,
 so the smallest eigenvalue over such patches is σ². The selection of these patches depends on σ, so selection and
 estimate alternate.
+
+Small images have few patches, and the smallest eigenvalue of their covariance is then far below σ². The estimate for
+them is the mean of the smaller eigenvalues, as many as have a mean that is not above their median: G. Chen, F. Zhu, P.
+A. Heng, An efficient statistical method for image noise level estimation, ICCV 2015, doi:10.1109/ICCV.2015.62.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from groupsc.inference.units import ValueRange, check_sigma, value_range
+from groupsc.noise.sampling import sample
 from groupsc.utils.boxes import box_sums
 from groupsc.utils.errors import GroupSCError
 
@@ -27,6 +35,9 @@ FEWEST, LEAST_SHARE = 2 * PATCH**2, 0.1
 """Smallest number of patches for an estimate, and the smallest share of the counted patches that must remain when
 clipped patches are left out."""
 
+SMALL = 96**2
+"""Number of pixels below which an image is small."""
+
 STRIP = 2**15
 """Number of patches that are processed together."""
 
@@ -35,44 +46,88 @@ def estimate_noise(image: ArrayLike, where: ArrayLike | None = None) -> float:
     """Estimate the standard deviation of white Gaussian noise in an image.
 
     The estimate is the root of the mean variance of the channels. Constant borders are removed first. Patches that
-    contain values of 0 or 1 are left out if enough other patches remain, because clipping reduces the noise. If the
-    image has values below 0 or above 1, it was not clipped, and these patches count.
+    contain the lowest or highest value of the range are left out if enough other patches remain, because clipping
+    reduces the noise. The range is from 0 to 1 for floats, and that of `groupsc.inference.units.value_range` for
+    integers. If an image of floats has values outside it, it was not clipped, and these patches count. Of
+    an image of more than a megapixel, a part is used that is spread over all of it (`groupsc.noise.sampling`).
 
     Parameters
     ----------
-    image : array (c, H, W) or (H, W), floating
-        Image in [0, 1]; noisy values may exceed this range.
+    image : array (c, H, W) or (H, W) of integers or floats
     where : array (H, W) of bool, optional
         True for pixels that are used, such as those that are not transparent; by default all.
 
     Returns
     -------
     float
-        σ in gray levels of 255.
+        σ in the units of the image.
 
     Raises
     ------
     GroupSCError
-        If the image has another shape or integer values, or too few patches for an estimate of their covariance.
+        If the image has another shape or no real values, or too few patches for an estimate of their covariance.
 
     Examples
     --------
     >>> noise = np.random.default_rng(0).standard_normal((256, 256))
-    >>> round(estimate_noise(0.5 + 25 / 255 * noise), 1)
-    24.0
+    >>> round(estimate_noise(0.5 + 0.1 * noise), 3), round(estimate_noise((128 + 25 * noise).astype(np.uint8)), 1)
+    (0.096, 24.0)
     """
     image = np.asarray(image)
     if image.ndim == 2:
         image = image[None]
-    if image.ndim != 3 or image.dtype.kind != "f":
-        raise GroupSCError(f"the noise of {image.dtype} {image.shape} can't be estimated; give floats as (c, H, W)")
+    if image.ndim != 3 or image.dtype.kind not in "iuf":
+        raise GroupSCError(
+            f"the noise of {image.dtype} {image.shape} can't be estimated; give integers or floats as (c, H, W)"
+        )
     if (image.shape[1] - PATCH + 1) * (image.shape[2] - PATCH + 1) < FEWEST or min(image.shape[1:]) < PATCH:
         raise GroupSCError(
             f"an image of {image.shape[1]}×{image.shape[2]} pixels is too small to estimate its noise; give the level"
         )
+    if image.dtype.kind != "f":
+        width = value_range(image).width
+        return width * estimate_noise(image / width, where)
     inside = _without_frame(image)
     counted = np.ones(image.shape[1:], bool)[inside] if where is None else np.asarray(where, bool)[inside]
-    return 255 * float(np.sqrt(np.mean([_variance(channel[inside], counted) for channel in image])))
+    part, counted = sample(image[:, *inside], counted)
+    return float(np.sqrt(np.mean([_variance(channel, counted) for channel in part])))
+
+
+def noise_and_range(
+    image: NDArray[Any], sigma: float | None = None, where: NDArray[np.bool_] | None = None
+) -> tuple[float, ValueRange]:
+    """Return the noise level of an image, given or estimated, and the range of its values.
+
+    Parameters
+    ----------
+    image : array (c, H, W) of integers or floats
+    sigma : float, optional
+        Standard deviation of the noise in the units of the image; by default it is estimated.
+    where : array (H, W) of bool, optional
+        True for pixels that count in the estimate.
+
+    Returns
+    -------
+    sigma : float
+        At most the range.
+    found : ValueRange
+
+    Raises
+    ------
+    GroupSCError
+        As for `groupsc.inference.units.check_sigma` and `estimate_noise`.
+
+    Examples
+    --------
+    >>> noise_and_range(np.full((1, 40, 40), 128, np.uint8))
+    (0.0, ValueRange(low=0.0, high=255.0, guessed=False))
+    """
+    if sigma is not None:
+        check_sigma(sigma, image)
+        return float(sigma), value_range(image, sigma)
+    sigma = estimate_noise(image, where)
+    found = value_range(image, sigma)
+    return min(sigma, found.width), found
 
 
 def _without_frame(image: np.ndarray) -> tuple[slice, slice]:
@@ -91,13 +146,14 @@ def _variance(channel: np.ndarray, counted: np.ndarray) -> float:
     totals = [_whole_patches(pixels).sum() for pixels in candidates]
     enough = (max(FEWEST, LEAST_SHARE * totals[1]), FEWEST, 0)
     pixels = next(some for some, total, least in zip(candidates, totals, enough, strict=True) if total >= least)
+    level = _level_of_eigenvalues if counted.sum() < SMALL else _smallest_eigenvalue
     moments, count = _second_moments(channel, pixels, np.inf)
-    variance = _smallest_eigenvalue(moments, count)
+    variance = level(moments, count)
     for _ in range(ROUNDS):
         moments, count = _second_moments(channel, pixels, variance * FLAT_TEXTURE)
         if count < PATCH**2:
             break
-        variance = _smallest_eigenvalue(moments, count)
+        variance = level(moments, count)
     return max(0.0, variance)
 
 
@@ -135,3 +191,10 @@ def _texture(channel: np.ndarray) -> np.ndarray:
 def _smallest_eigenvalue(moments: np.ndarray, count: int) -> float:
     """Return the smallest eigenvalue of the covariance of `count` patches, given the sum of their outer products."""
     return float(np.linalg.eigvalsh(moments / (count - 1))[0])
+
+
+def _level_of_eigenvalues(moments: np.ndarray, count: int) -> float:
+    """Return the mean of the most small eigenvalues whose mean is not above their median."""
+    values = np.linalg.eigvalsh(moments / (count - 1))
+    means = values.cumsum() / np.arange(1, len(values) + 1)
+    return float(next(means[n - 1] for n in range(len(values), 0, -1) if means[n - 1] <= np.median(values[:n])))

@@ -1,0 +1,279 @@
+"""Choose the model of one image and predict its time, before anything is restored."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groupsc.cli.batch.operations import Level, Operation
+from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
+
+if TYPE_CHECKING:
+    from groupsc.inference.restorer import Restorer
+    from groupsc.inference.speed import Speed
+    from groupsc.io.photographs import Photograph
+
+SPEEDS = ("fast", "balanced", "best")
+FAST_METHOD = "sc"
+"""Method without comparisons between patches, several times faster than the others."""
+
+LONG = 60.0
+"""Seconds above which faster choices are shown, and which `--speed balanced` allows per image."""
+
+TEMPORARY = "groupsc-"
+"""Beginning of the name of the folder in which standard input and output are files."""
+
+MOST_REPETITION = 2.0
+"""How many times the pixels of an image may be computed because little memory demands small regions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Options that all commands for images have; `memory` in bytes."""
+
+    method: str = "best"
+    weights: str | None = None
+    speed: str | None = None
+    device: str = "auto"
+    mode: str = "whole"
+    stride: int | None = None
+    memory: float | None = None
+    jobs: int | None = None
+    overwrite: bool = False
+    skip_existing: bool = False
+    dry_run: bool = False
+    as_json: bool = False
+
+    def check(self) -> None:
+        """Raise `GroupSCError` if an option is wrong for all images."""
+        from groupsc.config.checks import require_blocks
+        from groupsc.config.definitions import METHODS
+        from groupsc.inference.tiling import RESTORATION_MODES
+
+        if self.speed not in (None, *SPEEDS):
+            raise GroupSCError(f"there is no speed {self.speed!r}; choose one of {', '.join(SPEEDS)}")
+        if self.speed is not None and (self.weights is not None or self.method != "best"):
+            raise GroupSCError("--speed selects the method; leave out --method and --weights, or --speed")
+        if self.method not in ("best", *METHODS):
+            raise GroupSCError(f"there is no method {self.method!r}; choose one of best, {', '.join(METHODS)}")
+        if self.mode not in RESTORATION_MODES:
+            raise GroupSCError(f"there is no mode {self.mode!r}; choose one of {', '.join(RESTORATION_MODES)}")
+        require_blocks(self.mode, self.stride)
+        if self.weights is not None:
+            _model(self.weights, self.device)
+
+    def method_with(self, weights: str) -> str | None:
+        """Return the method for parts of an image whose models are not planned; None if the user gave the weights."""
+        if self.weights is not None:
+            return None
+        return FAST_METHOD if weights.split("-")[1] == FAST_METHOD else self.method
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The options that change the result, for the record of the output folder."""
+        return {name: getattr(self, name) for name in ("method", "weights", "speed", "mode", "stride")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The model for one image.
+
+    Attributes
+    ----------
+    weights : str
+    memory, needed : float
+        Memory limit, and memory that the image needs to be restored as one region; both in bytes.
+    pixels : float
+        Number of pixels that are computed, those in overlaps several times.
+    seconds : float
+        Predicted time.
+    note : str
+        What the user could choose instead, or why another model than asked for is used; empty otherwise.
+    """
+
+    weights: str
+    memory: float
+    needed: float
+    pixels: float
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One image to restore; `photo` is its content, unless it is read again to save memory."""
+
+    source: Path
+    target: Path
+    kind: str
+    level: Level
+    choice: Choice
+    photo: Photograph | None = None
+
+    @property
+    def line(self) -> str:
+        """What is said about the image before the work starts."""
+        note = f" ({self.choice.note})" if self.choice.note else ""
+        time = f"about {duration(self.choice.seconds)}{note}"
+        return f"{shown(self.source)}: {self.kind}, {self.choice.weights}, {time}; {self.level.text}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is known before the work starts, for reports."""
+        return {**self.names, **self.level.facts, "weights": self.choice.weights}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Input and output, for reports."""
+        return {"input": shown(self.source), "output": shown(self.target)}
+
+
+def plan(
+    source: Path, target: Path, photo: Photograph, operation: Operation, settings: Settings, *, pages: int = 1
+) -> Job:
+    """Plan the restoration of one image, or of a stack whose first page is `photo`.
+
+    Raises
+    ------
+    GroupSCError
+        If no model fits the image, or its regions would be computed more than `MOST_REPETITION` times.
+    """
+    level = operation.level(photo)
+    choice = choose_model(photo.pixels.shape[1:], level, settings)
+    kind = describe(photo)
+    if pages > 1:
+        kind = f"{kind}, {pages} pages"
+    choice = replace(choice, seconds=pages * level.cost * choice.seconds)
+    return Job(source=source, target=target, kind=kind, level=level, choice=choice)
+
+
+def plan_image(photo: Photograph, operation: Operation, settings: Settings) -> tuple[Level, str]:
+    """Find the level of an image and the weights for it.
+
+    Raises
+    ------
+    GroupSCError
+        As for `plan`.
+    """
+    level = operation.level(photo)
+    return level, choose_model(photo.pixels.shape[1:], level, settings).weights
+
+
+def shown(path: Path) -> str:
+    """Return a path as the user wrote it: "-" for standard input and output.
+
+    Examples
+    --------
+    >>> shown(Path("a.png"))
+    'a.png'
+    """
+    return "-" if path.parent.name.startswith(TEMPORARY) and path.stem in ("input", "output") else str(path)
+
+
+def describe(photo: Photograph) -> str:
+    """Describe an image: size, channels, type and format.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from groupsc.io.photographs import Photograph
+    >>> describe(Photograph(pixels=np.zeros((3, 40, 60), np.float32), format="PNG"))
+    '60 x 40 RGB uint8 PNG'
+    """
+    height, width = photo.pixels.shape[1:]
+    channels = {"L": "gray", "LA": "gray with alpha", "RGBA": "RGB with alpha"}.get(photo.mode, photo.mode)
+    return f"{width} x {height} {channels} {photo.depth} {photo.format or ''}".strip()
+
+
+def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Choice:
+    """Choose weights for an image of a size (height, width) and predict the time.
+
+    Raises
+    ------
+    GroupSCError
+        As for `plan`.
+    """
+    from groupsc.weights.selection import choose
+
+    if settings.weights is not None:
+        return _predict(settings.weights, size, settings)
+    fast = functools.partial(choose, level.task, FAST_METHOD, level.value)
+    if settings.speed == "fast":
+        return _predict(fast(), size, settings)
+    weights = choose(level.task, settings.method, level.value)
+    try:
+        first = _predict(weights, size, settings)
+    except TooLittleMemoryError as error:
+        if settings.method != "best" or weights == fast():
+            raise
+        return replace(_predict(fast(), size, settings), note=f"not {weights}, because {_reason(error)}")
+    if first.seconds <= LONG or weights == fast():
+        return first
+    faster = _predict(fast(), size, settings)
+    if settings.speed == "balanced":
+        return replace(faster, note=f"{weights}: {duration(first.seconds)}")
+    return replace(first, note=f"with --method {FAST_METHOD}: {duration(faster.seconds)}")
+
+
+def _predict(weights: str, size: tuple[int, int], settings: Settings) -> Choice:
+    """Predict the time of a model, and refuse to compute the same pixels many times."""
+    from groupsc.inference.regions import full_memory, least_memory, memory_for, repetition
+    from groupsc.utils.memory import memory_share
+
+    speed = _speed(weights, settings.device, settings.mode, settings.stride)
+    coder, dtype = speed.model.coder, speed.matmul_dtype
+    memory = settings.memory
+    if memory is None:
+        memory = memory_share(speed.device, least_memory(coder, dtype, *size))
+    memory /= settings.jobs or 1
+    if settings.mode == "whole":
+        factor = repetition(coder, dtype, memory, *size)
+        if factor > MOST_REPETITION:
+            enough = memory_for(coder, dtype, MOST_REPETITION, *size)
+            raise TooLittleMemoryError(
+                f"within {memory / 1e6:.0f} MB each pixel would be computed {factor:.1f} times; allow {weights} at "
+                f"least {enough / 1e6:.0f} MB, by --memory if they are free, or choose --method {FAST_METHOD}"
+            )
+    pixels = speed.computed_pixels(*size, memory=memory)
+    needed = full_memory(coder, dtype, *size)
+    return Choice(weights=weights, memory=memory, needed=needed, pixels=pixels, seconds=speed.seconds(pixels))
+
+
+def _reason(error: GroupSCError) -> str:
+    return str(error).partition(";")[0]
+
+
+@functools.lru_cache(maxsize=16)
+def _speed(weights: str, device: str, mode: str, stride: int | None) -> Speed:
+    from groupsc.inference.speed import Speed
+
+    return Speed(_model(weights, device), mode, stride)
+
+
+@functools.lru_cache(maxsize=16)
+def _model(weights: str, device: str) -> Restorer:
+    from groupsc.api import load
+
+    return load(weights, device=device)
+
+
+def note_speed(choice: Choice, settings: Settings, seconds: float) -> None:
+    """Keep the time of a restoration for later predictions, if the image was large enough."""
+    speed = _speed(choice.weights, settings.device, settings.mode, settings.stride)
+    if speed.worth_noting(choice.pixels):
+        speed.note(seconds, choice.pixels)
+
+
+def duration(seconds: float) -> str:
+    """Write a time with the precision of a prediction.
+
+    Examples
+    --------
+    >>> duration(0.3), duration(8.2), duration(432), duration(4200), duration(200000)
+    ('0.3 s', '8 s', '7 min', '70 min', '56 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 1.95 else f"{seconds:.0f} s"
+    return f"{round(seconds / 60)} min" if seconds < 7200 else f"{round(seconds / 3600)} h"

@@ -1,0 +1,133 @@
+"""The commands `groupsc weights`: list, pull, push, verify and index released weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from groupsc.cli.options import AsJson, Rows
+from groupsc.utils.errors import GroupSCError
+
+Names = Annotated[list[str] | None, Argument(help="Names of released weights; by default all.")]
+
+app = typer.Typer(help="List, pull, push, verify and index released weights.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_weights(as_json: AsJson = False) -> None:
+    """List the released weights."""
+    from groupsc.weights.cards import read_metadata
+    from groupsc.weights.released import releases
+    from groupsc.weights.scores import scores_of
+
+    cards = {name: read_metadata(release.find()) for name, release in releases().items()}
+    if as_json:
+        print(json.dumps(cards, indent=1))
+        return
+    scores = scores_of(releases())
+    for name, card in cards.items():
+        validation = f"validation {scores[name].psnr:.2f} dB" if name in scores else "not validated"
+        print(f"{name:28} {card['steps']:>7} steps, {validation}")
+
+
+@app.command("pull")
+def pull_weights(
+    names: Names = None,
+    remote: Annotated[str | None, Option(help="DVC remote; by default the store of this checkout.")] = None,
+) -> None:
+    """Copy released weights to data/weights (`dvc pull`)."""
+    if remote is None:
+        for release in _chosen(names):
+            print(release.pull())
+    else:
+        from groupsc.weights.remote import exchange
+
+        print(*exchange("pull", _chosen(names), remote), sep="\n")
+
+
+@app.command("convert")
+def convert_weights(
+    checkpoint: Annotated[Path, Argument(help="Checkpoint of the authors' code, https://github.com/bruno-31/groupsc.")],
+    output: Annotated[Path, Option(help="Safetensors file to write.")],
+    task: Annotated[str, Option(help="gray, color, mosaic or jpeg.")],
+    level: Annotated[
+        float | None, Option("--level", "--sigma", help="Noise σ or JPEG quality of the training.")
+    ] = None,
+    interval: Annotated[int, Option(min=1, help="Their option freq_corr_update.")] = 6,
+    averaging: Annotated[bool, Option(help="Whether their option corr_update was 3, and not 2.")] = True,
+) -> None:
+    """Convert a checkpoint of the authors' code to a weights file."""
+    from groupsc.weights.authors import converted, read_checkpoint
+    from groupsc.weights.files import save_weights
+
+    state = read_checkpoint(checkpoint)
+    model, card = converted(state, task=task, level=level, similarity_interval=interval, middle_averaging=averaging)
+    save_weights(output, model, card)
+    print(f"wrote {output}: {card['name']}, {model.number_of_parameters} parameters")
+
+
+@app.command("push")
+def push_weights(
+    remote: Annotated[str, Option(help="DVC remote.")],
+    names: Names = None,
+) -> None:
+    """Copy released weights to a DVC remote (`dvc push`)."""
+    from groupsc.weights.remote import exchange
+
+    print(f"{len(exchange('push', _chosen(names), remote))} files are in the remote {remote}")
+
+
+@app.command("verify")
+def verify_weights(names: Names = None) -> None:
+    """Verify the checksums of the local weights."""
+    found = [release.find() for release in _chosen(names)]
+    print(f"{len(found)} files, all checksums agree")
+
+
+@app.command("index")
+def index_weights(
+    rows: Rows = None,
+    output: Annotated[Path, Option(help="Markdown file to write.")] = Path("data/weights/README.md"),
+) -> None:
+    """Write the list of released models, with their training and their difference from the paper."""
+    from groupsc.benchmark.rows import read_rows
+    from groupsc.pages.weights_index import index
+    from groupsc.paper.tables import read_published
+    from groupsc.utils.atomic import write_text
+    from groupsc.weights.files import load_weights
+    from groupsc.weights.released import releases
+    from groupsc.weights.scores import scores_of
+
+    models = {}
+    for name, release in releases().items():
+        model, card = load_weights(release.find())
+        models[name] = card, model.number_of_parameters
+    text = index(models, scores_of(releases()), read_rows(rows or []), read_published())
+    write_text(output, text)
+
+
+@app.command("dvc")
+def dvc_weights(
+    output: Annotated[Path, Option(help="File to write, in the root of the checkout that it describes.")] = Path(
+        "dvc.yaml"
+    ),
+) -> None:
+    """Write what DVC reads of a checkout: released weights with their cards, learning curves, metrics, grids."""
+    from groupsc.utils.atomic import write_text
+    from groupsc.weights.dvc_file import dvc_file
+
+    write_text(output, dvc_file(output.absolute().parent))
+
+
+def _chosen(names):
+    from groupsc.weights.released import releases
+
+    known = releases()
+    unknown = sorted(set(names or []) - set(known))
+    if unknown:
+        raise GroupSCError(f"there are no released weights {', '.join(unknown)}; choose among {', '.join(known)}")
+    return [known[name] for name in names or known]

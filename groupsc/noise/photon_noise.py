@@ -1,0 +1,112 @@
+"""Remove signal-dependent noise with a method for white noise, between the Anscombe transform and its inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groupsc.noise.affine_variance import fit_variance
+from groupsc.noise.anscombe import anscombe, inverse
+from groupsc.noise.sampling import sample
+from groupsc.utils.errors import GroupSCError
+
+White = Callable[[NDArray[Any], float], NDArray[Any]]
+"""A method that removes white noise: `white(image, sigma)` for an image (c, H, W) in [0, 1] and σ in its units."""
+
+
+def denoise_photons(
+    image: NDArray[Any], white: White, gain: NDArray[Any], intercept: NDArray[Any], strength: float = 1.0
+) -> NDArray[Any]:
+    """Remove Poisson–Gaussian noise.
+
+    Parameters
+    ----------
+    image : array (c, H, W), floating
+        Values whose variance is gain · mean + intercept.
+    white : callable
+        The method that denoises the transformed image.
+    gain, intercept : array (c, 1, 1)
+        As `photon_parameters` returns them.
+    strength : float
+        Factor of the standard deviation of the transformed noise.
+
+    Returns
+    -------
+    array (c, H, W)
+
+    Examples
+    --------
+    >>> counts = np.random.default_rng(0).poisson(20.0, (1, 32, 32)).astype(float)
+    >>> one = np.ones((1, 1, 1))
+    >>> found = denoise_photons(counts, lambda x, sigma: np.full_like(x, x.mean()), one, 0 * one)
+    >>> abs(float(found.mean()) - 20) < 0.5
+    True
+    """
+    stable, low, width = transformed(image, gain, intercept)
+    restored = white((stable - low) / width, strength / width)
+    return inverse(low + width * np.asarray(restored, np.float64), gain, intercept)
+
+
+def transformed(image: NDArray[Any], gain: NDArray[Any], intercept: NDArray[Any]) -> tuple[NDArray[Any], float, float]:
+    """Return an image whose noise has the variance 1, its smallest value, and the range of its values, at least 1.
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1, 1))
+    >>> _, low, width = transformed(np.array([[[0.0, 100.0]]]), one, 0 * one)
+    >>> round(low + width, 2)
+    20.04
+    """
+    stable = anscombe(image, gain, intercept)
+    low, high = float(stable.min()), float(stable.max())
+    return stable, low, max(high - low, 1.0)
+
+
+def photon_parameters(
+    image: NDArray[Any], gain: Any = None, offset: float | None = None, read_noise: float | None = None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return gain and intercept of the variance of each channel, given or estimated.
+
+    Parameters
+    ----------
+    image : array (c, H, W), floating
+    gain : float or one per channel, optional
+        Units of the image per photon; by default it is estimated.
+    offset : float, optional
+        Value of the image without light; 0 if the gain or the read noise is given, otherwise estimated.
+    read_noise : float, optional
+        Standard deviation of the noise without light, in the units of the image; 0 if the gain or the offset is given,
+        otherwise estimated.
+
+    Returns
+    -------
+    gain, intercept : array (c, 1, 1)
+
+    Raises
+    ------
+    GroupSCError
+        If a value is not possible, or can't be estimated.
+
+    Examples
+    --------
+    >>> gain, intercept = photon_parameters(np.zeros((1, 16, 16)), gain=2, offset=10, read_noise=3)
+    >>> gain.item(), intercept.item()
+    (2.0, -11.0)
+    """
+    if read_noise is not None and not read_noise >= 0:
+        raise GroupSCError(f"read_noise is {read_noise!r}; give a standard deviation of at least 0")
+    if gain is None:
+        counted = np.ones(image.shape[1:], bool)
+        part, counted = sample(image, counted)
+        if not counted.all():
+            part = part[:, counted.any(1)][:, :, counted.any(0)]
+        found = np.array([fit_variance(channel, offset, read_noise) for channel in part])
+        return found[:, :1, None], found[:, 1:, None]
+    gains = np.asarray(gain, np.float64).ravel()
+    if len(gains) not in (1, len(image)) or not (np.isfinite(gains).all() and gains.min() > 0):
+        raise GroupSCError(f"gain is {gain!r}; give a number above 0, or one per channel")
+    each = np.broadcast_to(gains, len(image)).reshape(-1, 1, 1)
+    return each, (read_noise or 0.0) ** 2 - each * (offset or 0.0)

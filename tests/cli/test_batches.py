@@ -1,0 +1,218 @@
+"""Folders of images: failures, calls that go on after a killed one, several images at a time, streams, plans."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import skimage.data
+from killed_processes import Killed
+from PIL import Image
+from processes import ROOT
+
+import groupsc
+from groupsc.cli.batch import record
+from groupsc.cli.batch.denoising import Denoising
+from groupsc.cli.batch.operations import Level
+from groupsc.cli.batch.planning import MOST_REPETITION, Settings, choose_model, plan
+from groupsc.cli.batch.processes import outcomes
+from groupsc.inference.regions import repetition
+from groupsc.inference.speed import Speed
+from groupsc.io.photographs import read_photograph
+from groupsc.utils.errors import GroupSCError
+
+OPTIONS = ("--sigma", 25, "--method", "sc", "--device", "cpu")
+GOOD = ("a.png", "b.tif", "c.jpg", "d.webp", "e.png", "f.png")
+
+
+@pytest.fixture(scope="module")
+def run(request):
+    """The command; `groupsc` is the library here."""
+    return request.getfixturevalue("groupsc")
+
+
+@pytest.fixture
+def album(tmp_path):
+    """A folder `in` with images of several kinds, three bad ones and one that is no image."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    color = skimage.data.astronaut()[100:121, 200:224]
+    gray = color[..., 0]
+    Image.fromarray(gray).save(folder / "a.png")
+    Image.fromarray(gray.astype(np.uint16) * 257).save(folder / "b.tif")
+    Image.fromarray(color).save(folder / "c.jpg")
+    Image.fromarray(np.dstack([color, gray])).save(folder / "d.webp", lossless=True)
+    Image.fromarray(color).save(folder / "e.png")
+    Image.fromarray(gray).convert("P").save(folder / "f.png")
+    (folder / "cut.png").write_bytes((folder / "e.png").read_bytes()[:300])
+    (folder / "empty.jpg").touch()
+    (folder / "text.png").write_text("no image")
+    (folder / "notes.xyz").write_text("no image")
+    return tmp_path
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != record.NAME)
+
+
+def test_a_bad_file_stops_no_other(run, album):
+    result = run("denoise", "in", "out", *OPTIONS, cwd=album)
+    assert result.returncode == 1
+    assert names(album / "out") == sorted(GOOD)
+    last = result.stdout.partition("3 of 9 images failed:")[2].splitlines()[1:]
+    assert [line.split()[0] for line in last] == ["in/cut.png", "in/empty.jpg", "in/text.png"]
+    assert "types that are not read: in/notes.xyz\n" in result.stdout
+    assert "Traceback" not in result.said
+    for name in ("a.png", "e.png"):
+        image = np.asarray(Image.open(album / "in" / name))
+        expected = groupsc.denoise(image, 25, method="sc", channel_axis=None if image.ndim == 2 else -1, device="cpu")
+        np.testing.assert_array_equal(np.asarray(Image.open(album / "out" / name)), expected)
+
+
+def test_the_case_of_the_shared_folder(run, shared, tmp_path):
+    """The first file that can't be read comes second of three."""
+    case = shared / "cases/folder_with_bad_file"
+    result = run("denoise", case, tmp_path / "out", *OPTIONS, "--json", cwd=tmp_path)
+    assert result.returncode == 1
+    assert {"a.png", "c.png"} <= set(names(tmp_path / "out"))
+    by_name = {os.path.basename(entry["input"]): entry for entry in json.loads(result.stdout)}
+    assert "truncated" in by_name["b_truncated.png"]["error"]
+    assert set(by_name) == set(os.listdir(case))
+
+
+def test_a_killed_call_goes_on_with_the_missing_images(run, album):
+    for name in ("cut.png", "empty.jpg", "text.png"):
+        (album / "in" / name).unlink()
+    command = ("denoise", "in", "out", *OPTIONS)
+    # The first call measures the speed of the machine, and thereby renames a file.
+    plan_alone = run(*command, "--dry-run", cwd=album)
+    assert plan_alone.returncode == 0, plan_alone.said
+    assert not (album / "out").exists()
+    assert run(*command, cwd=album, kill_at=4).returncode == -9
+    done, unfinished = names(album / "out")[-3:], names(album / "out")[:-3]
+    assert done == ["a.png", "b.tif", "c.jpg"]
+    assert [name.startswith(".d.webp.") and name.endswith(".partial") for name in unfinished] == [True]
+    before = {name: (album / "out" / name).stat().st_mtime_ns for name in done}
+
+    assert "--skip-existing" in run(*command, cwd=album).complaint
+    other = run(*command, "--skip-existing", "--sigma", 10, cwd=album).complaint
+    assert "3 of 3 existing images" in other
+    assert "sigma was 25.0 and is 10.0" in other
+
+    again = run(*command, "--skip-existing", cwd=album)
+    assert again.returncode == 0, again.said
+    assert "3 of 6 images exist and were skipped" in again.stdout
+    assert names(album / "out") == sorted(GOOD)
+    assert {name: (album / "out" / name).stat().st_mtime_ns for name in done} == before
+
+    Image.fromarray(skimage.data.camera()[100:130, 100:130]).save(album / "in/a.png")
+    changed = run(*command, "--skip-existing", cwd=album).complaint
+    assert "out/a.png" in changed
+    assert "its input has changed" in changed
+    last = run(*command, "--skip-existing", "--overwrite", cwd=album)
+    assert "5 of 6 images exist and were skipped" in last.stdout
+    assert Image.open(album / "out/a.png").size == (30, 30)
+
+
+def test_a_record_with_a_torn_line_is_read_and_goes_on(tmp_path):
+    (tmp_path / record.NAME).write_bytes(b'{"output": "a.png", "options": {"sigma": 10}}\n{"output": "b.pn')
+    record.append(tmp_path, {"output": "c.png", "options": {"sigma": 25}})
+    known = record.read(tmp_path)
+    assert list(known) == ["a.png", "c.png"]
+    assert record.difference(tmp_path / "a.png", known["a.png"], {"sigma": 25}) == "sigma was 10 and is 25"
+
+
+@pytest.mark.slow
+def test_an_image_whose_process_is_killed_stops_no_other(album):
+    """Two at a time: the killed process takes the other one with it, whose image is restored again."""
+    Image.fromarray(skimage.data.camera()[100:130, 100:120]).save(album / "in/killed.png")
+    operation, settings = Killed(sigma=(25.0,), height=30), Settings(method="sc", device="cpu")
+    paths = [album / "in" / name for name in ("killed.png", "a.png", "e.png")]
+    jobs = [plan(path, album / "out" / path.name, read_photograph(path), operation, settings) for path in paths]
+    (album / "in/e.png").write_text("no image any more")
+    found = {job.source.name: outcome for job, outcome in outcomes(jobs, operation, settings, 2)}
+    assert "killed" in found["killed.png"]
+    assert "e.png is not" in found["e.png"]
+    assert names(album / "out") == ["a.png"]
+    expected = groupsc.denoise(np.asarray(Image.open(album / "in/a.png")), 25, method="sc", device="cpu")
+    np.testing.assert_array_equal(np.asarray(Image.open(album / "out/a.png")), expected)
+
+
+def test_streams_in_a_terminal_without_greek_letters(album):
+    command = [sys.executable, "-m", "groupsc", "denoise", "-", "-o", "-", *map(str, OPTIONS)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "cp1252"}
+    content = (album / "in/a.png").read_bytes()
+    result = subprocess.run(command, cwd=album, env=environment, input=content, capture_output=True)
+    assert result.returncode == 0, result.stderr
+    expected = groupsc.denoise(np.asarray(Image.open(io.BytesIO(content))), 25, method="sc", device="cpu")
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(result.stdout))), expected)
+    assert rb"\u03c3 25 (given)" in result.stderr
+    assert os.listdir(album) == ["in"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("denoise", "in", "-"), "takes one image"),
+        (("denoise", "in", "out", "--speed", "quick"), "fast, balanced, best"),
+        (("denoise", "in", "out", "--speed", "fast", "--method", "sc"), "leave out"),
+    ],
+)
+def test_wrong_calls_end_in_one_sentence(run, album, arguments, words):
+    assert words in run(*arguments, cwd=album).complaint
+    assert os.listdir(album) == ["in"]
+
+
+@pytest.fixture
+def slow_machine(tmp_path, monkeypatch):
+    """A cache folder that says: GroupSC takes 1 ms per pixel, SC a tenth."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for method, seconds in (("groupsc", 1e-3), ("sc", 1e-4)):
+        Speed(groupsc.load(f"gray-{method}-sigma25", device="cpu")).note(seconds, 1)
+
+
+GRAY = Level(task="gray", value=25.0, text="")
+
+
+@pytest.mark.parametrize(
+    ("options", "weights", "note"),
+    [
+        ({"method": "groupsc"}, "gray-groupsc-sigma25", "with --method sc: 2 min"),
+        ({"method": "sc"}, "gray-sc-sigma25", ""),
+        ({"speed": "best"}, "gray-groupsc-sigma25", "with --method sc"),
+        ({"speed": "balanced"}, "gray-sc-sigma25", "gray-groupsc-sigma25: 17 min"),
+        ({"speed": "fast"}, "gray-sc-sigma25", ""),
+        ({"memory": 1e9}, "gray-sc-sigma25", "each pixel would be computed"),
+    ],
+)
+def test_the_choice_by_time_and_memory(slow_machine, options, weights, note):
+    choice = choose_model((1000, 1000), GRAY, Settings(device="cpu", **({"memory": 1e12} | options)))
+    assert choice.weights == weights
+    assert note in choice.note
+
+
+def test_little_memory_is_refused_with_the_memory_that_is_enough(slow_machine):
+    settings = {"device": "cpu", "method": "groupsc"}
+    with pytest.raises(GroupSCError, match=r"computed .* times; allow .* at least \d+ MB") as caught:
+        choose_model((1000, 1000), GRAY, Settings(memory=1e9, **settings))
+    enough = 1e6 * int(str(caught.value).partition("at least ")[2].split()[0])
+    choice = choose_model((1000, 1000), GRAY, Settings(memory=enough, **settings))
+    assert 1e6 < choice.pixels <= MOST_REPETITION * 1e6
+    speed = Speed(groupsc.load("gray-groupsc-sigma25", device="cpu"))
+    assert repetition(speed.model.coder, speed.matmul_dtype, 0.98 * enough, 1000, 1000) > MOST_REPETITION
+
+
+def test_planning_an_image_estimates_its_level(album):
+    noise = np.random.default_rng(0).normal(128, 20, (60, 64)).clip(0, 255)
+    Image.fromarray(noise.astype(np.uint8)).save(album / "noise.png")
+    photo = read_photograph(album / "noise.png")
+    job = plan(album / "noise.png", album / "out.png", photo, Denoising(), Settings(method="sc"))
+    assert "64 x 60 gray uint8 PNG" in job.line
+    assert "(estimated)" in job.line
+    assert job.level.value == pytest.approx(20, rel=0.15)

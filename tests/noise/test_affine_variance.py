@@ -1,0 +1,57 @@
+"""The fit of variance against mean, on photographs with known gain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skimage.data
+
+from groupsc.noise.affine_variance import (
+    LOWEST,
+    LOWEST_QUANTILE,
+    MEAN_BELOW,
+    MOST_VARIANCE,
+    block_moments,
+    fit_variance,
+)
+from groupsc.noise.photon_noise import photon_parameters
+from groupsc.utils.errors import GroupSCError
+
+
+@pytest.mark.parametrize("name", ["camera", "coins", "page"])
+@pytest.mark.parametrize(("peak", "gain", "offset", "read_noise"), [(50, 1, 0, 0), (500, 0.1, 5, 0.3), (30, 8, 64, 4)])
+def test_gain_of_photographs(name, peak, gain, offset, read_noise):
+    rng = np.random.default_rng(0)
+    photons = getattr(skimage.data, name)() / 255 * peak
+    noisy = gain * rng.poisson(photons) + rng.normal(offset, read_noise, photons.shape)
+    found, intercept = fit_variance(noisy)
+    mean = gain * photons.mean() + offset
+    truth = gain * photons.mean() * gain + read_noise**2
+    assert found == pytest.approx(gain, rel=0.2)
+    assert found * mean + intercept == pytest.approx(truth, rel=0.25)
+    known, _ = fit_variance(noisy, offset, read_noise)
+    assert known == pytest.approx(gain, rel=0.2)
+
+
+def test_constants_are_those_of_white_noise():
+    variances = block_moments(np.random.default_rng(0).standard_normal((2000, 2000)))[1]
+    assert np.quantile(variances, LOWEST) == pytest.approx(LOWEST_QUANTILE, abs=0.01)
+    assert (variances > MOST_VARIANCE).mean() == pytest.approx(0.025, abs=0.01)
+    assert variances[variances <= MOST_VARIANCE].mean() == pytest.approx(MEAN_BELOW, abs=0.005)
+
+
+def test_what_is_given_is_used_and_what_is_impossible_is_said():
+    image = np.zeros((3, 20, 20))
+    gain, intercept = photon_parameters(image, gain=[1, 2, 4], offset=2.0)
+    assert gain.ravel().tolist() == [1, 2, 4]
+    assert intercept.ravel().tolist() == [-2, -4, -8]
+    white = np.random.default_rng(0).normal(np.linspace(200, 1, 64), np.linspace(1, 20, 64), (3, 64, 64))
+    for picture, options, hint in (
+        (image, {"gain": 0}, "above 0"),
+        (image, {"gain": [1, 2]}, "one per channel"),
+        (image, {"read_noise": -1}, "at least 0"),
+        (white, {}, "does not increase"),
+        (image[:, :4], {}, "too small"),
+    ):
+        with pytest.raises(GroupSCError, match=hint):
+            photon_parameters(picture, **options)
