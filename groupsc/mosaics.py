@@ -77,7 +77,9 @@ def develop(
     red, green, blue = (gains / gains.min()).tolist()
 
     def clean(plane: NDArray[Any], sigma: float | None) -> NDArray[Any]:
-        found: NDArray[Any] = api.denoise(plane, sigma, method=method, **options)
+        # Every sensor value is measured by itself, so the noise is white; texture could be taken for correlated noise.
+        level = api.estimate_noise(plane) if sigma is None else sigma
+        found: NDArray[Any] = api.denoise(plane, level, method=method, **options)
         return found
 
     def colors(balanced: NDArray[Any], pattern: str) -> NDArray[Any]:
