@@ -1,24 +1,15 @@
-"""Restore numpy arrays: the functions that `import groupsc` offers, with the conventions of scikit-image.
-
-Images are gray (H, W), or have three channels along `channel_axis`, and contain integers or floats. The result has the
-shape and the type of the input. Noise levels are in the units of the image: 25 for an 8-bit image, 25 / 255 for the
-same image as floats in [0, 1]. An image with three equal channels is restored as a gray image. All other axes are batch
-axes (`groupsc.inference.batches`): their images are restored one by one. Torch tensors, masked arrays and dask arrays
-give arrays of their kind.
-"""
+"""Remove noise from arrays, and estimate its level."""
 
 from __future__ import annotations
 
-import functools
 from numbers import Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from groupsc.data.degradations import bayer_mask
+from groupsc.api.loading import device_of, model_of
 from groupsc.inference.batches import restore_images
 from groupsc.inference.guard import AROUND
 from groupsc.inference.guard import guard as guard_restoration
@@ -30,54 +21,10 @@ from groupsc.noise import noise_level
 from groupsc.noise.denoising import CLEAN, check_kind, denoise_estimated, denoise_mapped, denoise_poisson
 from groupsc.noise.maps import sigma_array
 from groupsc.noise.noise_level import noise_and_range
-from groupsc.utils.device import fast_matmul_dtype, pick_device
+from groupsc.utils.device import pick_device
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
-from groupsc.weights.cards import purpose
-from groupsc.weights.files import load_weights
-from groupsc.weights.released import find_weights
 from groupsc.weights.selection import choose
-
-LUMA = np.array([0.299, 0.587, 0.114])
-"""Weights of red, green and blue in the luma Y of YCbCr (ITU-R BT.601), which JPEG files use."""
-
-
-def load(
-    weights: PathLike, *, device: torch.device | str = "auto", trainable: bool = False, precision: str = "auto"
-) -> Restorer:
-    """Load a model as a torch module.
-
-    Parameters
-    ----------
-    weights : str or path
-        Name of released weights, such as "gray-groupsc-sigma25", or a weights file.
-    device : str or torch.device
-        "cpu", "cuda", or "auto", which uses a GPU if the machine has one.
-    trainable : bool
-        Whether the parameters need gradients, for an own training; `Restorer.save` writes the result. Otherwise they
-        are frozen, also after `model.train()`.
-    precision : {"auto", "float32", "bfloat16"}
-        Matrix products of float32 images without gradients: the fastest of the device, or those of this type. Images
-        of float64 are restored in float64. Finite differences and other small changes need float64 or "float32".
-
-    Returns
-    -------
-    Restorer
-
-    Raises
-    ------
-    GroupSCError
-        If the name is unknown, or the file is missing, damaged or altered.
-
-    Examples
-    --------
-    >>> model = load("gray-groupsc-sigma25")  # doctest: +SKIP
-    """
-    path = find_weights(weights)
-    coder, card = load_weights(path, device=pick_device(device))
-    purpose(path, card)
-    fast_matmul_dtype(coder.D.device, precision)  # An error for another word.
-    return Restorer(coder, card, precision=precision).requires_grad_(trainable).train(trainable)
 
 
 def denoise(
@@ -166,7 +113,7 @@ def denoise(
     --------
     >>> clean = denoise(np.full((64, 64), 0.5), sigma=25 / 255)  # doctest: +SKIP
     """
-    options: dict[str, Any] = {"device": _device_of(image, device), "mode": mode, "stride": stride, "memory": memory}
+    options: dict[str, Any] = {"device": device_of(image, device), "mode": mode, "stride": stride, "memory": memory}
     kind: dict[str, Any] = {"noise": noise, "gain": gain, "offset": offset, "read_noise": read_noise}
 
     def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
@@ -181,7 +128,7 @@ def denoise(
             raise GroupSCError("the noise of a dask array can't be estimated block by block; give sigma, one number")
         task = noise_task(np.empty(1 if channel_axis is None else image.shape[channel_axis]))
         weights = weights or choose(task, method, _range_of(image, float(sigma)).level(strength * float(sigma)))
-        return halo(_model(weights, pick_device(device)).coder) + (AROUND if guard else 0)
+        return halo(model_of(weights, pick_device(device)).coder) + (AROUND if guard else 0)
 
     return restore_images(restore, image, channel_axis, margin=margin)
 
@@ -267,7 +214,7 @@ def _restore_white(
     share : float
         Mean weight of the replacement by the guard, from 0 to 1; 0 without a guard.
     """
-    model = _model(weights, pick_device(device))
+    model = model_of(weights, pick_device(device))
     noisy = np.ascontiguousarray(noisy_channels(model, unit))
     if level == 0:
         return unit, 0.0
@@ -285,121 +232,6 @@ def _restore_white(
         guarded, replaced = guard_restoration(y, h, level / 255)
         restored, share = guarded.numpy(), float(replaced.mean())
     return np.broadcast_to(restored, unit.shape), share
-
-
-def demosaick(
-    mosaic: Any,
-    pattern: str = "RGGB",
-    *,
-    method: str = "best",
-    weights: PathLike | None = None,
-    device: str = "auto",
-    mode: str = "whole",
-    stride: int | None = None,
-    memory: float | None = None,
-    progress: bool = False,
-) -> Any:
-    """Reconstruct colours from the mosaic of a Bayer sensor.
-
-    Parameters
-    ----------
-    mosaic : array (..., H, W)
-        One measured value per pixel, as floats in [0, 1], uint8 or uint16. The models are trained on mosaics of
-        processed pictures: white-balanced, gamma-encoded, over the full range and without noise. The mosaic of a raw
-        file must be processed in this way before.
-    pattern : {"RGGB", "BGGR", "GRBG", "GBRG"}
-        Colours of the 2×2 cell in raster order; the first letter is the colour of pixel (0, 0).
-    method, weights, device, mode, stride, memory, progress
-        As for `denoise`.
-
-    Returns
-    -------
-    array (..., H, W, 3)
-        Colour image with the type of the mosaic, clipped to its range.
-
-    Raises
-    ------
-    GroupSCError
-        If the mosaic, the pattern, the method or the weights can't be used; the message contains a hint.
-
-    Examples
-    --------
-    >>> colors = demosaick(np.full((64, 64), 0.5), "RGGB")  # doctest: +SKIP
-    """
-    options: dict[str, Any] = {"mode": mode, "stride": stride, "memory": memory, "progress": progress}
-
-    def model() -> Restorer:
-        found = _model(weights or choose("mosaic", method, None), pick_device(_device_of(mosaic, device)))
-        found.require("mosaic")
-        return found
-
-    def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
-        pixels, back = unpack(one, axis)
-        height, width = pixels.shape[-2:]
-        mask = bayer_mask(height, width, pattern).numpy()
-        return back(model().restore(pixels * mask.astype(pixels.dtype), mask=mask, **options))
-
-    return restore_images(restore, mosaic, None, margin=lambda: halo(model().coder), period=2)
-
-
-def deblock(
-    image: Any,
-    quality: float,
-    *,
-    method: str = "best",
-    weights: PathLike | None = None,
-    channel_axis: int | None = None,
-    device: str = "auto",
-    mode: str = "whole",
-    stride: int | None = None,
-    memory: float | None = None,
-    progress: bool = False,
-) -> Any:
-    """Remove the artefacts of JPEG compression.
-
-    Parameters
-    ----------
-    image : array (..., H, W), or with 1 or 3 channels along `channel_axis`
-        Decoded image. For colour images the luma is restored and the chroma is unchanged.
-    quality : float
-        Quality factor of libjpeg, 1 to 100; required. The model of the nearest trained quality is used. Above the
-        trained quality of the model, its correction is reduced linearly, to zero at 100. An array does not contain its
-        quality; `groupsc.io.photographs.read_photograph` reads it from a JPEG file.
-    method, weights, channel_axis, device, mode, stride, memory, progress
-        As for `denoise`.
-
-    Returns
-    -------
-    array
-        Restored image with the shape and the type of the input, clipped to its range.
-
-    Raises
-    ------
-    GroupSCError
-        If the image, the quality, the method or the weights can't be used; the message contains a hint.
-
-    Examples
-    --------
-    >>> restored = deblock(np.full((64, 64), 0.5), quality=10)  # doctest: +SKIP
-    """
-    if not isinstance(quality, Real) or not 1 <= quality <= 100:
-        raise GroupSCError(f"quality is {quality}; give the JPEG quality factor of the image, 1 to 100")
-
-    def model() -> Restorer:
-        found = _model(weights or choose("jpeg", method, quality), pick_device(_device_of(image, device)))
-        found.require("jpeg")
-        return found
-
-    def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
-        pixels, back = unpack(one, axis)
-        luma = pixels if len(pixels) == 1 else np.tensordot(LUMA.astype(pixels.dtype), pixels, 1)[None]
-        restored = model().restore(luma, mode=mode, stride=stride, memory=memory, progress=progress)
-        trained = model().card["level"]
-        weight = 1.0 if quality <= trained else (100 - quality) / (100 - trained)
-        # The change of Y is added to red, green and blue equally, which leaves Cb and Cr unchanged.
-        return back(pixels + weight * (restored - luma))
-
-    return restore_images(restore, image, channel_axis, margin=lambda: halo(model().coder))
 
 
 def estimate_noise(image: Any, *, channel_axis: int | None = None) -> Any:
@@ -446,11 +278,6 @@ def _range_of(image: Any, sigma: float) -> ValueRange:
     return value_range(np.array(ends, image.dtype), sigma)
 
 
-def _device_of(image: Any, device: str) -> str:
-    """Return the device of a tensor on a GPU if the device is chosen automatically."""
-    return str(image.device) if device == "auto" and isinstance(image, torch.Tensor) and image.is_cuda else device
-
-
 def noise_task(pixels: NDArray[Any]) -> str:
     """Return the denoising task for an image (c, H, W): "gray" or "color".
 
@@ -491,18 +318,3 @@ def noisy_channels(model: Restorer, pixels: NDArray[Any]) -> NDArray[Any]:
     pixels = pixels if model.card["task"] == "color" else one_if_equal(pixels)
     model.require(noise_task(pixels))
     return pixels
-
-
-def _model(weights: PathLike, device: torch.device) -> Restorer:
-    """Load a model, or return the loaded one if its file has not changed."""
-    path = find_weights(weights)
-    try:
-        stamp = path.stat()
-    except OSError:
-        return load(path, device=device)
-    return _kept_model(path, str(device), (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino))
-
-
-@functools.lru_cache(maxsize=4)
-def _kept_model(path: Path, device: str, stamp: tuple[int, int, int]) -> Restorer:
-    return load(path, device=device)

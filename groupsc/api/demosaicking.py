@@ -1,0 +1,73 @@
+"""Restore colours from Bayer mosaics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groupsc.api.loading import device_of, model_of
+from groupsc.data.degradations import bayer_mask
+from groupsc.inference.batches import restore_images
+from groupsc.inference.regions import halo
+from groupsc.inference.restorer import Restorer
+from groupsc.io.arrays import unpack
+from groupsc.utils.device import pick_device
+from groupsc.utils.typing import PathLike
+from groupsc.weights.selection import choose
+
+
+def demosaick(
+    mosaic: Any,
+    pattern: str = "RGGB",
+    *,
+    method: str = "best",
+    weights: PathLike | None = None,
+    device: str = "auto",
+    mode: str = "whole",
+    stride: int | None = None,
+    memory: float | None = None,
+    progress: bool = False,
+) -> Any:
+    """Reconstruct colours from the mosaic of a Bayer sensor.
+
+    Parameters
+    ----------
+    mosaic : array (..., H, W)
+        One measured value per pixel, as floats in [0, 1], uint8 or uint16. The models are trained on mosaics of
+        processed pictures: white-balanced, gamma-encoded, over the full range and without noise. The mosaic of a raw
+        file must be processed in this way before.
+    pattern : {"RGGB", "BGGR", "GRBG", "GBRG"}
+        Colours of the 2×2 cell in raster order; the first letter is the colour of pixel (0, 0).
+    method, weights, device, mode, stride, memory, progress
+        As for `denoise`.
+
+    Returns
+    -------
+    array (..., H, W, 3)
+        Colour image with the type of the mosaic, clipped to its range.
+
+    Raises
+    ------
+    GroupSCError
+        If the mosaic, the pattern, the method or the weights can't be used; the message contains a hint.
+
+    Examples
+    --------
+    >>> colors = demosaick(np.full((64, 64), 0.5), "RGGB")  # doctest: +SKIP
+    """
+    options: dict[str, Any] = {"mode": mode, "stride": stride, "memory": memory, "progress": progress}
+
+    def model() -> Restorer:
+        found = model_of(weights or choose("mosaic", method, None), pick_device(device_of(mosaic, device)))
+        found.require("mosaic")
+        return found
+
+    def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
+        pixels, back = unpack(one, axis)
+        height, width = pixels.shape[-2:]
+        mask = bayer_mask(height, width, pattern).numpy()
+        return back(model().restore(pixels * mask.astype(pixels.dtype), mask=mask, **options))
+
+    return restore_images(restore, mosaic, None, margin=lambda: halo(model().coder), period=2)
