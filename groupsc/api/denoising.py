@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from groupsc.api.loading import device_of, model_of
 from groupsc.inference.batches import restore_images
@@ -26,13 +27,16 @@ from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
 from groupsc.weights.selection import choose
 
+Sigma = float | Sequence[float] | NDArray[Any]
+"""Types of a noise level: one number, one per channel, or a map."""
+
 
 def denoise(
     image: Any,
-    sigma: ArrayLike | None = None,
+    sigma: Sigma | None = None,
     *,
     noise: str = "white",
-    gain: ArrayLike | None = None,
+    gain: float | Sequence[float] | NDArray[Any] | None = None,
     offset: float | None = None,
     read_noise: float | None = None,
     strength: float = 1.0,
@@ -134,11 +138,11 @@ def denoise(
 
 
 def denoise_with_facts(
-    image: ArrayLike,
-    sigma: ArrayLike | None = None,
+    image: Any,
+    sigma: Sigma | None = None,
     *,
     noise: str = "white",
-    gain: ArrayLike | None = None,
+    gain: float | Sequence[float] | NDArray[Any] | None = None,
     offset: float | None = None,
     read_noise: float | None = None,
     strength: float = 1.0,

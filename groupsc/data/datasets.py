@@ -83,7 +83,7 @@ def fetch(
         )
     if dataset == bundled.CROPS:
         bundled.cut(data_dir, first(images))
-    if dataset in bundled.FILES_OF or own_set(dataset, data_dir):
+    if files is None and (dataset in bundled.FILES_OF or own_set(dataset, data_dir)):
         paths = named_paths(dataset, data_dir, images=images)
         names = [path.name for path in paths.values()] if dataset in bundled.FILES_OF else paths
         described = zip(names, paths.values(), strict=True)

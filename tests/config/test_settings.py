@@ -63,4 +63,4 @@ def test_the_other_keys_have_the_same_values(before_and_now):
     before, config = before_and_now
     others = {key: value for key, value in config.items() if key in before["keys"]}
     assert others == before["keys"]
-    assert set(config) - set(others) == {"tasks", "model", "training", "figures", "compare_with"}
+    assert set(config) - set(others) == {"tasks", "model", "training", "figures", "compare_with", "datasets"}

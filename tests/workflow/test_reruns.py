@@ -35,7 +35,7 @@ VALUES = {
         "tables": ["table4", "table7", "table8", "table1"],
     },
     "`index`": {"index": "page.md"},
-    "`datasets`: a folder that nothing uses": {"datasets": {"mine": {"path": "elsewhere"}}},
+    "`datasets`: a folder that nothing uses": {"datasets": {"mine": {"path": "results/ci/pictures"}}},
     "`output`": {"output": "results/empty"},
     "`device`": {"device": "auto"},
     "`threads`": {"threads": {"train": 2, "evaluate": 2}},

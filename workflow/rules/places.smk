@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 # Rules of a checkout use its package, in any working directory.
 if (ROOT / "groupsc").is_dir():
     sys.path.insert(0, str(ROOT))
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
 # Rules use the interpreter of Snakemake, also if no environment is activated.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 

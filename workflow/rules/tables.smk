@@ -22,14 +22,14 @@ rule table:
         ENVIRONMENT
     params:
         stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
-        baseline=lambda wildcards: options(baseline=config["compare_with"] if wildcards.table == "paired" else None),
+        options=lambda wildcards: options(baseline=config["compare_with"] if wildcards.table == "paired" else None),
         code=lambda wildcards: code(
             {"table7": "paper.settings", "paired": "paper.paired", "overview": "paper.overview"}.get(
                 wildcards.table, "paper.tables"
             )
         ),
     shell:
-        "python -m groupsc table {wildcards.table:q} {input.rows:q} {params.baseline} --output {params.stem:q} &> {log:q}"
+        "python -m groupsc table {wildcards.table:q} {input.rows:q} {params.options} --output {params.stem:q} &> {log:q}"
 
 
 # Count the published numbers that are reproduced in the tables.
