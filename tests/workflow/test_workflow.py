@@ -90,7 +90,7 @@ USERS = {
     "weights/files.py": {"train", "page"} | EVALUATED,
     "baselines/filters.py": set(),
     "data/degradations.py": {"train"} | EVALUATED,
-    "io/exif.py": set(),
+    "io/codecs/exif.py": set(),
     "noise/maps.py": set(),
     "models/similarity.py": {"train", "plan", "page"} | EVALUATED,
     "ops/window.py": {"train", "plan", "page"} | EVALUATED,

@@ -114,3 +114,8 @@ def evaluation_options(wildcards):
     measured = shared_grid.cached_results_of(config, wildcards.name, wildcards.dataset)
     images = shared_grid.images_of(config, dataset)
     return options(task=task, level=level, images=images, **keys, **pictures, cached_results=measured)
+
+
+def table_options(wildcards):
+    """Return the option of a table: of the paired differences, the method to compare with."""
+    return options(baseline=config["compare_with"] if wildcards.table == "paired" else None)

@@ -22,7 +22,7 @@ rule table:
         ENVIRONMENT
     params:
         stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
-        options=lambda wildcards: options(baseline=config["compare_with"] if wildcards.table == "paired" else None),
+        options=table_options,
         code=lambda wildcards: code(
             {"table7": "paper.settings", "paired": "paper.paired", "overview": "paper.overview"}.get(
                 wildcards.table, "paper.tables"
