@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from groupsc.config.definitions import LEVEL_NAMES
 from groupsc.config.labels import METHOD_LABELS
 from groupsc.figures.style import COLORS, STYLE, WIDTH
-from groupsc.paper.paired import paired_differences, per_image
+from groupsc.paper.paired import averaged, difference_text, per_image
 from groupsc.utils.errors import GroupSCError
 
 MARKERS = ("o", "s", "^")
@@ -51,7 +51,7 @@ def paired(
     """
     same = rows[(rows["task"] == task) & (rows["dataset"] == dataset) & (rows["mode"] == "whole")]
     same = same[same["level"] == level] if LEVEL_NAMES.get(task) else same
-    points, means = per_image(same, baseline), paired_differences(same, baseline)
+    points = per_image(same, baseline)
     if points.empty:
         raise GroupSCError(
             f"no method has an image of {dataset} in common with {baseline!r}; give per-image results of both"
@@ -59,16 +59,12 @@ def paired(
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
         ax = figure.subplots()
-        for number, line in enumerate(means.itertuples(index=False)):
+        for number, line in enumerate(averaged(points, baseline).itertuples(index=False)):
             own = points[points["method"] == line.method]
-            interval = "" if line.interval is None else f" ± {line.interval:.3f}"
-            label = f"{METHOD_LABELS.get(line.method, line.method)}: {line.difference:+.3f}{interval} dB"
+            label = f"{METHOD_LABELS.get(line.method, line.method)}: {difference_text(line)} dB"
             color = COLORS[number % len(COLORS)]
             marker = MARKERS[number // len(COLORS) % len(MARKERS)]
-            ax.scatter(
-                own["reference"], own["difference"], s=12, color=color, marker=marker, zorder=3,
-                label=label.replace("-", "−"),
-            )  # fmt: skip
+            ax.scatter(own["reference"], own["difference"], s=12, color=color, marker=marker, zorder=3, label=label)
             ax.axhline(line.difference, color=color, linewidth=0.8, linestyle="--")
         ax.axhline(0, color="#444444", linewidth=0.8)
         name = METHOD_LABELS.get(baseline, baseline)

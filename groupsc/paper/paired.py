@@ -61,9 +61,8 @@ def per_image(rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
     [{'method': 'groupsc', 'image': 'a', 'reference': 28.0, 'difference': 0.5}]
     """
     restored = rows[rows["mode"].notna()]
-    measures = [measure_of(task) for task in restored["task"]]
-    values = [row[measure] for measure, (_, row) in zip(measures, restored.iterrows(), strict=True)]
-    restored = restored.assign(value=pd.Series(values, index=restored.index, dtype=float))
+    channels = restored["task"].map(measure_of) == "psnr_channels"
+    restored = restored.assign(value=restored["psnr_channels"].where(channels, restored["psnr"]).astype(float))
     same = [key for key in KEYS if key != "method"] + ["image", "repetition"]
     first = restored[restored["method"] == baseline]
     others = restored[restored["method"] != baseline]
@@ -100,16 +99,39 @@ def paired_differences(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] 
     >>> paired_differences(table_of([]), "sc").columns.to_list() == COLUMNS
     True
     """
+    return averaged(per_image(rows, baseline), baseline, sizes)
+
+
+def averaged(pairs: pd.DataFrame, baseline: str, sizes: dict[str, int] | None = None) -> pd.DataFrame:
+    """Average differences that `per_image` returned, as `paired_differences` does.
+
+    Parameters
+    ----------
+    pairs : pandas.DataFrame
+        As `per_image` returns them for the same baseline.
+    baseline, sizes
+        As for `paired_differences`.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Examples
+    --------
+    >>> from groupsc.benchmark.rows import table_of
+    >>> averaged(per_image(table_of([]), "sc"), "sc").empty
+    True
+    """
     sizes = registry().groupby("dataset").size().to_dict() if sizes is None else sizes
     found = []
-    for key, pairs in per_image(rows, baseline).groupby(KEYS, dropna=False, sort=False):
+    for key, own in pairs.groupby(KEYS, dropna=False, sort=False):
         named = {name: plain(value) for name, value in zip(KEYS, key, strict=True)}
-        count, error = len(pairs), pairs["difference"].sem()
+        count, error = len(own), own["difference"].sem()
         half = None if count == 1 else float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * error)
-        remarks = [f"other {name}" for name in ("device", "code") if not pairs[name].all()]
+        remarks = [f"other {name}" for name in ("device", "code") if not own[name].all()]
         found.append({
             **named, "baseline": baseline, "images": count, "images_of": sizes.get(named["dataset"]),
-            "difference": pairs["difference"].mean(), "interval": half, "better": int((pairs["difference"] > 0).sum()),
+            "difference": own["difference"].mean(), "interval": half, "better": int((own["difference"] > 0).sum()),
             "remark": ", ".join(remarks),
         })  # fmt: skip
     return pd.DataFrame(found, columns=COLUMNS)
@@ -166,14 +188,25 @@ def _images(lines: pd.DataFrame) -> Cell:
 def _cell(line) -> Cell:
     if line is None:
         return Cell("missing", (Part("–"),))
-    interval = "" if pd.isna(line.interval) else f" ± {line.interval:.3f}"
     mark = "*" if line.remark else ""
-    text = f"{round(line.difference, 3) + 0.0:+.3f}".replace("-", "−")
-    return Cell("run", (Part(f"{text}{interval}; {line.better} of {line.images}{mark}"),))
+    return Cell("run", (Part(f"{difference_text(line)}; {line.better} of {line.images}{mark}"),))
 
 
 def _title(method: str, mode: str, stride: float | None) -> str:
     return METHOD_LABELS[method] + ("" if mode == "whole" else f", {mode_name(mode, plain(stride))}")
+
+
+def difference_text(line) -> str:
+    """Format the mean difference in dB of a row of `paired_differences`, with its interval if it has one.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> difference_text(SimpleNamespace(difference=-0.0632, interval=0.0091))
+    '−0.063 ± 0.009'
+    """
+    interval = "" if pd.isna(line.interval) else f" ± {line.interval:.3f}"
+    return f"{round(line.difference, 3) + 0.0:+.3f}".replace("-", "−") + interval
 
 
 def _place(line) -> str:
