@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from groupsc import baselines
-from groupsc.benchmark.grid import cached_results_of, image_names
+from groupsc.benchmark.grid import cached_results_of, dataset_and_stride, image_names
 from groupsc.benchmark.rows import complete, earlier_rows, measured_places, table_of
 from groupsc.config.definitions import experiment_name, method_name, repetitions
 from groupsc.models.sizes import number_of_parameters
@@ -121,8 +121,8 @@ def taken_over(config: dict, weights, place: str, task: str, level: float | None
     """
     if config["cached_results"] is None:
         return False
-    dataset, _, stride = place.partition("-stride")
-    mode, step = ("block", int(stride)) if stride else (config["mode"], config["stride"])
+    dataset, stride = dataset_and_stride(place)
+    mode, step = ("block", stride) if stride else (config["mode"], config["stride"])
     settings = _settings(weights, dataset, task, level, mode, step)
     path = settings and cached_results_of(config, settings["experiment"], place)
     if not path:

@@ -355,6 +355,23 @@ def block_places(config: dict, found: dict[str, Experiment]) -> list[tuple[str, 
     ]
 
 
+def dataset_and_stride(place: str) -> tuple[str, int | None]:
+    """Split the name of a file of per-image results into the data set and the stride of its blocks.
+
+    Parameters
+    ----------
+    place : str
+        Data set, with `-stride<stride>` for the additional block-wise evaluations.
+
+    Examples
+    --------
+    >>> dataset_and_stride("BSD68-stride24"), dataset_and_stride("BSD68")
+    (('BSD68', 24), ('BSD68', None))
+    """
+    dataset, _, stride = place.partition("-stride")
+    return dataset, int(stride) if stride else None
+
+
 def own_stride(config: dict, experiment: Experiment) -> int | None:
     """Return the step in pixels between the blocks in which an experiment restores images; None for whole images.
 

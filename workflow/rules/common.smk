@@ -19,6 +19,7 @@ from groupsc import baselines
 from groupsc.baselines.own import OwnMethod
 from groupsc.benchmark import grid as shared_grid
 from groupsc.benchmark.earlier import unsuited
+from groupsc.benchmark.grid import dataset_and_stride
 from groupsc.benchmark.names import TABLES, check as check_names
 from groupsc.data.datasets import data_state
 from groupsc.utils.digests import file_digest
@@ -107,12 +108,6 @@ def options(**values):
     return " ".join(
         f"--{key.replace('_', '-')} {shlex.quote(str(value))}" for key, found in lists.items() for value in found
     )
-
-
-def dataset_and_stride(place):
-    """Return the data set and the stride in a file name: BSD68 and 24 for `BSD68-stride24`, no stride for `BSD68`."""
-    dataset, _, stride = place.partition("-stride")
-    return dataset, int(stride) if stride else None
 
 
 def unrecorded(**values):
