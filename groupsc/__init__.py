@@ -11,7 +11,7 @@ _PLACES = {
     "denoise": "groupsc.api",
     "demosaick": "groupsc.api",
     "deblock": "groupsc.api",
-    "develop": "groupsc.mosaics",
+    "develop": "groupsc.api",
     "load": "groupsc.api",
     "estimate_noise": "groupsc.api",
     "evaluate": "groupsc.benchmark.evaluation",

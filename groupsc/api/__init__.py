@@ -10,6 +10,7 @@ give arrays of their kind.
 from groupsc.api.deblocking import deblock
 from groupsc.api.demosaicking import demosaick
 from groupsc.api.denoising import denoise, denoise_with_facts, estimate_noise, noise_task, noisy_channels
+from groupsc.api.developing import develop
 from groupsc.api.loading import load
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "demosaick",
     "denoise",
     "denoise_with_facts",
+    "develop",
     "estimate_noise",
     "load",
     "noise_task",

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groupsc.api.loading import device_of, model_of
+from groupsc.api.loading import model_for
 from groupsc.inference.batches import restore_images
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import unpack
-from groupsc.utils.device import pick_device
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
 from groupsc.weights.selection import choose
@@ -66,9 +65,7 @@ def deblock(
         raise GroupSCError(f"quality is {quality}; give the JPEG quality factor of the image, 1 to 100")
 
     def model() -> Restorer:
-        found = model_of(weights or choose("jpeg", method, quality), pick_device(device_of(image, device)))
-        found.require("jpeg")
-        return found
+        return model_for("jpeg", weights or choose("jpeg", method, quality), image, device)
 
     def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
         pixels, back = unpack(one, axis)

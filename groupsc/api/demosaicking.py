@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groupsc.api.loading import device_of, model_of
+from groupsc.api.loading import model_for
 from groupsc.data.degradations import bayer_mask
 from groupsc.inference.batches import restore_images
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import unpack
-from groupsc.utils.device import pick_device
 from groupsc.utils.typing import PathLike
 from groupsc.weights.selection import choose
 
@@ -60,9 +59,7 @@ def demosaick(
     options: dict[str, Any] = {"mode": mode, "stride": stride, "memory": memory, "progress": progress}
 
     def model() -> Restorer:
-        found = model_of(weights or choose("mosaic", method, None), pick_device(device_of(mosaic, device)))
-        found.require("mosaic")
-        return found
+        return model_for("mosaic", weights or choose("mosaic", method, None), mosaic, device)
 
     def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
         pixels, back = unpack(one, axis)

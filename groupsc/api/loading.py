@@ -84,6 +84,36 @@ def model_of(weights: PathLike, device: torch.device) -> Restorer:
     return _kept_model(path, str(device), (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino))
 
 
+def model_for(task: str, weights: PathLike, image: Any, device: str) -> Restorer:
+    """Load a model of a task for an image, as `model_of`.
+
+    Parameters
+    ----------
+    task : str
+        Task that the model must have been trained for.
+    weights : str or path
+    image : array
+        A tensor on a GPU is restored there if the device is chosen automatically.
+    device : str
+
+    Returns
+    -------
+    Restorer
+
+    Raises
+    ------
+    GroupSCError
+        As `load`, or if the model was trained for another task.
+
+    Examples
+    --------
+    >>> model = model_for("jpeg", "jpeg-sc-quality10", np.zeros((8, 8)), "auto")  # doctest: +SKIP
+    """
+    found = model_of(weights, pick_device(device_of(image, device)))
+    found.require(task)
+    return found
+
+
 @functools.lru_cache(maxsize=4)
 def _kept_model(path: Path, device: str, stamp: tuple[int, int, int]) -> Restorer:
     return load(path, device=device)

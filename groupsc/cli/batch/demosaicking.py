@@ -46,7 +46,7 @@ class Demosaicking:
         self, photo: Photograph, level: Level, weights: str, options: dict[str, Any]
     ) -> tuple[np.ndarray, dict[str, Any]]:
         from groupsc import api
-        from groupsc.mosaics import develop
+        from groupsc.api import develop
 
         given = {"weights": weights, **options, "method": options["method"] or "best"}
         if photo.sensor is not None:
@@ -67,7 +67,7 @@ class Demosaicking:
     def _develop_raw(self, photo: Photograph, given: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
         import numpy as np
 
-        from groupsc.mosaics import develop
+        from groupsc.api import develop
 
         sensor = photo.sensor
         assert sensor is not None

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from groupsc import api
+from groupsc.api.demosaicking import demosaick
+from groupsc.api.denoising import denoise, estimate_noise
 from groupsc.data.degradations import bayer_mask
 from groupsc.inference.developing import develop as develop_mosaic
 from groupsc.utils.errors import GroupSCError
@@ -78,12 +79,12 @@ def develop(
 
     def clean(plane: NDArray[Any], sigma: float | None) -> NDArray[Any]:
         # Every sensor value is measured by itself, so the noise is white; texture could be taken for correlated noise.
-        level = api.estimate_noise(plane) if sigma is None else sigma
-        found: NDArray[Any] = api.denoise(plane, level, method=method, **options)
+        level = estimate_noise(plane) if sigma is None else sigma
+        found: NDArray[Any] = denoise(plane, level, method=method, **options)
         return found
 
     def colors(balanced: NDArray[Any], pattern: str) -> NDArray[Any]:
-        found: NDArray[Any] = api.demosaick(balanced, pattern, method=method, weights=weights, **options)
+        found: NDArray[Any] = demosaick(balanced, pattern, method=method, weights=weights, **options)
         return found
 
     return develop_mosaic(
