@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import random
 import struct
@@ -293,7 +294,7 @@ def survives(folder, content):
     if found.depth != "float32":
         assert found.pixels.min() >= 0
         assert found.pixels.max() <= 1
-    suffix = "tif" if found.depth == "float32" else ("tif", "png")[len(content) % 2]
+    suffix = ("tif", "png")[len(content) % 2] if found.depth in ("uint8", "uint16") else "tif"
     if found.pixels.size > 1e6:
         return True
     write_photograph(folder / f"again.{suffix}", found, overwrite=True)
@@ -310,16 +311,13 @@ def test_damaged_files_end_in_a_sentence_or_an_image(tmp_path):
 
 @pytest.mark.slow
 def test_many_damaged_files(tmp_path):
-    end = time.monotonic() + 8
-    for number, (name, content) in enumerate(mutations(1)):
+    for number, (name, content) in enumerate(itertools.islice(mutations(1), 4000)):
         try:
             survives(tmp_path, content)
         except BaseException:
             Path(tmp_path / "culprit").write_bytes(content)
             print(f"mutation {number}, of {name}, is kept as {tmp_path / 'culprit'}")
             raise
-        if time.monotonic() > end:
-            break
     assert {file.name for file in tmp_path.iterdir()} <= {"damaged", "again.tif", "again.png"}
 
 
