@@ -108,7 +108,7 @@ def evaluations(config: dict, found: dict[str, Experiment]) -> dict[str, tuple[E
         for name, level in (
             {e.name: e.level}
             if e.model.levels is None
-            else {f"{e.name}-sigma{level:g}": level for level in config["tasks"][e.task]["blind"]["levels"]}
+            else {f"{e.name}-sigma{level:g}": level for level in _blind_levels(config["tasks"][e.task], e.variant)}
         ).items()
     }
 
@@ -129,8 +129,19 @@ def sets_of(config: dict, task: str, variant: str | None = None) -> list[str]:
     ['BSD68']
     """
     grid = config["tasks"][task]
-    own = grid["variants"].get(variant, {})
+    own = _variant(grid, variant) or {}
     return own.get("datasets") or grid["datasets"]
+
+
+def _blind_levels(grid: dict, variant: str | None) -> list[float]:
+    """Return the levels at which a blind model of a task is evaluated: those of its variant, or of `blind`."""
+    return (_variant(grid, variant) or grid["blind"])["levels"]
+
+
+def _variant(grid: dict, name: str | None) -> dict | None:
+    """Return the entry of a task's `variants` for a variant or for its blind models (`<variant>-blind`)."""
+    variants = grid["variants"]
+    return variants.get(name) or variants.get((name or "").removesuffix("-blind"))
 
 
 def baselines_of(config: dict) -> dict[str, tuple[str, str, float | None]]:

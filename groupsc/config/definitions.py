@@ -57,11 +57,14 @@ MethodName = Annotated[str, Choice(METHODS)]
 
 
 def _start(value: Any) -> str:
-    """Check that a value of `init_from` is a method, "blind" or the name of an experiment."""
+    """Check that a value of `init_from` is a method, "blind", "plain" or the name of an experiment."""
     start = as_text(value)
-    if start in (*METHODS, "blind") or start.partition("-")[0] in TASKS:
+    if start in (*METHODS, "blind", "plain") or start.partition("-")[0] in TASKS:
         return start
     raise ValueError(value)
+
+
+Start = Annotated[str, Allowed(f"one of {', '.join(METHODS)}, blind, plain, or an experiment", _start)]
 
 
 @settings
@@ -189,9 +192,10 @@ class TrainingConfig(Settings):
     """Factor of the learning rate each time that the best snapshot is restored."""
     precision: Annotated[str, Choice(("auto", "float32", "bfloat16"))] = "auto"
     """Precision of matrix products; `auto` uses bfloat16 on devices that compute fast with it."""
-    init_from: OrNull[Annotated[str, Allowed(f"one of {', '.join(METHODS)}, blind, or an experiment", _start)]] = None
+    init_from: OrNull[Start] = None
     """Source of the first parameters: a method (its model of the same task and level), `blind` (the blind model of the
-    same task and method) or an experiment; null for the learned dictionary."""
+    same task and method), `plain` (for a variant, the model of the same task, method and level that is no variant) or
+    an experiment; null for the learned dictionary."""
     any_phase: Truth = True
     """Whether the Bayer mosaics of training crops begin at any of the four phases, or all at the first, as in the
     authors' code."""
@@ -231,8 +235,10 @@ class Experiment(Settings):
     def init_from(self) -> str | None:
         """Name of the experiment whose weights are the first parameters of this one."""
         start = self.training.init_from
-        if start == "blind":
+        if start == "blind" or (start == "plain" and self.model.levels is not None):
             return experiment_name(self.task, f"{self.method}-blind", None)
+        if start == "plain":
+            return experiment_name(self.task, self.method, self.level)
         return experiment_name(self.task, method_name(start, self.variant), self.level) if start in METHODS else start
 
     @property

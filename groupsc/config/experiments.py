@@ -66,7 +66,11 @@ def _with_plain_start(experiment: Experiment, found: dict[str, Experiment]) -> E
 
 def _variants(grid: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the parts of a task's grid that differ from the paper's model: variants and kinds of blind models."""
-    yield from ({"variant": name, **variant} for name, variant in grid["variants"].items())
+    for name, variant in grid["variants"].items():
+        yield {"variant": name, **variant}
+        if variant["blind"]:
+            model = {**BLIND[DEFAULT_BLIND], **variant["model"]}
+            yield {**variant, "variant": f"{name}-blind", "levels": [], "model": model}
     for kind in grid["blind"]["kinds"] if grid["blind"] else ():
         name = "blind" if kind == DEFAULT_BLIND else f"blind-{kind}"
         methods = grid["blind"]["methods"]

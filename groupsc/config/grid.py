@@ -27,6 +27,7 @@ from groupsc.config.values import (
     OrNull,
     Positive,
     Text,
+    Truth,
     Unique,
     as_key,
     as_text,
@@ -74,6 +75,9 @@ class Variant(Part):
     """Methods, as for the task."""
     levels: Unique[Positive] = Field(default=[])
     """Levels, as for the task; mosaics have none."""
+    blind: Truth = False
+    """Whether the variant also has models of all noise levels at once, as in `gray-sc-robust-blind`. They are evaluated
+    at `levels`."""
     datasets: OrNull[Unique[DataSet]] = None
     """Test sets; null uses those of the task."""
     model: ModelChanges = ModelChanges()
@@ -274,12 +278,10 @@ class Grid(Part):
 def _check_task(where: str, task: str, given: Task) -> None:
     """Raise an error if a task has levels or blind models that it does not support, or lacks levels."""
     kind = LEVEL_NAMES[task]
-    require(
-        given.blind is None or kind == "sigma", f"blind models are for noise only; remove `blind` from the task {task}"
-    )
     cells: dict[str, Task | Variant] = {where: given}
     cells |= {f"{where}.variants.{name}": variant for name, variant in given.variants.items()}
     for place, cell in cells.items():
+        require(not cell.blind or kind == "sigma", f"blind models are for noise only; remove `blind` from {place}")
         if kind is None:
             require(not cell.levels, f"{place} has no levels, since mosaics have none; remove them")
         else:

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from groupsc.benchmark.grid import check
+from groupsc.benchmark.grid import check, evaluations, sets_of
 from groupsc.config.definitions import (
     LEVEL_NAMES,
     METHODS,
@@ -47,6 +47,24 @@ def test_windows_span_the_crops_of_the_training():
         assert [e.model.window for e in found.values()] == [crop - 8, crop - 6]
     chosen = experiments({"budget": "cpu", "model": {"window": 20}, **grid})
     assert {e.model.window for e in chosen.values()} == {20}
+
+
+def test_a_variant_has_blind_models_and_starts_from_plain_ones():
+    robust = {
+        "methods": ["sc"],
+        "levels": [15],
+        "blind": True,
+        "training": {"init_from": "plain"},
+        "datasets": ["Set12"],
+    }
+    config = complete_grid({"tasks": {"gray": {"variants": {"robust": robust}, "datasets": ["BSD68"]}}})
+    found = experiments(config)
+    assert {name: e.init_from for name, e in found.items()} == {
+        "gray-sc-robust-sigma15": "gray-sc-sigma15", "gray-sc-robust-blind": "gray-sc-blind",
+    }  # fmt: skip
+    assert found["gray-sc-robust-blind"].model.levels == (0, 55)
+    assert list(evaluations(config, found)) == ["gray-sc-robust-sigma15", "gray-sc-robust-blind-sigma15"]
+    assert {tuple(sets_of(config, "gray", e.variant)) for e in found.values()} == {("Set12",)}
 
 
 def test_names():
@@ -131,7 +149,7 @@ def test_an_experiment_survives_its_file(tmp_path):
         ({"model": {"channels": 2}}, r"channels is 2; choose 1 \(gray\) or 3 \(color\)"),
         (
             {"training": {"init_from": "bm3d"}},
-            "init_from is 'bm3d'; choose one of sc, csr, groupsc, blind, or an experiment, or null",
+            "init_from is 'bm3d'; choose one of sc, csr, groupsc, blind, plain, or an experiment, or null",
         ),
         ({"training": {"lr": 0}}, "training.lr is 0; choose a number above 0"),
         ({"training": {"lr_decay": True}}, "lr_decay is True; choose a number above 0"),

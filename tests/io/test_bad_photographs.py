@@ -7,7 +7,6 @@ import itertools
 import os
 import random
 import struct
-import time
 import zlib
 from pathlib import Path
 
