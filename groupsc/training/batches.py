@@ -175,7 +175,11 @@ def training_images(experiment: Experiment, data_dir: PathLike) -> list[Tensor]:
 
 
 class Validation(NamedTuple):
-    """The validation blocks. If training crops get gains, `contrast` has the same blocks with a gain of 3."""
+    """The validation blocks, and the same blocks changed as training crops are, or None if these are not changed.
+
+    In `contrast`, blocks have a gain of 3 if the training has gains. If the training has strong colours, every second
+    block has strong colours.
+    """
 
     plain: Batch
     contrast: Batch | None
@@ -212,9 +216,12 @@ def validation(experiment: Experiment, data_dir: PathLike, *, block: int) -> Val
     torch.Size([2, 1, 40, 40])
     """
     plain = validation_blocks(experiment, data_dir, block=block)
-    if experiment.task == "jpeg" or not experiment.training.gain_share:
+    training = experiment.training
+    if experiment.task == "jpeg" or not (training.gain_share or training.strong_color_share):
         return Validation(plain, None)
-    clean = VALIDATED_GAIN * plain.clean
+    clean = (VALIDATED_GAIN if training.gain_share else 1.0) * plain.clean
+    if training.strong_color_share:
+        clean[::2] = with_strong_colors(plain.clean, 1.0, seeded("strong colors", training.validation))[::2]
     degraded = clean * plain.mask if plain.mask is not None else clean + (plain.degraded - plain.clean)
     return Validation(plain, plain._replace(clean=clean, degraded=degraded))
 

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from tiny_experiments import tiny_experiment
 
-from groupsc.training.batches import Batches
+from groupsc.training.batches import Batches, validation
 from groupsc.training.contrast import (
     HIGHEST_GAIN,
     flat_shapes,
@@ -98,3 +98,16 @@ def test_crops_are_changed_before_they_are_degraded(task):
     else:
         noise = (batch.degraded - batch.clean).flatten(1).std(1)
         torch.testing.assert_close(noise, torch.full_like(noise, 25 / 255), rtol=0.15, atol=0)
+
+
+@pytest.mark.parametrize(("gain_share", "strong_color_share"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5)])
+def test_validation_has_the_changes_of_the_training_and_the_same_noise(gain_share, strong_color_share):
+    experiment = tiny_experiment(gain_share=gain_share, strong_color_share=strong_color_share)
+    plain, contrast = validation(experiment, "data/raw", block=32)
+    if not gain_share + strong_color_share:
+        assert contrast is None
+        return
+    gain = 3 if gain_share else 1
+    torch.testing.assert_close(contrast.degraded - contrast.clean, plain.degraded - plain.clean)
+    torch.testing.assert_close(contrast.clean[1::2], gain * plain.clean[1::2])
+    assert torch.equal(contrast.clean[::2], gain * plain.clean[::2]) == (not strong_color_share)
