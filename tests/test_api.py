@@ -228,10 +228,6 @@ def test_the_model_is_trained_near_the_level_or_blind_or_the_nearest():
     )
     blind = {**known, "gray-sc-blind": 25.0}
     assert choose("gray", "sc", 15, known) == "gray-sc-sigma15"
-    robust = {**known, "gray-sc-robust-sigma15": 20.0}
-    assert choose("gray", "best", 15, robust) == "gray-sc-robust-sigma15"
-    assert choose("gray", "best", 15, robust, family="plain") == "gray-sc-sigma15"
-    assert choose("gray", "best", 50, robust) == choose("gray", "best", 50, known)
     assert choose("gray", "sc", 27, known) == "gray-sc-sigma15"
     assert choose("gray", "sc", 28, known) == "gray-sc-sigma50"
     assert choose("gray", "sc", 28, blind) == "gray-sc-blind"

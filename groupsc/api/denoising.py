@@ -41,7 +41,6 @@ def denoise(
     read_noise: float | None = None,
     strength: float = 1.0,
     method: str = "best",
-    family: str = "robust",
     weights: PathLike | None = None,
     channel_axis: int | None = None,
     device: str = "auto",
@@ -79,9 +78,6 @@ def denoise(
         "best" selects among the models of all methods: a model trained for the level or near it, otherwise a blind
         model, otherwise the model of the nearest level. Among several, it selects the one with the highest validation
         PSNR. `groupsc.weights.selection.NEAR` defines which levels are near.
-    family : {"robust", "plain"}
-        "robust" selects models that were also trained on strong colours, high contrast and flat shapes, where there are
-        such models; "plain" selects the models of the paper's tables, trained on photographs alone.
     weights : str or path, optional
         Name of released weights, or a weights file; by default the weights are selected by method and level.
     channel_axis : int, optional
@@ -126,8 +122,8 @@ def denoise(
 
     def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
         return denoise_with_facts(
-            one, sigma, strength=strength, method=method, family=family, weights=weights, channel_axis=axis,
-            guard=guard, where=where, progress=progress, **kind, **options,
+            one, sigma, strength=strength, method=method, weights=weights, channel_axis=axis, guard=guard, where=where,
+            progress=progress, **kind, **options,
         )[0]  # fmt: skip
 
     def margin() -> int:
@@ -135,8 +131,7 @@ def denoise(
         if not isinstance(sigma, Real) or noise != "white":
             raise GroupSCError("the noise of a dask array can't be estimated block by block; give sigma, one number")
         task = noise_task(np.empty(1 if channel_axis is None else image.shape[channel_axis]))
-        level = _range_of(image, float(sigma)).level(strength * float(sigma))
-        weights = weights or choose(task, method, level, family=family)
+        weights = weights or choose(task, method, _range_of(image, float(sigma)).level(strength * float(sigma)))
         return halo(model_of(weights, pick_device(device)).coder) + (AROUND if guard else 0)
 
     return restore_images(restore, image, channel_axis, margin=margin)
@@ -152,7 +147,6 @@ def denoise_with_facts(
     read_noise: float | None = None,
     strength: float = 1.0,
     method: str = "best",
-    family: str = "robust",
     weights: PathLike | None = None,
     channel_axis: int | None = None,
     where: NDArray[np.bool_] | None = None,
@@ -184,7 +178,7 @@ def denoise_with_facts(
 
     def white(x: NDArray[Any], level: float) -> NDArray[Any]:
         level = 255 * min(level, 1.0)
-        names.append(str(weights or choose(noise_task(one_if_equal(x)), method, level, family=family)))
+        names.append(str(weights or choose(noise_task(one_if_equal(x)), method, level)))
         restored, share = _restore_white(x.astype(working_type(own.dtype)), level, names[-1], **options)
         shares.append(share)
         return restored

@@ -79,9 +79,6 @@ def denoise(
     ] = None,
     strength: Annotated[float, Option(help="Factor of the noise level: above 1 removes more.")] = 1.0,
     method: Method = "best",
-    family: Annotated[
-        str, Option(help="robust, or plain: the models of the paper's tables, trained on photographs alone.")
-    ] = "robust",
     weights: Weights = None,
     speed: Speed = None,
     device: Device = "auto",
@@ -105,7 +102,7 @@ def denoise(
     operation = Denoising(
         sigma=None if sigma == "auto" else tuple(_number(part, "--sigma") for part in sigma.split(",")),
         sigma_map=None if sigma_map is None else str(sigma_map), noise=noise, gain=gain, offset=offset,
-        read_noise=read_noise, strength=strength, guard=guard, family=family,
+        read_noise=read_noise, strength=strength, guard=guard,
     )  # fmt: skip
     restore_all(operation, paths, output, settings)
 
@@ -207,7 +204,7 @@ def explain(
     given = None if sigma == "auto" else _number(sigma, "--sigma")
     task, used, found = noise_in(photo, given)
     level = found.level(used)
-    chosen = weights or choose(task, method, level, family="plain")
+    chosen = weights or choose(task, method, level)
     model = load(chosen, device="cpu")
     pixels = torch.from_numpy(found.to_unit(noisy_channels(model, photo.stored)))
     gain, _ = model.scaling(pixels[None], level)

@@ -16,15 +16,13 @@ NEAR = 1.6
 its PSNR is higher at every level on BSDval32 (`benchmarks/between_levels.py`). An estimated level is never exactly the
 level of a model."""
 
-FAMILIES = ("robust", "plain")
-"""Families of models: `robust` models are trained from `plain` ones with crops of high contrast and strong colours."""
 
 LEAST_BLIND = 5.0
 """Lowest noise σ in gray levels of 255 at which a blind model is used without scaling, since its training has few crops
 of less noise. A model of one level up to this one is preferred to it on images of less noise."""
 
 
-def choose(task: str, method: str, level: float | None, known=None, *, family: str = "robust") -> str:
+def choose(task: str, method: str, level: float | None, known=None) -> str:
     """Choose the model for a task, method and level.
 
     The order of preference is: a model of exactly this level, a model whose level is within the ratio `NEAR`, a blind
@@ -41,8 +39,6 @@ def choose(task: str, method: str, level: float | None, known=None, *, family: s
         Noise σ in gray levels of 255 or JPEG quality, at least 0; None for mosaics.
     known : dict, optional
         Validation PSNR in dB of the models to choose from, by name. The default is all releases with `validation_psnr`.
-    family : {"robust", "plain"}
-        "robust" replaces the chosen plain model by the robust model that was trained from it, if there is one.
 
     Returns
     -------
@@ -52,8 +48,7 @@ def choose(task: str, method: str, level: float | None, known=None, *, family: s
     Raises
     ------
     GroupSCError
-        When the method or the family is unknown, no model of the method is released for the task, or the level is
-        negative or not finite.
+        When the method is unknown, no model of it is released for the task, or the level is negative or not finite.
 
     Examples
     --------
@@ -66,8 +61,6 @@ def choose(task: str, method: str, level: float | None, known=None, *, family: s
     measured, known = known, releases() if known is None else known
     if method not in ("best", *METHODS):
         raise GroupSCError(f"there is no method {method!r}; choose one of best, {', '.join(METHODS)}")
-    if family not in FAMILIES:
-        raise GroupSCError(f"there is no family {family!r}; choose one of {', '.join(FAMILIES)}")
     candidates = METHODS[::-1] if method == "best" else (method,)
     found = next(filter(None, _preferences(task, candidates, level, known)), None)
     if found is None:
@@ -75,22 +68,10 @@ def choose(task: str, method: str, level: float | None, known=None, *, family: s
         raise GroupSCError(
             f"no {method} model is released for {task} images; choose among {', '.join(there) or 'other tasks'}"
         )
-    psnr = {} if len(found) == 1 else validation_psnr(found) if measured is None else measured
-    chosen = max(found, key=psnr.__getitem__) if psnr else found[0]
-    robust = robust_name(chosen)
-    return robust if family == "robust" and robust in known else chosen
-
-
-def robust_name(name: str) -> str:
-    """Return the name of the robust model that is trained from a plain model.
-
-    Examples
-    --------
-    >>> robust_name("gray-groupsc-sigma25"), robust_name("color-sc-blind")
-    ('gray-groupsc-robust-sigma25', 'color-sc-robust-blind')
-    """
-    task, method, *level = name.split("-", 2)
-    return "-".join([task, method, "robust", *level])
+    if len(found) == 1:
+        return found[0]
+    psnr = validation_psnr(found) if measured is None else measured
+    return max(found, key=psnr.__getitem__)
 
 
 def _preferences(task: str, methods, level: float | None, known) -> Iterator[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from groupsc.cli.batch.operations import Level, refuse_raw
@@ -37,18 +37,14 @@ class Denoising:
     read_noise: float | None = None
     strength: float = 1.0
     guard: bool = True
-    family: str = "robust"
     name = "denoise"
 
     def check(self) -> None:
         from groupsc.inference.units import check_sigma
         from groupsc.noise.denoising import check_kind
-        from groupsc.weights.selection import FAMILIES
 
         if self.sigma is not None and self.sigma_map is not None:
             raise GroupSCError("--sigma and --sigma-map both give the noise level; leave one out")
-        if self.family not in FAMILIES:
-            raise GroupSCError(f"there is no family {self.family!r}; choose one of {', '.join(FAMILIES)}")
         check_kind(self.noise, self.sigma or self.sigma_map, self._photons, self.strength)
         for sigma in self.sigma or ():
             check_sigma(sigma)
@@ -67,9 +63,6 @@ class Denoising:
         return self.sigma[0] if self.sigma is not None and len(self.sigma) == 1 else self.sigma
 
     def level(self, photo: Photograph) -> Level:
-        return replace(self._level(photo), family=self.family)
-
-    def _level(self, photo: Photograph) -> Level:
         import numpy as np
 
         refuse_raw(photo)
@@ -137,7 +130,7 @@ class Denoising:
         chosen = {**options, **self._photons, "weights": weights if options["method"] is None else None}
         stored, found = api.denoise_with_facts(
             photo.stored, self._given(), estimate=level.sigma, where=_visible(photo), noise=self.noise,
-            strength=self.strength, guard=self.guard, family=self.family, channel_axis=0, **chosen,
+            strength=self.strength, guard=self.guard, channel_axis=0, **chosen,
         )  # fmt: skip
         facts = {key: value for key, value in found.items() if key not in ("sigma", "weights", "share")}
         if "sigma" in found:

@@ -35,8 +35,6 @@ class Level:
         Noise σ in the units of the file, if it was estimated.
     cost : float
         Time of the restoration, relative to that of one restoration by one model.
-    family : str
-        Family of the models, see `groupsc.weights.selection.choose`.
     """
 
     task: str
@@ -45,7 +43,6 @@ class Level:
     facts: dict[str, Any] = field(default_factory=dict)
     sigma: float | None = None
     cost: float = 1.0
-    family: str = "robust"
 
 
 class Operation(Protocol):

@@ -199,10 +199,10 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
 
     if settings.weights is not None:
         return _predict(settings.weights, size, settings)
-    fast = functools.partial(choose, level.task, FAST_METHOD, level.value, family=level.family)
+    fast = functools.partial(choose, level.task, FAST_METHOD, level.value)
     if settings.speed == "fast":
         return _predict(fast(), size, settings)
-    weights = choose(level.task, settings.method, level.value, family=level.family)
+    weights = choose(level.task, settings.method, level.value)
     try:
         first = _predict(weights, size, settings)
     except TooLittleMemoryError as error:
