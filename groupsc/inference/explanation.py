@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from groupsc.config.definitions import ModelConfig
-from groupsc.models.coder import Similarities, SparseCoder
+from groupsc.models.coder import SparseCoder
+from groupsc.models.iterations import Similarities
 from groupsc.utils.errors import GroupSCError
 
 

@@ -22,10 +22,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groupsc.config.definitions import ModelConfig
+from groupsc.models import iterations
+from groupsc.models.iterations import FAST_STEPS, Similarities
 from groupsc.models.levels import shares
 from groupsc.models.penalties import Centralised, Penalty, kind_of
-from groupsc.models.similarity import similarity, source_weights, window_mask
-from groupsc.ops import unrolled
+from groupsc.models.similarity import source_weights, window_mask
 from groupsc.ops.patches import PatchGrid
 from groupsc.ops.transforms import transformed
 from groupsc.utils.errors import GroupSCError
@@ -34,16 +35,6 @@ FIRST_THRESHOLD, FIRST_THRESHOLD_LEVEL = 0.02, 25.0
 """Initial thresholds; in blind models they are proportional to the noise σ and have this value at σ = 25."""
 FIRST_NU_LOGIT = 1.0
 FIRST_GAMMA = 0.1
-
-FAST_STEPS: dict[str, Callable[..., Tensor]] = {
-    "l1": unrolled.soft_steps,
-    "csr": unrolled.csr_steps,
-    "group": unrolled.group_steps,
-}
-"""Iterations with hand-written derivatives, by penalty; other penalties use the plain path."""
-
-Similarities = Tensor | tuple[Tensor, Tensor]
-"""Σ of the plain path; Σ and its column sums of the fast path."""
 
 
 class SparseCoder(nn.Module):
@@ -280,11 +271,7 @@ class SparseCoder(nn.Module):
         /,
     ) -> Similarities:
         """Σ, on the fast path Σ and its column sums, averaged with the similarity of features F."""
-        if matmul_dtype is not None:
-            before = similarities[0] if isinstance(similarities, tuple) else None
-            return unrolled.blended_similarity(before, F, nu, inside, matmul_dtype)
-        fresh = similarity(F, inside)
-        return fresh if nu is None or not isinstance(similarities, Tensor) else (1 - nu) * similarities + nu * fresh
+        return iterations.refreshed(similarities, F, nu, inside, matmul_dtype)
 
     def _iterate(
         self,
@@ -297,19 +284,11 @@ class SparseCoder(nn.Module):
         /,
     ) -> Tensor:
         """The iterations between two updates of the similarity, one per row of `thresholds`."""
-        penalty = self.penalty
         if matmul_dtype is None:
             Sigma = similarities if isinstance(similarities, Tensor) else None
-            for lam in thresholds:
-                R = Y if A is None else Y - A @ self.D.T
-                if M is not None and (A is not None or penalty.first_step_masked):
-                    R = M * R
-                B = R @ self.C if A is None else A + R @ self.C
-                A = penalty.prox(B, A if penalty.nonlocal_ else None, lam, Sigma)
-            assert A is not None  # Each update is followed by an iteration.
-            return A
+            return iterations.plain(A, Y, M, self.D, self.C, thresholds, Sigma, self.penalty)
         Y, D, C = (x.to(matmul_dtype) for x in (Y, self.D, self.C))
         M = None if M is None else M.to(matmul_dtype)
         sums = similarities if isinstance(similarities, tuple) else ()
-        gamma = (penalty.gamma,) if isinstance(penalty, Centralised) else ()
+        gamma = (functional.softplus(self.gamma),) if self.kind is Centralised else ()
         return FAST_STEPS[self.config.penalty](A, Y, M, D, C, thresholds, *sums, *gamma)

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from groupsc.ops.distances import ALIGNED, distance_factors
 from groupsc.ops.pointwise import wide
-from groupsc.ops.window import ALIGNED, TILE, Features, bound_of, distance_factors, within
+from groupsc.ops.window import TILE, Features, bound_of, within
 from groupsc.ops.workers import Each, chunks
 
 TOGETHER = 32

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from groupsc.ops.pointwise import wide
 
@@ -60,3 +61,15 @@ class LinearStep:
 
 def _add_product(x: Tensor, y: Tensor, matrix: Tensor, *, alpha: int = 1) -> Tensor:
     return torch.addmm(x.flatten(0, 1), y.flatten(0, 1), matrix, alpha=alpha).view(x.shape)
+
+
+def aligned(Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+    """Y, M, D and C with patches padded by zeros to a length that suits the matrix units of a GPU."""
+    extra = padding(D, D.shape[0])
+    D, C = (functional.pad(x, (0, 0, 0, extra)) for x in (D, C))
+    return functional.pad(Y, (0, extra)), None if M is None else functional.pad(M, (0, extra)), D, C
+
+
+def padding(x: Tensor, length: int) -> int:
+    """Number of zeros that bring `length` to a multiple of 8; other lengths are slow on the matrix units of a GPU."""
+    return -length % 8 if x.is_cuda else 0

@@ -1,9 +1,9 @@
-"""Unrolled iterations and similarities with hand-written derivatives: the fast path of the coder.
+"""Unrolled iterations with hand-written derivatives: the fast path of the coder.
 
-The results are those of `groupsc.models.penalties` and `groupsc.models.similarity`; the tests compare both. Three
-properties make this path fast: matrix products in a type that the caller chooses (bfloat16 on machines with fast
-bfloat16 products), few tensors stored for the backward pass (the codes of each iteration and one sum over similar
-patches; the rest is computed again), and pointwise functions compiled to single kernels.
+The results are those of `groupsc.models.penalties`; the tests compare both. Three properties make this path fast:
+matrix products in a type that the caller chooses (bfloat16 on machines with fast bfloat16 products), few tensors stored
+for the backward pass (the codes of each iteration and one sum over similar patches; the rest is computed again), and
+pointwise functions compiled to single kernels. `groupsc.ops.similarity_update` computes Σ between the iterations.
 
 Symbols: Y centred patches (b, N, m); M mask of measured entries (b, N, m), None when all were measured; A, B codes
 after and before a shrinkage (b, N, p), None for zeros; D, C dictionary and encoder (m, p); lam thresholds Λ, one row
@@ -23,8 +23,8 @@ from torch.autograd import Function
 from torch.nn import functional
 
 from groupsc.ops import pointwise
-from groupsc.ops.linear_step import LinearStep
-from groupsc.ops.pointwise import fused
+from groupsc.ops.compilation import fused
+from groupsc.ops.linear_step import LinearStep, aligned
 from groupsc.ops.prox import WEIGHT_EPSILON
 
 ROW_GAP = 32
@@ -53,7 +53,7 @@ def soft_steps(A: Tensor | None, Y: Tensor, M: Tensor | None, D: Tensor, C: Tens
     tensor([[[1.5000, 0.0000]]])
     """
     apply: Callable[..., Tensor] = SoftSteps.apply
-    return apply(A, *_aligned(Y, M, D, C), lam)
+    return apply(A, *aligned(Y, M, D, C), lam)
 
 
 def group_steps(
@@ -71,7 +71,7 @@ def group_steps(
     tensor([[[1.5000, 0.0000]]])
     """
     apply: Callable[..., Tensor] = GroupSteps.apply
-    return apply(A, *_aligned(Y, M, D, C), lam, Sigma, mass)
+    return apply(A, *aligned(Y, M, D, C), lam, Sigma, mass)
 
 
 def csr_steps(
@@ -97,39 +97,7 @@ def csr_steps(
     tensor([[[1., 0.]]])
     """
     apply: Callable[..., Tensor] = CentralisedSteps.apply
-    return apply(A, *_aligned(Y, M, D, C), lam, Sigma, mass, gamma)
-
-
-def blended_similarity(
-    Sigma: Tensor | None, F: Tensor, nu: Tensor | None, mask: Tensor, matmul_dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """Similarity matrix of features, averaged with the similarity matrix before (section 3.3).
-
-    Parameters
-    ----------
-    Sigma, nu : Tensor (b, N, N), Tensor (), or None
-        Similarity matrix before, and the weight ν of the new one, in [0, 1].
-    F : Tensor (b, N, m)
-        Features, already multiplied by κ. Distances are computed in their type.
-    mask : Tensor (N, N)
-        Pairs within the window, or weights of the sources.
-    matmul_dtype : torch.dtype
-        Type in which the result is stored.
-
-    Returns
-    -------
-    Sigma : Tensor (b, N, N)
-        (1 − ν) Σ + ν · mask · exp(−max(0, ‖F_s − F_t‖²)); for Σ = None the second term with ν = 1.
-    mass : Tensor (b, N)
-
-    Examples
-    --------
-    >>> blended_similarity(None, torch.tensor([[[0.0], [1.0]]]), None, torch.ones(2, 2), torch.float32)[1]
-    tensor([[1.3679, 1.3679]])
-    """
-    features = functional.pad(F, (0, _missing(F, F.shape[-1])))
-    apply: Callable[..., tuple[Tensor, Tensor]] = BlendedSimilarity.apply
-    return apply(Sigma, features, nu, mask, matmul_dtype)
+    return apply(A, *aligned(Y, M, D, C), lam, Sigma, mass, gamma)
 
 
 class SoftSteps(Function):
@@ -270,31 +238,6 @@ class CentralisedSteps(Function):
         return dA, None, None, linear.dD, linear.dC, torch.stack(dlam[::-1]), dSigma, dmass, dgamma
 
 
-class BlendedSimilarity(Function):
-    """Similarity matrix of features, averaged with the one before; see `blended_similarity`."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, Sigma: Tensor | None, F: Tensor, nu: Tensor | None, mask: Tensor, matmul_dtype: torch.dtype
-    ) -> tuple[Tensor, Tensor]:
-        gram = torch.bmm(F, F.transpose(1, 2))
-        blend = fused(pointwise.blend, gram, training=any(ctx.needs_input_grad))
-        blended, mass, fresh = blend(Sigma, gram, F.square().sum(-1), nu, mask, matmul_dtype)
-        ctx.save_for_backward(Sigma, F, nu, blended if fresh is None else fresh)
-        return blended, mass
-
-    @staticmethod
-    def backward(ctx: Any, dSigma: Tensor, dmass: Tensor) -> tuple[Tensor | None, ...]:
-        Sigma, F, nu, fresh = ctx.saved_tensors
-        T, dprevious, dnu = fused(pointwise.blend_backward, fresh, training=True)(Sigma, fresh, nu, dSigma, dmass)
-        length = F.shape[-1]
-        # A column of ones adds the row and column sums of T to the products.
-        features = functional.pad(F.to(T.dtype), (0, 1 + _missing(F, length + 1)), value=1)
-        spread = torch.bmm(T, features) + torch.bmm(T.transpose(1, 2), features)
-        dF = spread[..., length, None] * F - spread[..., :length]
-        return dprevious, 2 * dF, dnu, None, None
-
-
 def _gradient(A: Tensor | None, dB: Tensor, dQ: Tensor | None) -> Tensor | None:
     return None if A is None else pointwise.minus(dB, dQ)
 
@@ -306,15 +249,3 @@ def _target_major(Sigma: Tensor) -> Tensor:
     # Without the gap, rows at distances of a power of two share few sets of the cache when columns are read.
     apart = functional.pad(Sigma, (0, ROW_GAP))[..., : Sigma.shape[-1]]
     return apart.transpose(1, 2).contiguous()
-
-
-def _aligned(Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-    """Y, M, D and C with patches padded by zeros to a length that suits the matrix units of a GPU."""
-    extra = _missing(D, D.shape[0])
-    D, C = (functional.pad(x, (0, 0, 0, extra)) for x in (D, C))
-    return functional.pad(Y, (0, extra)), None if M is None else functional.pad(M, (0, extra)), D, C
-
-
-def _missing(x: Tensor, length: int) -> int:
-    """Number of zeros that bring `length` to a multiple of 8; other lengths are slow on the matrix units of a GPU."""
-    return -length % 8 if x.is_cuda else 0

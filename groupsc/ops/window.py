@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from groupsc.ops.distances import ALIGNED, distance_factors
 from groupsc.ops.pointwise import wide
 from groupsc.ops.workers import Each, Scratch, chunks
 
@@ -31,9 +32,6 @@ TILE, NARROW_TILE = 16, 8
 """Side of a tile in patches, for bfloat16 and for other types. Products of wide tiles are efficient; narrow tiles have
 few pairs outside the window. Products in float32 take so long that the narrow tile is faster on CPUs, by 14 % for a
 window of 48."""
-
-ALIGNED = 32
-"""Matrix products sum over a multiple of this number of terms, the depth of a CPU's matrix units."""
 
 Features = Callable[[slice], Tensor]
 """Function that returns the features F (n, m) of the patches in a slice of rows of the grid."""
@@ -252,50 +250,6 @@ def bound_of(inside: Tensor, matmul_dtype: torch.dtype) -> Tensor:
     tensor([0., -inf])
     """
     return torch.zeros(inside.shape, dtype=matmul_dtype, device=inside.device).masked_fill_(~inside, -math.inf)
-
-
-def distance_factors(F: Tensor, matmul_dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Factors of negative squared distances: rows l and r with l_t · r_s = −‖F_s − F_t‖².
-
-    In bfloat16 every number is a sum of bfloat16 parts: two for features and three for norms. Their products keep about
-    16 bits. Their sum, the distance, keeps the 8 bits that its exponential needs.
-
-    Parameters
-    ----------
-    F : Tensor (N, m)
-    matmul_dtype : torch.dtype
-
-    Returns
-    -------
-    left, right : Tensor (N, k)
-        k is a multiple of `ALIGNED` in bfloat16, otherwise m + 2.
-
-    Examples
-    --------
-    >>> left, right = distance_factors(torch.tensor([[0.0], [2.0]]), torch.float32)
-    >>> left @ right.T
-    tensor([[ 0., -4.],
-            [-4.,  0.]])
-    """
-    norms = F.square().sum(-1, keepdim=True)
-    if matmul_dtype != torch.bfloat16:
-        ones = torch.ones_like(norms)
-        return torch.cat([2 * F, -norms, ones], 1), torch.cat([F, ones, -norms], 1)
-    high, low = _split(F, 2)
-    norms = torch.cat(_split(-norms, 3), 1)
-    ones = torch.ones_like(norms)
-    left, right = [2 * high, 2 * high, 2 * low, norms, ones], [high, low, high, ones, norms]
-    zeros = norms.new_zeros(len(F), -sum(x.shape[1] for x in left) % ALIGNED)
-    return torch.cat([*left, zeros], 1), torch.cat([*right, zeros], 1)
-
-
-def _split(x: Tensor, number: int) -> list[Tensor]:
-    """Split x into a sum of bfloat16 tensors; each is the remainder after the ones before it."""
-    parts = []
-    for _ in range(number):
-        parts.append(x.to(torch.bfloat16))
-        x = x - parts[-1].to(x.dtype)
-    return parts
 
 
 def reach(start: int, tile: int, length: int, window: int) -> tuple[slice, slice]:

@@ -17,9 +17,10 @@ from groupsc.inference.regions import halo, region_side, regionwise
 from groupsc.inference.sliding_window import restore_whole
 from groupsc.inference.tiling import blockwise, restore
 from groupsc.models.coder import SparseCoder
+from groupsc.ops.distances import distance_factors
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.patches import counts
-from groupsc.ops.window import SlidingWindow, distance_factors
+from groupsc.ops.window import SlidingWindow
 from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
 
 

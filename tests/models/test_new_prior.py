@@ -10,7 +10,7 @@ from groupsc.benchmark.operation_counts import block_operations
 from groupsc.config import definitions
 from groupsc.inference.tiling import blockwise, restore
 from groupsc.models import penalties
-from groupsc.models.coder import FAST_STEPS
+from groupsc.models.iterations import FAST_STEPS
 from groupsc.ops import unrolled
 from groupsc.ops.prox import group_shrink
 from groupsc.utils.errors import GroupSCError
