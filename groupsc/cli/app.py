@@ -71,19 +71,21 @@ def fetch(
 
     Without a name, the command lists the data sets.
     """
-    from groupsc.data import datasets as data
+    from groupsc.data import registry
+    from groupsc.data.datasets import own_set
+    from groupsc.data.fetching import fetch as download
     from groupsc.data.folders import data_dir_with
 
     if not datasets:
-        print("\n".join(data.datasets()))
+        print("\n".join(registry.datasets()))
         return
     if manifest is not None and len(datasets) != 1:
         raise GroupSCError(f"a manifest describes one data set, but {len(datasets)} were given; fetch them one by one")
     for name in datasets:
         where = data_dir_with(data_dir, folders)
-        found = data.fetch(name, where, images=images, mirror=mirror)
+        found = download(name, where, images=images, mirror=mirror)
         megabytes = sum(file["bytes"] for file in found["files"]) / 1e6
-        own = data.own_set(name, where)
+        own = own_set(name, where)
         outcome = "all checksums agree" if own is None else f"in {own[1]}"
         print(f"{found['dataset']}: {len(found['files'])} files, {megabytes:.1f} MB, {outcome}")
         if manifest is not None:

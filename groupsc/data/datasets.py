@@ -1,109 +1,20 @@
-"""List, download and load data sets.
+"""List and load the images of data sets: public ones, bundled ones, and folders of own images.
 
-`data/registry.csv` lists every file with its repository, commit, path, size and sha256. The data sets of
+`groupsc.data.registry` lists the files of public data sets, which `groupsc.data.fetching` downloads. The data sets of
 `groupsc.data.bundled` need no download. A folder of own images is a data set too; see `groupsc.data.folders`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from tqdm import tqdm
 
 from groupsc.data import bundled
-from groupsc.data.downloads import download, matches, source_of
-from groupsc.data.folders import IMAGE_SUFFIXES, images_in, own_folder, state_of
-from groupsc.data.registry import datasets, first, image_sets, registry, registry_rows
+from groupsc.data.folders import IMAGE_SUFFIXES, images_in, own_folder
+from groupsc.data.registry import datasets, first, image_sets, registry_rows
 from groupsc.io.images import read_image
-from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError, MissingFileError
-
-PUBLIC = "https://raw.githubusercontent.com"
-SECONDS_WITHOUT_DATA = 30
-
-
-def fetch(
-    dataset: str,
-    data_dir="data/raw",
-    *,
-    images: int | None = None,
-    mirror: str | Path | None = None,
-    progress: bool = True,
-    workers: int = 8,
-    timeout: float = SECONDS_WITHOUT_DATA,
-    files: pd.DataFrame | None = None,
-) -> dict:
-    """Download the missing files of a data set, verify all files, and return its manifest.
-
-    Parameters
-    ----------
-    dataset : str
-        Name of a data set, as `datasets` lists them, or a folder of own images, which is listed and not copied.
-    data_dir : path or DataDir
-        Data directory. The files are stored in `data_dir/dataset/`.
-    images : int, optional
-        Number of files to fetch, the first in sorted order. The default fetches all.
-    mirror : path or http(s) URL, optional
-        Folder or address that contains `<repo>/<commit>/<path>`, instead of GitHub. The default is the environment
-        variable GROUPSC_MIRROR.
-    progress : bool
-        Whether to show a progress bar.
-    workers : int
-        Number of files that are downloaded at the same time.
-    timeout : float
-        Seconds without an answer after which an attempt fails.
-    files : pandas.DataFrame, optional
-        Registry to use instead of the project's registry, with the same columns.
-
-    Returns
-    -------
-    dict
-        `dataset`, `files` (file, bytes and sha256 of each) and `digest`, the sha256 over all of them.
-
-    Raises
-    ------
-    GroupSCError
-        When the data set is unknown, `images`, `workers` or `timeout` is not positive, the data directory can't be
-        created, or a file can't be fetched in three attempts. A file that fails verification never has its final name.
-
-    Examples
-    --------
-    >>> fetch("Bundled", images=2)["files"][0]["file"]
-    'astronaut.png'
-    """
-    if workers < 1 or not timeout > 0:
-        raise GroupSCError(
-            f"workers is {workers} and timeout {timeout}; give at least one worker and a timeout above 0 s"
-        )
-    if dataset == bundled.CROPS:
-        bundled.cut(data_dir, first(images))
-    if files is None and (dataset in bundled.FILES_OF or own_set(dataset, data_dir)):
-        paths = named_paths(dataset, data_dir, images=images)
-        names = [path.name for path in paths.values()] if dataset in bundled.FILES_OF else paths
-        described = zip(names, paths.values(), strict=True)
-        return _manifest(
-            set_name(dataset, data_dir), [(name, path.stat().st_size, file_digest(path)) for name, path in described]
-        )
-    rows = list(registry_rows(dataset, images, files).itertuples())
-    folder = Path(data_dir) / dataset
-    mirror = str(mirror or os.environ.get("GROUPSC_MIRROR") or PUBLIC)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise GroupSCError(
-            f"{folder} can't be created ({error.strerror}); choose another folder for the data"
-        ) from error
-    pool, stop = ThreadPoolExecutor(workers), threading.Event()
-    with tqdm(total=len(rows), desc=dataset, unit="file", disable=not progress) as bar:
-        jobs = [pool.submit(_fetch_file, row, folder / row.file, mirror, timeout, stop) for row in rows]
-        _wait_for_all(pool, jobs, bar, stop)
-    return _manifest(dataset, [(row.file, row.bytes, row.sha256) for row in rows])
 
 
 def own_set(dataset: str, data_dir="data/raw") -> tuple[str, Path] | None:
@@ -301,86 +212,3 @@ def load_images(
     """
     paths = named_paths(dataset, data_dir, images=images)
     return {name: read_image(path, channels=channels) for name, path in paths.items()}
-
-
-def data_digest(dataset: str, data_dir="data/raw") -> str | None:
-    """Return the sha256 over the checksums of all files of a data set.
-
-    Parameters
-    ----------
-    dataset, data_dir
-        As for `named_paths`. The files of a folder of own images are read.
-
-    Returns
-    -------
-    str or None
-        None for an unknown data set.
-
-    Examples
-    --------
-    >>> len(data_digest("Set12")), data_digest("mine")
-    (64, None)
-    """
-    if own_set(dataset, data_dir):
-        return fetch(dataset, data_dir, progress=False)["digest"]
-    found = registry()
-    checksums = found[found["dataset"] == dataset].sort_values("file")["sha256"]
-    return hashlib.sha256("\n".join(checksums).encode()).hexdigest() if len(checksums) else None
-
-
-def data_state(dataset: str, data_dir="data/raw") -> str | None:
-    """Return a digest that changes with the data set, without reading its files; see `groupsc.data.folders.state_of`.
-
-    Parameters
-    ----------
-    dataset, data_dir
-        As for `named_paths`.
-
-    Returns
-    -------
-    str or None
-        As `data_digest` for a public data set.
-
-    Examples
-    --------
-    >>> data_state("Set12") == data_digest("Set12")
-    True
-    """
-    own = own_set(dataset, data_dir)
-    return data_digest(dataset) if own is None else state_of(own[1])
-
-
-def _fetch_file(row, target: Path, mirror: str, timeout: float, stop: threading.Event) -> None:
-    if matches(target, row.bytes, row.sha256):
-        return
-    if target.is_file():  # A wrong file must not remain in the data set if the download fails.
-        try:
-            target.unlink()
-        except OSError as error:
-            raise GroupSCError(
-                f"{target} differs from the published file and can't be removed ({error.strerror}); remove it, or "
-                "choose another folder for the data"
-            ) from error
-    download(source_of(row, mirror), target, size=row.bytes, sha256=row.sha256, timeout=timeout, stop=stop)
-
-
-def _wait_for_all(pool: ThreadPoolExecutor, jobs: list[Future], bar: tqdm, stop: threading.Event) -> None:
-    """Wait for all jobs, the first failure or an interrupt. Of several failures, raise that of the first file."""
-    try:
-        for job in as_completed(jobs):
-            if job.exception():
-                break
-            bar.update()
-    finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
-    for job in jobs:
-        if not job.cancelled():
-            job.result()
-
-
-def _manifest(dataset: str, files) -> dict:
-    """Return the manifest of files given as (file, bytes, sha256)."""
-    digest = hashlib.sha256("".join(f"{sha256}  {name}\n" for name, _, sha256 in files).encode()).hexdigest()
-    rows = [{"file": name, "bytes": size, "sha256": sha256} for name, size, sha256 in files]
-    return {"dataset": dataset, "files": rows, "digest": digest}

@@ -6,8 +6,9 @@ import os
 import threading
 from pathlib import Path
 
-from groupsc.data.datasets import PUBLIC, registry
 from groupsc.data.downloads import is_address, source_of
+from groupsc.data.fetching import PUBLIC
+from groupsc.data.registry import registry
 
 SECONDS = 5
 """Time in which a server must answer."""
@@ -25,7 +26,7 @@ def out_of_reach(wanted: dict[str, int | None], data_dir, mirror=None, *, ask: b
     data_dir : path
         Data directory.
     mirror : path or http(s) URL, optional
-        As for `groupsc.data.datasets.fetch`.
+        As for `groupsc.data.fetching.fetch`.
     ask : bool
         Whether to ask the mirror. Otherwise only files that are here count.
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from groupsc.data.datasets import data_digest
+from groupsc.data.manifests import data_digest
 from groupsc.utils.device import device_name, pick_device
 from groupsc.utils.version import __version__, code_version
 

@@ -18,7 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from groupsc.benchmark.averages import DECIMALS, average, plain
-from groupsc.data.datasets import data_digest
+from groupsc.data.manifests import data_digest
 from groupsc.pages.headlines import best, points, reproduced
 from groupsc.pages.sliders import GAIN, comparisons, webp
 from groupsc.paper.reproducibility import read_cells

@@ -7,7 +7,7 @@ import pandas as pd
 from groupsc.benchmark.averages import average, share
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.definitions import method_name
-from groupsc.data.datasets import data_digest
+from groupsc.data.manifests import data_digest
 from groupsc.weights.scores import Score
 
 INTRODUCTION = """# Released weights

@@ -13,7 +13,7 @@ from groupsc.benchmark.averages import KEYS, mode_name, plain
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.definitions import LEVEL_NAMES, METHODS
 from groupsc.config.labels import LEVEL_LABELS, METHOD_LABELS, TASK_LABELS
-from groupsc.data.datasets import registry
+from groupsc.data.registry import registry
 from groupsc.paper.table import Table
 from groupsc.paper.typesetting import Cell, Part
 

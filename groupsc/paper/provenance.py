@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from groupsc.benchmark.averages import distinct, mode_name, plain
-from groupsc.data.datasets import data_digest
+from groupsc.data.manifests import data_digest
 
 
 def provenance(runs: pd.DataFrame, task: str, *, modes: bool = True) -> str:

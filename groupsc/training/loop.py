@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from groupsc.benchmark.validation import VALIDATION_SIDE, facts, measure
 from groupsc.config.definitions import BLOCK, Experiment, TrainingConfig
-from groupsc.data.datasets import data_digest
+from groupsc.data.manifests import data_digest
 from groupsc.models.coder import SparseCoder
 from groupsc.training.batches import Batches, Validation, training_images, validation
 from groupsc.training.initialization import first_model

@@ -18,8 +18,9 @@ from groupsc.baselines import method, methods
 from groupsc.baselines.matconvnet import read_convolutions
 from groupsc.benchmark.evaluation import evaluate
 from groupsc.benchmark.metrics import psnr
-from groupsc.data.datasets import load_images, registry
+from groupsc.data.datasets import load_images
 from groupsc.data.degradations import bayer_mask, degrade, noise_generator
+from groupsc.data.registry import registry
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.resources import data_file
 

@@ -20,6 +20,10 @@ from processes import store
 
 from groupsc.data import datasets
 from groupsc.data.bundled import CORNERS, FILES_OF, SIDE
+from groupsc.data.fetching import fetch
+from groupsc.data.registry import datasets as registered
+from groupsc.data.registry import registry
+from groupsc.io.images import read_image
 from groupsc.utils.errors import GroupSCError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,12 +46,12 @@ def sources():
 
 
 def test_registry_has_every_data_set_in_full():
-    assert datasets.registry().groupby("dataset").size().to_dict() == SIZES
-    assert set(datasets.datasets()) == {*SIZES, *FILES_OF}
+    assert registry().groupby("dataset").size().to_dict() == SIZES
+    assert set(registered()) == {*SIZES, *FILES_OF}
 
 
 def test_every_row_of_the_registry_can_be_fetched_and_verified():
-    rows = datasets.registry()
+    rows = registry()
     assert rows["sha256"].str.fullmatch("[0-9a-f]{64}").all()
     assert rows["commit"].str.fullmatch("[0-9a-f]{40}").all()
     assert rows["repo"].str.fullmatch(r"[\w.-]+/[\w.-]+").all()
@@ -60,17 +64,17 @@ def test_every_row_of_the_registry_can_be_fetched_and_verified():
 
 
 def test_a_change_of_the_table_stays_with_the_caller():
-    table = datasets.registry()
+    table = registry()
     table["sha256"] = ""
-    assert datasets.registry()["sha256"].str.len().eq(64).all()
+    assert registry()["sha256"].str.len().eq(64).all()
 
 
 def test_training_validation_and_test_images_are_apart():
-    files = datasets.registry().groupby("dataset")["sha256"].apply(set)
+    files = registry().groupby("dataset")["sha256"].apply(set)
     tests = set().union(*(files[name] for name in ("BSD68", "CBSD68", "Set12", "Kodak24", "Urban100", "Classic5")))
     assert not (files["BSD400"] | files["CBSD400"] | files["BSDval32"]) & tests
     assert not files["CBSD400"] & files["BSDval32"]
-    stems = datasets.registry().assign(stem=lambda rows: rows["file"].str.split(".").str[0])
+    stems = registry().assign(stem=lambda rows: rows["file"].str.split(".").str[0])
     stems = stems.groupby("dataset")["stem"].apply(set)
     for one, other in (("CBSD400", "CBSD68"), ("BSDval32", "CBSD68"), ("CBSD400", "BSDval32")):
         assert not stems[one] & stems[other]
@@ -78,7 +82,7 @@ def test_training_validation_and_test_images_are_apart():
 
 def test_every_data_set_has_source_licence_and_citation():
     table = sources()
-    assert set(table.index) == set(datasets.datasets())
+    assert set(table.index) == set(registered())
     assert table.index.is_unique
     assert (table[["role", "source", "citation", "licence", "note"]] != "").all(axis=None)
     assert table["source"].str.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+").all()
@@ -86,14 +90,14 @@ def test_every_data_set_has_source_licence_and_citation():
     for name, row in table.iterrows():
         images = 0 if name.startswith("peers") else len(FILES_OF[name]) if name in FILES_OF else SIZES[name]
         assert row["images"] == images
-        repositories = datasets.registry().query("dataset == @name")["repo"].unique()
+        repositories = registry().query("dataset == @name")["repo"].unique()
         assert all(row["source"] == f"https://github.com/{repository}" for repository in repositories)
 
 
 def test_crops_are_parts_of_the_photographs(tmp_path):
     with pytest.raises(GroupSCError, match="groupsc fetch Bundled-crop"):
         datasets.image_paths("Bundled-crop", tmp_path)
-    manifest = datasets.fetch("Bundled-crop", tmp_path, images=2)
+    manifest = fetch("Bundled-crop", tmp_path, images=2)
     crops = datasets.load_images("Bundled-crop", tmp_path, channels=3, images=2)
     assert [row["file"] for row in manifest["files"]] == ["astronaut.png", "brick.png"]
     for name, crop in crops.items():
@@ -104,7 +108,7 @@ def test_crops_are_parts_of_the_photographs(tmp_path):
 
 def test_bundled_photographs_need_neither_folder_nor_network(tmp_path, monkeypatch):
     monkeypatch.setenv("GROUPSC_MIRROR", "http://127.0.0.1:9")
-    manifest = datasets.fetch("Bundled", tmp_path / "none")
+    manifest = fetch("Bundled", tmp_path / "none")
     paths = datasets.image_paths("Bundled", tmp_path / "none")
     assert not (tmp_path / "none").exists()
     assert [path.name for path in paths] == sorted(FILES_OF["Bundled"]) == [row["file"] for row in manifest["files"]]
@@ -137,14 +141,14 @@ def test_a_subset_is_the_beginning_of_the_sorted_list():
 @pytest.mark.parametrize("images", [0, -1])
 def test_a_subset_has_at_least_one_image(images, tmp_path):
     for name in ("Bundled", "Set12"):
-        for function in (datasets.fetch, datasets.image_paths):
+        for function in (fetch, datasets.image_paths):
             with pytest.raises(GroupSCError, match="at least 1"):
                 function(name, tmp_path, images=images)
     assert not list(tmp_path.iterdir())
 
 
 def test_unknown_data_set(tmp_path):
-    for function in (datasets.fetch, datasets.image_paths):
+    for function in (fetch, datasets.image_paths):
         with pytest.raises(GroupSCError, match=r"no data set 'set12'; choose one of .*Set12.*Bundled"):
             function("set12", tmp_path)
     assert not list(tmp_path.iterdir())
@@ -164,16 +168,16 @@ def test_weights_of_other_methods_are_no_images(tmp_path):
 
 
 def test_manifest_is_plain_and_its_digest_covers_every_file(tmp_path):
-    manifest = datasets.fetch("Bundled", images=3)
+    manifest = fetch("Bundled", images=3)
     assert json.loads(json.dumps(manifest)) == manifest
     listing = "".join(f"{row['sha256']}  {row['file']}\n" for row in manifest["files"])
     assert manifest["digest"] == hashlib.sha256(listing.encode()).hexdigest()
-    assert manifest["digest"] != datasets.fetch("Bundled", images=2)["digest"]
+    assert manifest["digest"] != fetch("Bundled", images=2)["digest"]
 
 
 def test_import_touches_neither_network_nor_torch():
     code = (
-        "import sys; import groupsc.data.datasets; "
+        "import sys; import groupsc.data.fetching; "
         "sys.exit(bool({'torch', 'requests', 'pooch', 'skimage'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -183,7 +187,7 @@ def test_pointers_cover_what_the_registry_has():
     assert {pointer.stem for pointer in POINTERS} == {n for n in SIZES if not n.startswith("peers")} - {"Urban100"}
     for pointer in POINTERS:
         (output,) = yaml.safe_load(pointer.read_text())["outs"]
-        rows = datasets.registry().query("dataset == @pointer.stem")
+        rows = registry().query("dataset == @pointer.stem")
         assert output["path"] == pointer.stem
         assert (output["nfiles"], output["size"]) == (len(rows), rows["bytes"].sum())
     assert "no DVC pointer" in sources().loc["Urban100", "note"]
@@ -203,14 +207,14 @@ def folder_hash(folder):
 
 @pytest.mark.parametrize("name", [pointer.stem for pointer in POINTERS])
 def test_published_files_of_the_mirror(mirror, tmp_path, name):
-    manifest = datasets.fetch(name, tmp_path, progress=False)
-    rows = datasets.registry().query("dataset == @name").sort_values("file")
+    manifest = fetch(name, tmp_path, progress=False)
+    rows = registry().query("dataset == @name").sort_values("file")
     assert [row["sha256"] for row in manifest["files"]] == list(rows["sha256"])
     (output,) = yaml.safe_load((ROOT / f"data/raw/{name}.dvc").read_text())["outs"]
     assert folder_hash(tmp_path / name) == output["md5"]
     channels = {"1": 1, "3": 3}[sources().loc[name, "channels"]]
     images = datasets.load_images(name, tmp_path, channels=channels, images=5)
-    as_stored = {path.stem: datasets.read_image(path) for path in datasets.image_paths(name, tmp_path, images=5)}
+    as_stored = {path.stem: read_image(path) for path in datasets.image_paths(name, tmp_path, images=5)}
     for stem, image in images.items():
         np.testing.assert_array_equal(image, as_stored[stem])
 
@@ -219,7 +223,7 @@ def test_sizes_of_the_published_images(mirror, tmp_path):
     sides = {"BSD400": {(180, 180)}, "Kodak24": {(512, 768), (768, 512)}, "Kodak24-crop": {(500, 500)}}
     sides |= {"BSD68": {(321, 481), (481, 321)}, "CBSD68": {(321, 481), (481, 321)}, "Set12": {(256, 256), (512, 512)}}
     for name, expected in sides.items():
-        datasets.fetch(name, tmp_path, progress=False)
+        fetch(name, tmp_path, progress=False)
         channels = int(sources().loc[name, "channels"])
         assert {
             image.shape[1:] for image in datasets.load_images(name, tmp_path, channels=channels).values()
@@ -227,24 +231,24 @@ def test_sizes_of_the_published_images(mirror, tmp_path):
 
 
 def test_color_test_images_are_the_decoded_jpegs_of_their_source(mirror, tmp_path):
-    datasets.fetch("BSDval32", tmp_path, progress=False)
-    datasets.fetch("CBSD68", tmp_path, progress=False)
+    fetch("BSDval32", tmp_path, progress=False)
+    fetch("CBSD68", tmp_path, progress=False)
     validation, tests = (datasets.load_images(name, tmp_path, channels=3) for name in ("BSDval32", "CBSD68"))
     assert not {image.tobytes() for image in validation.values()} & {image.tobytes() for image in tests.values()}
 
 
 def test_a_mirror_that_holds_a_part(mirror, tmp_path):
-    assert len(datasets.fetch("Urban100", tmp_path, images=5, progress=False)["files"]) == 5
+    assert len(fetch("Urban100", tmp_path, images=5, progress=False)["files"]) == 5
     assert all(
         image.shape[2] == 1024 for image in datasets.load_images("Urban100", tmp_path, channels=3, images=5).values()
     )
     if (mirror / "jbhuang0604/SelfExSR").is_dir() and len(list(mirror.rglob("img_*_HR.png"))) < 100:
         with pytest.raises(GroupSCError, match=r"img006\.png could not be fetched"):
-            datasets.fetch("Urban100", tmp_path, progress=False)
+            fetch("Urban100", tmp_path, progress=False)
 
 
 def test_weights_of_other_methods_are_fetched_as_files(mirror, tmp_path):
-    manifest = datasets.fetch("peers-dncnn-color", tmp_path, progress=False)
+    manifest = fetch("peers-dncnn-color", tmp_path, progress=False)
     assert {row["file"] for row in manifest["files"]} == {
         path.name for path in (tmp_path / "peers-dncnn-color").iterdir()
     }
@@ -271,11 +275,11 @@ def test_dvc_tells_whether_the_data_at_hand_is_the_published_data(mirror, tmp_pa
     assert run("pull").returncode == 0
     assert weight.read_bytes() == b"weights"
     for name in ("Set12", "Classic5"):
-        datasets.fetch(name, raw, progress=False)
+        fetch(name, raw, progress=False)
     assert run("status", "--quiet").returncode == 0
     with (raw / "Set12/05.png").open("ab") as file:
         file.write(b"\0")
     assert re.findall(r"(\w+): +data/raw/(\w+)\n", run("status").stdout) == [("modified", "Set12")]
-    datasets.fetch("Set12", raw, progress=False)
+    fetch("Set12", raw, progress=False)
     assert run("status", "--quiet").returncode == run("push").returncode == 0
     assert len([path for path in (tmp_path / "data/store").rglob("*") if path.is_file()]) == 1

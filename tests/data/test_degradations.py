@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from groupsc.benchmark.metrics import psnr
-from groupsc.data.datasets import fetch, load_images
+from groupsc.data.datasets import load_images
 from groupsc.data.degradations import BAYER_PATTERNS, add_noise, bayer_mask, degrade, jpeg, mosaic, noise_generator
+from groupsc.data.fetching import fetch
 from groupsc.utils.errors import GroupSCError
 
 

@@ -13,7 +13,7 @@ import threading
 import pytest
 from faulty_server import CONTENTS, PATHS, answer, bring, listing, table
 
-from groupsc.data.datasets import fetch
+from groupsc.data.fetching import fetch
 from groupsc.utils.errors import GroupSCError
 
 pytestmark = pytest.mark.usefixtures("no_mirror")
@@ -120,7 +120,7 @@ def test_nobody_listens(tmp_path):
 PROGRAM = """
 import sys
 import pandas as pd
-from groupsc.data.datasets import fetch
+from groupsc.data.fetching import fetch
 files = pd.read_csv(sys.argv[1], dtype={"commit": str})
 try:
     LIMIT

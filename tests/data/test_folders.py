@@ -19,7 +19,9 @@ from groupsc.benchmark import grid, names, plan
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid
 from groupsc.data import datasets, registry
+from groupsc.data.fetching import fetch
 from groupsc.data.folders import DataDir, data_dir_with, state_of
+from groupsc.data.manifests import data_digest
 from groupsc.training.batches import training_images, validation_blocks
 from groupsc.utils.errors import GroupSCError
 
@@ -59,14 +61,14 @@ def test_equal_stems_in_the_registry_are_refused(monkeypatch):
 
 
 def test_the_manifest_has_the_checksums_and_nothing_is_copied(folder, tmp_path):
-    manifest = datasets.fetch(str(folder), tmp_path / "raw")
+    manifest = fetch(str(folder), tmp_path / "raw")
     assert not (tmp_path / "raw").exists()
     assert {row["file"]: row["sha256"] for row in manifest["files"]} == {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in NAMES
     }
-    before = datasets.data_digest(str(folder)), state_of(folder)
+    before = data_digest(str(folder)), state_of(folder)
     Image.new("L", (30, 30)).save(folder / "b c.TIF")
-    after = datasets.data_digest(str(folder)), state_of(folder)
+    after = data_digest(str(folder)), state_of(folder)
     assert before[0] == manifest["digest"] != after[0]
     assert before[1] != after[1]
 

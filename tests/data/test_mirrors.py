@@ -8,7 +8,7 @@ import re
 import pytest
 from faulty_server import CONTENTS, PATHS, listing, table
 
-from groupsc.data.datasets import fetch
+from groupsc.data.fetching import fetch
 from groupsc.utils.errors import GroupSCError
 
 pytestmark = pytest.mark.usefixtures("no_mirror")

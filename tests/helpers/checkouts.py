@@ -13,8 +13,8 @@ import yaml
 from jobs import python_of_jobs
 from processes import ROOT, planner, store
 
-from groupsc.data.datasets import registry
 from groupsc.data.downloads import source_of
+from groupsc.data.registry import registry
 
 COPIED = (
     ".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "Snakefile", "config",

@@ -14,7 +14,7 @@ import pandas as pd
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from groupsc.data.datasets import fetch
+from groupsc.data.fetching import fetch
 
 CONTENTS = {f"0{n}.png": np.random.default_rng(n).bytes(3000 + n) for n in range(1, 5)}
 PATHS = {name: f"/lab/photos/{'c' * 40}/set%20one/%23{name}" for name in CONTENTS}

@@ -14,8 +14,8 @@ from faulty_server import CONTENTS, table
 from packaging.requirements import Requirement
 from processes import ROOT
 
-from groupsc.data.datasets import fetch
 from groupsc.data.downloads import without_secrets
+from groupsc.data.fetching import fetch
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.released import releases
 

@@ -21,7 +21,7 @@ from groupsc.benchmark import grid as shared_grid
 from groupsc.benchmark.earlier import unsuited
 from groupsc.benchmark.grid import dataset_and_stride
 from groupsc.benchmark.names import TABLES, check as check_names
-from groupsc.data.datasets import data_state
+from groupsc.data.manifests import data_state
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.resources import data_file, data_places
