@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,30 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from groupsc.config.definitions import experiment_name, method_name
-from groupsc.config.grid import VARIANT
 from groupsc.inference.differentiable import restore_with_gradients
 from groupsc.inference.sliding_window import codes_of
 from groupsc.inference.tiling import restore
 from groupsc.models.coder import SparseCoder
+from groupsc.models.noise_scaling import gain_and_share, value_spread
 from groupsc.ops.transforms import transformed
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
-from groupsc.utils.version import code_version
-from groupsc.weights.files import save_weights
-from groupsc.weights.released import releases
+from groupsc.weights.own_models import save_own
 from groupsc.weights.selection import LEAST_BLIND
-
-HIGHEST_GAIN = 0.6
-"""Largest contrast of a scaled image, divided by the root of the trained noise level. The contrast is the range of the
-values without noise; the contrast of most images in [0, 1] is almost 1, so this is also the largest gain: 1.3 at σ = 5,
-3 at σ = 25. At higher contrasts, models remove more of a photograph than of its noise (`benchmarks/gains.py`)."""
-
-GUARDED = 2.0
-"""Factor of `HIGHEST_GAIN` if a guard corrects the restoration."""
-
-PEAKS = 6.0
-"""Part of the range of the values of a noisy image that its noise causes, in standard deviations of the noise."""
 
 
 class Restorer(nn.Module):
@@ -100,10 +85,11 @@ class Restorer(nn.Module):
         Notes
         -----
         A model is trained for one noise level. Images with other noise are scaled to it, so that
-        `model(c * x, c * sigma)` is `c * model(x, sigma)`. `HIGHEST_GAIN` limits the factor. Let σ₀ be the lowest noise
-        level that this factor brings to the trained one. Below σ₀, the result is a mixture of the restored and the
-        noisy image, whose weights are the squared ratio of the noise of the scaled image to the trained level, about
-        σ²/σ₀², and the rest. The result is therefore continuous in σ, and `model(x, 0)` is x.
+        `model(c * x, c * sigma)` is `c * model(x, sigma)`. `HIGHEST_GAIN` of `groupsc.models.noise_scaling` limits the
+        factor. Let σ₀ be the lowest noise level that this factor brings to the trained one. Below σ₀, the result is a
+        mixture of the restored and the noisy image, whose weights are the squared ratio of the noise of the scaled
+        image to the trained level, about σ²/σ₀², and the rest. The result is therefore continuous in σ, and
+        `model(x, 0)` is x.
         """
         if unknown:
             raise GroupSCError(f"a model takes no {' and no '.join(unknown)}; it takes x, sigma and mask")
@@ -156,7 +142,7 @@ class Restorer(nn.Module):
                 f"{len(sigma)} noise levels were given for {len(x)} images; give one level, or one per image"
             )
         if not (torch.compiler.is_compiling() or transformed()):
-            wrong = ~((sigma >= 0) & (sigma <= _spread(x).clamp(min=1)))
+            wrong = ~((sigma >= 0) & (sigma <= value_spread(x).clamp(min=1)))
             if wrong.any():
                 value = float(sigma.expand(len(x))[wrong][0])
                 hint = f"did you mean {value:g}/255?" if value > 0 else "give a number of at least 0"
@@ -190,10 +176,10 @@ class Restorer(nn.Module):
         """Compute the factors that bring the noise of images to the trained level, and the shares of the restoration.
 
         A blind model is trained for a range of levels; only images with noise outside it are scaled, to its nearest
-        level. `HIGHEST_GAIN` bounds the contrast of a scaled image. If it limits the factor, the noise stays below the
-        trained level, and only a share of the restoration is used: the squared ratio of the noise of the scaled image
-        to the trained level. If the restoration has a smaller error than an image with noise of the trained level, the
-        mixture has a smaller error than the image.
+        level. `HIGHEST_GAIN` of `groupsc.models.noise_scaling` bounds the contrast of a scaled image. If it limits the
+        factor, the noise stays below the trained level, and only a share of the restoration is used: the squared ratio
+        of the noise of the scaled image to the trained level. If the restoration has a smaller error than an image with
+        noise of the trained level, the mixture has a smaller error than the image.
 
         Parameters
         ----------
@@ -223,11 +209,7 @@ class Restorer(nn.Module):
         goal = self._goal(level)
         if goal is None:
             return torch.ones_like(level), torch.ones_like(level)
-        needed = goal / level.clamp(min=1e-30)
-        contrast = (_spread(x).reshape(level.shape) - PEAKS / 255 * level).clamp(min=1e-6)
-        highest = (GUARDED if guarded else 1) * HIGHEST_GAIN * goal**0.5 / contrast
-        share = torch.where(needed > highest, (highest / needed).square(), 1.0)
-        return torch.minimum(needed, highest), share
+        return gain_and_share(x, level, goal, guarded=guarded)
 
     def _goal(self, level: Tensor) -> Tensor | float | None:
         """Return the trained level that noise is brought to; None for models that do not remove noise."""
@@ -354,24 +336,7 @@ class Restorer(nn.Module):
         --------
         >>> model.save("tuned.safetensors", name="tuned", level=20)  # doctest: +SKIP
         """
-        if not re.fullmatch(VARIANT, name) or name.startswith("blind"):
-            raise GroupSCError(
-                f"the name is {name!r}; write small letters, digits and at most one dash, such as mine-v2"
-            )
-        card, level = self.card, self.card.get("level") if level is None else float(level)
-        before = {key: card[key] for key in ("name", "steps", "minutes", "device") if key in card}
-        kept = {key: card[key] for key in ("task", "method") if key in card}
-        own = {
-            "name": experiment_name(card["task"], method_name(card["method"], name), level),
-            "variant": name,
-            "level": level,
-            "earlier": [*card.get("earlier", []), before],
-            "code_version": code_version(),
-        }
-        if own["name"] in releases():
-            raise GroupSCError(f"a released model has the name {own['name']}; choose another name")
-        save_weights(path, self.coder, kept | own)
-        return Path(path)
+        return save_own(path, self.coder, self.card, name=name, level=level)
 
     def require(self, task: str) -> None:
         """Raise an error unless the model was trained for the task.
@@ -390,8 +355,3 @@ class Restorer(nn.Module):
                 f"the model {self.card.get('name')} was trained for the task {self.card['task']!r}, not for {task!r}; "
                 "choose other weights"
             )
-
-
-def _spread(x: Tensor) -> Tensor:
-    """Return the range of the values of each image (b, c, H, W), (b,)."""
-    return x.amax((1, 2, 3)) - x.amin((1, 2, 3))

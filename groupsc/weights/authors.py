@@ -79,33 +79,42 @@ def converted(
     inner = state.get("state_dict", state)
     tensors = {name.removeprefix("module."): torch.as_tensor(value) for name, value in inner.items()}
     _check_names(tensors)
-    D, W = (tensors[f"apply_{name}.weight"].flatten(1) for name in "DW")
-    C = tensors["apply_A.weight"].flatten(1).T
-    m, p = D.shape
-    channels: Literal[1, 3] = 1 if math.isqrt(m) ** 2 == m else 3
-    thresholds, kappas, nus = (_listed(tensors, name) for name in ("lmbda", "std", "nu"))
-    iterations = len(thresholds)
-    if iterations == 1:
-        raise GroupSCError("the checkpoint has the same thresholds for all iterations; only multi_theta=1 is supported")
-    method = "groupsc" if kappas else "sc"
-    options: dict[str, Any] = {}
-    if kappas:
-        options = {"similarity_interval": similarity_interval, "middle_averaging": middle_averaging}
-        options |= {"shared_similarity": len(kappas) == 1} | _window(tensors)
-    config = ModelConfig(
-        channels=channels, patch_size=math.isqrt(m // channels), n_atoms=p, n_iterations=iterations,
-        penalty="group" if kappas else "l1", **options,
-    )  # fmt: skip
-    model = SparseCoder(config)
-    values = {"D": D, "C": C, "W": W, "thresholds": torch.stack([x.flatten() for x in thresholds])}
-    if kappas:
-        updates = 1 if config.shared_similarity else len(config.similarity_updates)
-        values["kappa"] = torch.stack([x.flatten().expand(m) for x in kappas])
-        values["nu_logit"] = torch.cat([x.flatten() for x in nus[:updates]])
-    _load(model, values)
+    nonlocal_ = bool(_listed(tensors, "std"))
+    options = {"similarity_interval": similarity_interval, "middle_averaging": middle_averaging} if nonlocal_ else {}
+    model = SparseCoder(_config_of(tensors, options))
+    _load(model, _parameters_of(tensors, model.config))
+    method = "groupsc" if nonlocal_ else "sc"
     name = experiment_name(task, method_name(method, "authors"), level)
     card = {"name": name, "task": task, "method": method, "variant": "authors", "level": level, "source": SOURCE}
     return model.requires_grad_(False).eval(), card
+
+
+def _config_of(tensors: Mapping[str, Tensor], options: dict[str, Any]) -> ModelConfig:
+    """The size of the model and its prior, with the options of its training; GroupSC if there is a κ, otherwise SC."""
+    m, p = tensors["apply_D.weight"].shape[:2]
+    channels: Literal[1, 3] = 1 if math.isqrt(m) ** 2 == m else 3
+    iterations, distances = (len(_listed(tensors, name)) for name in ("lmbda", "std"))
+    if iterations == 1:
+        raise GroupSCError("the checkpoint has the same thresholds for all iterations; only multi_theta=1 is supported")
+    if distances:
+        options = {**options, "shared_similarity": distances == 1, **_window(tensors)}
+    return ModelConfig(
+        channels=channels, patch_size=math.isqrt(m // channels), n_atoms=p, n_iterations=iterations,
+        penalty="group" if distances else "l1", **options,
+    )  # fmt: skip
+
+
+def _parameters_of(tensors: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
+    """The parameters of the coder by their names in it."""
+    values = {name: tensors[f"apply_{name}.weight"].flatten(1) for name in "DW"}
+    values["C"] = tensors["apply_A.weight"].flatten(1).T
+    values["thresholds"] = torch.stack([x.flatten() for x in _listed(tensors, "lmbda")])
+    kappas = _listed(tensors, "std")
+    if kappas:
+        updates = 1 if config.shared_similarity else len(config.similarity_updates)
+        values["kappa"] = torch.stack([x.flatten().expand(config.dimension) for x in kappas])
+        values["nu_logit"] = torch.cat([x.flatten() for x in _listed(tensors, "nu")[:updates]])
+    return values
 
 
 def read_checkpoint(path: PathLike) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+"""Write the weights of a user's own training, with a card that names the trainings before it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from groupsc.config.definitions import experiment_name, method_name
+from groupsc.config.grid import VARIANT
+from groupsc.models.coder import SparseCoder
+from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
+from groupsc.utils.version import code_version
+from groupsc.weights.files import save_weights
+from groupsc.weights.released import releases
+
+
+def save_own(
+    path: PathLike, coder: SparseCoder, card: Mapping[str, Any], *, name: str, level: float | None = None
+) -> Path:
+    """Write a model that was trained further to a weights file.
+
+    Parameters
+    ----------
+    path : path
+        File with the ending .safetensors.
+    coder : SparseCoder
+    card : dict
+        Card of the model before the training.
+    name, level : str, float
+        As for `groupsc.inference.restorer.Restorer.save`, which describes the new card.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    GroupSCError
+        When the name has other letters or is that of a released model, or the file can't be written.
+
+    Examples
+    --------
+    >>> save_own("tuned.safetensors", coder, card, name="tuned", level=20)  # doctest: +SKIP
+    """
+    if not re.fullmatch(VARIANT, name) or name.startswith("blind"):
+        raise GroupSCError(f"the name is {name!r}; write small letters, digits and at most one dash, such as mine-v2")
+    level = card.get("level") if level is None else float(level)
+    before = {key: card[key] for key in ("name", "steps", "minutes", "device") if key in card}
+    kept = {key: card[key] for key in ("task", "method") if key in card}
+    own = {
+        "name": experiment_name(card["task"], method_name(card["method"], name), level),
+        "variant": name,
+        "level": level,
+        "earlier": [*card.get("earlier", []), before],
+        "code_version": code_version(),
+    }
+    if own["name"] in releases():
+        raise GroupSCError(f"a released model has the name {own['name']}; choose another name")
+    save_weights(path, coder, kept | own)
+    return Path(path)
