@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 
 from groupsc import load
+from groupsc.benchmark.cost.operation_counts import blocks
 from groupsc.benchmark.metrics import psnr
-from groupsc.benchmark.operation_counts import blocks
 from groupsc.data.datasets import image_paths
 from groupsc.data.degradations import degrade, noise_generator
 from groupsc.inference.tiling import BLOCKS_TOGETHER, blockwise, restore

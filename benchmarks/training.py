@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from groupsc.benchmark.operation_counts import matmul_rate, step_seconds, training_operations
+from groupsc.benchmark.cost.operation_counts import matmul_rate, step_seconds, training_operations
 from groupsc.config.definitions import PENALTIES, ModelConfig
 from groupsc.config.recipes import TASK_MODELS
 from groupsc.utils.device import device_name, fast_matmul_dtype, pick_device

@@ -10,7 +10,7 @@ import dataclasses
 
 import pandas as pd
 
-from groupsc.benchmark.evaluation import Evaluation
+from groupsc.benchmark.measurement import Evaluation
 from groupsc.models.coder import SparseCoder
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from groupsc.benchmark import operation_counts
-from groupsc.benchmark.machine import H100, rates_of_a_core
-from groupsc.benchmark.plan import START, Job, Plan, plan
+from groupsc.benchmark.cost import operation_counts
+from groupsc.benchmark.cost.machine import H100, rates_of_a_core
+from groupsc.benchmark.cost.plan import START, Job, Plan, plan
 from groupsc.config.files import read_grid
 from groupsc.utils.errors import GroupSCError
 

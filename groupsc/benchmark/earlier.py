@@ -11,15 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from groupsc import baselines
-from groupsc.benchmark.grid import cached_results_of, dataset_and_stride, image_names
+from groupsc.benchmark.grid import dataset_and_stride
 from groupsc.benchmark.rows import complete, earlier_rows, measured_places, table_of
-from groupsc.config.definitions import experiment_name, method_name, repetitions
-from groupsc.models.sizes import number_of_parameters
-from groupsc.utils.digests import file_digest
-from groupsc.weights.cards import model_of, read_card
-
-INPUT = "input"
-"""Stands for weights where the degraded image itself is measured, such as the JPEG baseline of Table 5."""
+from groupsc.benchmark.subjects import DEGRADED, INPUT, Subject, baseline_subject, file_subject
+from groupsc.config.definitions import repetitions
+from groupsc.data.configured import image_names
+from groupsc.utils.errors import GroupSCError
+from groupsc.weights.cards import read_card
 
 
 def cached_rows(
@@ -43,7 +41,7 @@ def cached_rows(
     weights : str or path
         A weights file, a baseline's name, or "input".
     dataset, task, level, images, mode, stride : str, str, float, int, str, int
-        As for `groupsc.benchmark.evaluation.Evaluation`.
+        As for `groupsc.benchmark.measurement.Evaluation`.
     times : int
         Noise realisations per image.
 
@@ -84,7 +82,7 @@ def unsuited(method: str, task: str, level: float | None) -> str | None:
     method : str
         Name of a baseline, or "input".
     task, level : str, float
-        As for `groupsc.benchmark.evaluation.Evaluation`.
+        As for `groupsc.benchmark.measurement.Evaluation`.
 
     Examples
     --------
@@ -131,25 +129,75 @@ def taken_over(config: dict, weights, place: str, task: str, level: float | None
     return bool(wanted) and {*wanted} <= complete(measured_places(path, settings), times)
 
 
+def cached_results_folder(config: dict) -> Path | None:
+    """Return the folder of cached results; None if everything is measured again.
+
+    Parameters
+    ----------
+    config : dict
+
+    Raises
+    ------
+    GroupSCError
+        When it is not a folder, or this run writes its results there.
+
+    Examples
+    --------
+    >>> cached_results_folder({"cached_results": None}) is None
+    True
+    """
+    folder = config["cached_results"]
+    if folder is None:
+        return None
+    if not Path(folder).is_dir():
+        raise GroupSCError(
+            f"cached_results is {folder!r}, which is not a folder; leave it out to measure everything in this run"
+        )
+    if Path(folder).resolve() == Path(config["output"], "rows").resolve():
+        raise GroupSCError(f"cached_results is {folder!r}, where this run writes its results; choose another output")
+    return Path(folder)
+
+
+def cached_results_of(config: dict, name: str, place: str) -> Path | None:
+    """Return the file of cached results of an evaluation, or None if the file does not exist.
+
+    Parameters
+    ----------
+    config : dict
+    name : str
+        Name of the evaluation.
+    place : str
+        Name of its data set, with `-stride<stride>` for blocks.
+
+    Raises
+    ------
+    GroupSCError
+        As `cached_results_folder`.
+
+    Examples
+    --------
+    >>> cached_results_of({"cached_results": None}, "gray-sc-sigma25", "BSD68") is None
+    True
+    """
+    folder = cached_results_folder(config)
+    rows = None if folder is None else folder / name / f"{place}.csv"
+    return rows if rows and rows.is_file() else None
+
+
 def _settings(weights, dataset: str, task: str, level: float | None, mode: str, stride: int | None) -> dict | None:
     """Return the columns of `SETTINGS` in which rows must agree; None for what is unknown, or not for this task."""
     level = None if level is None else float(level)
-    found = {"task": task, "level": level, "dataset": dataset}
+    subject = _subject(weights, task, level)
+    return None if subject is None else subject.settings(dataset, task, level, mode, stride)
+
+
+def _subject(weights, task: str, level: float | None) -> Subject | None:
+    """Return what weights stand for, without loading them; None for what is unknown, or not for this task."""
     method, path = str(weights), Path(weights)
     if method == INPUT:
-        found |= {"mode": None, "stride": None, "parameters": 0, "weights_sha256": None}
-    elif path.suffix == ".safetensors" or path.is_file():
+        return DEGRADED
+    if path.suffix == ".safetensors" or path.is_file():
         card = read_card(path) if path.is_file() else {}
-        if card.get("task") != task or card["level"] not in (None, level):
-            return None
-        model = model_of(path, card)
-        method = method_name(card["method"], card.get("variant"))
-        found |= {"mode": mode, "stride": (stride or model.window) if mode == "block" else None}
-        found |= {"parameters": number_of_parameters(model), "weights_sha256": file_digest(path)}
-    else:
-        peer = baselines.methods().get(method)
-        if peer is None or peer.unfit(task, level):
-            return None
-        found |= {"mode": "whole", "stride": None, "parameters": peer.number_of_parameters(task)}
-        found |= {"weights_sha256": peer.digest(task, level)}
-    return {**found, "method": method, "experiment": experiment_name(task, method, level)}
+        return file_subject(path, card) if card.get("task") == task and card["level"] in (None, level) else None
+    peer = baselines.methods().get(method)
+    return None if peer is None or peer.unfit(task, level) else baseline_subject(peer, task, level)

@@ -1,47 +1,17 @@
-"""Restore the images of a data set and measure the result: one row per image and noise repetition.
-
-Protocol: the noise is neither clipped nor quantised. It is drawn per (dataset, image, level, repetition) and so is the
-same for every method. The output is clipped to [0, 1]. Metrics are computed over all pixels and channels; no border is
-cropped.
-"""
+"""Evaluate a method on a data set, also into a file of per-image results that an interrupted run continues."""
 
 from __future__ import annotations
 
-import functools
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import torch
-from torch import Tensor
-from tqdm import tqdm
 
 from groupsc import baselines
 from groupsc.baselines.own import OwnMethod
-from groupsc.benchmark import metrics
-from groupsc.benchmark.earlier import INPUT
+from groupsc.benchmark.measurement import Evaluation
 from groupsc.benchmark.rows import complete, earlier_rows, finished_rows, read_rows, table_of, write_rows
-from groupsc.config.checks import require_blocks
-from groupsc.config.definitions import LEVEL_NAMES, TASKS, experiment_name, method_name, repetitions
-from groupsc.data import datasets
-from groupsc.data.degradations import degrade, noise_generator
 from groupsc.inference.restorer import Restorer
-from groupsc.inference.tiling import restore
-from groupsc.io.images import read_image, write_image
-from groupsc.noise.noise_level import estimate_noise
-from groupsc.utils.device import device_name, pick_own_device
-from groupsc.utils.digests import file_digest, parameters_digest
 from groupsc.utils.errors import GroupSCError
-from groupsc.utils.memory import PeakMemory
-from groupsc.utils.version import code_version
-from groupsc.weights.cards import purpose
-from groupsc.weights.files import load_weights
-from groupsc.weights.released import with_released
-
-NOISES = ("estimated", "known")
 
 
 def evaluate(weights, dataset, *, sigma=None, name=None, output=None, **options) -> pd.DataFrame:
@@ -62,7 +32,7 @@ def evaluate(weights, dataset, *, sigma=None, name=None, output=None, **options)
     output : path, optional
         CSV file for the results, as `evaluate_to_csv` writes it.
     **options
-        As for `Evaluation`.
+        As for `groupsc.benchmark.measurement.Evaluation`.
 
     Returns
     -------
@@ -110,7 +80,7 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
     path : path
         The CSV file.
     weights, dataset, **options
-        As for `Evaluation`.
+        As for `groupsc.benchmark.measurement.Evaluation`.
     cached_results : path, optional
         Results of an earlier evaluation, possibly on another device or with another code version. Results of the same
         weights and settings are reused and keep their device and code version, also for images beyond the first
@@ -146,244 +116,3 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
     write_rows(path, table_of(rows))
     partial.unlink(missing_ok=True)
     return read_rows([path])
-
-
-@dataclass(kw_only=True)
-class Evaluation:
-    """An evaluation: the model or baseline, the data set, and the settings of degradation and restoration.
-
-    Parameters
-    ----------
-    weights : path, str, callable or torch.nn.Module
-        A weights file, the name of a release, or a method of `groupsc.baselines`; "input" measures the degraded images
-        themselves. A loaded model (`groupsc.load`) is measured as its file is, and another function or module as
-        `groupsc.baselines.own.OwnMethod` describes.
-    dataset : str
-        A name of the registry, "Bundled" for the photographs that scikit-image includes, or a folder of own images.
-    task, level : str, float, optional
-        One of "gray", "color", "mosaic", "jpeg"; noise σ in gray levels of 255 or JPEG quality, none for mosaics. The
-        default is the task and level of the weights file; baselines, "input" and blind models need a level. The method
-        of a blind model is written as "groupsc-blind". A model that gets another level than that of its training is
-        applied as by `groupsc.inference.restorer.Restorer`, and its method is written as "groupsc-trained25".
-    noise : {"estimated", "known"}
-        Noise level that a blind model gets: estimated from the degraded image alone, or the true one. With the true
-        one, the method is written as "groupsc-blind-known".
-    data_dir : path
-        Data directory.
-    images : int, optional
-        Number of images, from the first; the default is all.
-    repetitions : int
-        Noise realisations per image; JPEG and mosaics have no noise and are measured once.
-    mode, stride : str, int, optional
-        Mode of `groupsc.inference.tiling.restore`: "whole", or "block" as in the paper, with the step between blocks in
-        pixels (default: the side of the window).
-    device : str
-        "auto", "cpu" or "cuda".
-    pictures : path, optional
-        Folder for `<image>-clean.png`, `-degraded.png` and `-restored.png` (first repetition, clipped, 8 bit). Figures
-        read them from `<experiment>/<dataset>` in their own folder of pictures.
-    names : list of str, optional
-        Images to save as pictures; the default is all.
-    progress : bool
-        Whether to show a progress bar.
-
-    Raises
-    ------
-    GroupSCError
-        As `evaluate`.
-
-    Examples
-    --------
-    >>> settings = Evaluation("input", "Bundled", task="gray", level=25).settings()
-    >>> settings["experiment"], settings["parameters"]
-    ('gray-input-sigma25', 0)
-    """
-
-    weights: str | Path | Callable[..., Any] = field(kw_only=False)
-    dataset: str = field(kw_only=False)
-    task: str | None = None
-    level: float | None = None
-    noise: str = "estimated"
-    data_dir: str | Path = "data/raw"
-    images: int | None = None
-    repetitions: int = 1
-    mode: str = "whole"
-    stride: int | None = None
-    device: str = "auto"
-    pictures: str | Path | None = None
-    names: list[str] | None = None
-    progress: bool = True
-
-    def __post_init__(self):
-        if not callable(self.weights):
-            [self.weights] = with_released([self.weights])
-        model = isinstance(self.weights, Restorer)
-        self.baseline = None if model else baselines.chosen(self.weights, self.data_dir, device=self.device)
-        self.where = pick_own_device(self.device if self.baseline is None else self.baseline.device)
-        self.model: Any = None
-        self.digest, self.method, self.blind, self.trained = None, INPUT, False, None
-        self.level = None if self.level is None else float(self.level)
-        if self.noise not in NOISES:
-            raise GroupSCError(f"noise is {self.noise!r}; choose one of {', '.join(NOISES)}")
-        require_blocks(self.mode, self.stride)
-        if self.task is not None and self.task not in TASKS:
-            raise GroupSCError(f"there is no task {self.task!r}; choose one of {', '.join(TASKS)}")
-        if str(self.weights) != INPUT and self.baseline is None:
-            self._load()
-        elif self.task is None:
-            raise GroupSCError(f"the task is needed to degrade the images; choose one of {', '.join(TASKS)}")
-        kind = LEVEL_NAMES[self.task]
-        if kind is None:
-            self.level = None
-        elif self.level is None:
-            raise GroupSCError(f"the task {self.task!r} needs a level ({kind}); give one, such as 25")
-        if self.baseline is not None:
-            reason = self.baseline.unfit(self.task, self.level)
-            if reason is not None:
-                raise GroupSCError(reason)
-            self.method, self.digest = self.baseline.name, self.baseline.digest(self.task, self.level)
-        self.repetitions = repetitions(self.task, self.repetitions)
-
-    def _load(self) -> None:
-        source = self.weights
-        if isinstance(source, Restorer):
-            self.model, self.card, name = source.coder, source.card, str(source.card.get("name"))
-            self.digest, self.where = parameters_digest(self.model), self.model.D.device
-        else:
-            assert not callable(source)  # Other callables are baselines.
-            self.model, self.card = load_weights(source, device=self.where)
-            self.digest, name = file_digest(source), str(source)
-        task, method, trained = purpose(name, self.card)
-        self.method = method_name(method, self.card.get("variant"))
-        self.blind = self.model.config.levels is not None
-        if self.blind and self.noise == "known":
-            self.method += "-known"
-        if self.task not in (None, task):
-            raise GroupSCError(f"{name} was trained for the task {task!r}; evaluate it on that task")
-        if trained is not None and self.level not in (None, trained):
-            self.method, self.trained = f"{self.method}-trained{trained:g}", trained
-            if self.mode != "whole":
-                raise GroupSCError(
-                    f"{name} was trained for {LEVEL_NAMES[task]} {trained:g}; blocks are restored at this level only, "
-                    "so choose whole images"
-                )
-        self.task, self.level = task, trained if self.level is None else self.level
-
-    def settings(self) -> dict:
-        """Return the values of the columns `SETTINGS`, which are the same in all rows of this evaluation."""
-        assert self.task is not None  # __post_init__ found the task.
-        restored, peer = self.model is not None, self.baseline is not None
-        return {
-            "experiment": experiment_name(self.task, self.method, self.level),
-            "task": self.task,
-            "method": self.method,
-            "level": self.level,
-            "dataset": datasets.set_name(self.dataset, self.data_dir),
-            "mode": "whole" if peer else self.mode if restored else None,
-            "stride": (self.stride or self.model.config.window) if restored and self.mode == "block" else None,
-            "device": device_name(self.where) if restored or peer else None,
-            "parameters": self._parameters(),
-            "weights_sha256": self.digest,
-            "code_version": code_version(),
-        }
-
-    def _parameters(self) -> int:
-        if self.baseline is not None:
-            return self.baseline.number_of_parameters(self.task)
-        return 0 if self.model is None else self.model.number_of_parameters
-
-    def rows(self, finished: dict | None = None) -> Iterator[dict]:
-        """Measure image by image.
-
-        Parameters
-        ----------
-        finished : dict, optional
-            Rows to reuse unchanged, by (image, repetition). Their images are restored again only if a picture is
-            missing.
-
-        Yields
-        ------
-        dict
-            One row, with the columns `groupsc.benchmark.rows.COLUMNS`.
-
-        Raises
-        ------
-        GroupSCError
-            When an image is missing, or the restored image has values that are not finite.
-        """
-        assert self.task is not None  # __post_init__ found the task.
-        finished = finished or {}
-        settings = self.settings()
-        paths = datasets.named_paths(self.dataset, self.data_dir, images=self.images)
-        title = f"{settings['experiment']} on {settings['dataset']}"
-        sizes, prepared = set(), self.baseline is None
-        for name, path in tqdm(paths.items(), desc=title, unit="image", disable=not self.progress):
-            clean = None
-            for repetition in range(self.repetitions):
-                pictures = self._pictures(name) if repetition == 0 else []
-                row = finished.get((name, repetition))
-                if row is not None and all(picture.is_file() for picture in pictures):
-                    yield row
-                    continue
-                if not prepared:
-                    self.baseline.ready(self.task, self.level)
-                    prepared = True
-                if clean is None:
-                    channels = 3 if self.task in ("color", "mosaic") else 1
-                    clean = torch.from_numpy(read_image(path, channels=channels))[None]
-                generator = noise_generator(settings["dataset"], name, self.level, repetition)
-                degraded, mask = degrade(clean, self.task, self.level, generator)
-                try:
-                    restored, cost = self._restore(degraded, mask, new_size=clean.shape not in sizes)
-                except GroupSCError as error:
-                    raise type(error)(f"{path} can't be restored: {error}") from error
-                sizes.add(clean.shape)
-                if not restored.isfinite().all():
-                    raise GroupSCError(
-                        f"{self.method} restores {path} to values that are not finite; choose other weights"
-                    )
-                for picture, image in zip(pictures, (clean, degraded, restored), strict=False):
-                    write_image(picture, image[0].clip(0, 1).numpy())
-                if row is None:
-                    values = metrics.all_metrics(restored[0].numpy(), clean[0].numpy())
-                    shape = {"height": clean.shape[-2], "width": clean.shape[-1]}
-                    row = {**settings, "image": name, "repetition": repetition, **values, **cost, **shape}
-                yield row
-
-    def _pictures(self, image: str) -> list[Path]:
-        if self.pictures is None or (self.names is not None and image not in self.names):
-            return []
-        return [Path(self.pictures) / f"{image}-{kind}.png" for kind in ("clean", "degraded", "restored")]
-
-    def _restore(self, degraded: Tensor, mask: Tensor | None, *, new_size: bool) -> tuple[Tensor, dict]:
-        """Restore an image; return it on the CPU, with the run time and the peak memory."""
-        if self.baseline is not None:
-            run = functools.partial(self._with_baseline, degraded)
-        elif self.model is not None:
-            mask = None if mask is None else mask.to(self.where).expand_as(degraded)
-            run = functools.partial(self._with_model, degraded, degraded.to(self.where), mask)
-        else:
-            return degraded, {"seconds": 0.0, "peak_memory_mb": 0.0}
-        on_gpu = self.where.type == "cuda"
-        with torch.inference_mode():
-            if on_gpu and new_size:
-                run()
-                torch.cuda.synchronize(self.where)
-            memory = PeakMemory(self.where)
-            start = time.perf_counter()
-            restored = run()
-            if on_gpu:
-                torch.cuda.synchronize(self.where)
-            seconds = time.perf_counter() - start
-        return restored.cpu().float(), {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
-
-    def _with_baseline(self, degraded: Tensor) -> Tensor:
-        return torch.from_numpy(self.baseline.restore(degraded[0].numpy(), self.task, self.level))[None]
-
-    def _with_model(self, degraded: Tensor, image: Tensor, mask: Tensor | None) -> Tensor:
-        if self.trained is not None:
-            pixels = Restorer(self.model, self.card).restore(degraded[0].numpy(), level=self.level)
-            return torch.from_numpy(pixels)[None]
-        estimated = self.blind and self.noise == "estimated"
-        level = 255 * estimate_noise(degraded[0].numpy()) if estimated else self.level
-        return restore(self.model, image, mask, level=level, mode=self.mode, stride=self.stride)

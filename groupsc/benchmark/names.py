@@ -1,4 +1,7 @@
-"""Check the names in a configuration before anything runs, for the workflow and for the plan of its cost."""
+"""Check a configuration before anything runs, for the workflow and for the plan of its cost.
+
+`groupsc.config` checks the values of single keys. This module checks that names exist, and that keys fit together.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import re
 from pathlib import Path
 
 from groupsc import baselines
-from groupsc.benchmark import grid
+from groupsc.benchmark.earlier import cached_results_folder
+from groupsc.benchmark.grid import block_places
 from groupsc.config.checks import require
 from groupsc.config.definitions import METHODS, Experiment
+from groupsc.data.configured import data_dir_of, image_names, known_sets
 from groupsc.data.folders import images_in
 from groupsc.data.registry import datasets
 from groupsc.utils.errors import GroupSCError
@@ -58,8 +63,8 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
     groupsc.utils.errors.GroupSCError: In tables: there is no table 'table99'; choose among table1, ...
     """
     _check_own_sets(config)
-    grid.check(config, found)
-    known = grid.known_sets(config)
+    check_grid(config, found)
+    known = known_sets(config)
     for where, name in _named_sets(config, found):
         require(name in known, f"In {where}: there is no data set {name!r}; choose one of {', '.join(known)}")
     for name in config["tables"]:
@@ -75,9 +80,57 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
         check_figure(name, given, config)
 
 
+def check_grid(config: dict, found: dict[str, Experiment]) -> None:
+    """Check that the values of several keys, or a key and the files that it names, fit together.
+
+    Parameters
+    ----------
+    config : dict
+    found : dict of str to Experiment
+
+    Raises
+    ------
+    GroupSCError
+        For an invalid value; the message names the key and the allowed values.
+
+    Examples
+    --------
+    >>> from groupsc.config.files import complete_grid
+    >>> check_grid(complete_grid({"tasks": {"gray": {"baselines": ["tv"]}}}), {})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    groupsc.utils.errors.GroupSCError: tasks.gray lacks datasets; choose some of ...
+    """
+    for task, given in config["tasks"].items():
+        known = ", ".join(known_sets(config))
+        require(
+            given["datasets"] or not (given["methods"] or given["baselines"]),
+            f"tasks.{task} lacks datasets; choose some of {known}",
+        )
+    _check_images_and_blocks(config, found)
+    places = [(name, stride) for name, _, stride in block_places(config, found)]
+    places += [] if config["stride"] is None else [(name, config["stride"]) for name in found]
+    for name, step in places:
+        side = found[name].model.block(step)
+        require(
+            step <= side, f"stride is {step}, but {name} is restored in blocks of {side} pixels; choose at most {side}"
+        )
+    cached_results_folder(config)
+
+
+def _check_images_and_blocks(config: dict, found: dict[str, Experiment]) -> None:
+    """Check that `images` and `blocks` name existing data sets and experiments."""
+    images, given = config["images"], config["blocks"]
+    for key, sets in (("images", images if isinstance(images, dict) else ()), ("blocks", given["datasets"])):
+        for name in sets:
+            known = known_sets(config)
+            require(name in known, f"{key} names the data set {name!r}; choose one of {', '.join(known)}")
+    for name in given["experiments"]:
+        require(name in found, f"blocks names the experiment {name!r}; choose one of {', '.join(found)}")
+
+
 def _check_own_sets(config: dict) -> None:
     """Check that the folders of own images have names of their own, and contain images."""
-    for name, folder in grid.data_dir_of(config).folders.items():
+    for name, folder in data_dir_of(config).folders.items():
         require(name not in datasets(), f"datasets.{name} has the name of a public data set; choose another name")
         try:
             images_in(Path(folder).expanduser())
@@ -109,14 +162,14 @@ def check_figure(name: str, given: dict, config: dict | None = None) -> None:
     groupsc.utils.errors.GroupSCError: In figures.figure44: there is no figure 'figure44'; set its key figure to ...
     """
     own = {"datasets": (config or {}).get("datasets", {})}
-    known = grid.known_sets(own)
+    known = known_sets(own)
     kind, where = given.get("figure") or name, f"In figures.{name}"
     require(kind in FIGURES, f"{where}: there is no figure {kind!r}; set its key figure to one of {', '.join(FIGURES)}")
     places = [(given["dataset"], image) for image in given.get("images") or () if given.get("dataset")]
     places += [(panel["dataset"], panel["image"]) for panel in given.get("panels") or ()]
     for dataset in {given.get("dataset"), *(dataset for dataset, _ in places)} - {None}:
         require(dataset in known, f"{where}: there is no data set {dataset!r}; choose one of {', '.join(known)}")
-    names_of = {dataset: grid.image_names(own, dataset) for dataset, _ in places}
+    names_of = {dataset: image_names(own, dataset) for dataset, _ in places}
     for dataset, image in places:
         names = names_of[dataset]
         hint = f"it has {', '.join(names[:3])} and others"

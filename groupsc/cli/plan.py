@@ -24,7 +24,7 @@ def plan(
 
     The estimate contains the numbers of trainings and evaluations, the hours, the download and the disk space.
     """
-    from groupsc.benchmark.plan import plan as count
+    from groupsc.benchmark.cost.plan import plan as count
     from groupsc.config.files import read_grid
 
     values = read_grid(config)
@@ -51,8 +51,8 @@ def plan(
 
 def _machines(found, gpus, threads: int) -> dict:
     """Return the hours on this machine and on GPUs, and the assumptions of the estimate."""
-    from groupsc.benchmark.machine import H100, SHARES, this_machine
-    from groupsc.benchmark.plan import START
+    from groupsc.benchmark.cost.machine import H100, SHARES, this_machine
+    from groupsc.benchmark.cost.plan import START
 
     here = this_machine()
     rows = [_hours(f"this machine: {here.name}", found, here.rates, here.workers, here.cores or threads, here.gpu)]

@@ -9,17 +9,18 @@ import pandas as pd
 import pytest
 import torch
 
-from groupsc.benchmark import evaluation, metrics
+from groupsc.benchmark import measurement, metrics
 from groupsc.benchmark.evaluation import evaluate, evaluate_to_csv
 from groupsc.benchmark.rows import COLUMNS, MEASURED_BY, SETTINGS, read_rows
 from groupsc.config.definitions import ModelConfig
+from groupsc.data import datasets
 from groupsc.data.degradations import add_noise, noise_generator
 from groupsc.data.registry import registry
 from groupsc.inference.tiling import restore
 from groupsc.io.images import read_image, write_image
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.files import save_weights
+from groupsc.weights.files import load_weights, save_weights
 
 MEASURED = [column for column in COLUMNS if column not in ("seconds", "peak_memory_mb")]
 
@@ -34,9 +35,7 @@ def dataset(tmp_path, monkeypatch):
         write_image(folder / f"{name}.png", ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32))
     paths = sorted(folder.glob("*.png"))
     named = {path.stem: path for path in paths}
-    monkeypatch.setattr(
-        evaluation.datasets, "named_paths", lambda name, root, *, images=None: dict(list(named.items())[:images])
-    )
+    monkeypatch.setattr(datasets, "named_paths", lambda name, root, *, images=None: dict(list(named.items())[:images]))
     return "Small"
 
 
@@ -79,7 +78,7 @@ def test_a_model_is_restored_by_the_library(dataset, weights, tmp_path, mode, st
     rows = quiet(weights, dataset, images=1, mode=mode)
     clean = read_image(tmp_path / "images" / "01.png", channels=1)
     noisy = add_noise(torch.from_numpy(clean), 25, noise_generator(dataset, "01", 25.0, 0))[None]
-    model, _ = evaluation.load_weights(weights)
+    model, _ = load_weights(weights)
     expected = metrics.psnr(restore(model, noisy, mode=mode)[0].numpy(), clean)
     row = rows.iloc[0]
     assert row["psnr"] == pytest.approx(expected, abs=1e-4)
@@ -120,13 +119,13 @@ def test_an_interrupted_evaluation_goes_on(dataset, weights, tmp_path, monkeypat
         return restore(*arguments, **options)
 
     path = tmp_path / "rows" / "rows.csv"
-    monkeypatch.setattr(evaluation, "restore", restore_two)
+    monkeypatch.setattr(measurement, "restore", restore_two)
     with pytest.raises(KeyboardInterrupt):
         evaluate_to_csv(path, weights, dataset, device="cpu", progress=False)
     assert not path.exists()
     assert len(read_rows([path.with_name("rows.csv.partial")])) == 2
 
-    monkeypatch.setattr(evaluation, "restore", lambda *a, **o: restored.append(1) or restore(*a, **o))
+    monkeypatch.setattr(measurement, "restore", lambda *a, **o: restored.append(1) or restore(*a, **o))
     again = evaluate_to_csv(path, weights, dataset, device="cpu", progress=False)
     assert len(restored) == 3
     assert [file.name for file in path.parent.iterdir()] == ["rows.csv"]
@@ -145,7 +144,7 @@ def test_another_number_of_threads_or_cpu_measures_nothing_again(dataset, weight
     rows["device"] = "Another CPU, 64 threads"
     rows.to_csv(path, index=False)
     restored = []
-    monkeypatch.setattr(evaluation, "restore", lambda *a, **o: restored.append(1) or restore(*a, **o))
+    monkeypatch.setattr(measurement, "restore", lambda *a, **o: restored.append(1) or restore(*a, **o))
     found = evaluate_to_csv(path, weights, dataset, device="cpu", progress=False)
     assert len(restored) == 1, "the third image alone"
     assert found["psnr"].tolist()[:2] == first["psnr"].tolist()
@@ -157,7 +156,7 @@ def test_rows_of_other_settings_are_measured_anew(dataset, weights, tmp_path, mo
     path = tmp_path / "rows.csv"
     first = evaluate_to_csv(path, weights, dataset, device="cpu", progress=False)
     restored = []
-    monkeypatch.setattr(evaluation, "restore", lambda *a, **o: restored.append(1) or restore(*a, **o))
+    monkeypatch.setattr(measurement, "restore", lambda *a, **o: restored.append(1) or restore(*a, **o))
     options = {"mode": "block", "stride": 3} if change == "stride" else {}
     if change == "weights":
         make_weights(weights, threshold=0.05)

@@ -11,9 +11,10 @@ import yaml
 from checkouts import ROOT, copy_checkout, planned
 from torch.utils.flop_counter import FlopCounterMode
 
-from groupsc.benchmark import grid, operation_counts
-from groupsc.benchmark.machine import step_rate
-from groupsc.benchmark.plan import Job, Plan, plan
+from groupsc.benchmark import grid
+from groupsc.benchmark.cost import operation_counts
+from groupsc.benchmark.cost.machine import step_rate
+from groupsc.benchmark.cost.plan import Job, Plan, plan
 from groupsc.config.definitions import ModelConfig
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid, read_grid

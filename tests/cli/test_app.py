@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from groupsc.benchmark.evaluation import Evaluation
+from groupsc.benchmark.measurement import Evaluation
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config/ci.yaml"

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from groupsc.benchmark.grid import check, evaluations, sets_of
+from groupsc.benchmark.grid import evaluations, sets_of
+from groupsc.benchmark.names import check_grid
 from groupsc.config.definitions import (
     LEVEL_NAMES,
     METHODS,
@@ -214,9 +215,9 @@ def test_mistakes_are_one_sentence(change, sentence):
 def test_values_that_nothing_can_be_done_with(change, sentence):
     sets = {task: {**given, "datasets": ["Set12"]} for task, given in GRID["tasks"].items()}
     grid = {**GRID, "tasks": sets}
-    check(complete_grid(grid), experiments(grid))
+    check_grid(complete_grid(grid), experiments(grid))
     with pytest.raises(GroupSCError, match=sentence):
-        check(complete_grid({**grid, **change}), experiments(grid))
+        check_grid(complete_grid({**grid, **change}), experiments(grid))
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "name: x\n", ""])

@@ -15,10 +15,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from groupsc.benchmark import grid, names, plan
+from groupsc.benchmark import names
+from groupsc.benchmark.cost import plan
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid
 from groupsc.data import datasets, registry
+from groupsc.data.configured import data_dir_of, image_names
 from groupsc.data.fetching import fetch
 from groupsc.data.folders import DataDir, data_dir_with, state_of
 from groupsc.data.manifests import data_digest
@@ -107,9 +109,9 @@ def test_a_configuration_names_folders(folder, tmp_path):
     config = configuration(folder, output=str(tmp_path / "out"))
     found = experiments(config)
     names.check(config, found)
-    assert grid.image_names({**config, "images": 2}, "mine") == sorted(NAMES)[:2]
+    assert image_names({**config, "images": 2}, "mine") == sorted(NAMES)[:2]
     assert plan.plan(config).download == 0
-    images = training_images(found["gray-sc-sigma25"], grid.data_dir_of(config))
+    images = training_images(found["gray-sc-sigma25"], data_dir_of(config))
     assert len(images) == len(NAMES)
     with pytest.raises(GroupSCError, match=r"datasets.BSD68 has the name of a public data set"):
         names.check({**config, "datasets": {"BSD68": {"path": str(folder)}}}, found)
@@ -120,7 +122,7 @@ def test_a_configuration_names_folders(folder, tmp_path):
 def test_errors_about_images_name_the_file(folder):
     Image.new("L", (90, 5)).save(folder / "strip.png")
     config = configuration(folder)
-    experiment, where = experiments(config)["gray-sc-sigma25"], grid.data_dir_of(config)
+    experiment, where = experiments(config)["gray-sc-sigma25"], data_dir_of(config)
     with pytest.raises(GroupSCError, match=r"the image strip.png of the training set mine is 5×90 pixels"):
         training_images(experiment, where)
     with pytest.raises(GroupSCError, match=r"the image strip.png of the validation set mine"):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_models import perturbed_coder, some_image
 
-from groupsc.benchmark.operation_counts import block_operations
+from groupsc.benchmark.cost.operation_counts import block_operations
 from groupsc.config import definitions
 from groupsc.inference.tiling import blockwise, restore
 from groupsc.models import penalties

@@ -80,7 +80,7 @@ def test_every_package_has_a_layer_and_imports_only_lower_ones():
                 "groupsc.data is not allowed to import groupsc.training",
             ),
             ("utils/errors.py", "import groupsc.api", "groupsc.utils is not allowed to import"),
-            ("benchmark/plan.py", "def later():\n    import snakemake", "not allowed to import snakemake"),
+            ("benchmark/cost/plan.py", "def later():\n    import snakemake", "not allowed to import snakemake"),
             ("paper/tables.py", "import matplotlib", "not allowed to import matplotlib"),
         ],
         [("unknown.py", "", "groupsc.unknown")],

@@ -2,7 +2,7 @@
 import cost
 
 from groupsc.benchmark.earlier import taken_over
-from groupsc.benchmark.operation_counts import evaluation_memory
+from groupsc.benchmark.cost.operation_counts import evaluation_memory
 from groupsc.data.sources import out_of_reach
 from groupsc.utils.memory import free_on_machine
 from groupsc.weights.released import releases
@@ -56,7 +56,7 @@ def needed_sets():
     peers = {
         peer_of(name) for name in {name for name, _ in measured} | shown if name in WANTED and name not in UNSUITED
     }
-    return {name: shared_grid.images_of(config, name) for name in used} | dict.fromkeys(peers - {None})
+    return {name: images_of(config, name) for name in used} | dict.fromkeys(peers - {None})
 
 
 def peer_of(name):

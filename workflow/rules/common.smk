@@ -18,9 +18,10 @@ import groupsc
 from groupsc import baselines
 from groupsc.baselines.own import OwnMethod
 from groupsc.benchmark import grid as shared_grid
-from groupsc.benchmark.earlier import unsuited
+from groupsc.benchmark.earlier import cached_results_of, unsuited
 from groupsc.benchmark.grid import dataset_and_stride
 from groupsc.benchmark.names import TABLES, check as check_names
+from groupsc.data.configured import data_dir_of, image_names, images_of
 from groupsc.data.manifests import data_state
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
@@ -191,7 +192,7 @@ def manifest(dataset, images=None):
 
 def manifest_of_test_set(dataset):
     """Return the manifest of a test set for the number of images that the key `images` gives."""
-    return manifest(dataset, shared_grid.images_of(config, dataset))
+    return manifest(dataset, images_of(config, dataset))
 
 
 def trained_weights(name):

@@ -30,7 +30,7 @@ rule list_folder:
     params:
         options=fetch_options,
         machine=unrecorded(**DATA),
-        listed=lambda wildcards: data_state(wildcards.dataset, shared_grid.data_dir_of(config)),
+        listed=lambda wildcards: data_state(wildcards.dataset, data_dir_of(config)),
     shell:
         "python -m groupsc fetch {wildcards.dataset:q} {params.options} {params.machine} "
         "--manifest {output.manifest:q} &> {log:q}"

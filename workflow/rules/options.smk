@@ -52,7 +52,7 @@ def evaluation_input(wildcards):
     baseline.
     """
     dataset, _ = dataset_and_stride(wildcards.dataset)
-    rows = shared_grid.cached_results_of(config, wildcards.name, wildcards.dataset)
+    rows = cached_results_of(config, wildcards.name, wildcards.dataset)
     files = {"cached_results": str(rows)} if rows else {}
     if wildcards.name not in BASELINES:
         files["weights"] = weights_of(EVALUATIONS[wildcards.name][0].name)
@@ -111,8 +111,8 @@ def evaluation_options(wildcards):
         keys |= {"mode": "block", "stride": stride}
     shown = kept_pictures(wildcards.name, wildcards.dataset)
     pictures = {"pictures": f"{OUT}/pictures/{wildcards.name}/{wildcards.dataset}", "name": shown} if shown else {}
-    measured = shared_grid.cached_results_of(config, wildcards.name, wildcards.dataset)
-    images = shared_grid.images_of(config, dataset)
+    measured = cached_results_of(config, wildcards.name, wildcards.dataset)
+    images = images_of(config, dataset)
     return options(task=task, level=level, images=images, **keys, **pictures, cached_results=measured)
 
 

@@ -17,7 +17,7 @@ rule plan:
         ENVIRONMENT
     params:
         settings=lambda wildcards: yaml.safe_dump({key: config[key] for key in PLANNED}, sort_keys=False),
-        code=code("benchmark.plan"),
+        code=code("benchmark.cost.plan"),
     shell:
         "(printf %s {params.settings:q} > {output.json:q}.yaml; "
         "python -m groupsc plan --configfile {output.json:q}.yaml --results {output.json:q}.none "

@@ -48,7 +48,7 @@ def shown_images(given):
 @cache
 def used_images(dataset):
     """Return the names of the images in use: those that the key `images` keeps of a data set."""
-    return frozenset() if dataset in OUT_OF_REACH else frozenset(shared_grid.image_names(config, dataset))
+    return frozenset() if dataset in OUT_OF_REACH else frozenset(image_names(config, dataset))
 
 
 @cache

@@ -1,7 +1,7 @@
 """Measure the rate of this machine in operations per second, and store the rates of other GPUs.
 
 The measurement runs in a separate process, so that the calling process does not load torch.
-`python -m groupsc.benchmark.machine` prints the measurement as JSON.
+`python -m groupsc.benchmark.cost.machine` prints the measurement as JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groupsc.benchmark import operation_counts
+from groupsc.benchmark.cost import operation_counts
 from groupsc.config.definitions import ModelConfig
 from groupsc.utils.errors import GroupSCError
 

@@ -1,0 +1,1 @@
+"""The cost of a grid before it runs: operations, hours, disk and download."""
