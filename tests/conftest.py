@@ -12,7 +12,8 @@ from faulty_server import FaultyServer
 from processes import Commands
 from toy_commands import COMMANDS, EXPERIMENT
 
-from groupsc.config.definitions import experiment_from_dict, write_experiment
+from groupsc.config.definitions import experiment_from_dict
+from groupsc.config.files import write_experiment
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -142,9 +142,8 @@ def experiment(
 
     Without a name, the command lists the experiments of the grid.
     """
-    from groupsc.config.definitions import write_experiment
     from groupsc.config.experiments import experiments
-    from groupsc.config.files import read_grid
+    from groupsc.config.files import read_grid, write_experiment
 
     grid = experiments(read_grid(config))
     if name is None and not everything:
@@ -198,7 +197,7 @@ def train(
         raise GroupSCError(
             "the command trains either one experiment or a queue; give EXPERIMENT.yaml or --queue FILE, and not both"
         )
-    from groupsc.config.definitions import read_experiment
+    from groupsc.config.files import read_experiment
     from groupsc.training.loop import train as train_experiment
     from groupsc.weights.released import find_weights
 

@@ -97,17 +97,12 @@ def figure(
     folders: Folders = None,
 ) -> None:
     """Draw a figure."""
-    from groupsc.benchmark.rows import read_rows
     from groupsc.data.folders import data_dir_with
     from groupsc.figures.artefacts import Panel
-    from groupsc.figures.catalog import FIGURES, draw
-    from groupsc.weights.released import with_released
+    from groupsc.figures.catalog import draw
 
-    needs, files = FIGURES[name].needs if name in FIGURES else (), sources or None
     chosen = {
-        "rows": read_rows(sources or []) if "rows" in needs else None,
-        "weights": (with_released(sources) or None) if "weights" in needs else None,
-        "logs": files if "logs" in needs else None,
+        **_sources_of(name, sources or []),
         "panels": [Panel.parse(text) for text in panels or []] or None,
         "at": None if at is None else pixel(at),
         "pictures": pictures,
@@ -120,6 +115,20 @@ def figure(
     }
     for path in draw(name, output, **{key: value for key, value in chosen.items() if value is not None}):
         print(f"wrote {path}")
+
+
+def _sources_of(figure: str, files: list[Path]) -> dict[str, Any]:
+    """Return the sources that a figure needs, by their names in `groupsc.figures.catalog`; None for others."""
+    from groupsc.benchmark.rows import read_rows
+    from groupsc.figures.catalog import FIGURES
+    from groupsc.weights.released import with_released
+
+    needs = FIGURES[figure].needs if figure in FIGURES else ()
+    return {
+        "rows": read_rows(files) if "rows" in needs else None,
+        "weights": (with_released(files) or None) if "weights" in needs else None,
+        "logs": (files or None) if "logs" in needs else None,
+    }
 
 
 def report(

@@ -1,17 +1,14 @@
 """Define models, trainings and experiments as frozen dataclasses with every key, default, range and explanation.
 
 An experiment is a model, a training and a degradation: `gray-groupsc-sigma25`. The YAML files of `config/` describe a
-grid of experiments (`groupsc.config.grid`), which `groupsc.config.experiments` expands; `write_experiment` and
-`read_experiment` store one experiment in a file. Pydantic converts and checks values; an error is one sentence.
+grid of experiments (`groupsc.config.grid`), which `groupsc.config.experiments` expands. Pydantic converts and checks
+values; an error is one sentence.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-import yaml
 from pydantic import Field, TypeAdapter
 
 from groupsc.config import aliases
@@ -38,9 +35,6 @@ from groupsc.config.values import (
     as_integer,
     as_text,
 )  # fmt: skip
-from groupsc.utils.atomic import write_text
-from groupsc.utils.errors import unreadable
-from groupsc.utils.typing import PathLike
 
 T = TypeVar("T")
 
@@ -277,29 +271,6 @@ def model_from_dict(values: dict[str, Any]) -> ModelConfig:
 def experiment_from_dict(values: dict[str, Any]) -> Experiment:
     """Return an experiment from a mapping, the inverse of `dataclasses.asdict`; an unknown key is an error."""
     return strict(Experiment, {**values, **{key: values.get(key) or {} for key in ("model", "training")}})
-
-
-def read_experiment(path: PathLike) -> Experiment:
-    """Read one experiment from a YAML file of `write_experiment`.
-
-    Raises
-    ------
-    GroupSCError
-        If the file is missing, is no YAML mapping, or has an unknown key.
-    """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise unreadable(error)(
-            f"{path} can't be read as an experiment ({error}); make it with `groupsc experiment`"
-        ) from error
-    require(isinstance(values, dict), f"{path} holds no experiment; make one with `groupsc experiment`")
-    return experiment_from_dict(values)
-
-
-def write_experiment(path: PathLike, experiment: Experiment) -> None:
-    """Write one experiment with all its settings, including defaults, to a YAML file."""
-    write_text(path, yaml.safe_dump(dataclasses.asdict(experiment), sort_keys=False))
 
 
 def strict(kind: type[T], values: dict[str, Any]) -> T:

@@ -1,4 +1,4 @@
-"""Read configuration files: take keys from a base, convert and check values, add defaults, expand variants."""
+"""Read configuration files: take keys from a base, check values, add defaults, expand variants. Store experiments."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 import yaml
 
 from groupsc.config.checks import require
-from groupsc.config.definitions import ModelConfig
+from groupsc.config.definitions import Experiment, ModelConfig, experiment_from_dict
 from groupsc.config.grid import VARIANT, Grid
 from groupsc.config.messages import in_one_sentence
+from groupsc.utils.atomic import write_text
 from groupsc.utils.errors import GroupSCError, unreadable
 from groupsc.utils.typing import PathLike
 
@@ -83,6 +84,29 @@ def default_output(path: PathLike) -> str:
     'results/mine'
     """
     return f"results/{Path(path).stem}"
+
+
+def read_experiment(path: PathLike) -> Experiment:
+    """Read one experiment from a YAML file of `write_experiment`.
+
+    Raises
+    ------
+    GroupSCError
+        If the file is missing, is no YAML mapping, or has an unknown key.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise unreadable(error)(
+            f"{path} can't be read as an experiment ({error}); make it with `groupsc experiment`"
+        ) from error
+    require(isinstance(values, dict), f"{path} holds no experiment; make one with `groupsc experiment`")
+    return experiment_from_dict(values)
+
+
+def write_experiment(path: PathLike, experiment: Experiment) -> None:
+    """Write one experiment with all its settings, including defaults, to a YAML file."""
+    write_text(path, yaml.safe_dump(dataclasses.asdict(experiment), sort_keys=False))
 
 
 def _with_base(config: Any) -> Any:

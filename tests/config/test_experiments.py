@@ -15,11 +15,9 @@ from groupsc.config.definitions import (
     ModelConfig,
     TrainingConfig,
     experiment_name,
-    read_experiment,
-    write_experiment,
 )  # fmt: skip
 from groupsc.config.experiments import experiments
-from groupsc.config.files import complete_grid
+from groupsc.config.files import complete_grid, read_experiment, write_experiment
 from groupsc.config.recipes import BUDGETS
 from groupsc.utils.errors import GroupSCError
 

@@ -12,7 +12,7 @@ import pytest
 from disturbed import first_step, process_of, running, small_grid, wait_for_step
 from safetensors.numpy import load_file
 
-from groupsc.config.definitions import read_experiment
+from groupsc.config.files import read_experiment
 from groupsc.training.loop import train
 
 NAME = "gray-sc-sigma25"

@@ -16,7 +16,8 @@ import torch
 from tiny_experiments import TINY, tiny_experiment
 
 from groupsc.benchmark.validation import facts, measure
-from groupsc.config.definitions import ModelConfig, TrainingConfig, write_experiment
+from groupsc.config.definitions import ModelConfig, TrainingConfig
+from groupsc.config.files import write_experiment
 from groupsc.data.datasets import load_images
 from groupsc.data.degradations import bayer_mask
 from groupsc.models.coder import SparseCoder

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from groupsc.benchmark.rows import read_rows
-from groupsc.config.definitions import read_experiment
+from groupsc.config.files import read_experiment
 from groupsc.data.datasets import image_path, image_paths
 from groupsc.figures.progress import read_log
 from groupsc.io.images import read_image

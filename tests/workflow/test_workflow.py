@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 from checkouts import change, empty_mirror, jobs_of, planned, run, snakemake
 
-from groupsc.config.definitions import read_experiment
-from groupsc.config.files import read_grid
+from groupsc.config.files import read_experiment, read_grid
 
 ROOT = Path(__file__).resolve().parents[2]
 
