@@ -90,7 +90,7 @@ def _imports(root: Path, module: str) -> Iterator[str]:
     """Yield the modules of the same package that a module imports."""
     path, package = _path(root, module), module.partition(".")[0]
     inside = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    for node in ast.walk(_tree(path)):
+    for node in _statements(_tree(path)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.partition(".")[0] == package:
@@ -195,11 +195,21 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield the statements of a module at every depth, without their expressions, which are ten times as many."""
+    queue: list[ast.AST] = [tree]
+    while queue:
+        node = queue.pop()
+        yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            queue += getattr(node, block, ())
+
+
 @cache
 def _code(path: Path) -> str:
     """Return the code of a file without comments and docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    tree = _tree(path)  # Shared with the search for imports, to which docstrings mean nothing.
+    for node in _statements(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             node.value.value = ""
     return ast.unparse(tree)

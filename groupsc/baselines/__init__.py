@@ -6,7 +6,8 @@ Other packages add methods by the entry point `groupsc.methods`; see `installed`
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def installed(data_dir: PathLike = "data/raw") -> dict[str, Baseline]:
     []
     """
     found: dict[str, Baseline] = {}
-    for point in entry_points(group="groupsc.methods"):
+    for point in _entry_points():
         if point.name in {*found, *(own.name for own in BASELINES), *METHODS, "input"}:
             raise GroupSCError(
                 f"the entry point {point.name!r} = {point.value} has the name of another method; rename it there"
@@ -91,6 +92,12 @@ def installed(data_dir: PathLike = "data/raw") -> dict[str, Baseline]:
         found[point.name] = made if isinstance(made, Baseline) else OwnMethod(made, name=point.name, data_dir=data_dir)
         found[point.name].name = point.name
     return found
+
+
+@cache
+def _entry_points() -> tuple[EntryPoint, ...]:
+    """Return the entry points of other packages; reading the metadata of all packages takes a hundredth of a second."""
+    return tuple(entry_points(group="groupsc.methods"))
 
 
 def method(name: str, data_dir: PathLike = "data/raw") -> Baseline:

@@ -141,7 +141,7 @@ def test_packages_add_methods_to_the_grid(monkeypatch):
         importlib.metadata.EntryPoint("mine", "test_own:Smooth", "groupsc.methods"),
         importlib.metadata.EntryPoint("wiener", "scipy.signal:wiener", "groupsc.methods"),
     ]
-    monkeypatch.setattr(baselines, "entry_points", lambda group: points)
+    monkeypatch.setattr(baselines, "_entry_points", lambda: points)
     monkeypatch.syspath_prepend(os.path.dirname(__file__))
     found = baselines.methods()
     assert {"mine", "wiener", "bm3d"} <= set(found)
