@@ -44,7 +44,7 @@ def main():
 """
 
 SERVER = """
-import ctypes, json, os, signal, sys, time
+import ctypes, json, os, runpy, signal, sys, time
 
 def give_up_privileges():
     # What lets a superuser write where permissions forbid it: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
@@ -89,12 +89,14 @@ for line in sys.stdin:
             give_up_privileges()
         if call["kill_at"]:
             killed_at(call["kill_at"])
-        sys.argv = call["arguments"]
+        sys.argv, script = call["arguments"], call["script"]
+        if script:
+            sys.argv[0], sys.path[:0] = script, [os.path.dirname(script)]
         sys.executable = os.environ.pop("INTERPRETER", sys.executable)  # Which the jobs of Snakemake use.
         sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
         code = 1
         try:
-            main()
+            runpy.run_path(script, run_name="__main__") if script else main()
         except SystemExit as end:
             code = end.code or 0
         except BaseException:
@@ -157,11 +159,15 @@ class Commands:
         )
         return self
 
-    def __call__(self, *arguments, cwd, unprivileged=False, kill_at=None, kill_after=None, **environment) -> Ended:
+    def __call__(
+        self, *arguments, cwd, script=None, unprivileged=False, kill_at=None, kill_after=None, **environment
+    ) -> Ended:
         """Run the command with these arguments in a folder.
 
         Parameters
         ----------
+        script : path, optional
+            Run this Python script instead of the command.
         unprivileged : bool
             Let permissions count, which a superuser otherwise passes over.
         kill_at : int, optional
@@ -172,6 +178,7 @@ class Commands:
         with tempfile.TemporaryDirectory() as folder:
             places = {name: f"{folder}/{name}" for name in ("stdout", "stderr")}
             call = {"arguments": [self.name, *map(str, arguments)], "cwd": str(cwd), **places, "kill_at": kill_at}
+            call |= {"script": script and str(script)}
             call |= {"kill_after": kill_after and [str(kill_after[0]), kill_after[1]]}
             call |= {"unprivileged": unprivileged and os.geteuid() == 0}
             call |= {"environment": {**self.environment, **environment}}
