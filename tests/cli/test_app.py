@@ -47,10 +47,10 @@ def trained(groupsc, tmp_path_factory):
     grid = yaml.safe_load(CONFIG.read_text())
     (folder / "grid.yaml").write_text(yaml.safe_dump(grid))
     steps = [
-        ("experiment", "gray-groupsc-sigma25", "--config", "grid.yaml", "--output", "groupsc.yaml"),
+        ("experiment", "gray-sc-sigma25", "--config", "grid.yaml", "--output", "sc.yaml"),
         ("dictionary", "Bundled", "--patch-size", 5, "--n-atoms", 16, "--images", 2, "--output", "D.safetensors",
          "--picture", "D.png"),
-        ("train", "groupsc.yaml", "--dictionary", "D.safetensors", "--output", "run", "--device", "cpu"),
+        ("train", "sc.yaml", "--dictionary", "D.safetensors", "--output", "run", "--device", "cpu"),
         ("evaluate", "run/weights.safetensors", "--dataset", "Bundled", "--images", 2, "--output", "rows.csv"),
         ("table", "table4", "rows.csv", "--output", "tables/table4"),
         ("metrics", "rows.csv", "--output", "metrics.json"),
@@ -148,9 +148,10 @@ def test_mistakes_end_in_one_sentence(groupsc, arguments, words, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("trained")
 def test_commands_of_the_readme_make_a_table(trained):
     rows = pd.read_csv(trained / "rows.csv")
-    assert set(rows["experiment"]) == {"gray-groupsc-sigma25"}
+    assert set(rows["experiment"]) == {"gray-sc-sigma25"}
     assert len(rows) == 2
     mean = f"{rows['psnr'].mean():.2f}"
     assert mean in (trained / "tables/table4.md").read_text()
@@ -159,14 +160,16 @@ def test_commands_of_the_readme_make_a_table(trained):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("trained")
 def test_info_shows_the_card(groupsc, trained):
     card = json.loads(groupsc("info", "run/weights.safetensors", cwd=trained).stdout)
-    assert card["name"] == "gray-groupsc-sigma25"
+    assert card["name"] == "gray-sc-sigma25"
     assert card["model"]["n_atoms"] == 16
     assert card["steps"] == 8
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("trained")
 def test_summary_counts_images(groupsc, trained):
     result = groupsc("summary", "rows.csv", "--table", "tables/table4.md", cwd=trained)
     assert "tables/table4.md" in result.stdout
@@ -174,8 +177,9 @@ def test_summary_counts_images(groupsc, trained):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("trained")
 def test_time_limit_stops_cleanly_and_the_next_call_goes_on(groupsc, trained):
-    command = ("train", "groupsc.yaml", "--dictionary", "D.safetensors", "--output", "limited", "--device", "cpu")
+    command = ("train", "sc.yaml", "--dictionary", "D.safetensors", "--output", "limited", "--device", "cpu")
     stopped = groupsc(*command, "--max-minutes", 0, cwd=trained)
     assert stopped.returncode == 0, stopped.stderr
     assert "the same command continues" in stopped.stdout
@@ -185,8 +189,9 @@ def test_time_limit_stops_cleanly_and_the_next_call_goes_on(groupsc, trained):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("trained")
 def test_interrupt_ends_with_130(trained):
-    settings = yaml.safe_load((trained / "groupsc.yaml").read_text())
+    settings = yaml.safe_load((trained / "sc.yaml").read_text())
     settings["training"]["max_steps"] = 10**6
     (trained / "long.yaml").write_text(yaml.safe_dump(settings))
     command = [sys.executable, "-m", "groupsc", "train", "long.yaml", "--output", "long", "--device", "cpu"]
