@@ -14,6 +14,8 @@ from toy_commands import COMMANDS, OUTPUTS, whole
 
 from groupsc.weights.files import read_tensors
 
+pytestmark = pytest.mark.xdist_group("made")
+
 RENAMINGS = {"train": 9, "evaluate": 6, "table": 4, "figure": 2, "metrics": 1, "fetch": 1}
 
 

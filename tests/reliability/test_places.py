@@ -13,6 +13,8 @@ import pytest
 from processes import ROOT
 from toy_commands import COMMANDS, whole
 
+pytestmark = pytest.mark.xdist_group("made")
+
 
 def writing(made, folder):
     """The commands that write, with inputs of `made` and outputs in `folder`; the last one downloads."""

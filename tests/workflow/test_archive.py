@@ -13,7 +13,7 @@ from groupsc.weights.released import md5_of, releases
 QUICK = "config/quick.yaml"
 WEIGHTS = "results/quick/weights/mosaic-sc.safetensors"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
 
 @pytest.fixture(scope="module")

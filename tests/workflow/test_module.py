@@ -11,7 +11,7 @@ from checkouts import ROOT, planned, snakemake
 
 from groupsc.weights.released import releases
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
 GRID = {
     "base": "config/release.yaml", "output": "mine", "tables": ["table4"],
