@@ -4,6 +4,7 @@
 #   make paper                              the whole grid of config/paper.yaml
 #   make train EXPERIMENT=gray-sc-sigma25   one model; without EXPERIMENT, all of the grid
 #   make reference                          the tables of keys in config/README.md, and the schema of the workflow
+#   make docs                               the documentation site, in the folder site
 # Settings: VENV, PYTHON (an interpreter, 3.11 to 3.13), CORES, CONFIG (for train).
 
 VENV ?= .venv
@@ -12,13 +13,14 @@ CONFIG ?= config/paper.yaml
 BIN := $(abspath $(VENV))/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(VENV)/.peers
+DOCS := $(VENV)/.docs
 export PATH := $(BIN):$(PATH)
  # Snakemake ends without a place for its cache; where the home folder takes none, this one does.
 ifneq ($(shell cache="$${XDG_CACHE_HOME:-$$HOME/.cache}"; mkdir -p "$$cache" 2>&1 && test -w "$$cache" && echo yes),yes)
     export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: help quick tables paper train test test-fast lint bench reference
+.PHONY: help quick tables paper train test test-fast lint bench reference docs
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -60,6 +62,9 @@ bench: $(INSTALLED)
 reference: $(INSTALLED)
 	python -m groupsc.config.reference
 
+docs: $(DOCS)
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
 $(INSTALLED): pyproject.toml constraints.txt
 	@[ -x $(BIN)/pip ] || for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
 	    if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
@@ -76,4 +81,10 @@ $(PEERS): $(INSTALLED)
 	@echo "Installing other people's methods (the extra peers) into $(VENV); the licence of bm3d allows non-commercial use only"
 	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	    $(BIN)/python -m pip install --quiet --editable '.[workflow,test,peers]'
+	@touch $@
+
+$(DOCS): $(INSTALLED)
+	@echo "Installing what builds the documentation site (the extra docs) into $(VENV)"
+	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	    $(BIN)/python -m pip install --quiet --editable '.[workflow,test,docs]'
 	@touch $@

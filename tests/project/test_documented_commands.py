@@ -25,7 +25,7 @@ from groupsc.data.degradations import bayer_mask
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", "config/README.md", "CONTRIBUTING.md", "benchmarks/README.md", "data/measured/README.md"]
-PAGES += sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))
+PAGES += sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 PROGRAMS = (
     "groupsc", "snakemake", "make", "python", "dvc", "pip", "pipx", "pip-audit", "pytest", "docker", "apptainer", "git",
     "cp", "export", "sinfo", "editor", "torchrun",
@@ -56,6 +56,7 @@ NOT_RUN = {
     "snakemake --unlock": "tests/workflow/test_faults.py does it after a killed run",
     "snakemake --lint": "tests/project/test_project.py runs it",
     "sinfo": "needs Slurm",
+    "python -m http.server": "serves until it is stopped",
     "editor": "waits for its user",
     "export": "secrets of the reader",
     "cp": "copies what a training or a measurement made",

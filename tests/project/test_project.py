@@ -38,7 +38,9 @@ def run(*command, cwd=ROOT, **environment):
 def test_conda_environment_has_the_versions_of_pyproject():
     # What only some need comes by pip alone; not all of it is packaged for conda.
     optional = {
-        Requirement(r).name for extra in ("peers", "formats", "raw", "arrays", "slurm", "store") for r in EXTRAS[extra]
+        Requirement(r).name
+        for extra in ("peers", "formats", "raw", "arrays", "slurm", "store", "docs")
+        for r in EXTRAS[extra]
     }
     wanted = {CONDA_NAMES.get(r.name, r.name): r.specifier for r in REQUIREMENTS if r.name not in optional}
     wanted["python"] = SpecifierSet(PROJECT["requires-python"])
@@ -227,8 +229,10 @@ def test_a_grid_without_output_gets_a_folder_of_its_name(tmp_path):
 
 
 def test_files_that_documents_and_dvc_name_are_there():
-    for page in ("README.md", "CONTRIBUTING.md", "config/README.md", *map(str, (ROOT / "docs").glob("*.md"))):
-        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+    for page in ("README.md", "CONTRIBUTING.md", "config/README.md", *map(str, (ROOT / "docs").rglob("*.md"))):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text(encoding="utf-8")):
+            if "pictures/" in target:
+                continue  # Made with the site; tests/project/test_site.py looks for them.
             assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
     shown = yaml.safe_load((ROOT / "dvc.yaml").read_text())
     curves = [path for plot in shown["plots"] for given in plot.values() for path in given["y"]]
