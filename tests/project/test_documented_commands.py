@@ -57,6 +57,7 @@ NOT_RUN = {
     "snakemake --lint": "tests/project/test_project.py runs it",
     "sinfo": "needs Slurm",
     "python -m http.server": "serves until it is stopped",
+    "snakemake --cores all --configfile firm.yaml": "tests/project/test_worked_examples.py runs what it would run",
     "editor": "waits for its user",
     "export": "secrets of the reader",
     "cp": "copies what a training or a measurement made",
