@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import typer
 from PIL import Image
 from processes import planner
@@ -151,7 +152,7 @@ def test_the_words_of_a_command_are_those_that_it_takes(command, groupsc):
 
 @pytest.fixture
 def pictures(tmp_path, command):
-    """The pictures that the documents call photo.png, old.jpg and raw.tif, as small as the command allows."""
+    """The pictures that the documents call photo.png, old.jpg, raw.tif and stack.tif, as small as the command allows."""
     rng = np.random.default_rng(0)
     smooth = np.cumsum(np.cumsum(rng.standard_normal((84, 124, 3)), axis=0), axis=1)
     smooth = np.uint8(255 * (smooth - smooth.min()) / np.ptp(smooth))
@@ -164,6 +165,8 @@ def pictures(tmp_path, command):
         smooth * np.transpose(bayer_mask(*smooth.shape[:2]).numpy().reshape(3, *smooth.shape[:2]), (1, 2, 0))
     ).sum(2)
     Image.fromarray(np.uint8(mosaic)).save(tmp_path / "raw.tif")
+    stack = np.uint16(100 + 2.1 * rng.poisson(4.0 * smooth[:48, :48, 0] + 20, (2, 48, 48)))
+    tifffile.imwrite(tmp_path / "stack.tif", stack)
     return tmp_path
 
 

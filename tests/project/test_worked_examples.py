@@ -1,4 +1,4 @@
-"""The worked examples of `docs/extend` run on a copy of the repository."""
+"""The worked examples of `docs/extend` run on a copy of the repository, and the programs of `docs/start` run here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import pytest
 from checkouts import ROOT, copy_checkout, environment
 from safetensors import safe_open
-from worked_examples import prepare
+from worked_examples import blocks, prepare
 
 from groupsc.benchmark.rows import read_rows
 
@@ -89,3 +89,12 @@ def test_a_table_shows_published_values_and_runs(extended):
     (line,) = [line for line in (extended / "table14.md").read_text().splitlines() if line.startswith("| DnCNN")]
     assert re.findall(r"3[02]\.\d\d", line) == ["32.86", "30.44"]
     assert "GroupSC" in (extended / "table14.md").read_text()
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/start").glob("*.md")), ids=lambda page: page.stem)
+def test_programs_of_a_first_page_run(page, monkeypatch, tmp_path):
+    programs = [text for kind, title, text in blocks(page) if kind == "python" and "imread" not in text]
+    names: dict[str, object] = {}
+    monkeypatch.chdir(tmp_path)
+    for program in programs:
+        exec(compile(program, str(page), "exec"), names)
