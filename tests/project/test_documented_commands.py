@@ -152,7 +152,7 @@ def test_the_words_of_a_command_are_those_that_it_takes(command, groupsc):
 
 @pytest.fixture
 def pictures(tmp_path, command):
-    """The pictures that the documents call photo.png, old.jpg, raw.tif and stack.tif, as small as the command allows."""
+    """The pictures that documents call photo.png, old.jpg, raw.tif and stack.tif, as small as the command allows."""
     rng = np.random.default_rng(0)
     smooth = np.cumsum(np.cumsum(rng.standard_normal((84, 124, 3)), axis=0), axis=1)
     smooth = np.uint8(255 * (smooth - smooth.min()) / np.ptp(smooth))
