@@ -57,7 +57,7 @@ class OwnMethod(Baseline):
     ('halved', 0.5)
     """
 
-    tasks = TASKS
+    tasks: tuple[str, ...] = TASKS
     reference = "own method"
 
     def __init__(

@@ -1,8 +1,8 @@
 """Restore the images of a data set and measure the result: one row per image and noise repetition.
 
 Protocol: the noise is neither clipped nor quantised. It is drawn per (dataset, image, level, repetition) and so is the
-same for every method. The output is clipped to [0, 1]. Metrics are computed over all pixels and channels; no border is
-cropped.
+same for every method. The output is clipped to [0, 1], except on the stress set, some of whose pictures exceed that
+range. Metrics are computed over all pixels and channels; no border is cropped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from groupsc.benchmark.subjects import DEGRADED, INPUT, Subject, baseline_subjec
 from groupsc.config.checks import require_blocks
 from groupsc.config.definitions import LEVEL_NAMES, TASKS, method_name, repetitions
 from groupsc.data import datasets
+from groupsc.data.bundled import STRESS
 from groupsc.data.degradations import degrade, noise_generator
+from groupsc.data.stress_set import stress_pictures
 from groupsc.inference.restorer import Restorer
 from groupsc.inference.tiling import restore
 from groupsc.io.images import read_image, write_image
@@ -52,7 +54,8 @@ class Evaluation:
         themselves. A loaded model (`groupsc.load`) is measured as its file is, and another function or module as
         `groupsc.baselines.own.OwnMethod` describes.
     dataset : str
-        A name of the registry, "Bundled" for the photographs that scikit-image includes, or a folder of own images.
+        A name of the registry, "Bundled" for the photographs that scikit-image includes, "stress" for the stress set
+        (gray and color only), or a folder of own images.
     task, level : str, float, optional
         One of "gray", "color", "mosaic", "jpeg"; noise σ in gray levels of 255 or JPEG quality, none for mosaics. The
         default is the task and level of the weights file; baselines, "input" and blind models need a level. The method
@@ -139,6 +142,8 @@ class Evaluation:
             self.level = None
         elif self.level is None:
             raise GroupSCError(f"the task {self.task!r} needs a level ({kind}); give one, such as 25")
+        if self.dataset == STRESS and kind != "sigma":
+            raise GroupSCError(f"the stress set is for gray and color, not for {self.task}; choose another data set")
         if self.baseline is not None:
             self.method = self.baseline.name
             reason = self.baseline.unfit(self.task, self.level)
@@ -209,10 +214,9 @@ class Evaluation:
         assert self.task is not None  # __post_init__ found the task.
         finished = finished or {}
         settings = self.settings()
-        paths = datasets.named_paths(self.dataset, self.data_dir, images=self.images)
         title = f"{settings['experiment']} on {settings['dataset']}"
         sizes: set[torch.Size] = set()
-        for name, path in tqdm(paths.items(), desc=title, unit="image", disable=not self.progress):
+        for name, source in tqdm(self._sources().items(), desc=title, unit="image", disable=not self.progress):
             clean = None
             for repetition in range(self.repetitions):
                 pictures = self._pictures(name) if repetition == 0 else []
@@ -221,15 +225,16 @@ class Evaluation:
                     yield row
                     continue
                 self._prepare()
-                clean = self._clean(path) if clean is None else clean
+                clean = self._clean(source) if clean is None else clean
                 generator = noise_generator(settings["dataset"], name, self.level, repetition)
                 degraded, mask = degrade(clean, self.task, self.level, generator)
-                restored, cost = self._restored(path, degraded, mask, new_size=clean.shape not in sizes)
+                where = source if isinstance(source, Path) else Path(STRESS, name)
+                restored, cost = self._restored(where, degraded, mask, new_size=clean.shape not in sizes)
                 sizes.add(clean.shape)
                 for picture, image in zip(pictures, (clean, degraded, restored), strict=False):
                     write_image(picture, image[0].clip(0, 1).numpy())
                 if row is None:
-                    values = metrics.all_metrics(restored[0].numpy(), clean[0].numpy())
+                    values = metrics.all_metrics(restored[0].numpy(), clean[0].numpy(), clip=self.dataset != STRESS)
                     shape = {"height": clean.shape[-2], "width": clean.shape[-1]}
                     row = {**settings, "image": name, "repetition": repetition, **values, **cost, **shape}
                 yield row
@@ -240,10 +245,18 @@ class Evaluation:
             self.baseline.ready(self.task, self.level)
             self.prepared = True
 
-    def _clean(self, path: Path) -> Tensor:
-        """Read an image (1, c, H, W) with the channels of the task."""
+    def _sources(self) -> dict[str, Path] | dict[str, Tensor]:
+        """Return the file of each image; of the stress set, the image (c, H, W)."""
+        if self.dataset == STRESS:
+            return dict(list(stress_pictures(3 if self.task == "color" else 1).items())[: self.images])
+        return datasets.named_paths(self.dataset, self.data_dir, images=self.images)
+
+    def _clean(self, source: Path | Tensor) -> Tensor:
+        """Return an image (1, c, H, W) with the channels of the task."""
+        if isinstance(source, Tensor):
+            return source[None]
         channels = 3 if self.task in ("color", "mosaic") else 1
-        return torch.from_numpy(read_image(path, channels=channels))[None]
+        return torch.from_numpy(read_image(source, channels=channels))[None]
 
     def _pictures(self, image: str) -> list[Path]:
         if self.pictures is None or (self.names is not None and image not in self.names):

@@ -12,14 +12,16 @@ from groupsc import baselines
 from groupsc.benchmark.earlier import cached_results_folder
 from groupsc.benchmark.grid import block_places
 from groupsc.config.checks import require
-from groupsc.config.definitions import METHODS, Experiment
+from groupsc.config.definitions import LEVEL_NAMES, METHODS, Experiment, method_name
+from groupsc.config.experiments import stress_measurements
+from groupsc.data.bundled import STRESS
 from groupsc.data.configured import data_dir_of, image_names, known_sets
 from groupsc.data.folders import images_in
 from groupsc.data.registry import datasets
 from groupsc.utils.errors import GroupSCError
 
-TABLES = (*(f"table{number}" for number in range(1, 14)), "overview")
-"""Tables of the paper, and that of all measurements; `groupsc.paper` makes them."""
+TABLES = (*(f"table{number}" for number in range(1, 14)), "overview", "robustness")
+"""Tables of the paper, that of all measurements, and that of the stress set; `groupsc.paper` makes them."""
 
 FIGURES = {
     "artefacts": ("panels",),
@@ -69,6 +71,7 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
         require(name in known, f"In {where}: there is no data set {name!r}; choose one of {', '.join(known)}")
     for name in config["tables"]:
         require(name in TABLES, f"In tables: there is no table {name!r}; choose among {', '.join(TABLES)}")
+    _check_stress(config, found)
     baseline, methods = config["compare_with"], [*METHODS, *baselines.methods()]
     require(
         baseline is None or baseline in methods,
@@ -131,11 +134,39 @@ def _check_images_and_blocks(config: dict, found: dict[str, Experiment]) -> None
 def _check_own_sets(config: dict) -> None:
     """Check that the folders of own images have names of their own, and contain images."""
     for name, folder in data_dir_of(config).folders.items():
-        require(name not in datasets(), f"datasets.{name} has the name of a public data set; choose another name")
+        require(
+            name not in (*datasets(), STRESS), f"datasets.{name} has the name of a public data set; choose another name"
+        )
         try:
             images_in(Path(folder).expanduser())
         except GroupSCError as error:
             raise GroupSCError(f"In datasets.{name}.path: {error}") from error
+
+
+def _check_stress(config: dict, found: dict[str, Experiment]) -> None:
+    """Check that the methods of the stress set exist, if a table shows them.
+
+    A configuration with a `base` can have other tasks than the key `stress` of that file.
+    """
+    given, known = config["stress"], ["input", *baselines.methods()]
+    for name in given["baselines"]:
+        require(name in known, f"In stress.baselines: there is no method {name!r}; choose among {', '.join(known)}")
+    if "robustness" not in config["tables"]:
+        return
+    measured = stress_measurements(config, found)
+    shown = [found[source] for source, *_ in measured.values() if source in found]
+    noisy = [e for e in found.values() if LEVEL_NAMES[e.task] == "sigma" and e.level in given["levels"]]
+    trained, possible = (dict.fromkeys(method_name(e.method, e.variant) for e in some) for some in (shown, noisy))
+    levels = ", ".join(f"{level:g}" for level in given["levels"])
+    for name in given["methods"]:
+        require(
+            name in trained,
+            f"In stress.methods: no model {name!r} has the σ {levels}; choose among {', '.join(possible)}",
+        )
+    require(
+        measured,
+        "the table robustness has nothing to show; give stress.methods or stress.baselines, and a task gray or color",
+    )
 
 
 def check_figure(name: str, given: dict, config: dict | None = None) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from groupsc.config.definitions import LEVEL_NAMES
+from groupsc.data.bundled import STRESS
 from groupsc.data.datasets import load_images, set_name
 from groupsc.data.degradations import degrade, noise_generator
 from groupsc.data.stress_set import STRESS_LEVELS, stress_pictures
@@ -195,7 +196,7 @@ def stress(model: SparseCoder, card: dict, *, repetitions: int = REPETITIONS) ->
     for name, clean in pictures.items():
         for level in levels:
             for repetition in range(repetitions if LEVEL_NAMES[task] == "sigma" else 1):
-                generator = noise_generator("stress", name, level, repetition)
+                generator = noise_generator(STRESS, name, level, repetition)
                 before, after = _restored(model, task, clean[None], level, generator)
                 rows.append(("stress", name, level, repetition, _psnr(before, clean), _psnr(after, clean)))
     return _table(rows)

@@ -20,7 +20,7 @@ def evaluate(
         ),
     ] = None,
     *,
-    dataset: Annotated[str, Option(help="Data set to restore, or a folder with images.")],
+    dataset: Annotated[str, Option(help="Data set to restore, a folder with images, or `stress` for the stress set.")],
     method: Annotated[
         str | None,
         Option(metavar="MODULE:FUNCTION", help="Own function or torch module to measure, instead of weights."),
@@ -35,6 +35,9 @@ def evaluate(
     noise: Annotated[
         str, Option(help="Noise level for blind models: `estimated` from the image, or `known`.")
     ] = "estimated",
+    guard: Annotated[
+        bool, Option("--guard", help="Restore with the guard, as `groupsc denoise` does; gray and color models only.")
+    ] = False,
     data_dir: DataDir = Path("data/raw"),
     folders: Folders = None,
     images: Images = None,
@@ -61,7 +64,8 @@ def evaluate(
 
     if (weights is None) == (method is None):
         raise GroupSCError("the command measures one method; give either weights or --method MODULE:FUNCTION")
-    if cached_results is not None and output is not None and pictures is None and weights and task in TASKS:
+    plain = method is None and not guard
+    if cached_results is not None and output is not None and pictures is None and plain and task in TASKS:
         rows = cached_rows(
             cached_results, weights, dataset, task, level, images=images, times=repetitions, mode=mode, stride=stride
         )
@@ -69,6 +73,7 @@ def evaluate(
             write_rows(output, rows)
             print(f"{dataset}: {rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images, measured before")
             return
+    from groupsc.api.guarded_method import GuardedMethod
     from groupsc.baselines.own import named_function
     from groupsc.benchmark.evaluation import evaluate as measure
     from groupsc.benchmark.evaluation import evaluate_to_csv
@@ -89,6 +94,11 @@ def evaluate(
         "names": names or None,
     }
     what = named_function(method) if method is not None else weights
+    if guard:
+        if weights is None:
+            raise GroupSCError("the guard is for models of this project; leave out --guard or --method")
+        what = GuardedMethod(weights, device=device, data_dir=data_dir)
+        options |= {"task": task or what.tasks[0], "level": what.level if level is None else level}
     if output is None:
         rows = measure(what, dataset, **options)
     else:

@@ -22,7 +22,7 @@ def table(
 
     The table contains published values, measured values and their differences. The table `table7` contains settings and
     is made from weights files. The table `paired` contains differences between methods, image by image; the table
-    `overview` contains all measured values.
+    `overview` contains all measured values, and the table `robustness` those on the stress set.
     """
     from groupsc.benchmark.rows import read_rows
     from groupsc.paper.settings import build_settings
@@ -37,6 +37,10 @@ def table(
         from groupsc.paper.overview import build_overview
 
         made = build_overview(read_rows(rows or []))
+    elif name == "robustness":
+        from groupsc.paper.robustness import build_robustness
+
+        made = build_robustness(read_rows(rows or []))
     elif name == "paired":
         from groupsc.paper.paired import paired_table
 

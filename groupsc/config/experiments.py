@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 from groupsc.config.checks import require
 from groupsc.config.definitions import (
     BLOCK,
+    LEVEL_NAMES,
     METHODS,
     PENALTIES,
     Experiment,
@@ -51,6 +53,46 @@ def experiments(config: dict[str, Any]) -> dict[str, Experiment]:
         for cell in ({"variant": None, **grid}, *_variants(grid)):
             found |= {e.name: e for e in _cell(config, task, cell)}
     return {name: _with_plain_start(e, found) for name, e in found.items()}
+
+
+def stress_measurements(
+    config: dict[str, Any], found: dict[str, Experiment]
+) -> dict[str, tuple[str, str, float, bool]]:
+    """List the measurements on the stress set that the key `stress` of a configuration asks for.
+
+    Parameters
+    ----------
+    config : dict
+        As `groupsc.config.files.complete_grid` returns it.
+    found : dict of str to Experiment
+        Experiments of the configuration. Methods that were not trained for a task and level are left out there.
+
+    Returns
+    -------
+    dict
+        `{name: (experiment or baseline, task, σ, whether the guard is on)}`, in the order of the columns of the table.
+
+    Examples
+    --------
+    >>> config = {"budget": "cpu", "tasks": {"gray": {"methods": ["sc"], "levels": [15, 25]}}}
+    >>> given = {"methods": ["sc"], "baselines": ["input"], "levels": [25]}
+    >>> list(stress_measurements({**config, "stress": given}, experiments(config)))
+    ['gray-input-sigma25', 'gray-sc-sigma25', 'gray-sc-guarded-sigma25']
+    """
+    given = config["stress"]
+    tasks = [task for task in config["tasks"] if LEVEL_NAMES[task] == "sigma"]
+    places = list(itertools.product(tasks, given["levels"]))
+    measured = {
+        experiment_name(task, baseline, level): (baseline, task, level, False)
+        for baseline in given["baselines"]
+        for task, level in places
+    }
+    for method, guarded, (task, level) in itertools.product(given["methods"], (False, True), places):
+        name = experiment_name(task, method, level)
+        if name in found:
+            own = experiment_name(task, f"{method}-guarded" if guarded else method, level)
+            measured[own] = (name, task, level, guarded)
+    return measured
 
 
 def _with_plain_start(experiment: Experiment, found: dict[str, Experiment]) -> Experiment:

@@ -152,6 +152,20 @@ class Blocks(Part):
     """Test sets."""
 
 
+class Stress(Part):
+    """Denoisers that are also measured on the stress set, pictures unlike photographs: table `robustness`."""
+
+    methods: Unique[Text] = Field(default=[])
+    """Models of the grid, by method and variant, as in `[sc, groupsc, sc-robust]`. Each is measured with and without
+    the guard of `groupsc denoise`."""
+    baselines: Unique[Text] = Field(default=[])
+    """Baselines, as for a task; `input` is the noisy picture."""
+    levels: Unique[Positive] = Field(default=[5, 25])
+    """Noise levels σ in gray levels of 255, for the tasks `gray` and `color` of the grid."""
+    repetitions: Count = 3
+    """Noise realisations per picture."""
+
+
 class OwnDataSet(Part):
     """A folder of own images."""
 
@@ -212,9 +226,10 @@ class Grid(Part):
     """Weights that are evaluated: `released` (those of `data/weights`, fetched by `dvc pull`) or `trained` (those made
     here, under `training` of `output`)."""
     tables: Unique[TableName] = Field(default=[])
-    """Tables to make, `table1` to `table13` of the paper and `overview` of all measurements, as in `tables: [table4,
-    overview]`. The tables of a task also show own variants and own methods. The workflow always makes
-    `reproducibility` too: a count of the reproduced numbers of the paper, as a table and a chart."""
+    """Tables to make, `table1` to `table13` of the paper, `overview` of all measurements, and `robustness` of the key
+    `stress`, as in `tables: [table4, overview]`. The tables of a task also show own variants and own methods. The
+    workflow always makes `reproducibility` too: a count of the reproduced numbers of the paper, as a table and a
+    chart."""
     compare_with: OrNull[Text] = "sc"
     """Method that all others are compared with image by image, in the table `paired` and in figures of this kind: a
     method of the grid or a baseline. Null omits the table."""
@@ -222,6 +237,8 @@ class Grid(Part):
     """Figures to make, by the name of their file."""
     blocks: Blocks = Blocks()
     """Experiments that are also evaluated block by block, for Tables 1 and 12."""
+    stress: Stress = Stress()
+    """Denoisers that are also measured on the stress set, for the table `robustness`."""
     index: OrNull[Folder] = None
     """Page to write about the released weights, as in `index: data/weights/README.md`."""
     images: OrNull[Images] = None

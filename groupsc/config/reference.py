@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from groupsc.config.definitions import ModelConfig, TrainingConfig
-from groupsc.config.grid import Blind, Blocks, Figure, Grid, Panel, Task, Threads, Variant
+from groupsc.config.grid import Blind, Blocks, Figure, Grid, Panel, Stress, Task, Threads, Variant
 from groupsc.config.values import AllowedNull
 from groupsc.utils.atomic import write_text
 
@@ -28,6 +28,7 @@ TABLES = {
     "variant": Variant,
     "blind": Blind,
     "blocks": Blocks,
+    "stress": Stress,
     "threads": Threads,
     "figure": Figure,
     "panel": Panel,

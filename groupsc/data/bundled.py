@@ -9,6 +9,8 @@ from groupsc.utils.errors import MissingFileError
 
 BUNDLED = "Bundled"
 CROPS = "Bundled-crop"
+STRESS = "stress"
+"""Name of the stress set (`groupsc.data.stress_set`) in results, and in `groupsc evaluate --dataset stress`."""
 FILES = (
     "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png",
     "coins.png", "grass.png", "gravel.png", "motorcycle_left.png", "rocket.jpg",

@@ -17,8 +17,7 @@ from groupsc.benchmark.averages import DECIMALS, mode_name, plain, share
 from groupsc.benchmark.metrics import measure_of
 from groupsc.paper.ablations import STRIDES
 from groupsc.paper.layouts import Layout
-from groupsc.paper.provenance import provenance
-from groupsc.paper.table import CELL_COLUMNS, Table
+from groupsc.paper.table import CELL_COLUMNS, Table, provenance
 from groupsc.paper.typesetting import Cell, Part
 
 RANKS = "The paper's best values are in bold, its second best values are underlined."

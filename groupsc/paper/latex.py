@@ -37,6 +37,8 @@ LETTER, GAP = 4.2, 8.0
 """Approximate width of a letter at the size `\\footnotesize`, and distance of the columns of a table, in points."""
 SHORTEST = 8
 """Letters that a line of a column heading may have above narrower cells."""
+LONGEST = 45
+"""Rows that fit on a page. A table with more rows is continued on the next page, from the first row of a group."""
 
 
 def to_latex(table) -> str:
@@ -52,7 +54,8 @@ def to_latex(table) -> str:
     Returns
     -------
     str
-        An environment `table`, or `table*` if the table is wider than one column. The document must load `PACKAGES`.
+        An environment `table`, or `table*` if the table is wider than one column; several if it has more than `LONGEST`
+        rows. The document must load `PACKAGES`.
 
     Examples
     --------
@@ -75,28 +78,41 @@ def to_latex(table) -> str:
     labels = label_columns(table.grid)
     sides = "l" * labels + "r" * (len(titles) - labels)
     head = [_stacked([_escape(line) for line in title], side) for title, side in zip(titles, sides, strict=True)]
-    body = [[_latex(cell, notes) for cell in row] for row in table.grid]
+    pages = [[" & ".join(_latex(cell, notes) for cell in row) + r" \\" for row in page] for page in _pages(table.grid)]
     below = [f"{_raised(letter)}{_escape(note)}." for note, letter in notes.items()]
     below += [_escape(table.provenance)] if table.provenance else []
-    lines = [
-        f"% {table.title} of the paper; needs \\usepackage{{{PACKAGES}}}",
-        rf"\begin{{{floating}}}[t]",
-        r"\centering",
-        rf"\caption{{{_escape(table.caption)}}}",
-        rf"\label{{tab:{table.name}}}",
-        r"\par\smallskip\footnotesize\setlength{\tabcolsep}{4pt}%",
-        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        rf"\begin{{tabular}}{{{sides}}}",
-        r"\toprule",
-        " & ".join(head) + r" \\",
-        r"\midrule",
-        *(" & ".join(row) + r" \\" for row in body),
-        r"\bottomrule",
-        r"\end{tabular}}",
-        *([rf"\par\medskip\parbox{{\linewidth}}{{\scriptsize\raggedright {' '.join(below)}}}"] if below else []),
-        rf"\end{{{floating}}}",
-    ]
+    last = [rf"\par\medskip\parbox{{\linewidth}}{{\scriptsize\raggedright {' '.join(below)}}}"] if below else []
+    lines = [f"% {table.title} of the paper; needs \\usepackage{{{PACKAGES}}}"]
+    for number, body in enumerate(pages):
+        first = [rf"\caption{{{_escape(table.caption)}}}", rf"\label{{tab:{table.name}}}"]
+        lines += [
+            rf"\begin{{{floating}}}[t]",
+            r"\centering",
+            *(first if number == 0 else [r"\addtocounter{table}{-1}\caption{Continued.}"]),
+            r"\par\smallskip\footnotesize\setlength{\tabcolsep}{4pt}%",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{{sides}}}",
+            r"\toprule",
+            " & ".join(head) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}}",
+            *(last if number == len(pages) - 1 else []),
+            rf"\end{{{floating}}}",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _pages(grid: list[list[Cell]]) -> list[list[list[Cell]]]:
+    """Divide the rows of a table into pages of at most `LONGEST` rows, where that is possible between two groups."""
+    pages: list[list[list[Cell]]] = [[]]
+    starts = [number for number, row in enumerate(grid) if number == 0 or _text(row[0])]
+    for start, end in itertools.pairwise([*starts, len(grid)]):
+        if pages[-1] and len(pages[-1]) + end - start > LONGEST:
+            pages.append([])
+        pages[-1] += grid[start:end]
+    return pages
 
 
 def _notes(grid: list[list[Cell]]) -> dict[str, str]:

@@ -7,8 +7,7 @@ import pandas as pd
 from groupsc.benchmark.averages import average, mode_name, plain
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.definitions import TASKS
-from groupsc.paper.provenance import provenance
-from groupsc.paper.table import CELL_COLUMNS, Table
+from groupsc.paper.table import CELL_COLUMNS, Table, provenance
 from groupsc.paper.typesetting import Cell, Part
 
 TITLE = "All measurements: average PSNR in dB and SSIM, one line for each task, data set, level and method."

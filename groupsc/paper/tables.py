@@ -72,7 +72,9 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
     ('Table 4', 12)
     """
     if table not in TABLES:
-        raise GroupSCError(f"there is no table {table!r}; choose one of paired, overview, table7, {', '.join(TABLES)}")
+        raise GroupSCError(
+            f"there is no table {table!r}; choose one of paired, overview, robustness, table7, {', '.join(TABLES)}"
+        )
     published = read_published() if published is None else published
     layout = TABLES[table]
     printed = published[published["table"] == layout.number]

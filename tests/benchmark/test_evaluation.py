@@ -9,13 +9,16 @@ import pandas as pd
 import pytest
 import torch
 
-from groupsc.benchmark import measurement, metrics
+import groupsc as library
+from groupsc.api.guarded_method import GuardedMethod
+from groupsc.benchmark import measurement, metrics, validation
 from groupsc.benchmark.evaluation import evaluate, evaluate_to_csv
 from groupsc.benchmark.rows import COLUMNS, MEASURED_BY, SETTINGS, read_rows
 from groupsc.config.definitions import ModelConfig
 from groupsc.data import datasets
 from groupsc.data.degradations import add_noise, noise_generator
 from groupsc.data.registry import registry
+from groupsc.data.stress_set import stress_pictures
 from groupsc.inference.tiling import restore
 from groupsc.io.images import read_image, write_image
 from groupsc.models.coder import SparseCoder
@@ -206,7 +209,8 @@ def test_rows_measured_before_are_taken_over_from_any_code_and_beyond_the_first_
 
 
 def test_rows_that_the_repository_holds_are_of_whole_files_and_of_images_of_their_sets():
-    images = registry().groupby("dataset")["file"].agg(lambda paths: {Path(path).stem for path in paths})
+    images = registry().groupby("dataset")["file"].agg(lambda paths: {Path(path).stem for path in paths}).to_dict()
+    images["stress"] = set(stress_pictures(3))
     files = sorted((Path(__file__).parents[2] / "data/measured").glob("*/*.csv"))
     assert files
     for file in files:
@@ -216,6 +220,38 @@ def test_rows_that_the_repository_holds_are_of_whole_files_and_of_images_of_thei
         assert set(rows["image"]) <= images[file.stem]
         assert not rows.duplicated(["image", "repetition"]).any()
         assert rows[[name for name in SETTINGS if name not in MEASURED_BY]].drop_duplicates().shape[0] == 1
+
+
+def test_the_stress_set_is_measured_as_the_rule_of_release_does(weights):
+    """Without clipping: some pictures exceed [0, 1], and clipping would remove half of the noise of black and white."""
+    rows = quiet(weights, "stress", repetitions=2).sort_values(["image", "repetition"], ignore_index=True)
+    noisy = quiet("input", "stress", task="gray", level=25, images=3)
+    expected = validation.stress(*load_weights(weights), repetitions=2)
+    found = expected.sort_values(["case", "repetition"], ignore_index=True)
+    assert rows["image"].tolist() == found["case"].tolist()
+    np.testing.assert_allclose(rows["psnr"].astype(float), found["after"], atol=1e-3)
+    np.testing.assert_allclose(
+        noisy["psnr"].astype(float), expected["before"][expected["repetition"] == 0][:3], atol=1e-3
+    )
+    with pytest.raises(GroupSCError, match="is for gray and color, not for jpeg"):
+        quiet("input", "stress", task="jpeg", level=10)
+
+
+def test_the_guard_is_measured_as_denoise_restores(weights, groupsc, tmp_path):
+    clean = stress_pictures(1)["bars 1"]
+    noisy = add_noise(clean, 25, noise_generator("stress", "bars 1", 25))
+    restored = library.denoise(noisy[0].numpy(), sigma=25 / 255, weights=weights)
+    options = ("--task", "gray", "--level", "25", "--dataset", "stress", "--images", "1", "--output", "rows.csv")
+    groupsc("evaluate", weights, "--guard", *options, cwd=tmp_path)
+    (row,) = read_rows([tmp_path / "rows.csv"]).to_dict("records")
+    assert (row["experiment"], row["method"]) == ("gray-sc-guarded-sigma25", "sc-guarded")
+    assert row["psnr"] == pytest.approx(metrics.psnr(restored[None], clean.numpy(), clip=False), abs=1e-3)
+    assert row["psnr"] > quiet(weights, "stress", images=1)["psnr"].item() + 5, "the model alone removes the bars"
+    digest = GuardedMethod(weights).digest("gray", 25)
+    make_weights(weights, threshold=0.03)
+    assert row["weights_sha256"] == digest != GuardedMethod(weights).digest("gray", 25)
+    with pytest.raises(GroupSCError, match="the guard is for gray and color"):
+        GuardedMethod(make_weights(tmp_path / "mosaic.safetensors", task="mosaic", level=None))
 
 
 def test_pictures_of_chosen_images(dataset, weights, tmp_path):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_tables_and_figures_are_those_that_are_made():
-    assert set(names.TABLES) == {*LAYOUTS, "table7", "overview"}
+    assert set(names.TABLES) == {*LAYOUTS, "table7", "overview", "robustness"}
     assert set(names.FIGURES) == set(catalog.FIGURES)
     for figure, keys in names.FIGURES.items():
         needs = {need for need in catalog.FIGURES[figure].needs if need not in ("rows", "pictures", "weights", "logs")}
@@ -42,6 +42,22 @@ def test_every_configuration_of_the_repository_passes(path):
 def test_a_figure_that_can_not_be_drawn_is_told(figure, words):
     with pytest.raises(GroupSCError, match=words):
         names.check_figure("mine", figure)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"methods": ["sc-robust"], "levels": [25]}, "no model 'sc-robust' has the σ 25; choose among sc$"),
+        ({"methods": ["sc"], "levels": [5]}, "no model 'sc' has the σ 5"),
+        ({"baselines": ["nln"]}, "no method 'nln'; choose among input, dncnn"),
+        ({}, "robustness has nothing to show"),
+    ],
+)
+def test_measurements_on_the_stress_set_that_can_not_be_made_are_told(given, words):
+    task = {"methods": ["sc"], "levels": [25], "datasets": ["Set12"]}
+    config = complete_grid({"tasks": {"gray": task}, "stress": given, "tables": ["robustness"]})
+    with pytest.raises(GroupSCError, match=words):
+        names.check(config, experiments(config))
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1"])

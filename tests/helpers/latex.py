@@ -21,7 +21,10 @@ DOCUMENT = r"""\documentclass%(options)s{article}
 
 
 def typeset(folder, paths, *, options=""):
-    """The log of a document that holds the tables at `paths`, and {stem: (its width, that of the text)} in points."""
+    """The log of a document that holds the tables at `paths`, and {stem: (its width, that of the text)} in points.
+
+    A table of several pages has the width of its widest page.
+    """
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not installed; Debian has it in texlive-latex-recommended")
     inputs = [rf"\typeout{{TABLE {path.stem}}}\input{{{path}}}\clearpage" for path in paths]
@@ -31,5 +34,8 @@ def typeset(folder, paths, *, options=""):
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, errors="replace")
     log = (folder / "document.log").read_text(errors="replace")
     assert ended.returncode == 0, log[-3000:]
-    found = re.findall(r"TABLE (\S+).*?WIDTH ([\d.]+)pt has ([\d.]+)pt", log, re.S)
-    return log, {stem: (float(width), float(line)) for stem, line, width in found}
+    found = {}
+    for part in re.split(r"^TABLE ", log, flags=re.M)[1:]:
+        sizes = re.findall(r"WIDTH ([\d.]+)pt has ([\d.]+)pt", part)
+        found[part.split()[0]] = max((float(width), float(line)) for line, width in sizes)
+    return log, found

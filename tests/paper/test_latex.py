@@ -14,6 +14,7 @@ from measured_rows import make_rows
 from groupsc.benchmark.rows import COLUMNS, read_rows
 from groupsc.paper import reproducibility
 from groupsc.paper.paired import paired_table
+from groupsc.paper.robustness import build_robustness
 from groupsc.paper.settings import build_settings
 from groupsc.paper.table import Table
 from groupsc.paper.tables import TABLES, build, read_published
@@ -27,19 +28,22 @@ ROOT = Path(__file__).resolve().parents[2]
 @cache
 def measured():
     """Every table of the rows in `data/measured`."""
-    rows = read_rows(sorted((ROOT / "data/measured").glob("*/*.csv")))
+    files = sorted((ROOT / "data/measured").glob("*/*.csv"))
+    stressed = build_robustness(read_rows([path for path in files if path.stem == "stress"]))
+    rows = read_rows([path for path in files if path.stem != "stress"])
     task = read_published().drop_duplicates("table").set_index("table")["task"]
     tables = [build(name, rows[rows["task"] == task[TABLES[name].number]]) for name in TABLES]
     cards = {name: read_card(release.find()) for name, release in releases().items()}
     cells = pd.concat([table.cells for table in tables], ignore_index=True)
-    return [*tables, build_settings(cards), reproducibility.panel(cells), paired_table(rows, "sc")]
+    return [*tables, build_settings(cards), reproducibility.panel(cells), paired_table(rows, "sc"), stressed]
 
 
 @cache
 def empty():
     """Every table without a run."""
     tables = [build(name, pd.DataFrame(columns=COLUMNS)) for name in TABLES]
-    return [*tables, build_settings({}), reproducibility.panel(tables[0].cells)]
+    stressed = build_robustness(pd.DataFrame(columns=COLUMNS))
+    return [*tables, build_settings({}), reproducibility.panel(tables[0].cells), stressed]
 
 
 @cache
@@ -69,7 +73,7 @@ def test_tables_compile_and_fit_the_text(tmp_path, made, scale, options):
         assert "U+" not in paths[-1].read_text(), "a letter that groupsc.paper.latex.LETTERS lacks"
     log, widths = typeset(tmp_path, paths, options=options)
     assert not re.findall("Overfull|Missing character|Float too large", log)
-    assert len(widths) == len(paths)
+    assert widths.keys() == {path.stem for path in paths}
     assert not {name: round(line / width, 2) for name, (width, line) in widths.items() if width * scale > line}
 
 

@@ -34,6 +34,10 @@ VALUES = {
         "blocks": {"experiments": ["gray-sc-sigma25"], "strides": [8], "datasets": ["Bundled"]},
         "tables": ["table4", "table7", "table8", "table1"],
     },
+    "`stress`": {
+        "stress": {"methods": ["sc"], "baselines": ["input"], "levels": [25]},
+        "tables": ["table4", "table7", "table8", "robustness"],
+    },
     "`index`": {"index": "page.md"},
     "`datasets`: a folder that nothing uses": {"datasets": {"mine": {"path": "results/ci/pictures"}}},
     "`output`": {"output": "results/empty"},

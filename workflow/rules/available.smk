@@ -99,7 +99,7 @@ def left_out():
     for reason, places in found.items():
         names = [f"{name} on {', '.join(sets)}" if name in BASELINES else name for name, sets in places.items()]
         sentences.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} left out: {reason}")
-    return sentences
+    return sentences + stress_left_out()
 
 
 def cost_of_run(full_grid):

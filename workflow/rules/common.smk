@@ -26,7 +26,7 @@ from groupsc.data.manifests import data_state
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.resources import data_file, data_places
-from groupsc.config.experiments import experiments
+from groupsc.config.experiments import experiments, stress_measurements
 from groupsc.config.files import complete_grid, default_output
 
 # Modules that the digests of code omit: the rules depend on their results, the settings of experiments and the manifests
@@ -243,6 +243,8 @@ def table_sources(table):
     """Return the files that a table is made from: per-image results, or weights for the table of settings."""
     if table == "table7":
         return model_weights()
+    if table == "robustness":
+        return stress_rows()
     return rows() + (block_rows() if table in ("table1", "table12") else [])
 
 
@@ -254,7 +256,8 @@ def datasets_of(name, task):
 
 wildcard_constraints:
     name="[a-z0-9.-]+",
-    dataset="[A-Za-z0-9-]+",
+    # The results on the stress set are made by a rule of their own.
+    dataset=r"(?!stress(?:\.csv|\.log|\.tsv)?$)[A-Za-z0-9-]+",
     dictionary="[A-Za-z0-9-]+",
     images="all|first[0-9]+",
     table="|".join([*TABLES, "paired"]),

@@ -91,7 +91,11 @@ def evaluation_code(wildcards):
     """Return the digest of the code of an evaluation, including the module of its own baseline only."""
     if is_taken_over(wildcards):
         return code("benchmark.earlier")
-    method = BASELINES.get(wildcards.name, ("input", None, None))[0]
+    return code_of_method(BASELINES.get(wildcards.name, ("input", None, None))[0])
+
+
+def code_of_method(method):
+    """Return the digest of the code that measures a baseline; of the code that measures models for "input"."""
     if method == "input":
         return code("benchmark.evaluation")
     peer = baselines.method(method)

@@ -24,9 +24,12 @@ rule table:
         stem=lambda wildcards, output: output.markdown.removesuffix(".md"),
         options=table_options,
         code=lambda wildcards: code(
-            {"table7": "paper.settings", "paired": "paper.paired", "overview": "paper.overview"}.get(
-                wildcards.table, "paper.tables"
-            )
+            {
+                "table7": "paper.settings",
+                "paired": "paper.paired",
+                "overview": "paper.overview",
+                "robustness": "paper.robustness",
+            }.get(wildcards.table, "paper.tables")
         ),
     shell:
         "python -m groupsc table {wildcards.table:q} {input.rows:q} {params.options} --output {params.stem:q} &> {log:q}"
@@ -35,7 +38,11 @@ rule table:
 # Count the published numbers that are reproduced in the tables.
 rule reproducibility:
     input:
-        tables=[f"{OUT}/tables/{table}.csv" for table in config["tables"] if table not in ("table7", "overview")],
+        tables=[
+            f"{OUT}/tables/{table}.csv"
+            for table in config["tables"]
+            if table not in ("table7", "overview", "robustness")
+        ],
         weights=model_weights(),
     output:
         markdown=f"{OUT}/tables/reproducibility.md",

@@ -1,0 +1,69 @@
+"""Measure models with the guard of `groupsc.denoise`, which the benchmark of the paper does not use."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from groupsc.api.denoising import denoise
+from groupsc.baselines.base import given
+from groupsc.baselines.own import OwnMethod
+from groupsc.config.definitions import LEVEL_NAMES, method_name
+from groupsc.inference import dct, guard
+from groupsc.models.sizes import number_of_parameters
+from groupsc.utils.digests import file_digest
+from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
+from groupsc.weights.cards import model_of, purpose, read_card
+from groupsc.weights.released import find_weights
+
+
+class GuardedMethod(OwnMethod):
+    """A denoising model with the guard, as `groupsc.denoise` restores images with these weights and with known σ.
+
+    In results, the method is "<method>-guarded", and its digest depends on the weights and on the code of the guard, so
+    that an edited guard is measured again.
+
+    Parameters
+    ----------
+    weights : str or path
+        Name of released weights, or a weights file.
+    device : str
+        "auto", "cpu" or "cuda".
+    data_dir : path
+        Data directory.
+
+    Raises
+    ------
+    GroupSCError
+        When the weights can't be read, or are not of a denoising model.
+
+    Examples
+    --------
+    >>> from groupsc.benchmark.evaluation import evaluate
+    >>> rows = evaluate(GuardedMethod("gray-sc-sigma25"), "stress", task="gray", level=25)  # doctest: +SKIP
+    """
+
+    reference = "own method"
+
+    def __init__(self, weights: PathLike, *, device: str = "auto", data_dir: PathLike = "data/raw"):
+        self.path = Path(find_weights(weights))
+        card = read_card(self.path)
+        task, method, self.level = purpose(self.path, card)
+        if LEVEL_NAMES[task] != "sigma":
+            raise GroupSCError(f"{weights} is of the task {task!r}; the guard is for gray and color, so leave it out")
+        super().__init__(denoise, name=f"{method_name(method, card.get('variant'))}-guarded", data_dir=data_dir)
+        self.tasks, self.parameters = (task,), number_of_parameters(model_of(self.path, card))
+        self.device = device
+
+    def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
+        """Restore an image; parameters and result as for `groupsc.baselines.base.Baseline.restore`."""
+        restored = denoise(degraded, sigma=given(level) / 255, weights=self.path, channel_axis=0, device=self.device)
+        return np.asarray(restored)
+
+    def digest(self, task: str, level: float | None) -> str:
+        """Return the sha256 over the weights and the files that contain the guard."""
+        parts = [file_digest(path) for path in (self.path, str(guard.__file__), str(dct.__file__))]
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
