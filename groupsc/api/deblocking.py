@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from groupsc.api.loading import model_for
 from groupsc.inference.batches import restore_images
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
-from groupsc.io.arrays import unpack
+from groupsc.io.arrays import one_if_equal, unpack
+from groupsc.io.codecs.pillow_images import SUBSAMPLINGS
+from groupsc.io.jpeg_history import LUMA
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
 from groupsc.weights.selection import choose
 
-LUMA = np.array([0.299, 0.587, 0.114])
-"""Weights of red, green and blue in the luma Y of YCbCr (ITU-R BT.601), which JPEG files use."""
+BLUE, RED = 1.772, 1.402
+"""B − Y and R − Y are these multiples of Cb and Cr (ITU-R BT.601)."""
+FACTORS = dict(zip(SUBSAMPLINGS, ((1, 1), (1, 2), (2, 2)), strict=True))
+"""Rows and columns of luma per row and column of chroma."""
 
 
 def deblock(
     image: Any,
     quality: float,
     *,
+    subsampling: str = "4:2:0",
     method: str = "best",
     weights: PathLike | None = None,
     channel_axis: int | None = None,
@@ -39,11 +47,13 @@ def deblock(
     Parameters
     ----------
     image : array (..., H, W), or with 1 or 3 channels along `channel_axis`
-        Decoded image. For colour images the luma is restored and the chroma is unchanged.
+        Decoded image. Of colour images, luma and chroma are restored one by one.
     quality : float
-        Quality factor of libjpeg, 1 to 100; required. The model of the nearest trained quality is used. Above the
-        trained quality of the model, its correction is reduced linearly, to zero at 100. An array does not contain its
-        quality; `groupsc.io.photographs.read_photograph` reads it from a JPEG file.
+        Quality factor of libjpeg, 1 to 100; required. The model of the nearest trained quality is used for luma and
+        chroma. Above the trained quality of the model, its correction is reduced linearly, to zero at 100. An array
+        does not contain its quality; `groupsc.io.photographs.read_photograph` reads it from a JPEG file.
+    subsampling : {"4:4:4", "4:2:2", "4:2:0"}
+        Resolution of the chroma in the file, at which it is restored; the last is that of most files.
     method, weights, channel_axis, device, mode, stride, memory, progress
         As for `denoise`.
 
@@ -55,7 +65,8 @@ def deblock(
     Raises
     ------
     GroupSCError
-        If the image, the quality, the method or the weights can't be used; the message contains a hint.
+        If the image, the quality, the subsampling, the method or the weights can't be used; the message contains a
+        hint.
 
     Examples
     --------
@@ -63,17 +74,41 @@ def deblock(
     """
     if not isinstance(quality, Real) or not 1 <= quality <= 100:
         raise GroupSCError(f"quality is {quality}; give the JPEG quality factor of the image, 1 to 100")
+    if subsampling not in FACTORS:
+        raise GroupSCError(f"subsampling is {subsampling!r}; choose one of {', '.join(FACTORS)}")
 
     def model() -> Restorer:
         return model_for("jpeg", weights or choose("jpeg", method, quality), image, device)
 
+    def change(plane: NDArray[Any]) -> NDArray[Any]:
+        """Return what is added to a plane (H, W) in [0, 1]."""
+        restored = model().restore(plane[None], mode=mode, stride=stride, memory=memory, progress=progress)[0]
+        trained = model().card["level"]
+        return (1.0 if quality <= trained else (100 - quality) / (100 - trained)) * (restored - plane)
+
     def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
         pixels, back = unpack(one, axis)
-        luma = pixels if len(pixels) == 1 else np.tensordot(LUMA.astype(pixels.dtype), pixels, 1)[None]
-        restored = model().restore(luma, mode=mode, stride=stride, memory=memory, progress=progress)
-        trained = model().card["level"]
-        weight = 1.0 if quality <= trained else (100 - quality) / (100 - trained)
-        # The change of Y is added to red, green and blue equally, which leaves Cb and Cr unchanged.
-        return back(pixels + weight * (restored - luma))
+        if len(one_if_equal(pixels)) == 1:
+            return back(pixels + change(pixels[0]))
+        luma = np.tensordot(LUMA.astype(pixels.dtype), pixels, 1)
+        red, blue = (
+            scale * _at_resolution(0.5 + (pixels[channel] - luma) / scale, subsampling, change)
+            for channel, scale in ((0, RED), (2, BLUE))
+        )
+        green = -(LUMA[0] * red + LUMA[2] * blue) / LUMA[1]
+        return back((pixels + change(luma) + np.stack([red, green, blue])).astype(pixels.dtype))
 
-    return restore_images(restore, image, channel_axis, margin=lambda: halo(model().coder))
+    return restore_images(restore, image, channel_axis, margin=lambda: max(FACTORS[subsampling]) * halo(model().coder))
+
+
+def _at_resolution(
+    plane: NDArray[Any], subsampling: str, function: Callable[[NDArray[Any]], NDArray[Any]]
+) -> NDArray[Any]:
+    """Apply a function to a plane (H, W) at the resolution of its chroma, and enlarge the result."""
+    height, width = plane.shape
+    rows, columns = FACTORS[subsampling]
+    whole = torch.from_numpy(np.pad(plane, ((0, -height % rows), (0, -width % columns)), mode="edge"))[None, None]
+    small = functional.avg_pool2d(whole, (rows, columns))
+    changed = torch.from_numpy(function(small[0, 0].numpy()))[None, None]
+    enlarged = functional.interpolate(changed, whole.shape[2:], mode="bilinear", align_corners=False)
+    return np.asarray(enlarged[0, 0, :height, :width])

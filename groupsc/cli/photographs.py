@@ -150,7 +150,9 @@ def demosaick(
 def deblock(
     paths: Paths,
     output: Output = None,
-    quality: Annotated[str, Option(help="JPEG quality factor, or auto to read it from the file.")] = "auto",
+    quality: Annotated[
+        str, Option(help="JPEG quality factor, or auto to find it in the file and its pixels.")
+    ] = "auto",
     method: Method = "best",
     weights: Weights = None,
     speed: Speed = None,
@@ -164,7 +166,11 @@ def deblock(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove JPEG artefacts from the luma; keep the chroma."""
+    """Remove JPEG artefacts from luma and chroma.
+
+    The quality is that of the file. If the pixels show an earlier compression of lower quality, its quality is used; the
+    command says so. The earlier compression must have the same grid of 8×8 blocks.
+    """
     settings = Settings(
         method=method, weights=weights, speed=speed, device=device, mode=mode, stride=stride, memory=_bytes(memory),
         jobs=jobs, overwrite=overwrite, skip_existing=skip_existing, dry_run=dry_run, as_json=as_json,

@@ -32,6 +32,10 @@ class Photograph(Metadata):
         Name of the file format, such as "PNG", if the image was read from a file.
     quality : int, optional
         libjpeg quality of a JPEG file, 1 to 100.
+    steps : ndarray, optional
+        Luminance quantisation table of a JPEG file, (64,), row by row.
+    subsampling : str, optional
+        Chroma subsampling of a colour JPEG file: "4:4:4", "4:2:2" or "4:2:0".
     sensor : groupsc.io.codecs.raw.Sensor, optional
         For a camera raw file, whose pixels are the linear mosaic of the sensor.
     **metadata
@@ -52,6 +56,8 @@ class Photograph(Metadata):
     white: float | None = None
     format: str | None = None
     quality: int | None = None
+    steps: np.ndarray | None = None
+    subsampling: str | None = None
     sensor: Sensor | None = None
 
     @property
@@ -105,6 +111,8 @@ def photograph_of(found: Decoded) -> Photograph:
         **kind,
         format=found.format,
         quality=jpeg_quality(found.tables) if found.tables else None,
+        steps=np.asarray(found.tables[min(found.tables)]) if found.tables else None,
+        subsampling=found.subsampling,
         **kept | {"profile": kept["profile"] or None},
     )
 

@@ -80,6 +80,8 @@ class Decoded:
     metadata : Metadata
     tables : dict of int to list of int, optional
         Quantisation tables of a JPEG, by table number.
+    subsampling : str, optional
+        Chroma subsampling of a colour JPEG, such as "4:2:0".
     sensor : groupsc.io.codecs.raw.Sensor, optional
         How the mosaic of a camera raw file becomes colours.
 
@@ -94,6 +96,7 @@ class Decoded:
     metadata: Metadata = Metadata()
     tables: dict[int, list[int]] | None = None
     sensor: Any = None
+    subsampling: str | None = None
 
 
 def require_size(pixels: int) -> None:

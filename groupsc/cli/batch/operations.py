@@ -69,7 +69,7 @@ class Operation(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Deblocking:
-    """Remove JPEG artefacts. `quality` is read from the file if it is None."""
+    """Remove JPEG artefacts. If `quality` is None, it is that of the file, or a lower one that the pixels show."""
 
     quality: float | None
     name = "deblock"
@@ -80,16 +80,34 @@ class Deblocking:
 
     def level(self, photo: Photograph) -> Level:
         refuse_raw(photo)
-        quality = photo.quality if self.quality is None else self.quality
-        if quality is None:
-            raise GroupSCError("the quality can be read from JPEG files only; give --quality")
-        origin = "read from the file" if self.quality is None else "given"
-        return Level(task="jpeg", value=quality, text=f"quality {quality:g} ({origin})", facts={"quality": quality})
+        quality, origin = (self.quality, "given") if self.quality is not None else self._found(photo)
+        planes = 1.0 if len(photo.pixels) == 1 else 3.0 if photo.subsampling == "4:4:4" else 1.5
+        text = f"quality {quality:g} ({origin})"
+        return Level(task="jpeg", value=quality, text=text, facts={"quality": quality}, cost=planes)
+
+    def _found(self, photo: Photograph) -> tuple[float, str]:
+        """Return the quality of the strongest compression, and how it was found."""
+        import numpy as np
+
+        from groupsc.io.jpeg_history import LUMA, earlier_quality
+
+        earlier = None
+        if photo.depth == "uint8":
+            luma = photo.pixels[0] if len(photo.pixels) == 1 else np.tensordot(LUMA, photo.pixels, 1)
+            earlier = earlier_quality(255 * luma, photo.steps)
+        if earlier is not None and photo.quality is None:
+            return earlier, "found in the pixels, which were compressed before"
+        if earlier is not None:
+            return earlier, f"found in the pixels, which were compressed twice; the file has {photo.quality}"
+        if photo.quality is None:
+            raise GroupSCError("the file is no JPEG and its pixels show no compression; give --quality")
+        return photo.quality, "read from the file"
 
     def restore(self, photo, level, weights, options):
         from groupsc import api
 
-        return api.deblock(photo.pixels, level.value, weights=weights, channel_axis=0, **options), {}
+        chosen = {"subsampling": photo.subsampling or "4:2:0", "channel_axis": 0, "weights": weights, **options}
+        return api.deblock(photo.pixels, level.value, **chosen), {}
 
 
 def refuse_raw(photo: Photograph) -> None:

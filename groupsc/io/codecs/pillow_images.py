@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageFile
+from PIL.JpegImagePlugin import get_sampling
 
 from groupsc.io.codecs import exif
 from groupsc.io.codecs.deep import deep_samples
@@ -36,6 +37,8 @@ LUMINANCE = np.array(
     ]
 )  # fmt: skip
 """Luminance quantisation table K.1 of ITU-T T.81, row by row. libjpeg uses it at quality 50."""
+SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
+"""Kinds of chroma subsampling, by their numbers in Pillow."""
 
 
 def decode_image(file: BinaryIO) -> Decoded:
@@ -75,7 +78,10 @@ def decode_image(file: BinaryIO) -> Decoded:
         samples, kept = exif.upright(samples, stored, image.info.get("exif"))
         format = {"MPO": "JPEG", "DIB": "BMP"}.get(image.format, image.format)
         metadata = Metadata(profile=profile, exif=kept, **_notes(image, turned))
-        return Decoded(samples, format, metadata, getattr(image, "quantization", None))
+        tables = getattr(image, "quantization", None)
+        sampling = get_sampling(image) if tables else -1
+        subsampling = SUBSAMPLINGS[sampling] if sampling in range(3) else None
+        return Decoded(samples, format, metadata, tables, subsampling=subsampling)
 
 
 def _samples(file: BinaryIO, image: ImageFile.ImageFile) -> tuple[np.ndarray, bytes | None]:
@@ -237,7 +243,22 @@ def jpeg_quality(tables) -> int:
     50
     """
     first = np.asarray(tables[min(tables)] if isinstance(tables, dict) else tables[0])
+    return 1 + int(np.abs(luminance_tables() - first).sum(axis=1).argmin())
+
+
+def luminance_tables() -> np.ndarray:
+    """Return the luminance quantisation tables of libjpeg at the qualities 1 to 100.
+
+    Returns
+    -------
+    ndarray (100, 64) of int
+        One table per quality, row by row: table K.1 of ITU-T T.81, scaled.
+
+    Examples
+    --------
+    >>> luminance_tables()[74, :3].tolist()
+    [8, 6, 5]
+    """
     qualities = np.arange(1, 101)
     scales = np.where(qualities < 50, 5000 // qualities, 200 - 2 * qualities)
-    standard = ((scales[:, None] * LUMINANCE + 50) // 100).clip(1, 255)
-    return int(qualities[np.abs(standard - first).sum(axis=1).argmin()])
+    return ((scales[:, None] * LUMINANCE + 50) // 100).clip(1, 255)
