@@ -52,7 +52,7 @@ COARSER = 1.3
 """Least ratio of the first step to the second. A smaller one changes a histogram like a scale of its values."""
 DIFFERENT = 0.5
 """Least share of different values among the coefficients of a frequency. A drawn pattern repeats the same values."""
-GAIN = 0.02
+GAIN = 0.05
 """Least mean logarithm of the ratio of the likelihoods of two compressions and of one, per coefficient."""
 
 Histogram = NDArray[np.float64]
