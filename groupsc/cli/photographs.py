@@ -168,8 +168,8 @@ def deblock(
 ) -> None:
     """Remove JPEG artefacts from luma and chroma.
 
-    The quality is that of the file. If the pixels show an earlier compression of lower quality, its quality is used; the
-    command says so. The earlier compression must have the same grid of 8×8 blocks.
+    The quality is that of the file. If the pixels show an earlier compression of lower quality on the same grid of 8×8
+    blocks, its quality is used, and the command says so.
     """
     settings = Settings(
         method=method, weights=weights, speed=speed, device=device, mode=mode, stride=stride, memory=_bytes(memory),
