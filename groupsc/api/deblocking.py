@@ -19,6 +19,7 @@ from groupsc.io.arrays import one_if_equal, unpack
 from groupsc.io.codecs.pillow_images import SUBSAMPLINGS
 from groupsc.io.jpeg_history import LUMA
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.progress import Progress
 from groupsc.utils.typing import PathLike
 from groupsc.weights.selection import choose
 
@@ -40,7 +41,7 @@ def deblock(
     mode: str = "whole",
     stride: int | None = None,
     memory: float | None = None,
-    progress: bool = False,
+    progress: Progress = False,
 ) -> Any:
     """Remove the artefacts of JPEG compression.
 

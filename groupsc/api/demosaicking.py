@@ -13,6 +13,7 @@ from groupsc.inference.batches import restore_images
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import unpack
+from groupsc.utils.progress import Progress
 from groupsc.utils.typing import PathLike
 from groupsc.weights.selection import choose
 
@@ -27,7 +28,7 @@ def demosaick(
     mode: str = "whole",
     stride: int | None = None,
     memory: float | None = None,
-    progress: bool = False,
+    progress: Progress = False,
 ) -> Any:
     """Reconstruct colours from the mosaic of a Bayer sensor.
 

@@ -24,6 +24,7 @@ from groupsc.noise.maps import sigma_array
 from groupsc.noise.noise_level import noise_and_range
 from groupsc.utils.device import pick_device
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.progress import Progress
 from groupsc.utils.typing import PathLike
 from groupsc.weights.selection import choose
 
@@ -47,7 +48,7 @@ def denoise(
     mode: str = "whole",
     stride: int | None = None,
     memory: float | None = None,
-    progress: bool = False,
+    progress: Progress = False,
     guard: bool = True,
 ) -> Any:
     """Remove Gaussian or Poisson noise.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from groupsc.inference.sliding_window import restore_whole
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.window import TILE
 from groupsc.utils.errors import TooLittleMemoryError
+from groupsc.utils.progress import Progress, progress_bar
 
 HALO_WINDOWS = 2
 """Width of the margin around a region, in windows; the margin is restored with the region and then cut off."""
@@ -26,7 +26,7 @@ def regionwise(
     level: float | None = None,
     matmul_dtype: torch.dtype,
     side: int,
-    progress: bool = False,
+    progress: Progress = False,
 ) -> Tensor:
     """Restore an image in whole-image mode, in overlapping regions of at most `side` pixels.
 
@@ -38,7 +38,7 @@ def regionwise(
         As for `groupsc.inference.sliding_window.restore_whole`.
     side : int
         Side of a region in pixels, with its margin; more than 2 · `halo(model)` for an image that is larger.
-    progress : bool
+    progress : bool or type
         As for `restore`.
 
     Returns
@@ -62,7 +62,7 @@ def regionwise(
     ]
     restored = torch.empty_like(image)
     total = len(places) * model.config.n_iterations
-    bar = tqdm(total=total, unit="iteration", delay=2, leave=False, disable=not progress)
+    bar = progress_bar(progress, total, "iteration")
     for (row, near_rows, kept_rows), (column, near_columns, kept_columns) in places:
         region_mask = None if mask is None else mask[..., near_rows, near_columns]
         region = image[..., near_rows, near_columns]

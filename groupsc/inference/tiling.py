@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from groupsc.config.checks import is_count, require_blocks
 from groupsc.inference.regions import least_memory, region_side, regionwise
@@ -27,6 +26,7 @@ from groupsc.ops.patches import counts, require_patch
 from groupsc.utils.device import device_name, fast_matmul_dtype
 from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
 from groupsc.utils.memory import memory_share
+from groupsc.utils.progress import Progress, progress_bar
 
 RESTORATION_MODES = ("whole", "block")
 BLOCKS_TOGETHER = {"cpu": 1, "cuda": 24}
@@ -43,7 +43,7 @@ def restore(
     mode: str = "whole",
     stride: int | None = None,
     memory: float | None = None,
-    progress: bool = False,
+    progress: Progress = False,
     precision: str = "auto",
 ) -> Tensor:
     """Restore one image of any size.
@@ -67,8 +67,9 @@ def restore(
     memory : float, optional
         Memory in bytes that may be used; by default the share of this process (`groupsc.utils.memory.memory_share`).
         In whole-image mode, an image that needs more is restored in overlapping regions.
-    progress : bool
-        Show a progress bar if the restoration takes more than two seconds.
+    progress : bool or type
+        Show a progress bar if the restoration takes more than two seconds. A class, such as `tqdm.notebook.tqdm`, shows
+        it in another way: `progress(total=…, unit=…)` has the methods update and close.
     precision : {"auto", "float32", "bfloat16"}
         Matrix products of float32 images: the fastest of the device, or those of this type. Differences below about
         1e-3 between two restorations need "float32" or a float64 image.
@@ -129,7 +130,7 @@ def _in_blocks(
     options: dict[str, Any],
     stride: int | None,
     memory: float | None,
-    progress: bool,
+    progress: Progress,
 ) -> Tensor:
     """Restore an image in block mode."""
     # On a CPU the sum over similar patches is faster tile by tile, even in one block; a GPU needs many blocks.
@@ -177,7 +178,7 @@ def blockwise(
     stride: int,
     patch_size: int,
     together: int,
-    progress: bool = False,
+    progress: Progress = False,
 ) -> Tensor:
     """Apply a function to all blocks of an image and average the overlaps.
 
@@ -198,7 +199,7 @@ def blockwise(
         Side of the patches; the weight of an estimate is the number of patches of the block that contain the pixel.
     together : int
         Number of blocks per call of the function.
-    progress : bool
+    progress : bool or type
         As for `restore`.
 
     Returns
@@ -233,7 +234,7 @@ def blockwise(
     ]
     weight = counts(side, side, patch_size, dtype=image.dtype, device=image.device)
     total, weights = torch.zeros_like(padded), torch.zeros_like(padded[0, 0])
-    bar = tqdm(total=len(corners), unit="block", delay=2, leave=False, disable=not progress)
+    bar = progress_bar(progress, len(corners), "block")
     for start in range(0, len(corners), together):
         group = corners[start : start + together]
         masks = None if padded_mask is None else _cut(padded_mask, group, side)

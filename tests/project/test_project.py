@@ -39,7 +39,7 @@ def test_conda_environment_has_the_versions_of_pyproject():
     # What only some need comes by pip alone; not all of it is packaged for conda.
     optional = {
         Requirement(r).name
-        for extra in ("peers", "formats", "raw", "arrays", "slurm", "store", "docs")
+        for extra in ("peers", "formats", "raw", "arrays", "slurm", "store", "docs", "napari")
         for r in EXTRAS[extra]
     }
     wanted = {CONDA_NAMES.get(r.name, r.name): r.specifier for r in REQUIREMENTS if r.name not in optional}
