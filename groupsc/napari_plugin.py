@@ -122,6 +122,7 @@ def _steps(advance: Callable[[float], None] | None, number: int, images: int) ->
     """Return a class with the methods of a progress bar, which calls `advance` with the share of all images."""
     if advance is None:
         return False
+    report = advance  # Known not to be None within the class.
 
     class Steps:
         """The steps of one restoration; an image with correlated noise or several levels has several."""
@@ -132,7 +133,7 @@ def _steps(advance: Callable[[float], None] | None, number: int, images: int) ->
 
         def update(self, steps: int = 1) -> None:
             self.done += steps
-            advance((number + self.done / max(1, self.total)) / images)
+            report((number + self.done / max(1, self.total)) / images)
 
         def close(self) -> None:
             pass

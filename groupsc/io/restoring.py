@@ -16,21 +16,25 @@ from groupsc.io.photographs import (
     lost_metadata,
     read_photograph,
     storable_path,
+    stored_samples,
     write_photograph,
 )
 from groupsc.io.stacks import Stack, is_stack, write_stack
+from groupsc.io.unfinished import Pages
 from groupsc.utils.errors import GroupSCError
 
 Restore = Callable[[Photograph], tuple[np.ndarray, dict[str, Any]]]
 """A function of an image that returns its restored pixels (c, H, W) and facts for a report."""
 
 
-def first_image(path) -> Photograph:
-    """Read an image, or the first page of a stack.
+def first_image(path, page: int = 0) -> Photograph:
+    """Read an image, or one page of a stack.
 
     Parameters
     ----------
     path : path
+    page : int
+        Number of the page, from 0.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def first_image(path) -> Photograph:
     if not (os.path.isfile(path) and is_stack(path)):
         return read_photograph(path)
     with Stack(path) as stack:
-        return next(iter(stack))
+        return stack.photograph(page)
 
 
 def number_of_pages(path) -> int:
@@ -75,7 +79,14 @@ def number_of_pages(path) -> int:
 
 
 def restore_file(
-    source, target, restore: Restore, *, photo: Photograph | None = None, overwrite: bool = False
+    source,
+    target,
+    restore: Restore,
+    *,
+    photo: Photograph | None = None,
+    overwrite: bool = False,
+    origin: dict[str, Any] | None = None,
+    resume: bool = False,
 ) -> tuple[Path, dict[str, Any]]:
     """Restore an image file, or all pages of a stack one after the other.
 
@@ -89,6 +100,11 @@ def restore_file(
         The image in `source`, if it was read before.
     overwrite : bool
         Whether an existing file is replaced.
+    origin : dict, optional
+        Input and options in values for JSON. If they are given, the restored pages of a stack are kept until all are
+        written (`groupsc.io.unfinished`).
+    resume : bool
+        Continue with the pages of an earlier call of the same origin.
 
     Returns
     -------
@@ -109,7 +125,10 @@ def restore_file(
     """
     target = Path(target)
     if target.suffix.lower() in (".tif", ".tiff") and os.path.isfile(source) and is_stack(source):
-        return target, _restore_stack(source, target, restore, overwrite)
+        if origin is None:
+            return target, _restore_stack(source, target, restore, overwrite, None)
+        with Pages(target, origin, resume=resume) as pages:
+            return target, _restore_stack(source, target, restore, overwrite, pages)
     photo = photo or read_photograph(source)
     target = storable_path(target, photo)
     check_target(target, photo, overwrite=overwrite)
@@ -120,22 +139,35 @@ def restore_file(
     return target, {**facts, **_not_kept(lost)}
 
 
-def _restore_stack(source, target: Path, restore: Restore, overwrite: bool) -> dict[str, Any]:
+def _restore_stack(source, target: Path, restore: Restore, overwrite: bool, pages: Pages | None) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
 
-    def restored(stack: Stack) -> Iterator[Photograph]:
-        for number, page in enumerate(stack, 1):
-            try:
-                pixels, facts = restore(page)
-            except GroupSCError as error:
-                raise type(error)(f"page {number}: {error}") from error
+    def restored(stack: Stack) -> Iterator[tuple[Photograph, np.ndarray]]:
+        for number, page in enumerate(stack):
+            known = None if pages is None else pages.read(number)
+            samples, facts = known or _restored_page(target, number, page, restore)
+            if pages is not None and known is None:
+                pages.write(number, samples, facts)
             found.append(facts)
-            yield dataclasses.replace(page, pixels=pixels)
+            yield page, samples
 
-    with Stack(source) as stack:
-        lost = write_stack(target, stack, restored(stack), overwrite=overwrite)
-    pages = {"pages": len(found)} if len(found) > 1 else {}
-    return {**pages, **_together(found), **_not_kept(lost)}
+    try:
+        with Stack(source) as stack:
+            lost = write_stack(target, stack, restored(stack), overwrite=overwrite)
+    except GroupSCError as error:
+        if not pages:
+            raise
+        raise type(error)(f"{error} ({len(pages)} restored pages are kept; --skip-existing continues)") from error
+    number = {"pages": len(found)} if len(found) > 1 else {}
+    return {**number, **_together(found), **_not_kept(lost)}
+
+
+def _restored_page(target: Path, number: int, page: Photograph, restore: Restore) -> tuple[np.ndarray, dict[str, Any]]:
+    try:
+        pixels, facts = restore(page)
+    except GroupSCError as error:
+        raise type(error)(f"page {number + 1}: {error}") from error
+    return stored_samples(target, dataclasses.replace(page, pixels=pixels)), facts
 
 
 def _together(found: list[dict[str, Any]]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from groupsc.io.codecs.exif import DESCRIPTION
 from groupsc.io.codecs.raw import is_raw
 from groupsc.io.codecs.tiff import PREVIEW, decode_page
 from groupsc.io.photograph import Photograph, photograph_of
-from groupsc.io.photographs import check_target, stored_samples
+from groupsc.io.photographs import check_target
 from groupsc.io.samples import Decoded
 from groupsc.utils.atomic import replacing
 from groupsc.utils.errors import GroupSCError
@@ -122,21 +122,28 @@ class Stack:
     def __iter__(self) -> Iterator[Photograph]:
         with open(self.path, "rb") as file:
             for number in range(len(self)):
-                try:
-                    with without_warnings():
-                        found = self._decoded(file, number)
-                    yield photograph_of(found)
-                except GroupSCError as error:
-                    raise GroupSCError(f"page {number + 1} of {self.path} {error}") from error
-                except Exception as error:  # The libraries raise exceptions of many types for damaged files.
-                    reason = " ".join(str(error).split()) or type(error).__name__
-                    raise GroupSCError(
-                        f"page {number + 1} of {self.path} can't be read ({reason}); choose another file"
-                    ) from error
+                yield self._photograph(file, number)
+
+    def photograph(self, number: int) -> Photograph:
+        """Decode one page."""
+        with open(self.path, "rb") as file:
+            return self._photograph(file, number)
 
     def page(self, number: int) -> Any:
         """Return the page of tifffile with the tags of an image."""
         return self._tiff.pages[self._numbers[number]]
+
+    def _photograph(self, file, number: int) -> Photograph:
+        try:
+            with without_warnings():
+                return photograph_of(self._decoded(file, number))
+        except GroupSCError as error:
+            raise GroupSCError(f"page {number + 1} of {self.path} {error}") from error
+        except Exception as error:  # The libraries raise exceptions of many types for damaged files.
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise GroupSCError(
+                f"page {number + 1} of {self.path} can't be read ({reason}); choose another file"
+            ) from error
 
     def _decoded(self, file, number: int) -> Decoded:
         page = self.page(number)
@@ -184,7 +191,9 @@ class Stack:
         return {**notes, "extratags": extra}
 
 
-def write_stack(path, stack: Stack, restored: Iterable[Photograph], *, overwrite: bool = False) -> list[str]:
+def write_stack(
+    path, stack: Stack, restored: Iterable[tuple[Photograph, np.ndarray]], *, overwrite: bool = False
+) -> list[str]:
     """Write restored pages with the axes, the pixel size and the tags of a stack.
 
     The file is replaced in one step. Only one page is in memory.
@@ -195,8 +204,8 @@ def write_stack(path, stack: Stack, restored: Iterable[Photograph], *, overwrite
         A name that ends in .tif or .tiff.
     stack : Stack
         The pages that were restored.
-    restored : iterable of Photograph
-        The restored pages in the order of the stack.
+    restored : iterable of (Photograph, array)
+        Each page in the order of the stack, with its restored samples (H, W, n) as `stored_samples` returns them.
     overwrite : bool
         Whether an existing file is replaced.
 
@@ -214,10 +223,11 @@ def write_stack(path, stack: Stack, restored: Iterable[Photograph], *, overwrite
     --------
     >>> import tempfile
     >>> import tifffile
+    >>> from groupsc.io.photographs import stored_samples
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     tifffile.imwrite(f"{folder}/a.tif", np.zeros((3, 8, 9), np.uint16), imagej=True, metadata={"axes": "ZYX"})
     ...     with Stack(f"{folder}/a.tif") as stack:
-    ...         write_stack(f"{folder}/b.tif", stack, stack)
+    ...         write_stack(f"{folder}/b.tif", stack, ((page, stored_samples("b.tif", page)) for page in stack))
     ...     tifffile.TiffFile(f"{folder}/b.tif").series[0].axes
     []
     'ZYX'
@@ -228,16 +238,14 @@ def write_stack(path, stack: Stack, restored: Iterable[Photograph], *, overwrite
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise GroupSCError(f"{path} can't be written, because only a TIFF stores a stack; use a name that ends in .tif")
     pages = iter(restored)
-    first = next(pages)
-    check_target(path, first, overwrite=overwrite)
-    samples = stored_samples(path, first)
+    first = page, samples = next(pages)
+    check_target(path, page, overwrite=overwrite)
     grown = samples.nbytes / max(1, stack.page(0).nbytes)
     layout = stack.layout
     layout["bigtiff"] = layout["bigtiff"] or grown * stack.bytes > CLASSIC
     lost: dict[str, None] = {}
     with replacing(path) as partial, tifffile.TiffWriter(partial, **layout) as tiff:
-        for number, page in enumerate(chain([first], pages)):
-            samples = stored_samples(path, page) if number else samples
+        for number, (page, samples) in enumerate(chain([first], pages)):
             same = samples.shape[2] == stack.page(number).samplesperpixel
             lost |= dict.fromkeys(name for name in page.lost if name not in (*COPIED.values(), *_IMAGEJ))
             lost |= {} if same else {"axes and description": None}

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import skimage.data
+import tifffile
 from killed_processes import Killed
 from PIL import Image
 from processes import ROOT
@@ -117,6 +118,29 @@ def test_a_killed_call_goes_on_with_the_missing_images(run, album):
     last = run(*command, "--skip-existing", "--overwrite", cwd=album)
     assert "5 of 6 images exist and were skipped" in last.stdout
     assert Image.open(album / "out/a.png").size == (30, 30)
+
+
+def test_a_killed_call_goes_on_with_the_next_page_of_a_stack(run, tmp_path):
+    """The noise of each page is estimated, so that a page restored at the level of another one is noticed."""
+    noise = np.random.default_rng(0).normal(0, np.arange(8, 28, 4)[:, None, None], (5, 24, 26))
+    pages = (128 + noise).clip(0, 255).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pages, imagej=True, metadata={"axes": "ZYX"})
+    command = ("denoise", "a.tif", "b.tif", "--method", "sc", "--device", "cpu")
+    uninterrupted = run("denoise", "a.tif", "c.tif", *command[3:], cwd=tmp_path)
+    assert uninterrupted.returncode == 0, uninterrupted.said
+    assert names(tmp_path) == ["a.tif", "c.tif"]
+    # Before the file of the third page, the names of the file of options and of two pages were given.
+    assert run(*command, cwd=tmp_path, kill_at=4).returncode == -9
+    assert not (tmp_path / "b.tif").exists()
+
+    assert "b.tif is unfinished, 2 pages" in run(*command, cwd=tmp_path).complaint
+    other = run(*command, "--skip-existing", "--strength", 2, "--dry-run", cwd=tmp_path).stdout
+    assert "not used, because strength was 1.0 and is 2.0" in other
+    again = run(*command, "--skip-existing", cwd=tmp_path)
+    assert again.returncode == 0, again.said
+    assert "5 pages, 2 of them restored" in again.stdout
+    assert (tmp_path / "b.tif").read_bytes() == (tmp_path / "c.tif").read_bytes()
+    assert names(tmp_path) == ["a.tif", "b.tif", "c.tif"]
 
 
 def test_a_record_with_a_torn_line_is_read_and_goes_on(tmp_path):

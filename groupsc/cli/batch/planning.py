@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,13 +103,20 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One image to restore; `photo` is its content, unless it is read again to save memory."""
+    """One image to restore, or a stack.
+
+    `pages` and `done` are the numbers of pages and of those that an earlier call restored, `options` what the record
+    says about the result. `photo` is the content, unless it is read again to save memory.
+    """
 
     source: Path
     target: Path
     kind: str
     level: Level
     choice: Choice
+    pages: int = 1
+    done: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
     photo: Photograph | None = None
 
     @property
@@ -131,9 +138,16 @@ class Job:
 
 
 def plan(
-    source: Path, target: Path, photo: Photograph, operation: Operation, settings: Settings, *, pages: int = 1
+    source: Path,
+    target: Path,
+    photo: Photograph,
+    operation: Operation,
+    settings: Settings,
+    *,
+    pages: int = 1,
+    done: int = 0,
 ) -> Job:
-    """Plan the restoration of one image, or of a stack whose first page is `photo`.
+    """Plan the restoration of one image, or of a stack. `photo` is the first page that is not restored.
 
     Raises
     ------
@@ -144,9 +158,9 @@ def plan(
     choice = choose_model(photo.pixels.shape[1:], level, settings)
     kind = describe(photo)
     if pages > 1:
-        kind = f"{kind}, {pages} pages"
-    choice = replace(choice, seconds=pages * level.cost * choice.seconds)
-    return Job(source=source, target=target, kind=kind, level=level, choice=choice)
+        kind = f"{kind}, {pages} pages{f', {done} of them restored' if done else ''}"
+    choice = replace(choice, seconds=(pages - done) * level.cost * choice.seconds)
+    return Job(source=source, target=target, kind=kind, level=level, choice=choice, pages=pages, done=done)
 
 
 def plan_image(photo: Photograph, operation: Operation, settings: Settings) -> tuple[Level, str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from groupsc.cli.batch.operations import Operation
 from groupsc.cli.batch.planning import Job, Settings, note_speed, plan_image
+from groupsc.cli.batch.resuming import origin_of
 from groupsc.utils.errors import GroupSCError
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def restore(
     planned = [(job.level, job.choice.weights)]
 
     def restored(photo: Photograph) -> tuple[np.ndarray, dict[str, Any]]:
-        """Restore an image or a page of a stack; each page but the first is planned here."""
+        """Restore an image or a page of a stack; each page but the first of this call is planned here."""
         level, weights = planned.pop() if planned else plan_image(photo, operation, settings)
         begun = time.perf_counter()
         pixels, facts = operation.restore(photo, level, weights, {**options, "method": settings.method_with(weights)})
@@ -148,5 +149,8 @@ def restore(
             note_speed(job.choice, settings, time.perf_counter() - begun)
         return pixels, {**level.facts, "weights": weights, **facts}
 
-    _, facts = restore_file(job.source, job.target, restored, photo=job.photo, overwrite=settings.overwrite)
+    _, facts = restore_file(
+        job.source, job.target, restored, photo=job.photo, overwrite=settings.overwrite,
+        origin=origin_of(job.source, job.options) if job.pages > 1 else None, resume=job.done > 0,
+    )  # fmt: skip
     return {**job.names, **facts, "seconds": round(time.perf_counter() - start, 2)}

@@ -12,17 +12,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from groupsc.cli.batch import record
 from groupsc.cli.batch.operations import Operation
 from groupsc.cli.batch.planning import TEMPORARY, Job, Settings, duration, plan, shown
+from groupsc.cli.batch.resuming import Pair, finished_pages, split_existing
 from groupsc.utils.errors import GroupSCError
 
-Pair = tuple[Path, Path]
-"""An input file and its output file."""
+if TYPE_CHECKING:
+    from groupsc.io.photographs import Photograph
 
 Say = Callable[[str], object]
 """A function that prints a line without damaging a progress bar."""
@@ -72,13 +73,22 @@ def restore_all(operation: Operation, paths: list[Path], output: Path | None, se
     operation.check()
     settings.check()
     spoken = sys.stderr if settings.as_json or str(output) == STREAM else sys.stdout
-    with _streams(paths, output) as places:
-        _restore_files(operation, *places, settings, functools.partial(tqdm.write, file=spoken))
+    say = functools.partial(tqdm.write, file=spoken)
+    try:
+        with _streams(paths, output) as places:
+            _restore_files(operation, *places, settings, say)
+    except KeyboardInterrupt:
+        if str(output) != STREAM:
+            say("interrupted; the same command with --skip-existing continues")
+        raise
 
 
 @contextlib.contextmanager
 def _streams(paths: list[Path], output: Path) -> Iterator[tuple[list[Path], Path]]:
     """Replace "-" by temporary files, which contain standard input, and whose content goes to standard output."""
+    if STREAM not in map(str, (*paths, output)):
+        yield paths, output
+        return
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         place = Path(folder, "input")
         if STREAM in map(str, paths):
@@ -115,8 +125,10 @@ def _restore_files(operation: Operation, paths: list[Path], output: Path, settin
     folder = pairs[0][1].parent if pairs[0][1] != output else None
     given = dataclasses.asdict(operation)  # type: ignore[call-overload]  # Operations are dataclasses.
     options = json.loads(json.dumps({"command": operation.name, **given, **settings.recorded}))  # As they are read.
-    pairs = _without_existing(pairs, folder, options, settings, report)
-    jobs = _plan_all(pairs, folder is not None, operation, settings, say, report)
+    pairs, skipped = split_existing(pairs, folder, options, settings)
+    report.facts += [{"input": str(a), "output": str(b), "skipped": "exists"} for a, b in skipped]
+    report.skipped = len(skipped)
+    jobs = _plan_all(pairs, folder is not None, operation, settings, options, say, report)
     if not settings.dry_run:
         _restore_jobs(jobs, operation, settings, folder, options, say, report)
     else:
@@ -136,54 +148,29 @@ def _unread(paths: list[Path]) -> list[str]:
     return found
 
 
-def _without_existing(
-    pairs: list[Pair], folder: Path | None, options: dict[str, Any], settings: Settings, report: Report
-) -> list[Pair]:
-    """Leave out images that exist, if the user wants this; refuse to mix results of different options."""
-    existing = [pair for pair in pairs if os.path.lexists(pair[1])]
-    if not existing:
-        return pairs
-    if not settings.skip_existing:
-        if not settings.overwrite:
-            raise GroupSCError(
-                f"{existing[0][1]} exists; choose another name, replace it with --overwrite, or continue an earlier "
-                "call with --skip-existing"
-            )
-        return pairs
-    known = record.read(folder) if folder is not None else {}
-    other = {pair: record.difference(pair[0], known.get(pair[1].name), options) for pair in existing}
-    stale = {pair: words for pair, words in other.items() if words}
-    if stale and not settings.overwrite:
-        (_, target), words = next(iter(stale.items()))
-        raise GroupSCError(
-            f"{len(stale)} of {len(existing)} existing images were made in another way, {target} for example: {words}; "
-            "add --overwrite to restore these again, or choose another folder"
-        )
-    skipped = [pair for pair in existing if pair not in stale]
-    report.facts += [{"input": str(a), "output": str(b), "skipped": "exists"} for a, b in skipped]
-    report.skipped = len(skipped)
-    return [pair for pair in pairs if pair not in skipped]
-
-
 def _plan_all(
-    pairs: list[Pair], folder: bool, operation: Operation, settings: Settings, say: Say, report: Report
+    pairs: list[Pair],
+    folder: bool,
+    operation: Operation,
+    settings: Settings,
+    options: dict[str, Any],
+    say: Say,
+    report: Report,
 ) -> list[Job]:
     """Plan all images and print a line for each. The pixels are kept only if there is one image.
 
     In a folder, an image gets another suffix if its format can't store it. A file that the user named does not.
     """
-    from groupsc.io.photographs import check_target, read_photograph, storable_path
-    from groupsc.io.restoring import first_image, number_of_pages
+    from groupsc.io.photographs import check_target, storable_path
 
     jobs = []
     for source, target in pairs:
         try:
-            paged = target.suffix.lower() in (".tif", ".tiff")
-            photo = first_image(source) if paged else read_photograph(source)
+            photo, pages, done = _next_image(source, target, options, settings, say)
             if folder:
                 target = storable_path(target, photo)
             check_target(target, photo, overwrite=settings.overwrite)
-            job = plan(source, target, photo, operation, settings, pages=number_of_pages(source) if paged else 1)
+            job = plan(source, target, photo, operation, settings, pages=pages, done=done)
         except (GroupSCError, OSError) as error:
             if report.number == 1:
                 raise _named(source, error) from error
@@ -191,10 +178,26 @@ def _plan_all(
             say(f"failed: {report.failures[shown(source)]}")
             continue
         say(job.line)
-        jobs.append(dataclasses.replace(job, photo=photo) if report.number == 1 else job)
+        jobs.append(dataclasses.replace(job, options=options, photo=photo if report.number == 1 else None))
     if len(jobs) > 1:
         say(f"{len(jobs)} images: about {duration(sum(job.choice.seconds for job in jobs))}")
     return jobs
+
+
+def _next_image(
+    source: Path, target: Path, options: dict[str, Any], settings: Settings, say: Say
+) -> tuple[Photograph, int, int]:
+    """Read an image, or the first page of a stack that is not restored yet; return also both numbers of pages."""
+    from groupsc.io.photographs import read_photograph
+    from groupsc.io.restoring import first_image, number_of_pages
+
+    pages = number_of_pages(source) if target.suffix.lower() in (".tif", ".tiff") else 0
+    if pages == 0:
+        return read_photograph(source), 1, 0
+    done, words = finished_pages(source, target, options, settings)
+    if words:
+        say(f"{shown(target)}: its restored pages are not used, because {words}")
+    return first_image(source, min(done, pages - 1)), pages, done
 
 
 def _named(source: Path, error: Exception) -> Exception:
