@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -94,6 +95,35 @@ def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
         if other := known.get(_identity(target)):
             raise GroupSCError(f"{target} would replace the input {other}; choose another name or folder")
     return pairs
+
+
+def check_writable(folder) -> None:
+    """Check before a long computation that files can be written to a folder.
+
+    Parameters
+    ----------
+    folder : path
+        It need not exist.
+
+    Raises
+    ------
+    GroupSCError
+        When the folder, or the one in which it is to be created, is not writable.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     check_writable(f"{folder}/new/one")
+    """
+    place = Path(folder).absolute()
+    there = next(parent for parent in (place, *place.parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):  # Permissions alone don't tell: the disk can be read-only.
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise GroupSCError(f"nothing can be written to {folder} ({reason}); choose another folder") from error
 
 
 def _is_folder(output: Path, inputs: int) -> bool:

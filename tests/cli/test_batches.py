@@ -192,6 +192,14 @@ def test_wrong_calls_end_in_one_sentence(run, album, arguments, words):
     assert os.listdir(album) == ["in"]
 
 
+def test_a_folder_that_is_not_writable_is_refused_before_the_work(run, album):
+    (album / "closed").mkdir(mode=0o555)
+    for output in ("closed", "closed/new"):
+        result = run("denoise", "in", output, *OPTIONS, cwd=album, unprivileged=True)
+        assert f"nothing can be written to {output}" in result.complaint
+        assert result.stdout == ""
+
+
 @pytest.fixture
 def slow_machine(tmp_path, monkeypatch):
     """A cache folder that says: GroupSC takes 1 ms per pixel, SC a tenth."""

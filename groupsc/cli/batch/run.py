@@ -118,13 +118,15 @@ def _suffix(source: Path) -> str:
 
 
 def _restore_files(operation: Operation, paths: list[Path], output: Path, settings: Settings, say: Say) -> None:
-    from groupsc.io.paths import photographs, targets
+    from groupsc.io.paths import check_writable, photographs, targets
 
     pairs = targets(photographs(paths), output)
     report = Report(number=len(pairs), unread=_unread(paths))
     folder = pairs[0][1].parent if pairs[0][1] != output else None
     given = dataclasses.asdict(operation)  # type: ignore[call-overload]  # Operations are dataclasses.
     options = json.loads(json.dumps({"command": operation.name, **given, **settings.recorded}))  # As they are read.
+    if folder is not None and not settings.dry_run:
+        check_writable(folder)
     pairs, skipped = split_existing(pairs, folder, options, settings)
     report.facts += [{"input": str(a), "output": str(b), "skipped": "exists"} for a, b in skipped]
     report.skipped = len(skipped)
