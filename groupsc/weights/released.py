@@ -7,11 +7,13 @@ installed package includes pointers and files.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -144,7 +146,7 @@ def releases(folders=None) -> dict[str, Release]:
         for pointer in sorted((Path(folder) / "weights").glob(f"*{SUFFIX}")):
             name = pointer.name.removesuffix(SUFFIX)
             try:
-                (out,) = yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"]
+                (out,) = _parsed(pointer.read_text(encoding="utf-8"))["outs"]
                 if out["path"] != f"{name}.safetensors" or not re.fullmatch("[0-9a-f]{32}", out["md5"]):
                     raise ValueError(f"it points to {out['path']!r} with md5 {out['md5']!r}")
                 release = Release(name, pointer.with_name(out["path"]), out["md5"], int(out["size"]))
@@ -154,6 +156,12 @@ def releases(folders=None) -> dict[str, Release]:
                 ) from error
             found.setdefault(name, release)
     return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(text: str) -> Any:
+    """Parse a pointer once, because a command lists all releases several times."""
+    return yaml.safe_load(text)
 
 
 def with_released(names_or_paths: list | None) -> list[Path]:
