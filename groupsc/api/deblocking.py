@@ -71,7 +71,10 @@ def deblock(
 
     Examples
     --------
-    >>> restored = deblock(np.full((64, 64), 0.5), quality=10)  # doctest: +SKIP
+    >>> decoded = np.full((40, 40, 3), 128, np.uint8)
+    >>> restored = deblock(decoded, quality=10, method="sc", channel_axis=-1, device="cpu")
+    >>> restored.shape, restored.dtype, restored[20, 20].tolist()
+    ((40, 40, 3), dtype('uint8'), [128, 128, 128])
     """
     if not isinstance(quality, Real) or not 1 <= quality <= 100:
         raise GroupSCError(f"quality is {quality}; give the JPEG quality factor of the image, 1 to 100")

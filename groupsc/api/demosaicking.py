@@ -55,7 +55,11 @@ def demosaick(
 
     Examples
     --------
-    >>> colors = demosaick(np.full((64, 64), 0.5), "RGGB")  # doctest: +SKIP
+    >>> mosaic = np.zeros((40, 40))
+    >>> mosaic[::2, ::2] = 1  # The red pixels of a red surface.
+    >>> colors = demosaick(mosaic, "RGGB", method="sc", device="cpu")
+    >>> colors.shape, colors[20, 21].round(1).tolist()
+    ((40, 40, 3), [1.0, 0.0, 0.0])
     """
     options: dict[str, Any] = {"mode": mode, "stride": stride, "memory": memory, "progress": progress}
 

@@ -45,7 +45,9 @@ def load(
 
     Examples
     --------
-    >>> model = load("gray-groupsc-sigma25")  # doctest: +SKIP
+    >>> model = load("gray-groupsc-sigma25", device="cpu")
+    >>> model(torch.full((1, 1, 12, 16), 0.5), sigma=10 / 255).shape
+    torch.Size([1, 1, 12, 16])
     """
     path = find_weights(weights)
     coder, card = load_weights(path, device=pick_device(device))
@@ -74,7 +76,8 @@ def model_of(weights: PathLike, device: torch.device) -> Restorer:
 
     Examples
     --------
-    >>> model = model_of("gray-sc-sigma25", torch.device("cpu"))  # doctest: +SKIP
+    >>> model_of("gray-sc-sigma25", torch.device("cpu")) is model_of("gray-sc-sigma25", torch.device("cpu"))
+    True
     """
     path = find_weights(weights)
     try:
@@ -107,7 +110,8 @@ def model_for(task: str, weights: PathLike, image: Any, device: str) -> Restorer
 
     Examples
     --------
-    >>> model = model_for("jpeg", "jpeg-sc-quality10", np.zeros((8, 8)), "auto")  # doctest: +SKIP
+    >>> model_for("jpeg", "jpeg-sc-quality10", [[0.5]], "cpu").card["level"]
+    10
     """
     found = model_of(weights, pick_device(device_of(image, device)))
     found.require(task)

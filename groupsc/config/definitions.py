@@ -68,6 +68,16 @@ class ModelConfig(Settings):
     A blind model (section 3.4) has `levels`, noise σ in gray levels of 255 in ascending order, and thresholds for each
     level. It restores an image with the thresholds of the level nearest to the noise of the image; with `interpolate`,
     it interpolates between the two neighbouring levels.
+
+    Examples
+    --------
+    >>> config = ModelConfig(patch_size=7, n_atoms=64)
+    >>> config.dimension, config.penalty, config.window
+    (49, 'group', 50)
+    >>> ModelConfig(patch_size=0)
+    Traceback (most recent call last):
+        ...
+    groupsc.utils.errors.GroupSCError: patch_size is 0; choose a whole number of at least 1
     """
 
     former: ClassVar[dict[str, str]] = aliases.MODEL

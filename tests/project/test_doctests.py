@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import groupsc
 from groupsc.baselines import BASELINES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,3 +56,11 @@ def test_examples_of_a_module_run(name, tmp_path, monkeypatch):
         runner.run(test, out=report.append)
     skip_without(runner.lacking)
     assert runner.summarize(verbose=False).failed == 0, "".join(report)
+
+
+@pytest.mark.parametrize("name", [name for name in groupsc.__all__ if name != "__version__"])
+def test_every_public_name_has_an_example_that_runs(name):
+    """Of the names that `import groupsc` offers; the test above runs the examples of their modules."""
+    (shown,) = doctest.DocTestFinder(recurse=False).find(getattr(groupsc, name), name)
+    assert shown.examples
+    assert not any(example.options.get(doctest.SKIP) for example in shown.examples)
