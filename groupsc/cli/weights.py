@@ -1,4 +1,4 @@
-"""The commands `groupsc weights`: list, pull, push, verify and index released weights."""
+"""The commands `groupsc weights`: list, describe, pull, push, verify and index released weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from groupsc.utils.errors import GroupSCError
 
 Names = Annotated[list[str] | None, Argument(help="Names of released weights; by default all.")]
 
-app = typer.Typer(help="List, pull, push, verify and index released weights.", no_args_is_help=True)
+app = typer.Typer(help="List, describe, pull, push, verify and index released weights.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -108,6 +108,39 @@ def index_weights(
         models[name] = card, model.number_of_parameters
     text = index(models, scores_of(releases()), read_rows(rows or []), read_published())
     write_text(output, text)
+
+
+@app.command("card")
+def model_card(
+    name: Annotated[str, Argument(help="Name of released weights.")],
+    output: Annotated[Path | None, Option(help="Markdown file to write; by default the card is printed.")] = None,
+) -> None:
+    """Make the model card of released weights for Hugging Face, from their metadata and cached results."""
+    from groupsc.benchmark.rows import read_rows
+    from groupsc.models.sizes import number_of_parameters
+    from groupsc.pages.model_card import model_card as compose
+    from groupsc.utils.atomic import write_text
+    from groupsc.utils.digests import file_digest
+    from groupsc.utils.resources import cached_results
+    from groupsc.weights.cards import model_of, read_card
+    from groupsc.weights.released import releases
+    from groupsc.weights.scores import scores_of
+
+    (release,) = _chosen([name])
+    path = release.find()
+    card = read_card(path)
+    rows = read_rows(sorted(cached_results().glob(f"{name}*/*.csv")))
+    text = compose(
+        card,
+        rows[rows["weights_sha256"] == file_digest(path)],  # Without results of replaced weights.
+        parameters=number_of_parameters(model_of(path, card)),
+        md5=release.md5,
+        score=scores_of(releases()).get(name),
+    )
+    if output is None:
+        print(text)
+    else:
+        write_text(output, text)
 
 
 @app.command("dvc")

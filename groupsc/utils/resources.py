@@ -1,4 +1,4 @@
-"""Locate the tables `registry.csv`, `sources.csv` and `published.csv`, the released weights, and the workflow."""
+"""Locate the tables `registry.csv`, `sources.csv` and `published.csv`, weights, cached results, and the workflow."""
 
 from pathlib import Path
 
@@ -78,3 +78,27 @@ def snakefile() -> str:
         if (folder / "workflow/Snakefile").is_file():
             return (folder / "workflow/Snakefile").as_posix()
     raise MissingFileError(f"workflow/Snakefile is missing from {_PACKAGE.parent}; reinstall groupsc")
+
+
+def cached_results() -> Path:
+    """Find the folder of cached per-image results, `data/measured`, in the checkout or in the installed package.
+
+    Returns
+    -------
+    Path
+        Folder with files `<experiment>/<data set>.csv`.
+
+    Raises
+    ------
+    MissingFileError
+        When neither contains the folder.
+
+    Examples
+    --------
+    >>> len(list(cached_results().glob("gray-groupsc-sigma25/*.csv"))) > 0
+    True
+    """
+    for folder in (_PACKAGE.parent, _PACKAGE / "_data"):
+        if (folder / "data/measured").is_dir():
+            return folder / "data/measured"
+    raise MissingFileError(f"data/measured is missing from {_PACKAGE.parent}; reinstall groupsc")

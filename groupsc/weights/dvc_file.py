@@ -89,14 +89,25 @@ def _artifacts(released: dict[str, Release]) -> dict[str, dict]:
         artifacts[name] = {
             "path": f"data/weights/{release.path.name}",
             "type": "model",
-            "desc": f"{_purpose(card)}; {', '.join(facts)}",
+            "desc": f"{title(card)}; {', '.join(facts)}",
             "labels": [card["task"], card["method"], *([card["variant"]] if card.get("variant") else []), *level],
         }
     return artifacts
 
 
-def _purpose(card: dict) -> str:
-    """Name method, task and level of a model, as in "GroupSC (refresh8) for gray denoising at σ = 15"."""
+def title(card: dict) -> str:
+    """Name method, task and level of a model.
+
+    Parameters
+    ----------
+    card : dict
+        Card of the weights file.
+
+    Examples
+    --------
+    >>> title({"method": "groupsc", "variant": "refresh8", "task": "gray", "level": 15})
+    'GroupSC (refresh8) for gray denoising at σ = 15'
+    """
     variant = f" ({card['variant']})" if card.get("variant") else ""
     kind = LEVEL_NAMES[card["task"]]
     level = "" if kind is None or card["level"] is None else f" at {LEVEL_LABELS[kind]}{card['level']:g}"
