@@ -63,7 +63,28 @@ def test_constraints_pin_every_requirement_within_its_range():
 def test_version_is_the_same_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == __version__
-    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    (newest, *_) = (name for name in re.findall(r"^## \[(.*?)\]", changes, re.M) if name != "Unreleased")
+    assert newest == __version__
+
+
+@pytest.mark.slow
+def test_twine_finds_nothing_in_the_wheel(tmp_path):
+    for package in ("twine", "hatchling"):
+        pytest.importorskip(package)
+    built = run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path))
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob(f"groupsc-{__version__}-*.whl")
+    checked = run(sys.executable, "-m", "twine", "check", "--strict", str(wheel))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_hooks_of_pre_commit_are_the_commands_of_make_lint():
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert local["repo"] == "local"
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)[1]
+    assert [hook["entry"] for hook in local["hooks"]] == [line.strip() for line in recipe.splitlines()]
+    assert not any(hook["pass_filenames"] for hook in local["hooks"])
 
 
 def test_every_package_has_a_layer_and_imports_only_lower_ones():
@@ -229,7 +250,13 @@ def test_a_grid_without_output_gets_a_folder_of_its_name(tmp_path):
 
 
 def test_files_that_documents_and_dvc_name_are_there():
-    for page in ("README.md", "CONTRIBUTING.md", "config/README.md", *map(str, (ROOT / "docs").rglob("*.md"))):
+    for page in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "CODE_OF_CONDUCT.md",
+        "config/README.md",
+        *map(str, (ROOT / "docs").rglob("*.md")),
+    ):
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text(encoding="utf-8")):
             if "pictures/" in target:
                 continue  # Made with the site; tests/project/test_site.py looks for them.

@@ -76,6 +76,24 @@ def test_the_report_of_every_grid_is_kept():
     assert {"report.html", "index.html", "tables"} <= {path.rpartition("/")[2] for path in kept.split()}
 
 
+def test_the_templates_of_issues_are_forms():
+    folder = ROOT / ".github/ISSUE_TEMPLATE"
+    forms = {path.stem: yaml.safe_load(path.read_text()) for path in folder.glob("*.yml") if path.stem != "config"}
+    assert set(forms) == {"bug", "restoration", "question"}
+    for form in forms.values():
+        assert {"name", "description", "body"} <= set(form)
+        fields = [field for field in form["body"] if field["type"] != "markdown"]
+        assert {field["type"] for field in fields} <= {"textarea", "input"}
+        assert len({field["id"] for field in fields}) == len(fields)
+        assert all(field["attributes"]["label"] for field in fields)
+        assert any(field.get("validations", {}).get("required") for field in fields)
+
+
+def test_the_wheel_is_checked_before_it_is_published():
+    run = commands(WORKFLOWS["release"])
+    assert run.index("pipx run twine check --strict dist/*") > run.index("pipx run build")
+
+
 def test_a_release_is_published_without_a_password():
     assert not any("secrets." in path.read_text() for path in FILES.values())
     jobs = WORKFLOWS["release"]["jobs"]
