@@ -173,7 +173,7 @@ def denoise_with_facts(
     Examples
     --------
     >>> gray = np.full((40, 40), 128, np.uint8)
-    >>> restored, facts = denoise_with_facts(gray, sigma=25, method="sc", device="cpu")
+    >>> restored, facts = denoise_with_facts(gray, sigma=25, weights="gray-sc-sigma25", device="cpu")
     >>> facts
     {'sigma': 25.0, 'weights': ['gray-sc-sigma25'], 'share': 0.0}
     """

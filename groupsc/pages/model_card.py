@@ -171,12 +171,12 @@ def _paragraph(text: str) -> str:
 
 def _introduction(card: dict[str, Any], parameters: int, md5: str) -> str:
     model = card["model"]
-    what = f"""{title(card)}: an unrolled sparse coder with {parameters:,} trained parameters, which
-        {PRIORS[card["method"]]}. It has {model["n_atoms"]} atoms of {model["patch_size"]}×{model["patch_size"]} pixels
-        and {model["n_iterations"]} iterations. The method is that of Lecouat, Ponce and Mairal, "Fully Trainable and
-        Interpretable Non-Local Sparse Models for Image Restoration", ECCV 2020
-        ([arXiv:1912.02456](https://arxiv.org/abs/1912.02456)). The weights are not those of the authors; they were
-        trained with the package groupsc."""
+    prior, side = PRIORS.get(card["method"], "has a prior of its own"), model["patch_size"]
+    what = f"""{title(card)}: an unrolled sparse coder with {parameters:,} trained parameters, which {prior}. It has
+        {model["n_atoms"]} atoms of {side}×{side} pixels and {model["n_iterations"]} iterations. The method is that of
+        Lecouat, Ponce and Mairal, "Fully Trainable and Interpretable Non-Local Sparse Models for Image Restoration",
+        ECCV 2020 ([arXiv:1912.02456](https://arxiv.org/abs/1912.02456)). The weights are not those of the authors; the
+        package groupsc trained them."""
     return f"# {card['name']}\n\n{_paragraph(what)}\n\nThe file `{card['name']}.safetensors` has the md5 `{md5}`."
 
 
