@@ -3,7 +3,8 @@
     python examples/own_images.py photos/training photos/test --sigma 20
 
 Nothing is copied. The script writes the weights and the per-image results to the output folder, and prints one table:
-the tuned model, the released model, a baseline and the noisy images.
+the tuned model, the released model, a baseline and the noisy images. Wall time: 220 s on one free core,
+for 200 steps and one test image of 128×128 pixels.
 """
 
 from __future__ import annotations
