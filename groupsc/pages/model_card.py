@@ -13,6 +13,7 @@ from groupsc.benchmark.averages import average, share
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.definitions import LEVEL_NAMES, method_name
 from groupsc.config.labels import LEVEL_LABELS
+from groupsc.data.bundled import STRESS
 from groupsc.paper.tables import read_published
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.resources import data_file
@@ -101,8 +102,11 @@ def model_card(
 
 
 def _results(card: dict[str, Any], rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Average the results of the model on whole images, with the paper's value of the same model beside them."""
-    runs = average(rows)
+    """Average the results of the model on whole images, with the paper's value of the same model beside them.
+
+    Results on the stress set are left out; its scores have a section of their own.
+    """
+    runs = average(rows[rows["dataset"] != STRESS])
     if runs.empty:
         return []
     method = method_name(card["method"], card.get("variant"))
