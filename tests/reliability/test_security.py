@@ -63,7 +63,7 @@ def test_options_of_commands_are_quoted():
         for given in re.findall(r"^ +machine=(.*)$", rules.read_text(encoding="utf-8"), re.M):
             assert given.startswith("unrecorded("), given
     made = re.findall(r"^def \w+_options\(.*?\n\n\n", text, re.S | re.M)
-    assert len(made) == 6
+    assert len(made) == 7
     assert all(re.search(r"return options\(.*\)\n\n\n$", function, re.S) for function in made)
 
 

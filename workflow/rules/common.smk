@@ -104,10 +104,17 @@ def wanted_baselines(config):
 
 
 def options(**values):
-    """Return command-line options: `images=2, name=["a", "b"], level=None` gives `--images 2 --name a --name b`."""
-    lists = {key: value if isinstance(value, list) else [value] for key, value in values.items() if value is not None}
+    """Return command-line options.
+
+    `images=2, name=["a", "b"], level=None` gives `--images 2 --name a --name b`; `guard=True` gives `--guard`, and False
+    nothing.
+    """
+    lists = {key: value if isinstance(value, list) else [value] for key, value in values.items()}
     return " ".join(
-        f"--{key.replace('_', '-')} {shlex.quote(str(value))}" for key, found in lists.items() for value in found
+        f"--{key.replace('_', '-')}" + ("" if value is True else f" {shlex.quote(str(value))}")
+        for key, found in lists.items()
+        for value in found
+        if value is not None and value is not False
     )
 
 

@@ -44,8 +44,7 @@ def stress_options(wildcards):
     _, task, level, guarded = STRESSED[wildcards.name]
     measured = stress_input(wildcards).get("cached_results")
     repetitions = config["stress"]["repetitions"]
-    chosen = options(task=task, level=level, repetitions=repetitions, cached_results=measured)
-    return f"{chosen} --guard" if guarded else chosen
+    return options(task=task, level=level, repetitions=repetitions, cached_results=measured, guard=guarded)
 
 
 def stress_code(wildcards):
