@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
 
 import pytest
 from checkouts import ROOT, planned, run, snakemake
@@ -23,8 +22,8 @@ def archive(tmp_path_factory):
     if run("git", "rev-parse", "HEAD", cwd=ROOT, check=False).returncode:
         pytest.skip("this checkout is no Git repository with a commit to pack")
     run("git", "archive", "--output", folder / "archive.tar", "HEAD", cwd=ROOT)
-    with tarfile.open(folder / "archive.tar") as file:
-        file.extractall(folder / "groupsc-main", filter="data")
+    (folder / "groupsc-main").mkdir()
+    run("tar", "--extract", "--file", folder / "archive.tar", "--directory", folder / "groupsc-main")
     assert run("git", "rev-parse", "HEAD", cwd=folder, check=False).returncode, "the folder is inside a repository"
     return folder / "groupsc-main"
 
