@@ -23,7 +23,7 @@ def archive(tmp_path_factory):
         pytest.skip("this checkout is no Git repository with a commit to pack")
     run("git", "archive", "--output", folder / "archive.tar", "HEAD", cwd=ROOT)
     (folder / "groupsc-main").mkdir()
-    run("tar", "--extract", "--file", folder / "archive.tar", "--directory", folder / "groupsc-main")
+    run("tar", "--extract", "--file", folder / "archive.tar", "--directory", folder / "groupsc-main", cwd=folder)
     assert run("git", "rev-parse", "HEAD", cwd=folder, check=False).returncode, "the folder is inside a repository"
     return folder / "groupsc-main"
 
