@@ -11,9 +11,9 @@ import yaml
 
 from groupsc.benchmark.averages import average, share
 from groupsc.benchmark.metrics import measure_of
-from groupsc.config.definitions import LEVEL_NAMES, method_name
+from groupsc.config.definitions import LEVEL_NAMES
 from groupsc.config.labels import LEVEL_LABELS
-from groupsc.data.bundled import STRESS
+from groupsc.pages.model_results import model_results
 from groupsc.paper.tables import read_published
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.resources import data_file
@@ -102,41 +102,22 @@ def model_card(
 
 
 def _results(card: dict[str, Any], rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Average the results of the model on whole images, with the paper's value of the same model beside them.
-
-    Results on the stress set are left out; its scores have a section of their own.
-    """
-    runs = average(rows[rows["dataset"] != STRESS])
-    if runs.empty:
-        return []
-    method = method_name(card["method"], card.get("variant"))
-    runs = runs[(runs["task"] == card["task"]) & (runs["method"] == method) & (runs["mode"] == "whole")]
-    if card["level"] is not None:
-        runs = runs[runs["level"] == card["level"]]
-    printed = read_published()
-    printed = printed[
-        (printed["task"] == card["task"])
-        & (printed["method"] == method)
-        & (printed["metric"] == "psnr")
-        & (printed["variant"] == "")
+    """Average the results of the model on whole images, with the paper's value of the same model beside them."""
+    runs = average(rows)
+    runs = runs if runs.empty else runs.sort_values(["dataset", "level"])
+    return [
+        {
+            "dataset": run.dataset,
+            "level": _level(card["task"], run.level),
+            "images": f"{run.images}" if run.images == run.images_of else share(run),
+            "psnr": round(float(getattr(run, measure_of(card["task"]))), 2),
+            "ssim": round(float(run.ssim), 4),
+            "paper": "–" if paper is None else f"{paper:.2f}",
+            "seconds": f"{run.seconds:.2g}",
+            "device": run.device,
+        }
+        for run, paper in model_results(card, runs, read_published())
     ]
-    found = []
-    for run in runs.sort_values(["dataset", "level"]).itertuples(index=False):
-        level = printed["level"].isna() if run.level is None else printed["level"] == run.level
-        paper = printed[level & (printed["dataset"] == run.dataset)]["value"]
-        found.append(
-            {
-                "dataset": run.dataset,
-                "level": _level(card["task"], run.level),
-                "images": f"{run.images}" if run.images == run.images_of else share(run),
-                "psnr": round(float(getattr(run, measure_of(card["task"]))), 2),
-                "ssim": round(float(run.ssim), 4),
-                "paper": f"{paper.iloc[0]:.2f}" if len(paper) else "–",
-                "seconds": f"{run.seconds:.2g}",
-                "device": run.device,
-            }
-        )
-    return found
 
 
 def _level(task: str, level: float | None) -> str:

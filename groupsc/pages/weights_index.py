@@ -6,9 +6,8 @@ import pandas as pd
 
 from groupsc.benchmark.averages import average, share
 from groupsc.benchmark.metrics import measure_of
-from groupsc.config.definitions import method_name
-from groupsc.data.bundled import STRESS
 from groupsc.data.manifests import data_digest
+from groupsc.pages.model_results import model_results
 from groupsc.weights.scores import Score
 
 INTRODUCTION = """# Released weights
@@ -92,23 +91,10 @@ def _data(card: dict) -> str:
 
 def _tests(card: dict, runs: pd.DataFrame, published: pd.DataFrame) -> list[str]:
     """Format one entry for each test set and level of the model."""
-    if runs.empty:
-        return []
-    method = method_name(card["method"], card.get("variant"))
-    ours = runs[(runs["task"] == card["task"]) & (runs["method"] == method) & (runs["mode"] == "whole")]
-    ours = ours[ours["dataset"] != STRESS]
-    if card["level"] is not None:
-        ours = ours[ours["level"] == card["level"]]
-    quoted = published[
-        (published["task"] == card["task"]) & (published["method"] == method) & (published["metric"] == "psnr")
-    ]
-    quoted = quoted[quoted["variant"] == ""].drop_duplicates(["dataset", "level"])
     entries = []
-    for run in ours.itertuples(index=False):
+    for run, paper in model_results(card, runs, published):
         value = getattr(run, measure_of(card["task"]))
-        level = quoted["level"].isna() if run.level is None else quoted["level"] == run.level
-        paper = quoted[level & (quoted["dataset"] == run.dataset)]["value"]
-        remarks = [f"paper {paper.iloc[0]:.2f}"] if len(paper) else []
+        remarks = [] if paper is None else [f"paper {paper:.2f}"]
         remarks += [share(run)] if run.images != run.images_of else []
         where = run.dataset + (f" at {run.level:g}" if card["level"] is None and run.level is not None else "")
         entries.append(f"{where} {value:.2f}" + (f" ({', '.join(remarks)})" if remarks else ""))
