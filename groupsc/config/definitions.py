@@ -143,8 +143,9 @@ class TrainingConfig(Settings):
     When the validation PSNR falls by more than `backtrack_threshold` dB below the best, the best snapshot is restored
     and the learning rate is multiplied by `backtrack_factor`.
 
-    The shares `gain_share` and `strong_color_share` are described in `groupsc.training.contrast`, `units` in
-    `groupsc.training.optimizer.parameter_units`, `source_weight` in `groupsc.models.similarity.source_weights`.
+    The shares `gain_share` and `strong_color_share` are described in `groupsc.training.contrast`, `pattern_share` in
+    `groupsc.training.patterns`, `units` in `groupsc.training.optimizer.parameter_units`, `source_weight` in
+    `groupsc.models.similarity.source_weights`.
     """
 
     former: ClassVar[dict[str, str]] = aliases.TRAINING
@@ -188,6 +189,9 @@ class TrainingConfig(Settings):
     strong_color_share: Share = 0.0
     """Share of the crops that are replaced by crops of strong colors, for models of the robust family. JPEG crops are
     never replaced."""
+    pattern_share: Share = 0.0
+    """Share of the crops that are replaced by stripes, checkerboards and other fine patterns, which photographs lack.
+    JPEG crops are never replaced."""
     ema_decay: Decay = 0.0
     """Decay of the exponential moving average of the parameters; 0 for no average."""
     backtrack_threshold: NonNegative = 0.2

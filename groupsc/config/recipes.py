@@ -6,6 +6,7 @@ from typing import Any
 
 _ONE_CYCLE = {
     "lr_schedule": "one-cycle", "lr": 2e-3, "adam_eps": 1e-8, "grad_clip": 2.0, "units": True, "gain_share": 0.5,
+    "pattern_share": 1 / 16,
 }  # fmt: skip
 _EVERY_SECOND_PATCH = {"patch_stride": 2, "source_weight": 6.0}
 _SMALL_BATCHES = {**_ONE_CYCLE, "lr": 7e-4, "max_steps": 800, "batch_size": 8, "crop_size": 40, "validate_every": 100}
@@ -44,8 +45,8 @@ BLIND: dict[str, dict[str, Any]] = {
 """Kinds of blind models. Affine thresholds Λ₀ + σ Λ₁ (as CDLNet's, arXiv:2112.00913) are given by their values at both
 ends of the range."""
 
-TASK_TRAININGS: dict[str, dict[str, Any]] = {"mosaic": {"patch_stride": 1, "source_weight": 1.0}}
+TASK_TRAININGS: dict[str, dict[str, Any]] = {"mosaic": {"patch_stride": 1, "source_weight": 1.0, "pattern_share": 0.0}}
 """Differences from the budget, by task. Every second patch of a mosaic begins at the same Bayer phase; a model that is
-trained on these patches only would not learn the other three phases."""
+trained on these patches only would not learn the other three phases. Different fine patterns have the same mosaic."""
 
 TASK_TRAINING_SETS = {"gray": "BSD400", "color": "CBSD400", "mosaic": "CBSD400", "jpeg": "CBSD400"}

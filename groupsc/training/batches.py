@@ -18,6 +18,7 @@ from groupsc.config.definitions import Experiment
 from groupsc.data.datasets import load_images
 from groupsc.data.degradations import add_noise, bayer_mask, degrade
 from groupsc.training.contrast import VALIDATED_GAIN, with_gains, with_strong_colors
+from groupsc.training.patterns import with_patterns
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.randomness import seeded
 from groupsc.utils.typing import PathLike
@@ -92,6 +93,7 @@ class Batches:
         )
         self.gain_share = experiment.training.gain_share
         self.strong_color_share = experiment.training.strong_color_share
+        self.pattern_share = experiment.training.pattern_share
         small = [tuple(image.shape) for image in images if min(image.shape[-2:]) < self.crop_size]
         if not images or small:
             raise GroupSCError(
@@ -123,6 +125,8 @@ class Batches:
             clean = with_strong_colors(clean, self.strong_color_share, generator)
         if self.gain_share:
             clean = with_gains(clean, self.gain_share, generator)
+        if self.pattern_share:
+            clean = with_patterns(clean, self.pattern_share, generator)
         if self.task == "mosaic":
             phases = [self.phases[draw[5] % len(self.phases)] for draw in draws]
             mask = torch.stack([bayer_mask(self.crop_size, self.crop_size, offset=phase) for phase in phases])
@@ -178,7 +182,7 @@ class Validation(NamedTuple):
     """The validation blocks, and the same blocks changed as training crops are, or None if these are not changed.
 
     In `contrast`, blocks have a gain of 3 if the training has gains. If the training has strong colours, every second
-    block has strong colours.
+    block has strong colours. If it has patterns, every fourth block, from the second on, is a pattern.
     """
 
     plain: Batch
@@ -217,11 +221,13 @@ def validation(experiment: Experiment, data_dir: PathLike, *, block: int) -> Val
     """
     plain = validation_blocks(experiment, data_dir, block=block)
     training = experiment.training
-    if experiment.task == "jpeg" or not (training.gain_share or training.strong_color_share):
+    if experiment.task == "jpeg" or not (training.gain_share or training.strong_color_share or training.pattern_share):
         return Validation(plain, None)
     clean = (VALIDATED_GAIN if training.gain_share else 1.0) * plain.clean
     if training.strong_color_share:
         clean[::2] = with_strong_colors(plain.clean, 1.0, seeded("strong colors", training.validation))[::2]
+    if training.pattern_share:
+        clean[1::4] = with_patterns(clean[1::4], 1.0, seeded("patterns", training.validation))
     degraded = clean * plain.mask if plain.mask is not None else clean + (plain.degraded - plain.clean)
     return Validation(plain, plain._replace(clean=clean, degraded=degraded))
 

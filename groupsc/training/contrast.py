@@ -119,7 +119,7 @@ def flat_shapes(clean: Tensor, number: int, generator: torch.Generator) -> Tenso
     """
     channels, height, width = clean.shape[1:]
     rows, columns = torch.arange(height)[:, None], torch.arange(width)
-    crop = _color(channels, generator).expand(channels, height, width).clone()
+    crop = random_color(channels, generator).expand(channels, height, width).clone()
     for _ in range(1 + int(torch.randint(MOST_SHAPES, (), generator=generator))):
         kind = int(torch.randint(3, (), generator=generator))
         y, x, size, angle = torch.rand(4, generator=generator).tolist()
@@ -131,11 +131,11 @@ def flat_shapes(clean: Tensor, number: int, generator: torch.Generator) -> Tenso
         else:
             distance = (rows - y) * math.cos(math.pi * angle) + (columns - x) * math.sin(math.pi * angle)
             inside = distance.abs() <= size / 8
-        crop = torch.where(inside, _color(channels, generator), crop)
+        crop = torch.where(inside, random_color(channels, generator), crop)
     return crop
 
 
-def _color(channels: int, generator: torch.Generator) -> Tensor:
+def random_color(channels: int, generator: torch.Generator) -> Tensor:
     """A random colour (c, 1, 1), with probability ½ rounded to the ends of the range."""
     color = torch.rand(channels, 1, 1, generator=generator)
     return color.round() if torch.rand((), generator=generator) < 0.5 else color

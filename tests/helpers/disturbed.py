@@ -45,11 +45,14 @@ def running(*command, cwd, seconds=400):
 
 
 def wait_for_step(checkout, name, step, process, *, seconds=240):
-    """Wait until a training has saved its state at this step or a later one."""
+    """Wait until a training has saved its state at this step or a later one.
+
+    A line of the log is written before the state of the same step, so the state of the last line may not exist yet.
+    """
     log, deadline = checkout / f"results/ci/training/{name}/log.csv", time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         saved = log.read_text().splitlines()[1:] if log.exists() else []
-        if saved and int(saved[-1].split(",")[0]) >= step:
+        if len(saved) > 1 and int(saved[-2].split(",")[0]) >= step:
             return
         time.sleep(0.05)
     raise AssertionError(f"{name} reached no step {step}: {(checkout / 'output.txt').read_text()}")

@@ -82,7 +82,7 @@ def test_crops_are_changed_before_they_are_degraded(task):
     channels = 3 if task in ("color", "mosaic") else 1
     images = [torch.rand(channels, 40, 40, generator=seeded("image", number)) for number in range(3)]
     level = {"gray": 25, "color": 25, "mosaic": None, "jpeg": 10}[task]
-    changed = tiny_experiment(gain_share=0.5, strong_color_share=0.25, batch_size=64, crop_size=32)
+    changed = tiny_experiment(gain_share=0.5, strong_color_share=0.25, pattern_share=0.125, batch_size=64, crop_size=32)
     plain = tiny_experiment(batch_size=64, crop_size=32)
     experiments = [dataclasses.replace(experiment, task=task, level=level) for experiment in (changed, plain)]
     batch, unchanged = (Batches(images, experiment).at(3) for experiment in experiments)
@@ -91,7 +91,7 @@ def test_crops_are_changed_before_they_are_degraded(task):
         assert torch.equal(batch.degraded, unchanged.degraded)
         return
     same = (batch.clean == unchanged.clean).flatten(1).all(1)
-    assert same.float().mean().item() == pytest.approx(0.5 * 0.75, abs=0.2)
+    assert same.float().mean().item() == pytest.approx(0.5 * 0.75 * 0.875, abs=0.15)
     assert batch.clean.amax() > 1
     if task == "mosaic":
         assert torch.equal(batch.degraded, batch.clean * batch.mask)
@@ -100,14 +100,23 @@ def test_crops_are_changed_before_they_are_degraded(task):
         torch.testing.assert_close(noise, torch.full_like(noise, 25 / 255), rtol=0.15, atol=0)
 
 
-@pytest.mark.parametrize(("gain_share", "strong_color_share"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5)])
-def test_validation_has_the_changes_of_the_training_and_the_same_noise(gain_share, strong_color_share):
-    experiment = tiny_experiment(gain_share=gain_share, strong_color_share=strong_color_share)
+@pytest.mark.parametrize("gain_share", [0.0, 0.5])
+@pytest.mark.parametrize("strong_color_share", [0.0, 0.5])
+@pytest.mark.parametrize("pattern_share", [0.0, 0.0625])
+def test_validation_has_the_changes_of_the_training_and_the_same_noise(gain_share, strong_color_share, pattern_share):
+    experiment = tiny_experiment(
+        gain_share=gain_share,
+        strong_color_share=strong_color_share,
+        pattern_share=pattern_share,
+        validation_images=5,
+    )
     plain, contrast = validation(experiment, "data/raw", block=32)
-    if not gain_share + strong_color_share:
+    if not gain_share + strong_color_share + pattern_share:
         assert contrast is None
         return
     gain = 3 if gain_share else 1
     torch.testing.assert_close(contrast.degraded - contrast.clean, plain.degraded - plain.clean)
-    torch.testing.assert_close(contrast.clean[1::2], gain * plain.clean[1::2])
+    torch.testing.assert_close(contrast.clean[3::4], gain * plain.clean[3::4])
+    colors = [len(torch.unique(block)) for block in contrast.clean[1::4]]
+    assert (max(colors) <= 2) == bool(pattern_share)
     assert torch.equal(contrast.clean[::2], gain * plain.clean[::2]) == (not strong_color_share)

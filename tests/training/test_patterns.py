@@ -1,0 +1,105 @@
+"""Training crops with artificial patterns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from groupsc.training.patterns import (
+    LARGEST_CELL,
+    LONGEST_PERIOD,
+    blocks,
+    checkerboard,
+    grating,
+    stripes,
+    with_patterns,
+)
+from groupsc.utils.randomness import seeded
+
+SIDE = 40
+SEEDS = range(40)
+
+
+def crops(number: int, channels: int) -> torch.Tensor:
+    return torch.rand(number, channels, 16, 16, generator=seeded("crops", number, channels))
+
+
+def runs(line: torch.Tensor) -> np.ndarray:
+    """Lengths of the runs of equal values inside a line, without the first and the last run."""
+    changes = np.flatnonzero(np.diff(line.int().numpy()))
+    return np.diff(changes)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_share_of_the_crops_is_replaced(share):
+    clean = crops(400, 3)
+    changed = (with_patterns(clean, share, seeded("patterns")) != clean).flatten(1).any(1).float().mean().item()
+    assert changed == pytest.approx(share, abs=0.07)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_patterns_have_two_colors_in_range_and_follow_their_generator(channels):
+    clean = crops(60, channels)
+    first, again = (with_patterns(clean, 1.0, seeded("patterns")) for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, with_patterns(clean, 1.0, seeded("other")))
+    assert 0 <= first.min() <= first.max() <= 1
+    colors = [len(torch.unique(crop.flatten(1), dim=1).T) for crop in first]
+    assert max(colors) == 2
+    assert np.mean(colors) > 1.6
+
+
+def test_stripes_are_constant_along_one_axis_and_regular_along_the_other():
+    directions, thicknesses = set(), set()
+    for seed in SEEDS:
+        inside = stripes(SIDE, SIDE, seeded("stripes", seed))
+        vertical = bool((inside == inside[:1]).all())
+        assert vertical or (inside == inside[:, :1]).all()
+        lengths = runs(inside[0] if vertical else inside[:, 0])
+        assert len(set(lengths)) == 1
+        directions.add(vertical)
+        thicknesses.add(int(lengths[0]))
+    assert directions == {False, True}
+    assert {1, 2, 3} <= thicknesses <= set(range(1, round(LONGEST_PERIOD / 2) + 1))
+
+
+def test_gratings_have_their_period_along_their_normal():
+    """A grating contains few spatial frequencies: the strongest one is at 2 to `LONGEST_PERIOD` pixels."""
+    angles = []
+    for seed in SEEDS:
+        inside = grating(96, 96, seeded("grating", seed)).double()
+        window = torch.hann_window(96, dtype=torch.float64)
+        power = torch.fft.fft2((inside - inside.mean()) * window * window[:, None]).abs()
+        row, column = divmod(int(power.argmax()), 96)
+        frequency = np.array([torch.fft.fftfreq(96)[row], torch.fft.fftfreq(96)[column]])
+        assert 1 / LONGEST_PERIOD - 0.02 < np.hypot(*frequency) < 0.5 + 0.02
+        angles.append(np.arctan2(*frequency) % np.pi)
+    assert np.std(angles) > 0.4
+
+
+def test_neighbouring_cells_of_a_checkerboard_differ():
+    sides = set()
+    for seed in SEEDS:
+        inside = checkerboard(SIDE, SIDE, seeded("checkerboard", seed))
+        side = int(runs(inside[0])[0])
+        assert (inside[side:] != inside[:-side]).all()
+        assert (inside[:, side:] != inside[:, :-side]).all()
+        sides.add(side)
+    assert {1, 2} <= sides <= set(range(1, LARGEST_CELL + 1))
+
+
+def test_blocks_are_cells_of_random_colors():
+    shares = []
+    for seed in SEEDS:
+        inside = blocks(SIDE, SIDE, seeded("blocks", seed))
+        fitting = [
+            side
+            for side in range(1, LARGEST_CELL + 1)
+            if torch.equal(
+                inside, inside[::side, ::side].repeat_interleave(side, 0).repeat_interleave(side, 1)[:SIDE, :SIDE]
+            )
+        ]
+        assert fitting
+        shares.append(inside.float().mean().item())
+    assert np.ptp(shares) > 0.4
