@@ -171,7 +171,7 @@ def in_background(
     --------
     >>> words = in_background((np.zeros((9, 9)), {}, "image"), 25, "fast", threading.Event())  # doctest: +SKIP
     """
-    from groupsc.cli.batch.planning import duration
+    from groupsc.utils.durations import duration
 
     start, share = time.perf_counter(), 0.0
 

@@ -14,6 +14,7 @@ from groupsc.config import aliases
 from groupsc.config.definitions import METHODS
 from groupsc.config.labels import LEVEL_LABELS, MODEL_LABELS, SHORT_TASK_LABELS
 from groupsc.figures.style import COLORS, STYLE, WIDTH
+from groupsc.utils.durations import duration
 from groupsc.utils.errors import GroupSCError, unreadable
 
 NAME = re.compile(rf"({'|'.join(SHORT_TASK_LABELS)})-({'|'.join(METHODS)})(?:-(.+))?")
@@ -108,7 +109,7 @@ def training_curves(*, logs) -> Figure:
         figure = Figure(figsize=(WIDTH, 2.1 + legend), layout="constrained")
         axes = figure.subplots(1, 3)
         for color, (name, table) in zip(COLORS * len(tables), tables.items(), strict=False):
-            label = f"{name} ({_duration(table['minutes'].max())})"
+            label = f"{name} ({duration(60 * table['minutes'].max())})"
             for ax, measure in zip(axes, measures, strict=True):
                 ax.plot(table["step"], table[measure], color=color, label=label)
             back = table[table["event"] != ""]
@@ -186,7 +187,3 @@ def read_log(path) -> pd.DataFrame:
         raise unreadable(error)(
             f"{path} can't be read as a training log ({error}); give one of `groupsc train`"
         ) from error
-
-
-def _duration(minutes: float) -> str:
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

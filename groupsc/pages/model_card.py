@@ -15,6 +15,7 @@ from groupsc.config.definitions import LEVEL_NAMES
 from groupsc.config.labels import LEVEL_LABELS
 from groupsc.pages.model_results import model_results
 from groupsc.paper.tables import read_published
+from groupsc.utils.durations import duration
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.resources import data_file
 from groupsc.weights.dvc_file import title
@@ -207,7 +208,7 @@ def _training(card: dict[str, Any]) -> str:
     before = sum(stage["steps"] for stage in card.get("earlier", ()))
     start = f" from {training['init_from']}" if training.get("init_from") else ""
     start += f" after {before:,} earlier steps" if before else ""
-    how = f"""{card["steps"]:,} steps{start}, in {card["minutes"]:.0f} minutes on {card["device"]};
+    how = f"""{card["steps"]:,} steps{start}, in {duration(60 * card["minutes"])} on {card["device"]};
         {training["batch_size"]} crops of {training["crop_size"]}×{training["crop_size"]} pixels per step, seed
         {training["seed"]}. `groupsc info {card["name"]}` shows all settings, which the file contains."""
     how += f" Note: {card['note']}." if card.get("note") else ""

@@ -8,6 +8,7 @@ from groupsc.benchmark.averages import average, share
 from groupsc.benchmark.metrics import measure_of
 from groupsc.data.manifests import data_digest
 from groupsc.pages.model_results import model_results
+from groupsc.utils.durations import duration
 from groupsc.weights.scores import Score
 
 INTRODUCTION = """# Released weights
@@ -66,7 +67,7 @@ def index(
         earlier = sum(stage["steps"] for stage in card.get("earlier", ()))
         start += f" after {earlier:,} steps" if earlier else ""
         lines.append(
-            f"| `{name}` | {parameters:,} | {card['steps']:,} steps, {card['minutes']:.0f} min{start} "
+            f"| `{name}` | {parameters:,} | {card['steps']:,} steps, {duration(60 * card['minutes'])}{start} "
             f"| {training['batch_size']} of {training['crop_size']}×{training['crop_size']} "
             f"| {card['device'].partition(',')[0]} "
             f"| {training['seed']} | {_data(card)} | {_validation(scores.get(name))} "

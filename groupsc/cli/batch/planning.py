@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groupsc.cli.batch.operations import Level, Operation
+from groupsc.utils.durations import duration
 from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
 
 if TYPE_CHECKING:
@@ -278,16 +279,3 @@ def note_speed(choice: Choice, settings: Settings, seconds: float) -> None:
     speed = _speed(choice.weights, settings.device, settings.mode, settings.stride)
     if speed.worth_noting(choice.pixels):
         speed.note(seconds, choice.pixels)
-
-
-def duration(seconds: float) -> str:
-    """Write a time with the precision of a prediction.
-
-    Examples
-    --------
-    >>> duration(0.3), duration(8.2), duration(432), duration(4200), duration(200000)
-    ('0.3 s', '8 s', '7 min', '70 min', '56 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.1f} s" if seconds < 1.95 else f"{seconds:.0f} s"
-    return f"{round(seconds / 60)} min" if seconds < 7200 else f"{round(seconds / 3600)} h"
