@@ -212,8 +212,21 @@ class TrainingConfig(Settings):
     patches by its fourth power. Validation and restoration use all patches."""
     source_weight: Positive = 1.0
     """Weight of all similar patches but the patch itself, for `patch_stride` above 1."""
+    all_patches_share: Share = 0.0
+    """Share of the steps, the last ones, that use all patches, for `patch_stride` above 1."""
     seed: Natural = 0
     """Seed of everything random in a training."""
+
+    @property
+    def steps_with_all_patches(self) -> int:
+        """Number of steps at the end of the training that use all patches."""
+        return self.max_steps if self.patch_stride == 1 else round(self.all_patches_share * self.max_steps)
+
+    def patch_grid(self, step: int) -> tuple[int, float]:
+        """Patch stride and weight of the similar patches in a step, numbered from 0."""
+        if step >= self.max_steps - self.steps_with_all_patches:
+            return 1, 1.0
+        return self.patch_stride, self.source_weight
 
 
 @settings

@@ -9,14 +9,15 @@ _ONE_CYCLE = {
     "pattern_share": 1 / 16,
 }  # fmt: skip
 _EVERY_SECOND_PATCH = {"patch_stride": 2, "source_weight": 6.0}
+_LAST_ALL_PATCHES = {**_EVERY_SECOND_PATCH, "all_patches_share": 0.1}
 _SMALL_BATCHES = {**_ONE_CYCLE, "lr": 7e-4, "max_steps": 800, "batch_size": 8, "crop_size": 40, "validate_every": 100}
 
 BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {"sc": {}, "csr": {}, "groupsc": {}},
     "fast": {
         "sc": {**_ONE_CYCLE, "max_steps": 6000, "validate_every": 500},
-        "csr": {**_ONE_CYCLE, **_EVERY_SECOND_PATCH, "max_steps": 5000, "validate_every": 500, "init_from": "sc"},
-        "groupsc": {**_ONE_CYCLE, **_EVERY_SECOND_PATCH, "max_steps": 5000, "validate_every": 500, "init_from": "sc"},
+        "csr": {**_ONE_CYCLE, **_LAST_ALL_PATCHES, "max_steps": 5000, "validate_every": 500, "init_from": "sc"},
+        "groupsc": {**_ONE_CYCLE, **_LAST_ALL_PATCHES, "max_steps": 5000, "validate_every": 500, "init_from": "sc"},
     },
     "cpu": {
         "sc": {**_ONE_CYCLE, "max_steps": 2000, "batch_size": 16, "crop_size": 40, "validate_every": 200},
@@ -45,7 +46,9 @@ BLIND: dict[str, dict[str, Any]] = {
 """Kinds of blind models. Affine thresholds Λ₀ + σ Λ₁ (as CDLNet's, arXiv:2112.00913) are given by their values at both
 ends of the range."""
 
-TASK_TRAININGS: dict[str, dict[str, Any]] = {"mosaic": {"patch_stride": 1, "source_weight": 1.0, "pattern_share": 0.0}}
+TASK_TRAININGS: dict[str, dict[str, Any]] = {
+    "mosaic": {"patch_stride": 1, "source_weight": 1.0, "all_patches_share": 0.0, "pattern_share": 0.0}
+}
 """Differences from the budget, by task. Every second patch of a mosaic begins at the same Bayer phase; a model that is
 trained on these patches only would not learn the other three phases. Different fine patterns have the same mosaic."""
 

@@ -72,7 +72,7 @@ def per_image(rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
         reference=pairs["value_baseline"],
         difference=pairs["value"] - pairs["value_baseline"],
         device=_kind(pairs["device"]) == _kind(pairs["device_baseline"]),
-        code=pairs["code_version"].fillna("") == pairs["code_version_baseline"].fillna(""),
+        code=_text(pairs["code_version"]) == _text(pairs["code_version_baseline"]),
     )
     found = pairs.groupby([*KEYS, "image"], dropna=False, sort=False)[["reference", "difference", "device", "code"]]
     return found.agg({"reference": "mean", "difference": "mean", "device": "all", "code": "all"}).reset_index()
@@ -218,4 +218,9 @@ def _place(line) -> str:
 
 def _kind(devices: pd.Series) -> pd.Series:
     """Return the models of CPUs and GPUs, without the number of threads."""
-    return devices.fillna("").astype(str).str.replace(r", \d+ threads?$", "", regex=True)
+    return _text(devices).str.replace(r", \d+ threads?$", "", regex=True)
+
+
+def _text(column: pd.Series) -> pd.Series:
+    """Return a column as text, which is empty where a value is missing; a column without values has numbers."""
+    return column.astype("string").fillna("")

@@ -38,10 +38,14 @@ class LossGradient:
     ----------
     model : SparseCoder
     config : TrainingConfig
-        Defines the crop size, the batch size, the micro-batch size and the grid of patches.
+        Defines the crop size, the batch size and the micro-batch size.
     device : torch.device
     matmul_dtype : torch.dtype
         Type of the matrix products.
+    patch_stride : int, optional
+        Stride of the grid of patches.
+    source_weight : float, optional
+        Weight of all similar patches but the patch itself.
 
     Raises
     ------
@@ -59,8 +63,17 @@ class LossGradient:
     (torch.Size([]), torch.Size([9, 4]))
     """
 
-    def __init__(self, model: SparseCoder, config: TrainingConfig, device: torch.device, matmul_dtype: torch.dtype):
+    def __init__(
+        self,
+        model: SparseCoder,
+        config: TrainingConfig,
+        device: torch.device,
+        matmul_dtype: torch.dtype,
+        patch_stride: int = 1,
+        source_weight: float = 1.0,
+    ):
         self.model, self.config, self.device, self.matmul_dtype = model, config, device, matmul_dtype
+        self.patch_stride, self.source_weight = patch_stride, source_weight
         weight = counts(config.crop_size, config.crop_size, model.config.patch_size, device=device)
         self.weight = weight / weight.max()
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -85,7 +98,7 @@ class LossGradient:
             try:
                 restored = self.model(
                     degraded, mask, level=level, matmul_dtype=self.matmul_dtype,
-                    patch_stride=self.config.patch_stride, source_weight=self.config.source_weight,
+                    patch_stride=self.patch_stride, source_weight=self.source_weight,
                 )  # fmt: skip
                 squares = (self.weight * (restored - clean)).square().sum((1, 2, 3))
                 loss = (
@@ -105,7 +118,7 @@ class LossGradient:
         if self.device.type == "cuda":
             return len(clean)
         height, width = clean.shape[-2:]
-        grid = PatchGrid(height, width, self.model.config.patch_size, self.config.patch_stride)
+        grid = PatchGrid(height, width, self.model.config.patch_size, self.patch_stride)
         return max(1, CACHED_CODES // (grid.rows * grid.columns * self.model.config.n_atoms))
 
     def _record(self, batch: Batch) -> torch.cuda.CUDAGraph:

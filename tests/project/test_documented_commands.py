@@ -20,6 +20,7 @@ import tifffile
 import typer
 from PIL import Image
 from processes import planner
+from snakemake.cli import get_argument_parser
 
 from groupsc.cli.app import app
 from groupsc.data.degradations import bayer_mask
@@ -182,11 +183,16 @@ def test_a_command_runs_as_it_is_printed(command, groupsc, pictures):
 
 
 def plans():
-    """Commands of `snakemake` with different plans: of those that differ in cores alone, the longest."""
+    """Commands of `snakemake` with different plans: of those that differ in cores and resources alone, the longest."""
     found = {}
     for command in sorted((c for c in of("snakemake") if not pattern(c) and "more.yaml" not in c), key=len):
-        found[re.sub(r" --dry-run| --cores \S+", "", command)] = command
+        found[re.sub(r" --dry-run| --cores \S+| --resources \S+", "", command)] = command
     return sorted(found.values())
+
+
+@pytest.mark.parametrize("command", [c for c in of("snakemake") if not pattern(c)])
+def test_snakemake_has_the_options(command):
+    get_argument_parser().parse_args(shlex.split(command)[1:])  # It exits at an unknown option.
 
 
 @pytest.mark.slow

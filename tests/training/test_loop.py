@@ -248,9 +248,31 @@ def test_groupsc_starts_from_sc(tmp_path):
         train(other, data_dir="unused", output=tmp_path / "other", init=init, device="cpu", progress=False)
 
 
+def test_the_last_steps_use_all_patches(tmp_path):
+    """A share of 1 gives the training of stride 1; a share of ½ gives that of stride 2 for half of the steps."""
+    settings = {"max_steps": 8, "validate_every": 4}
+    coarse = {"patch_stride": 2, "source_weight": 6.0}
+    trainings = {
+        "stride 1": {},
+        "stride 2": coarse,
+        "half": {**coarse, "all_patches_share": 0.5},
+        "whole": {**coarse, "all_patches_share": 1.0},
+    }
+    models, logs = {}, {}
+    for name, training in trainings.items():
+        experiment = tiny_experiment(**settings, **training)
+        weights = train(experiment, data_dir="unused", output=tmp_path / name, device="cpu", progress=False)
+        models[name] = load_weights(weights)[0].state_dict()
+        logs[name] = [row["validation_psnr"] for row in read_log(tmp_path / name)]
+    assert all(torch.equal(models["whole"][key], tensor) for key, tensor in models["stride 1"].items())
+    assert logs["half"][:2] == logs["stride 2"][:2]
+    assert logs["half"][2] not in (logs["stride 2"][2], logs["stride 1"][2])
+
+
 @pytest.mark.slow
 def test_killed_several_times_it_ends_bit_for_bit_as_undisturbed(groupsc, tmp_path):
-    experiment = tiny_experiment(max_steps=80, validate_every=5)
+    grid = {"patch_stride": 2, "source_weight": 6.0, "all_patches_share": 0.4}
+    experiment = tiny_experiment(max_steps=80, validate_every=5, pattern_share=0.25, **grid)
     file = tmp_path / "experiment.yaml"
     write_experiment(file, experiment)
     train(experiment, data_dir="unused", output=tmp_path / "whole", device="cpu", progress=False)

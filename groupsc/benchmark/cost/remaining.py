@@ -44,8 +44,11 @@ def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
     if saved and saved.get("experiment", {}).get("model") == _plain(dataclasses.asdict(model)):
         done = saved["step"]
     left = training.max_steps - done
-    operations = operation_counts.training_operations(model, training.crop_size, training.patch_stride)
-    crops = left * training.batch_size * operations
+    last = min(left, training.steps_with_all_patches)
+    crops = training.batch_size * sum(
+        steps * operation_counts.training_operations(model, training.crop_size, stride)
+        for steps, stride in ((left - last, training.patch_stride), (last, 1))
+    )
     blocks = (
         left
         // training.validate_every
