@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -33,6 +34,9 @@ LEGEND = (
     f"nearly reproduced if it differs by at most {NEAR['psnr']} dB. Other values are above or below the paper. Values "
     "are compared only if the same images were restored. Seconds are not counted."
 )
+ALL = "All tables"
+"""Label of the rows that count all tables together; in the CSV file, their `table` is "all"."""
+SUMS = f'The rows "{ALL}" count the values of all tables together; a value that two tables print counts twice.'
 
 
 def read_cells(paths) -> pd.DataFrame:
@@ -120,7 +124,7 @@ def _verdict(metric: str, status: str, difference: float) -> str:
 
 
 def panel(cells: pd.DataFrame, cards: dict[str, dict] | None = None) -> Table:
-    """Make the table of counts, with the known reasons for differences.
+    """Make the table of counts, with the known reasons for differences, and with sums if there are several tables.
 
     Parameters
     ----------
@@ -141,24 +145,43 @@ def panel(cells: pd.DataFrame, cards: dict[str, dict] | None = None) -> Table:
     order = ["table", "own", "metric"]
     found, cards = verdicts(cells).sort_values(order, ascending=[True, False, True]), cards or {}
     header = ["Table", "of", "metric", "values", *VERDICTS, "median difference", "known reasons"]
-    grid, records = [], []
-    for (number, own, metric), lines in found.groupby(order, sort=False):
-        counts = lines["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
-        gaps = lines["difference"].dropna().astype(float)
-        median = None if gaps.empty else round(gaps.median(), DECIMALS[metric])
-        reasons = "; ".join(_reasons(lines, cards)) if own else ""
-        counted = [Cell("run", (Part(str(count) if count else "–"),)) for count in counts]
-        label = [Cell("label", (Part(text),)) for text in (f"Table {number}", WHO[own], METRICS[metric])]
-        shown = "–" if median is None else f"{median:+.{DECIMALS[metric]}f}".replace("-", "−")
-        gap = Cell("difference", (Part(shown),))
-        grid.append([*label, Cell("run", (Part(str(len(lines))),)), *counted, gap, Cell("note", (Part(reasons),))])
-        records.append({
-            "table": number, "of": WHO[own], "metric": metric, "figures": len(lines), **counts,
-            "median difference": median, "reasons": reasons,
-        })  # fmt: skip
+    several = found["table"].nunique() > 1
+    lines = [
+        _line(number, own, metric, values, "; ".join(_reasons(values, cards)) if own else "")
+        for (number, own, metric), values in found.groupby(order, sort=False)
+    ]
+    if several:
+        sums = found.sort_values(order[1:], ascending=[False, True], kind="stable").groupby(order[1:], sort=False)
+        lines += [_line("all", own, metric, values, "") for (own, metric), values in sums]
     columns = ["table", "of", "metric", "figures", *VERDICTS, "median difference", "reasons"]
-    cells = pd.DataFrame(records, columns=columns)
-    return Table("reproducibility", "Reproducibility", f"{TITLE} {LEGEND}", header, grid, cells)
+    return Table(
+        "reproducibility", "Reproducibility", f"{TITLE} {LEGEND} {SUMS}" if several else f"{TITLE} {LEGEND}", header,
+        [_cells(line) for line in lines], pd.DataFrame(lines, columns=columns), page=True,
+    )  # fmt: skip
+
+
+def _line(table: int | str, own: bool, metric: str, values: pd.DataFrame, reasons: str) -> dict[str, Any]:
+    """Count the verdicts on the values of one line."""
+    counts = values["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
+    gaps = values["difference"].dropna().astype(float)
+    median = None if gaps.empty else round(gaps.median(), DECIMALS[metric])
+    return {
+        "table": table, "of": WHO[own], "metric": metric, "figures": len(values), **counts,
+        "median difference": median, "reasons": reasons,
+    }  # fmt: skip
+
+
+def _cells(line: dict[str, Any]) -> list[Cell]:
+    """Typeset a line of counts."""
+    median, metric = line["median difference"], line["metric"]
+    shown = "–" if median is None else f"{median:+.{DECIMALS[metric]}f}".replace("-", "−")
+    table = ALL if line["table"] == "all" else f"Table {line['table']}"
+    return [
+        *[Cell("label", (Part(text),)) for text in (table, line["of"], METRICS[metric])],
+        *[Cell("run", (Part(str(line[count] or "–")),)) for count in ("figures", *VERDICTS)],
+        Cell("difference", (Part(shown),)),
+        Cell("note", (Part(line["reasons"]),)),
+    ]
 
 
 def _reasons(lines: pd.DataFrame, cards: dict[str, dict]) -> list[str]:

@@ -39,6 +39,8 @@ class Table:
         images", "subset", "other images", "not run", "quoted"), images, repetitions, spread and others.
     provenance : str
         Images, noise, mode, device, code and data of the values of this run.
+    page : bool
+        The Markdown file is a page of the documentation; its title is a heading.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class Table:
     grid: list[list[Cell]]
     cells: pd.DataFrame
     provenance: str = ""
+    page: bool = False
 
     def to_markdown(self) -> str:
         """Typeset the table as Markdown."""

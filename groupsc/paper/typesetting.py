@@ -78,7 +78,8 @@ def to_markdown(table) -> str:
             for column, (text, width) in enumerate(zip(line, widths, strict=True))
         ]
         lines[number] = "| " + " | ".join(padded) + " |"
-    return f"**{table.title}.** {_words(table)}\n\n" + "\n".join(lines) + "\n"
+    title = f"# {table.title}\n\n" if table.page else f"**{table.title}.** "
+    return f"{title}{_words(table)}\n\n" + "\n".join(lines) + "\n"
 
 
 def to_html(table) -> str:

@@ -83,6 +83,38 @@ def test_panel_counts_and_names_the_reasons(tmp_path):
     assert "| Table 4 | paper's models" in made.to_markdown()
 
 
+def test_the_last_rows_count_all_tables_together(tmp_path):
+    cells = [
+        cell("SC", -0.2),
+        cell("SC", 0.02, table=5),
+        cell("GroupSC", -0.6, table=5),
+        cell("SC", -0.003, table=8, metric="ssim", published=0.9, ours=0.897),
+        cell("DnCNN", 0.01, source="[52]"),
+    ]
+    made = panel(read_cells([written(tmp_path, *cells)]))
+    sums = made.cells[made.cells["table"] == "all"].set_index(["of", "metric"])
+    assert sums.index.to_list() == [("paper's models", "psnr"), ("paper's models", "ssim"), ("baselines", "psnr")]
+    ours = sums.loc["paper's models", "psnr"]
+    assert ours[["figures", "reproduced", "below the paper", "median difference"]].to_list() == [3, 1, 2, -0.2]
+    single = made.cells[made.cells["table"] != "all"]
+    counted = ["figures", *VERDICTS]
+    assert sums[counted].equals(single.groupby(["of", "metric"])[counted].sum().loc[sums.index])
+    shown = [line.split("|")[1].strip() for line in made.to_markdown().splitlines() if line.startswith("|")]
+    assert shown[-3:] == ["All tables"] * 3
+    assert "All tables" in made.caption
+
+
+def test_of_one_table_there_are_no_sums(tmp_path):
+    made = panel(read_cells([written(tmp_path, cell("SC", -0.2))]))
+    assert made.cells["table"].to_list() == [4]
+    assert "All tables" not in made.to_markdown()
+
+
+def test_the_page_of_counts_has_a_heading(tmp_path):
+    text = panel(read_cells([written(tmp_path, cell("SC", -0.2))])).to_markdown()
+    assert text.startswith("# Reproducibility\n\nNumber of the paper's values")
+
+
 def test_chart_has_a_bar_of_every_table(tmp_path):
     figure = chart(read_cells([written(tmp_path, cell("SC", -0.2), cell("SC", 0.0, table=5))]))
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["Table 4", "Table 5"]
