@@ -58,7 +58,8 @@ def main() -> None:
     images = [torch.from_numpy(image) for image in load_images(options.training, channels=1).values()]
     fine_tune(model, images, options.sigma, options.steps)
     options.output.mkdir(parents=True, exist_ok=True)
-    tuned = model.save(options.output / "tuned.safetensors", name="tuned", level=options.sigma)
+    # The level of the model stays: `model(noisy, sigma)` scales all images to it, in this training and later.
+    tuned = model.save(options.output / "tuned.safetensors", name="tuned")
 
     compared = [tuned, options.model, "input"]
     reason = method(options.baseline).skip("gray", options.sigma)

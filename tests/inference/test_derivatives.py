@@ -143,10 +143,14 @@ def test_a_training_loop_of_ones_own(weights, tmp_path):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
-    again = groupsc.load(model.save(tmp_path / "tuned.safetensors", name="tuned", level=20), device="cpu")
+    again = groupsc.load(model.save(tmp_path / "tuned.safetensors", name="tuned"), device="cpu")
     torch.testing.assert_close(again.coder.D, model.coder.D.detach(), rtol=0, atol=0)
+    noisy = clean + 20 / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(20))
+    torch.testing.assert_close(again(noisy, 20 / 255), model(noisy, 20 / 255).detach(), rtol=0, atol=1e-3)
     card = read_card(tmp_path / "tuned.safetensors")
-    assert (card["name"], card["variant"], card["level"]) == ("gray-sc-tuned-sigma20", "tuned", 20.0)
+    assert (card["name"], card["variant"], card["level"]) == ("gray-sc-tuned-sigma25", "tuned", 25.0)
+    other = read_card(model.save(tmp_path / "other.safetensors", name="tuned", level=20))
+    assert (other["name"], other["level"]) == ("gray-sc-tuned-sigma20", 20.0)
     assert card["earlier"] == [{"name": "gray-sc-sigma25", "steps": 7, "minutes": 1.5, "device": "a CPU"}]
     assert not {"validation_psnr", "validation", "training", "steps"} & set(card)
 

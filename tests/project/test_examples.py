@@ -95,9 +95,9 @@ def own_images(said, folder):
     table = re.findall(r"^\| gray +\| test +\| 20 +\| (\S+) .*\| +([\d.]+) \| +[\d.]+ \| +[\d.]+ \|$", said, re.M)
     assert [method for method, _ in table][-1] == "input"
     psnr = {method: float(value) for method, value in table}
-    assert set(psnr) == {"sc-tuned", "sc-trained25", "tv", "input"}
-    assert psnr["input"] + 4 < min(psnr["sc-tuned"], psnr["sc-trained25"])
-    assert read_card(folder / "results/own_images/tuned.safetensors")["level"] == 20
+    assert set(psnr) == {"sc-tuned-trained25", "sc-trained25", "tv", "input"}
+    assert psnr["input"] + 4 < min(psnr["sc-tuned-trained25"], psnr["sc-trained25"])
+    assert read_card(folder / "results/own_images/tuned.safetensors")["level"] == 25
 
 
 CASES = [
