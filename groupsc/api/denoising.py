@@ -132,7 +132,12 @@ def denoise(
 
     def margin() -> int:
         nonlocal weights
-        if not isinstance(sigma, Real) or noise != "white":
+        if noise == "poisson":
+            raise GroupSCError(
+                "Poisson noise of a dask array can't be removed block by block; call image.map_blocks(groupsc.denoise, "
+                "…) with whole images as blocks, as docs/formats.md shows"
+            )
+        if not isinstance(sigma, Real):
             raise GroupSCError("the noise of a dask array can't be estimated block by block; give sigma, one number")
         task = noise_task(np.empty(1 if channel_axis is None else image.shape[channel_axis]))
         weights = weights or choose(task, method, _range_of(image, float(sigma)).level(strength * float(sigma)))

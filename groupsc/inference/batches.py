@@ -173,7 +173,8 @@ def _of_dask(restore: Restore, image: Any, channel_axis: int | None, margin: int
     chunks = {axis: _chunks(image.shape[axis], max(image.chunks[axis]), margin, period) for axis in (rows, columns)}
     if channel is not None:
         chunks[channel] = (image.shape[channel],)
-    depth = {axis: margin if axis in (rows, columns) else 0 for axis in range(image.ndim)}
+    # An axis with one block has no neighbours, and can be shorter than the margin.
+    depth = {axis: margin if len(chunks.get(axis, ())) > 1 else 0 for axis in range(image.ndim)}
     wide = overlap.overlap(image.rechunk(chunks), depth, boundary="none")
 
     def block(values: NDArray[Any]) -> Any:

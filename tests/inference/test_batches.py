@@ -112,6 +112,25 @@ def test_dask_arrays_are_restored_block_by_block_without_borders(weights, task, 
     np.testing.assert_allclose(found.compute(scheduler="synchronous"), expected, rtol=0, atol=1e-6)
 
 
+def test_a_dask_array_can_have_images_that_are_smaller_than_the_margin(weights):
+    array = pytest.importorskip("dask.array", reason="needs dask")
+    stack = images("gray", 2).clip(0, 1)[:, :12, :30]
+    found = CALLS["gray"](array.from_array(stack, (1, 5, 7)), weights["gray"], None)
+    expected = CALLS["gray"](stack, weights["gray"], None)
+    np.testing.assert_allclose(found.compute(scheduler="synchronous"), expected, rtol=0, atol=1e-6)
+
+
+def test_poisson_noise_of_a_dask_array_is_removed_from_whole_images(weights):
+    array = pytest.importorskip("dask.array", reason="needs dask")
+    stack = np.uint16(100 + 2.1 * np.random.default_rng(0).poisson(30, (2, 3, 24, 26)))
+    known = {"noise": "poisson", "gain": 2.1, "offset": 100, "weights": weights["gray"], "device": "cpu"}
+    lazy = array.from_array(stack, (2, 1, 12, 13))
+    pages = lazy.rechunk({-2: -1, -1: -1}).map_blocks(groupsc.denoise, dtype=lazy.dtype, **known)
+    np.testing.assert_array_equal(pages.compute(scheduler="synchronous"), groupsc.denoise(stack, **known))
+    with pytest.raises(GroupSCError, match="map_blocks"):
+        groupsc.denoise(lazy, **known)
+
+
 def test_what_dask_can_not_do_is_said(weights):
     array = pytest.importorskip("dask.array", reason="needs dask")
     lazy = array.from_array(images("gray"))
