@@ -1,4 +1,4 @@
-"""Draw the pictures of the site when it is built, from released weights and from photographs of scikit-image.
+"""Draw the pictures of the site when it is built, from released weights and from pictures of scikit-image.
 
 Symbols as in `groupsc.models.coder`.
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import functools
 import io
+from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
+import skimage.data
 import torch
 from matplotlib.figure import Figure
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
+import groupsc
 from groupsc.benchmark.degraded_image import degraded_image
 from groupsc.data.datasets import image_path
 from groupsc.figures.diagram import one_step
@@ -36,6 +39,10 @@ PIXEL = (146, 86)
 """Column and row of the pixel that the page on the model explains."""
 CUT = (slice(75, 155), slice(100, 220))
 """Rows and columns of the photograph on the first page."""
+FACE = (slice(60, 140), slice(170, 290))
+"""Rows and columns of the photograph in colour."""
+CELL = (slice(320, 480, 2), slice(292, 532, 2))
+"""Rows and columns of the picture from a microscope."""
 SHOWN = 8
 """Atoms in a row of a picture."""
 
@@ -77,11 +84,38 @@ def restoration() -> Figure:
     clean = read_image(image_path(IMAGE["dataset"], IMAGE["images"][0], "data/raw"), channels=1)[0][CUT]
     degraded = noisy[0][CUT].numpy()
     restored = Restorer(coder, read_card(path)).restore(degraded[None], level=level)[0]
-    psnr = [10 * np.log10(1 / np.square(np.clip(x, 0, 1) - clean).mean()) for x in (degraded, restored)]
+    return before_and_after(f"σ = {level:g}", clean, degraded, restored)
+
+
+def photograph() -> Figure:
+    """A noisy photograph in colour, restored as `groupsc denoise` does it."""
+    clean = read_image(image_path("Bundled", "astronaut", "data/raw"), channels=3)[:, *FACE].transpose(1, 2, 0)
+    noise = np.random.default_rng(0).normal(0, 25, clean.shape)
+    noisy = np.uint8((255 * clean + noise).round().clip(0, 255))
+    restored = groupsc.denoise(noisy, channel_axis=-1, device="cpu")
+    return before_and_after("σ = 25", clean, noisy / 255, restored / 255)
+
+
+def counts() -> Figure:
+    """A 16-bit picture with the noise of photons and of the read-out, restored with `noise="poisson"`."""
+    cell = read_image(Path(skimage.data.__file__).with_name("cell.png"), channels=1)[0][CELL]
+    rng = np.random.default_rng(0)
+    photons, gain, offset, read_noise = 4 + 60 * cell, 2.1, 100, 3
+    noisy = np.uint16((offset + gain * rng.poisson(photons) + rng.normal(0, read_noise, cell.shape)).round())
+    restored = groupsc.denoise(noisy, noise="poisson", device="cpu")
+    clean = offset + gain * photons
+    low, width = clean.min(), np.ptp(clean)
+    shown = [(picture - low) / width for picture in (clean, noisy.astype(float), restored.astype(float))]
+    return before_and_after(f"{photons.min():.0f} to {photons.max():.0f} photons", *shown)
+
+
+def before_and_after(noise: str, clean: Any, noisy: Any, restored: Any) -> Figure:
+    """A noisy picture in [0, 1], its restoration, and what was removed."""
+    psnr = [10 * np.log10(1 / np.square(np.clip(x, 0, 1) - clean).mean()) for x in (noisy, restored)]
     pictures = {
-        f"noisy, σ = {level:g}, {psnr[0]:.1f} dB": degraded,
+        f"noisy, {noise}, {psnr[0]:.1f} dB": noisy,
         f"restored, {psnr[1]:.1f} dB": restored,
-        "removed": 0.5 + degraded - restored,
+        "removed": 0.5 + noisy - restored,
     }
     figure = Figure(figsize=(WIDTH, WIDTH / 3 * clean.shape[0] / clean.shape[1] + 0.25), layout="constrained")
     for axis, (title, picture) in zip(figure.subplots(1, 3), pictures.items(), strict=True):
@@ -165,7 +199,7 @@ def tile(atom: torch.Tensor, shape: Any) -> torch.Tensor:
 
 
 def show(axis: Any, picture: Any, title: str) -> None:
-    """Show a gray picture in [0, 1]."""
+    """Show a picture in [0, 1], gray or in colour."""
     axis.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axis.set_title(title)
     axis.set_axis_off()
@@ -183,6 +217,8 @@ def explanation() -> Figure:
 
 PICTURES = {
     "restoration.png": restoration,
+    "photograph.png": photograph,
+    "counts.png": counts,
     "patch.png": patch_and_code,
     "iterations.png": iterations,
     "sparsity.png": sparsity,
