@@ -65,6 +65,8 @@ def compare_with_bm3d(said, folder):
     assert others <= {"bm3d", "tv"}
     assert all(psnr[name] > NOISY + 4 for name in others)
     assert others or "bm3d is left out: " in said
+    with Image.open(folder / "results/examples/compare_with_bm3d.png") as picture:
+        assert picture.size == (360 * len(psnr), 396)
 
 
 def table4(said, folder):

@@ -94,6 +94,19 @@ def test_pictures_are_drawn(site):
         assert np.asarray(Image.open(path).convert("L")).std() > 10
 
 
+def test_pages_of_examples_show_the_output_of_a_run(site):
+    names = {path.stem for path in (ROOT / "examples").iterdir() if path.suffix in (".py", ".ipynb")}
+    for name in names:
+        text = (site / f"examples/{name}.html").read_text(encoding="utf-8")
+        drawn, printed = ((ROOT / f"docs/assets/{name}.{ending}").is_file() for ending in ("webp", "txt"))
+        assert drawn or printed, name
+        assert (f"assets/{name}.webp" in text) == drawn, name
+        assert text.count("It prints:") == printed, name
+        if (ROOT / f"examples/{name}.py").is_file():
+            assert drawn == ("savefig" in (ROOT / f"examples/{name}.py").read_text(encoding="utf-8")), name
+    assert not list((site / "assets").glob("*.txt"))
+
+
 def test_references_are_complete(site):
     functions = read(site / "reference/api.html").anchors
     assert {f"groupsc.{name}" for name in groupsc.__all__} - functions == {"groupsc.__version__"}
