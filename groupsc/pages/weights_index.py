@@ -16,7 +16,8 @@ INTRODUCTION = """# Released weights
 Each model is a file `<task>-<method>-<level>.safetensors`, tracked by DVC. `dvc pull` copies the files from
 `data/store`, a remote inside this repository that needs no account, and `groupsc weights verify` verifies their
 checksums. Each file contains its card, which `groupsc info NAME` shows. `groupsc weights index` makes this page.
-`CONTRIBUTING.md` describes how to release a model.
+`CONTRIBUTING.md` describes how to release a model, and [a page for researchers](../../docs/start/researcher.md) what a
+training costs.
 
 "Validation" is the mean PSNR in dB over the central 128×128 pixels of the 32 images of BSDval32, by which the models
 were chosen.
