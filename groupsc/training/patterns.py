@@ -49,13 +49,14 @@ def with_patterns(clean: Tensor, share: float, generator: torch.Generator) -> Te
     [2, 2]
     """
     kinds = (stripes, grating, checkerboard, blocks)
+    channels, height, width = clean.shape[1:]
     chosen = torch.rand(len(clean), generator=generator) < share
     crops = clean.clone()
     for number in chosen.nonzero().flatten().tolist():
         kind = kinds[int(torch.randint(len(kinds), (), generator=generator))]
-        inside = kind(*clean.shape[2:], generator)
-        colors = (random_color(clean.shape[1], generator) for _ in range(2))
-        crops[number] = torch.where(inside, *colors)
+        inside = kind(height, width, generator)
+        first, second = (random_color(channels, generator) for _ in range(2))
+        crops[number] = torch.where(inside, first, second)
     return crops
 
 
@@ -97,7 +98,8 @@ def _coordinates(height: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def _period(generator: torch.Generator) -> float:
-    return 2 * (LONGEST_PERIOD / 2) ** float(torch.rand((), generator=generator))
+    exponent = float(torch.rand((), generator=generator))
+    return 2 * float((LONGEST_PERIOD / 2) ** exponent)
 
 
 def _side(generator: torch.Generator) -> int:
