@@ -220,7 +220,7 @@ GRAY = Level(task="gray", value=25.0, text="")
         ({"speed": "best"}, "gray-groupsc-sigma25", "with --method sc"),
         ({"speed": "balanced"}, "gray-sc-sigma25", "gray-groupsc-sigma25: 17 min"),
         ({"speed": "fast"}, "gray-sc-sigma25", ""),
-        ({"memory": 1e9}, "gray-sc-sigma25", "each pixel would be computed"),
+        ({"memory": 1.3e9}, "gray-sc-sigma25", "each pixel would be computed"),
     ],
 )
 def test_the_choice_by_time_and_memory(slow_machine, options, weights, note):
@@ -232,7 +232,7 @@ def test_the_choice_by_time_and_memory(slow_machine, options, weights, note):
 def test_little_memory_is_refused_with_the_memory_that_is_enough(slow_machine):
     settings = {"device": "cpu", "method": "groupsc"}
     with pytest.raises(GroupSCError, match=r"computed .* times; allow .* at least \d+ MB") as caught:
-        choose_model((1000, 1000), GRAY, Settings(memory=1e9, **settings))
+        choose_model((1000, 1000), GRAY, Settings(memory=1.3e9, **settings))
     enough = 1e6 * int(str(caught.value).partition("at least ")[2].split()[0])
     choice = choose_model((1000, 1000), GRAY, Settings(memory=enough, **settings))
     assert 1e6 < choice.pixels <= MOST_REPETITION * 1e6

@@ -188,6 +188,14 @@ def test_every_test_that_the_page_on_reliability_names_exists():
     assert "docs/reliability.md" in (ROOT / "README.md").read_text()
 
 
+@pytest.mark.xdist_group("one process")
+def test_tests_of_a_group_share_a_process(request, worker_id):
+    """Else every process makes the fixtures of a group anew; pytest-xdist marks grouped tests by this suffix."""
+    if worker_id == "master":
+        pytest.skip("pytest-xdist does not distribute this run")
+    assert request.node.nodeid.endswith("@one process")
+
+
 def test_continuous_integration_runs_the_tests():
     script = ROOT / ".ci/run"
     assert os.access(script, os.X_OK)
