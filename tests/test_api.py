@@ -52,7 +52,7 @@ def psnr(one, other) -> float:
 @pytest.mark.parametrize("sigma", [25 / 255, None])
 @pytest.mark.parametrize("method", ["sc", "groupsc"])
 def test_released_models_denoise_a_photograph(method, sigma):
-    clean, noisy = noisy_camera()
+    clean, noisy = (image[:80, :80] for image in noisy_camera())
     restored = groupsc.denoise(noisy, sigma, method=method, device="cpu")
     assert restored.shape == noisy.shape
     assert psnr(restored, clean) > psnr(noisy.clip(0, 1), clean) + 7
@@ -292,7 +292,7 @@ def test_three_equal_channels_are_the_gray_image(axis):
 
 @pytest.mark.parametrize("quality", [75, 85, 95, 100])
 def test_images_of_little_compression_get_no_worse(quality):
-    clean = Image.fromarray(skimage.data.camera()[:160, 200:360])
+    clean = Image.fromarray(skimage.data.camera()[64:160, 216:312])
     file = io.BytesIO()
     clean.save(file, "JPEG", quality=quality)
     decoded = np.asarray(Image.open(file))
