@@ -42,10 +42,8 @@ class LossGradient:
     device : torch.device
     matmul_dtype : torch.dtype
         Type of the matrix products.
-    patch_stride : int, optional
-        Stride of the grid of patches.
-    source_weight : float, optional
-        Weight of all similar patches but the patch itself.
+    grid : (int, float), optional
+        Stride of the grid of patches, and weight of all similar patches but the patch itself.
 
     Raises
     ------
@@ -69,11 +67,10 @@ class LossGradient:
         config: TrainingConfig,
         device: torch.device,
         matmul_dtype: torch.dtype,
-        patch_stride: int = 1,
-        source_weight: float = 1.0,
+        grid: tuple[int, float] = (1, 1.0),
     ):
         self.model, self.config, self.device, self.matmul_dtype = model, config, device, matmul_dtype
-        self.patch_stride, self.source_weight = patch_stride, source_weight
+        self.grid = grid
         weight = counts(config.crop_size, config.crop_size, model.config.patch_size, device=device)
         self.weight = weight / weight.max()
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -93,12 +90,13 @@ class LossGradient:
     def _compute(self, batch: Batch) -> Tensor:
         self.model.zero_grad(set_to_none=True)
         size = self.config.micro_batch_size or self._together(batch.clean)
+        patch_stride, source_weight = self.grid
         total = torch.zeros((), device=self.device)
         for clean, degraded, mask, level in micro_batches(batch, size):
             try:
                 restored = self.model(
                     degraded, mask, level=level, matmul_dtype=self.matmul_dtype,
-                    patch_stride=self.patch_stride, source_weight=self.source_weight,
+                    patch_stride=patch_stride, source_weight=source_weight,
                 )  # fmt: skip
                 squares = (self.weight * (restored - clean)).square().sum((1, 2, 3))
                 loss = (
@@ -118,8 +116,8 @@ class LossGradient:
         if self.device.type == "cuda":
             return len(clean)
         height, width = clean.shape[-2:]
-        grid = PatchGrid(height, width, self.model.config.patch_size, self.patch_stride)
-        return max(1, CACHED_CODES // (grid.rows * grid.columns * self.model.config.n_atoms))
+        patches = PatchGrid(height, width, self.model.config.patch_size, self.grid[0])
+        return max(1, CACHED_CODES // (patches.rows * patches.columns * self.model.config.n_atoms))
 
     def _record(self, batch: Batch) -> torch.cuda.CUDAGraph:
         """Record the computation of one batch as a CUDA graph."""

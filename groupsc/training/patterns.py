@@ -4,8 +4,9 @@ Photographs contain little energy at the highest spatial frequencies. A model tr
 no atoms for fine regular patterns, removes them as noise, and its output is far worse than its input (bars and
 checkerboards of the stress set, `groupsc.data.stress_set`). A small share of such crops in the training mends this.
 
-All patterns have two colours, and random sizes, angles and phases. All functions return crops (b, c, h, w) or (c, h, w)
-in [0, 1]. Their only random source is the generator of the step.
+All patterns have two colours, and random sizes, angles and phases. `with_patterns` returns crops in [0, 1]; the other
+functions return masks (h, w) that are true where the first colour is. Their only random source is the generator of the
+step.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def with_patterns(clean: Tensor, share: float, generator: torch.Generator) -> Te
     Returns
     -------
     Tensor (b, c, h, w)
+        Patterns are in [0, 1].
 
     Examples
     --------

@@ -76,7 +76,7 @@ class Run:
             torch.set_float32_matmul_precision("high")
         if device.type == "cpu":
             keep_freed_memory()
-        self.gradients: dict[tuple[int, float], LossGradient] = {}
+        self.gradient = LossGradient(self.model, config, device, self.matmul_dtype, config.patch_grid(0))
         self.optimizer = GuardedAdam(self.model, config, spread)
         self.average, self.best = self._snapshot(), self._snapshot()
         self.best_score = self.best_psnr = self.psnr = self.contrast_psnr = -math.inf
@@ -86,7 +86,10 @@ class Run:
 
     def advance(self, batch: Batch, lr: float, processes: int) -> Tensor:
         """Make one step with a batch; returns the loss, on the device."""
-        loss = self._gradient(batch)
+        grid = self.experiment.training.patch_grid(self.step)
+        if grid != self.gradient.grid:
+            self.gradient = LossGradient(self.model, self.experiment.training, self.device, self.matmul_dtype, grid)
+        loss = self.gradient(batch)
         if processes > 1:
             _sum_over_processes([loss, *(p.grad for p in self.model.parameters() if p.grad is not None)])
         taken = self.optimizer.step(loss, lr)
@@ -97,14 +100,6 @@ class Run:
         self.losses += torch.where(taken, torch.stack([loss.double(), loss.new_ones((), dtype=torch.float64)]), 0)
         self.step += 1
         return loss
-
-    def _gradient(self, batch: Batch) -> Tensor:
-        """The loss and the gradients of the next step, on its grid of patches."""
-        config = self.experiment.training
-        grid = config.patch_grid(self.step)
-        if grid not in self.gradients:
-            self.gradients = {grid: LossGradient(self.model, config, self.device, self.matmul_dtype, *grid)}
-        return self.gradients[grid](batch)
 
     def begin(self, validation: Validation, *, write: bool) -> None:
         """Measure the model before the first step; backtracking also compares with this score."""

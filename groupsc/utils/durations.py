@@ -2,7 +2,7 @@
 
 
 def duration(seconds: float) -> str:
-    """Write a time with two digits at most, in seconds, minutes or hours.
+    """Write a time in seconds, minutes or hours, with few digits.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ from groupsc.training.contrast import (
     with_gains,
     with_strong_colors,
 )
+from groupsc.training.patterns import with_patterns
 from groupsc.utils.randomness import seeded
 
 
@@ -35,18 +36,21 @@ def test_a_share_of_the_crops_gets_gains_that_are_uniform_in_their_logarithm(sha
         assert stats.kstest(np.log(chosen) / np.log(HIGHEST_GAIN), "uniform").pvalue > 0.01
 
 
-def test_a_share_of_the_crops_is_replaced_by_strong_colors():
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("replace", [with_strong_colors, with_patterns])
+def test_a_share_of_the_crops_is_replaced(replace, share):
     clean = crops(400)
-    changed = (with_strong_colors(clean, 0.25, seeded("strong")) != clean).flatten(1).any(1).float().mean().item()
-    assert changed == pytest.approx(0.25, abs=0.07)
+    changed = (replace(clean, share, seeded("replaced")) != clean).flatten(1).any(1).float().mean().item()
+    assert changed == pytest.approx(share, abs=0.07)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_strong_colors_stay_in_range_and_follow_their_generator(channels):
-    clean = crops(50, channels)
-    first, again = (with_strong_colors(clean, 1.0, seeded("strong")) for _ in range(2))
+@pytest.mark.parametrize("replace", [with_strong_colors, with_patterns])
+def test_replaced_crops_stay_in_range_and_follow_their_generator(replace, channels):
+    clean = crops(60, channels)
+    first, again = (replace(clean, 1.0, seeded("replaced")) for _ in range(2))
     assert torch.equal(first, again)
-    assert not torch.equal(first, with_strong_colors(clean, 1.0, seeded("other")))
+    assert not torch.equal(first, replace(clean, 1.0, seeded("other")))
     assert first.shape == clean.shape
     assert 0 <= first.min() <= first.max() <= 1
 
