@@ -57,9 +57,9 @@ def make_output_safe() -> None:
 
 def methods(incomplete: str) -> list[str]:
     """Complete the name of a method."""
-    from groupsc.config.definitions import METHODS
+    from groupsc.weights.selection import CHOICES
 
-    return [name for name in ("best", *METHODS) if name.startswith(incomplete)]
+    return [name for name in CHOICES if name.startswith(incomplete)]
 
 
 def weights(incomplete: str) -> list[str]:

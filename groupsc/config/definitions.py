@@ -107,12 +107,23 @@ class ModelConfig(Settings):
     """Whether a blind model has one threshold per level, or one per level, iteration and atom."""
     interpolate: Truth = False
     """Whether a blind model interpolates the thresholds between two levels, or uses those of the nearest level."""
+    patch_stride: Count = 1
+    """Distance between neighbouring patches, in pixels. The paper's models use all patches. Above 1, the model uses one
+    of `patch_stride`² patches, which divides the sums over similar patches by the fourth power of the stride."""
+    source_weight: Positive = 1.0
+    """Weight of all similar patches but the patch itself, for `patch_stride` above 1; see
+    `groupsc.models.similarity.source_weights`."""
 
     def __post_init__(self) -> None:
         if self.window is None:
             object.__setattr__(self, "window", BLOCK + 1 - self.patch_size)
         require(
             self.window >= 1, f"patch_size is {self.patch_size}; choose at most {BLOCK}, or give a window of your own"
+        )
+        require(
+            self.patch_stride <= self.patch_size,
+            f"patch_stride is {self.patch_stride}; choose at most {self.patch_size}, the patch_size, so that every "
+            "pixel is part of a patch",
         )
 
     @property
@@ -126,6 +137,12 @@ class ModelConfig(Settings):
         if self.similarity_interval is None or self.penalty == "l1":
             return ()
         return tuple(i for i in range(2, self.n_iterations) if (i - 1) % self.similarity_interval == 0)
+
+    @property
+    def grid_window(self) -> int:
+        """Side of the window on the grid of patches: `window` divided by the stride of the patches."""
+        before = self.window // 2
+        return before // self.patch_stride + (self.window - 1 - before) // self.patch_stride + 1
 
     def block(self, stride: int | None = None) -> int:
         """Return the side of the blocks of block mode, in pixels.
@@ -209,11 +226,11 @@ class TrainingConfig(Settings):
     authors' code."""
     patch_stride: Count = 1
     """Group priors are trained on every `patch_stride`-th patch in each direction, which divides the sums over similar
-    patches by its fourth power. Validation and restoration use all patches."""
+    patches by its fourth power. Validation and restoration use the patches of the model; 1 trains on them as well."""
     source_weight: Positive = 1.0
     """Weight of all similar patches but the patch itself, for `patch_stride` above 1."""
     all_patches_share: Share = 0.0
-    """Share of the steps, the last ones, that use all patches, for `patch_stride` above 1."""
+    """Share of the steps, the last ones, that use all patches of the model, for `patch_stride` above 1."""
     seed: Natural = 0
     """Seed of everything random in a training."""
 
@@ -222,10 +239,10 @@ class TrainingConfig(Settings):
         """Number of steps at the end of the training that use all patches."""
         return self.max_steps if self.patch_stride == 1 else round(self.all_patches_share * self.max_steps)
 
-    def patch_grid(self, step: int) -> tuple[int, float]:
-        """Patch stride and weight of the similar patches in a step, numbered from 0."""
+    def patch_grid(self, step: int) -> tuple[int, float] | None:
+        """Patch stride and weight of the similar patches in a step, numbered from 0; None for those of the model."""
         if step >= self.max_steps - self.steps_with_all_patches:
-            return 1, 1.0
+            return None
         return self.patch_stride, self.source_weight
 
 

@@ -56,8 +56,8 @@ def restore_with_gradients(
     >>> restore_with_gradients(model, torch.full((1, 1, 60, 62), 0.5)).requires_grad
     True
     """
-    patches = (image.shape[-2] - model.config.patch_size + 1) * (image.shape[-1] - model.config.patch_size + 1)
-    if patches <= PLAIN_PATCHES or model.config.penalty not in PENALTIES:
+    grid = _grid(model, image)
+    if grid.rows * grid.columns <= PLAIN_PATCHES or model.config.penalty not in PENALTIES:
         return model.forward(image, mask, level=level)
     levels = [level] * len(image) if not isinstance(level, Tensor) or level.ndim == 0 else list(level)
     masks = [mask] * len(image) if mask is None or len(mask) == 1 else list(mask.split(1))
@@ -67,13 +67,12 @@ def restore_with_gradients(
 
 def _restored(model: SparseCoder, image: Tensor, mask: Tensor | None, level: Tensor | float | None) -> Tensor:
     """Restore one image (1, c, H, W)."""
-    config = model.config
-    grid = PatchGrid(image.shape[-2], image.shape[-1], config.patch_size, 1)
+    config, grid = model.config, _grid(model, image)
     patches = grid.extract(image)
     mu = patches.mean(-1, keepdim=True)
     Y = patches - mu
     M = None if mask is None else grid.extract(mask.to(image.dtype).expand_as(image))[0]
-    window: Grid = (grid.rows, grid.columns, config.window)
+    window = Grid(grid.rows, grid.columns, config.grid_window, config.source_weight)
     updates = (0, *config.similarity_updates)
     coefficients, features = Y.new_ones(1), list[Tensor]()
     A: Tensor | None = None
@@ -87,6 +86,10 @@ def _restored(model: SparseCoder, image: Tensor, mask: Tensor | None, level: Ten
         A = checkpoint(_iterate, model, A, Y[0], M, lam, coefficients, window, *features, **_ONCE)
     assert A is not None  # A model has at least one iteration.
     return grid.average((A @ model.W.T)[None] + mu)
+
+
+def _grid(model: SparseCoder, image: Tensor) -> PatchGrid:
+    return PatchGrid(image.shape[-2], image.shape[-1], model.config.patch_size, model.config.patch_stride)
 
 
 _ONCE: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}

@@ -14,6 +14,7 @@ from torch import Tensor
 from groupsc.config.definitions import ModelConfig
 from groupsc.models.coder import SparseCoder
 from groupsc.models.iterations import Similarities
+from groupsc.ops.patches import PatchGrid
 from groupsc.utils.errors import GroupSCError
 
 
@@ -28,8 +29,8 @@ class Explanation:
     top, left : int
         Row and column of the upper left corner of the patch in this part.
     similarities : Tensor (R, rows, columns)
-        Similarities Σ between the patch and all patches of this part, for the initial similarity matrix and after each
-        update; R = 0 for SC.
+        Similarities Σ between the patch and the patch at each position of this part, for the initial similarity matrix
+        and after each update; 0 at positions between the patches of a model with a patch stride; R = 0 for SC.
     codes : Tensor (p,)
         Codes of the patch after the last iteration.
     W : Tensor (m, p)
@@ -66,7 +67,7 @@ def explain(
 ) -> Explanation:
     """Restore the part of an image around a pixel and keep the similarities and codes of the patch at the pixel.
 
-    The pixel is in the middle of the patch, or as near to it as the border of the image allows.
+    The pixel is in the middle of the patch, or as near to it as the border of the image and the patch stride allow.
 
     Parameters
     ----------
@@ -110,15 +111,19 @@ def explain(
         )
     surroundings, top, left = seen_around(model, image, x, y)
     recorder, restored = recorded(model, gain * surroundings, None if level is None else gain * level)
-    grid = tuple(length - config.patch_size + 1 for length in surroundings.shape[-2:])
-    target = top * grid[1] + left
-    seen = [Sigma[0, :, target].view(grid) for Sigma in recorder.similarities]
+    grid = PatchGrid(surroundings.shape[-2], surroundings.shape[-1], config.patch_size, config.patch_stride)
+    target = grid.number(top, left)
+    positions = [length - config.patch_size + 1 for length in surroundings.shape[-2:]]
+    similarities = torch.zeros(len(recorder.similarities), *positions, dtype=restored.dtype)
+    for field, Sigma in zip(similarities, recorder.similarities, strict=True):
+        between = field[:: grid.stride, :: grid.stride]
+        between[:] = Sigma[0, :, target].view(grid.rows, grid.columns)[: len(between), : between.shape[1]]
     return Explanation(
         degraded=surroundings[0],
         restored=restored[0] / gain,
         top=top,
         left=left,
-        similarities=torch.stack(seen) if seen else torch.zeros(0, *grid),
+        similarities=similarities,
         codes=recorder.codes[0, target],
         W=recorder.W.detach(),
     )
@@ -207,7 +212,7 @@ def seen_around(model: SparseCoder, image: Tensor, x: int, y: int) -> tuple[Tens
     -------
     seen : Tensor (1, c, h, w)
     top, left : int
-        Row and column of the upper left corner of the patch in this part.
+        Row and column of the upper left corner of the patch in this part, multiples of the patch stride.
 
     Raises
     ------
@@ -228,9 +233,10 @@ def seen_around(model: SparseCoder, image: Tensor, x: int, y: int) -> tuple[Tens
             f"the pixel {x},{y} lies outside the image; choose a column from 0 to {width - 1} and a row from 0 to "
             f"{height - 1}"
         )
-    side, patch_size = model.config.block(), model.config.patch_size
+    side, patch_size, stride = model.config.block(), model.config.patch_size, model.config.patch_stride
     top, left = (min(max(0, place - side // 2), max(0, size - side)) for place, size in ((y, height), (x, width)))
+    top, left = top - top % stride, left - left % stride
     seen = image[None, :, top : top + side, left : left + side]
     places = ((y - top, seen.shape[-2]), (x - left, seen.shape[-1]))
     down, along = (min(max(0, place - patch_size // 2), size - patch_size) for place, size in places)
-    return seen, down, along
+    return seen, down - down % stride, along - along % stride

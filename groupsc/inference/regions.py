@@ -54,12 +54,7 @@ def regionwise(
     torch.Size([1, 1, 12, 10])
     """
     height, width = image.shape[-2:]
-    around = halo(model)
-    places = [
-        (rows, columns)
-        for rows in regions(height, side, around, model.config.patch_size)
-        for columns in regions(width, side, around, model.config.patch_size)
-    ]
+    places = [(rows, columns) for rows in _parts(model, height, side) for columns in _parts(model, width, side)]
     restored = torch.empty_like(image)
     total = len(places) * model.config.n_iterations
     bar = progress_bar(progress, total, "iteration")
@@ -120,7 +115,7 @@ def region_side(model: SparseCoder, matmul_dtype: torch.dtype, memory: float, he
     >>> region_side(model, torch.float32, 1e9, 500, 400)
     500
     """
-    pixels = memory / _bytes_a_patch(model, matmul_dtype)
+    pixels = memory / _bytes_a_pixel(model, matmul_dtype)
     if height * width <= pixels:
         return max(height, width)
     # In an image narrower than a region, the regions have the width of the image.
@@ -137,7 +132,7 @@ def region_side(model: SparseCoder, matmul_dtype: torch.dtype, memory: float, he
 def least_memory(model: SparseCoder, matmul_dtype: torch.dtype, height: int, width: int) -> float:
     """Compute the smallest memory limit with which `region_side` finds a region: whole megabytes, in bytes."""
     least = _least_side(model)
-    needed = _bytes_a_patch(model, matmul_dtype) * min(least, height) * min(least, width)
+    needed = _bytes_a_pixel(model, matmul_dtype) * min(least, height) * min(least, width)
     return 1e6 * (int(needed / 1e6) + 1)
 
 
@@ -169,7 +164,7 @@ def repetition(model: SparseCoder, matmul_dtype: torch.dtype, memory: float, hei
     side = region_side(model, matmul_dtype, memory, height, width)
     factor = 1.0
     for length in (height, width):
-        parts = regions(length, side, halo(model), model.config.patch_size)
+        parts = _parts(model, length, side)
         factor *= sum(near.stop - near.start for _, near, _ in parts) / length
     return factor
 
@@ -210,20 +205,28 @@ def memory_for(model: SparseCoder, matmul_dtype: torch.dtype, most: float, heigh
 
 def full_memory(model: SparseCoder, matmul_dtype: torch.dtype, height: int, width: int) -> float:
     """Compute the memory with which an image is restored as one region: whole megabytes, in bytes."""
-    return 1e6 * (int(_bytes_a_patch(model, matmul_dtype) * height * width / 1e6) + 1)
+    return 1e6 * (int(_bytes_a_pixel(model, matmul_dtype) * height * width / 1e6) + 1)
 
 
 def _least_side(model: SparseCoder) -> int:
     return 2 * halo(model) + 2 * model.config.patch_size
 
 
-def _bytes_a_patch(model: SparseCoder, matmul_dtype: torch.dtype) -> float:
+def _parts(model: SparseCoder, length: int, side: int) -> list[tuple[slice, slice, slice]]:
+    """Split an axis into `regions` whose patches are patches of the whole image."""
+    return regions(length, side, halo(model), model.config.patch_size, model.config.patch_stride)
+
+
+def _bytes_a_pixel(model: SparseCoder, matmul_dtype: torch.dtype) -> float:
     config, entry = model.config, matmul_dtype.itemsize
-    similarities = 0 if not model.kind.nonlocal_ else (TILE + config.window - 1) ** 2 * entry
-    return similarities + config.n_atoms * (3 * entry + 8) + 12 * config.dimension * 4
+    similarities = 0 if not model.kind.nonlocal_ else (TILE + config.grid_window - 1) ** 2 * entry
+    bytes_a_patch = similarities + config.n_atoms * (3 * entry + 8) + 12 * config.dimension * 4
+    return bytes_a_patch / config.patch_stride**2
 
 
-def regions(length: int, side: int, around: int, patch_size: int) -> list[tuple[slice, slice, slice]]:
+def regions(
+    length: int, side: int, around: int, patch_size: int, multiple: int = 1
+) -> list[tuple[slice, slice, slice]]:
     """Split an axis into parts with a margin.
 
     Parameters
@@ -236,6 +239,8 @@ def regions(length: int, side: int, around: int, patch_size: int) -> list[tuple[
         Width of a margin, less than half of `side`.
     patch_size : int
         Smallest length of a part with its margins.
+    multiple : int
+        The parts and their margins begin at multiples of this number.
 
     Returns
     -------
@@ -251,10 +256,12 @@ def regions(length: int, side: int, around: int, patch_size: int) -> list[tuple[
     """
     if length <= side:
         return [(slice(0, length), slice(0, length), slice(0, length))]
-    step = side - 2 * around
+    around = -(-around // multiple) * multiple
+    step = (side - 2 * around) // multiple * multiple
     parts = []
     for start in range(0, length, step):
         stop = min(start + step, length)
         first, last = max(0, min(start - around, length - patch_size)), min(length, stop + around)
+        first -= first % multiple
         parts.append((slice(start, stop), slice(first, last), slice(start - first, stop - first)))
     return parts

@@ -13,6 +13,7 @@ from groupsc.config.definitions import PENALTIES
 from groupsc.config.labels import MODEL_LABELS
 from groupsc.inference.explanation import recorded, seen_around
 from groupsc.models.coder import SparseCoder
+from groupsc.ops.patches import PatchGrid
 from groupsc.utils.errors import GroupSCError
 
 PATCHES = 24
@@ -28,7 +29,8 @@ class Group:
     Parameters
     ----------
     degraded : Tensor (c, h, w)
-        Part of the degraded image that contains the patches.
+        Part of the degraded image that contains the patches; with a patch stride, patches at its lower and right border
+        may extend beyond it.
     corners : array (n, 2)
         Row and column of the upper left corner of each patch in this part; the given patch is first.
     codes : dict of str to Tensor (p, n)
@@ -79,19 +81,21 @@ def similar_patches(
     ((6, 2), torch.Size([8, 6]))
     """
     config = models[-1].config
-    if not models[-1].kind.nonlocal_ or len({model.config.patch_size for model in models}) > 1:
+    grids = {(model.config.patch_size, model.config.patch_stride) for model in models}
+    if not models[-1].kind.nonlocal_ or len(grids) > 1:
         raise GroupSCError(
             "the last model chooses the patches for all models; give a CSR or GroupSC model last, and models of the "
-            "same patch size"
+            "same patch size and patch stride"
         )
     seen, top, left = seen_around(models[-1], image, x, y)
     recorders = [recorded(model, seen, level)[0] for model in models]
-    columns = seen.shape[-1] - config.patch_size + 1
-    target = top * columns + left
+    grid = PatchGrid(seen.shape[-2], seen.shape[-1], config.patch_size, config.patch_stride)
+    target = grid.number(top, left)
     nearest = recorders[-1].similarities[-1][0, :, target].argsort(descending=True)
     chosen = torch.cat([torch.tensor([target]), nearest[nearest != target]])[:count]
     codes = {
         NAMES[model.config.penalty]: recorder.codes[0, chosen].T
         for model, recorder in zip(models, recorders, strict=True)
     }
-    return Group(seen[0], np.stack(np.divmod(chosen.numpy(), columns), 1), codes)
+    corners = grid.stride * np.stack(np.divmod(chosen.numpy(), grid.columns), 1)
+    return Group(seen[0], corners, codes)

@@ -24,7 +24,7 @@ from groupsc.models.penalties import Centralised
 from groupsc.ops import pointwise
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.linear_step import LinearStep
-from groupsc.ops.patches import average, extract
+from groupsc.ops.patches import PatchGrid
 from groupsc.ops.prox import WEIGHT_EPSILON
 from groupsc.ops.window import Features, SlidingWindow
 from groupsc.ops.workers import Each, chunks, workers
@@ -116,7 +116,7 @@ def codes_of(model: SparseCoder, image: Tensor, mask: Tensor | None = None, *, l
     """
     with workers(image.device) as each:
         coding = _coded(model, image, mask, level, image.dtype, None, None, each)
-    found: Tensor = coding.A.unflatten(0, coding.grid)
+    found: Tensor = coding.A.unflatten(0, (coding.grid.rows, coding.grid.columns))
     return found
 
 
@@ -167,13 +167,12 @@ class _Coding:
         window: Callable[..., Window] | None,
     ):
         config = model.config
-        height, width = image.shape[-2:]
-        self.model, self.size, self.mosaic, self.begun = model, (height, width), mask is not None, False
-        self.grid = height - config.patch_size + 1, width - config.patch_size + 1
-        Y = extract(image, config.patch_size)[0]
+        self.model, self.mosaic, self.begun = model, mask is not None, False
+        self.grid = PatchGrid(image.shape[-2], image.shape[-1], config.patch_size, config.patch_stride)
+        Y = self.grid.extract(image)[0]
         self.mu = Y.mean(-1, keepdim=True)
         self.Y = Y - self.mu
-        M = None if mask is None else extract(mask, config.patch_size)[0]
+        M = None if mask is None else self.grid.extract(mask)[0]
         D, C = model.D.to(matmul_dtype), model.C.to(matmul_dtype)
         masked = model.kind.first_step_masked
         self.parts = chunks(len(Y), image.device)
@@ -194,7 +193,8 @@ class _Coding:
                 window = SlidingWindow
                 if image.device.type != "cpu":
                     window = functools.partial(GatheredWindow, device=image.device)
-            self.window = window(*self.grid, config.window, matmul_dtype)
+            size = self.grid.rows, self.grid.columns, config.grid_window
+            self.window = window(*size, matmul_dtype, weight=config.source_weight)
             self.shared, self.summed = torch.zeros_like(self.A), torch.empty_like(self.A)
 
     def refresh(self, number: int, each: Each) -> None:
@@ -214,17 +214,15 @@ class _Coding:
         """
 
         def some(x: Tensor, rows: slice) -> Tensor:
-            chosen: Tensor = x.unflatten(0, self.grid)[rows].flatten(0, 1)
+            chosen: Tensor = x.unflatten(0, (self.grid.rows, self.grid.columns))[rows].flatten(0, 1)
             return chosen
 
         if not self.begun:
             return lambda rows: some(self.Y, rows)
         if not self.model.config.middle_averaging:
             return lambda rows: some(self.A, rows).to(self.Y.dtype) @ self.model.W.T
-        image, patch_size = self.image(each), self.model.config.patch_size
-        return lambda rows: (
-            extract(image[:, :, rows.start : rows.stop + patch_size - 1], patch_size)[0] - some(self.mu, rows)
-        )
+        image = self.image(each)
+        return lambda rows: self.grid.extract(image, rows)[0] - some(self.mu, rows)
 
     def image(self, each: Each) -> Tensor:
         """Compute the estimate (1, c, H, W): each pixel is the mean of all patches A Wᵀ + μ that contain it (eq. 6)."""
@@ -235,7 +233,7 @@ class _Coding:
             torch.addmm(self.mu[part].T, self.model.W, self.A[part].to(self.mu.dtype).T, out=E[0, :, part])
 
         each(decode, self.parts)
-        return average(E.transpose(1, 2), *self.size, self.model.config.patch_size)
+        return self.grid.average(E.transpose(1, 2))
 
     def step(self, lam: Tensor, each: Each) -> None:
         """Run one iteration of Algorithm 1."""

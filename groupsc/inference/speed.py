@@ -55,6 +55,7 @@ class Speed:
         config = self.model.coder.config
         kind = f"{config.penalty} {config.channels}x{config.patch_size}x{config.patch_size} {config.n_atoms} atoms"
         kind += f" {config.n_iterations} iterations window {config.window} {self.model.card['task']}"
+        kind += f" stride {config.patch_stride}" if config.patch_stride > 1 else ""
         return f"{device_name(self.device)}; {kind}; {self.mode} {self.stride or ''}".strip()
 
     def computed_pixels(self, height: int, width: int, *, memory: float) -> float:

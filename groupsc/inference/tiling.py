@@ -22,7 +22,7 @@ from groupsc.config.checks import is_count, require_blocks
 from groupsc.inference.regions import least_memory, region_side, regionwise
 from groupsc.inference.sliding_window import SUMMED, restore_whole
 from groupsc.models.coder import SparseCoder
-from groupsc.ops.patches import counts, require_patch
+from groupsc.ops.patches import PatchGrid, require_patch
 from groupsc.utils.device import device_name, fast_matmul_dtype
 from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
 from groupsc.utils.memory import memory_share
@@ -143,7 +143,7 @@ def _in_blocks(
         mask,
         side=side,
         stride=model.config.window if stride is None else stride,
-        patch_size=model.config.patch_size,
+        weight=PatchGrid(side, side, model.config.patch_size, model.config.patch_stride).counts(),
         together=blocks_together(model, image, side, memory_share(image.device) if memory is None else memory),
         progress=progress,
     )
@@ -163,7 +163,9 @@ def _within_memory(device: torch.device) -> Iterator[None]:
 
 def blocks_together(model: SparseCoder, image: Tensor, side: int, memory: float) -> int:
     """Compute how many blocks of `side` pixels can be restored together within `memory` bytes; at least one."""
-    config, patches = model.config, (side - model.config.patch_size + 1) ** 2
+    config = model.config
+    grid = PatchGrid(side, side, config.patch_size, config.patch_stride)
+    patches = grid.rows * grid.columns
     similarities = 5 * patches if model.kind.nonlocal_ else 0
     bytes_a_block = patches * (similarities + 3 * config.n_atoms + 12 * config.dimension) * image.element_size()
     return max(1, min(BLOCKS_TOGETHER[image.device.type], int(memory / bytes_a_block)))
@@ -176,7 +178,7 @@ def blockwise(
     *,
     side: int,
     stride: int,
-    patch_size: int,
+    weight: Tensor,
     together: int,
     progress: Progress = False,
 ) -> Tensor:
@@ -195,8 +197,8 @@ def blockwise(
         1 where a value was measured.
     side, stride : int
         Side of the blocks and distance between them, in pixels.
-    patch_size : int
-        Side of the patches; the weight of an estimate is the number of patches of the block that contain the pixel.
+    weight : Tensor (side, side)
+        Weights of the estimates of a block: the number of its patches that contain the pixel.
     together : int
         Number of blocks per call of the function.
     progress : bool or type
@@ -213,8 +215,8 @@ def blockwise(
 
     Examples
     --------
-    >>> image = torch.arange(35.0).view(1, 1, 5, 7)
-    >>> same = blockwise(lambda blocks, masks: blocks, image, None, side=4, stride=2, patch_size=3, together=8)
+    >>> image, weight = torch.arange(35.0).view(1, 1, 5, 7), torch.ones(4, 4)
+    >>> same = blockwise(lambda blocks, masks: blocks, image, None, side=4, stride=2, weight=weight, together=8)
     >>> torch.allclose(same, image)
     True
     """
@@ -232,7 +234,7 @@ def blockwise(
         for top in range(0, len(rows) - side + 1, stride)
         for left in range(0, len(columns) - side + 1, stride)
     ]
-    weight = counts(side, side, patch_size, dtype=image.dtype, device=image.device)
+    weight = weight.to(image)
     total, weights = torch.zeros_like(padded), torch.zeros_like(padded[0, 0])
     bar = progress_bar(progress, len(corners), "block")
     for start in range(0, len(corners), together):

@@ -148,8 +148,8 @@ class SparseCoder(nn.Module):
         *,
         level: Tensor | float | None = None,
         matmul_dtype: torch.dtype | None = None,
-        patch_stride: int = 1,
-        source_weight: float = 1.0,
+        patch_stride: int | None = None,
+        source_weight: float | None = None,
         by: Callable[..., Tensor] | None = None,
     ) -> Tensor:
         """Restore an image as one block: all its patches within the window are compared with each other.
@@ -168,10 +168,11 @@ class SparseCoder(nn.Module):
             Type of the matrix products of the fast path. By default, for penalties without a fast path, and inside
             transforms of `torch.func`, the image is restored by plain operations in its own type.
         patch_stride : int, optional
-            Distance between neighbouring patches in pixels. Above 1, the model uses a part of the patches; trainings do
-            so to save time.
+            Distance between neighbouring patches in pixels, by default that of the model. Above 1, the model uses a
+            part of the patches; trainings do so to save time.
         source_weight : float, optional
-            Weight of all similar patches except the patch itself; see `groupsc.models.similarity.source_weights`.
+            Weight of all similar patches except the patch itself, by default that of the model; see
+            `groupsc.models.similarity.source_weights`.
         by : callable, optional
             `by(coder, image, mask, level=…)` restores the image instead, so that forward hooks of the coder are called
             for every way of restoration. The other options are not used then.
@@ -192,12 +193,13 @@ class SparseCoder(nn.Module):
         if matmul_dtype is not None and (config.penalty not in FAST_STEPS or transformed()):
             matmul_dtype = None
         height, width = image.shape[-2:]
-        grid = PatchGrid(height, width, config.patch_size, patch_stride)
+        grid = PatchGrid(height, width, config.patch_size, patch_stride or config.patch_stride)
         patches = grid.extract(image)
         mu = patches.mean(-1, keepdim=True)
         Y = patches - mu
         M = None if mask is None else grid.extract(mask.to(image.dtype).expand_as(image))
-        inside = self._window(grid, source_weight, Y) if self.kind.nonlocal_ else None
+        weight = config.source_weight if source_weight is None else source_weight
+        inside = self._window(grid, weight, Y) if self.kind.nonlocal_ else None
         thresholds = self.thresholds_at(level)
         A: Tensor | None = None
         similarities: Similarities | None = None

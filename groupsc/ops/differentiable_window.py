@@ -2,7 +2,9 @@
 
 The similarity matrix is a mixture of the similarities of several features (section 3.3),
 
-    Σ[s, t] = Σ_j c_j exp(−max(0, ‖F_j,s − F_j,t‖²))   for s within the window of t, else 0.
+    Σ[s, t] = w[s, t] Σ_j c_j exp(−max(0, ‖F_j,s − F_j,t‖²)),
+
+where w is 0 outside the window, 1 for s = t, and otherwise the weight of the sources.
 
 It is never stored: the sums and their derivatives compute it again for each square of targets.
 """
@@ -10,7 +12,7 @@ It is never stored: the sums and their derivatives compute it again for each squ
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,8 +21,14 @@ from torch.autograd.function import once_differentiable
 
 from groupsc.ops.window import TILE, reach, within
 
-Grid = tuple[int, int, int]
-"""Rows and columns of the grid of patches, and side n of the window."""
+
+class Grid(NamedTuple):
+    """Rows and columns of the grid of patches, side n of the window in patch positions, and weight of the sources."""
+
+    rows: int
+    columns: int
+    window: int
+    weight: float = 1.0
 
 
 def window_sum(X: Tensor, coefficients: Tensor, features: list[Tensor], grid: Grid) -> tuple[Tensor, Tensor]:
@@ -34,8 +42,7 @@ def window_sum(X: Tensor, coefficients: Tensor, features: list[Tensor], grid: Gr
         Weights c_j.
     features : list of J tensors (N, m_j)
         Features, already multiplied by κ.
-    grid : tuple of int
-        Rows and columns of the grid, and side of the window in patch positions.
+    grid : Grid
 
     Returns
     -------
@@ -45,7 +52,7 @@ def window_sum(X: Tensor, coefficients: Tensor, features: list[Tensor], grid: Gr
     Examples
     --------
     >>> X, F = torch.tensor([[1.0], [2.0], [4.0]]), torch.zeros(3, 1)
-    >>> window_sum(X, torch.ones(1), [F], (1, 3, 3))
+    >>> window_sum(X, torch.ones(1), [F], Grid(1, 3, 3))
     (tensor([[3.],
             [7.],
             [6.]]), tensor([2., 3., 2.]))
@@ -60,8 +67,8 @@ class WindowSum(Function):
     @staticmethod
     def forward(X: Tensor, coefficients: Tensor, grid: Grid, *features: Tensor) -> tuple[Tensor, Tensor]:
         sums, mass = torch.empty_like(X), X.new_empty(len(X))
-        for targets, sources, inside in _tiles(grid, X.device):
-            parts = [_similarity(F[targets], F[sources], inside) for F in features]
+        for targets, sources, weights in _tiles(grid, X.device):
+            parts = [_similarity(F[targets], F[sources], weights) for F in features]
             Sigma = _mixed(coefficients, parts)
             sums[targets], mass[targets] = Sigma @ X[sources], Sigma.sum(1)
         return sums, mass
@@ -77,8 +84,8 @@ class WindowSum(Function):
         X, coefficients, *features = ctx.saved_tensors
         dX, dcoefficients = torch.zeros_like(X), torch.zeros_like(coefficients)
         dfeatures = [torch.zeros_like(F) for F in features]
-        for targets, sources, inside in _tiles(ctx.grid, X.device):
-            parts = [_similarity(F[targets], F[sources], inside) for F in features]
+        for targets, sources, weights in _tiles(ctx.grid, X.device):
+            parts = [_similarity(F[targets], F[sources], weights) for F in features]
             dX.index_add_(0, sources, _mixed(coefficients, parts).T @ dsums[targets])
             dSigma = dsums[targets] @ X[sources].T + dmass[targets, None]
             for number, (F, part, dF) in enumerate(zip(features, parts, dfeatures, strict=True)):
@@ -92,8 +99,8 @@ class WindowSum(Function):
 
 
 def _tiles(grid: Grid, device: torch.device) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield the positions of the targets (t,) and sources (s,) of each tile, and whether they are near (t, s)."""
-    rows, columns, window = grid
+    """Yield the positions of the targets (t,) and sources (s,) of each tile, and the weights w (t, s)."""
+    rows, columns, window, weight = grid
     position = torch.arange(rows * columns, device=device).view(rows, columns)
     for down in range(0, rows, TILE):
         high, above = reach(down, TILE, rows, window)
@@ -103,7 +110,8 @@ def _tiles(grid: Grid, device: torch.device) -> Iterator[tuple[Tensor, Tensor, T
             horizontal = _within(beside, wide, window, device)
             inside = vertical[:, None, :, None] & horizontal[None, :, None, :]
             targets, sources = position[high, wide].flatten(), position[above, beside].flatten()
-            yield targets, sources, inside.reshape(len(targets), len(sources))
+            weights = torch.where(targets[:, None] == sources, 1.0, weight)
+            yield targets, sources, weights * inside.reshape(len(targets), len(sources))
 
 
 def _within(sources: slice, targets: slice, window: int, device: torch.device) -> Tensor:
@@ -113,11 +121,11 @@ def _within(sources: slice, targets: slice, window: int, device: torch.device) -
     return within(first[None, :] - second[:, None], window)
 
 
-def _similarity(near: Tensor, far: Tensor, inside: Tensor) -> Tensor:
-    """exp(−max(0, ‖F_s − F_t‖²)) within the window, else 0, (t, s)."""
+def _similarity(near: Tensor, far: Tensor, weights: Tensor) -> Tensor:
+    """w exp(−max(0, ‖F_s − F_t‖²)), (t, s)."""
     norms = near.square().sum(1)[:, None] + far.square().sum(1)
     distance = torch.addmm(norms, near, far.T, alpha=-2).relu_()
-    return distance.neg_().exp_().mul_(inside)
+    return distance.neg_().exp_().mul_(weights)
 
 
 def _mixed(coefficients: Tensor, parts: list[Tensor]) -> Tensor:

@@ -10,13 +10,15 @@ Symbols as in `groupsc.ops.window`; T tiles with t targets and s sources each.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from groupsc.ops.distances import ALIGNED, distance_factors
 from groupsc.ops.pointwise import wide
-from groupsc.ops.window import TILE, Features, bound_of, within
+from groupsc.ops.window import TILE, Features, log_weight_of, within
 from groupsc.ops.workers import Each, chunks
 
 TOGETHER = 32
@@ -36,6 +38,8 @@ class GatheredWindow:
         Side n of the window, in patch positions.
     matmul_dtype : torch.dtype
         Type of the matrix products with Σ.
+    weight : float, optional
+        Weight of all sources but the target itself; see `groupsc.models.similarity.source_weights`.
     tile : int, optional
         Side of a tile, in patch positions.
     together : int, optional
@@ -62,6 +66,7 @@ class GatheredWindow:
         window: int,
         matmul_dtype: torch.dtype,
         *,
+        weight: float = 1.0,
         tile: int = TILE,
         together: int = TOGETHER,
         device: torch.device,
@@ -77,14 +82,18 @@ class GatheredWindow:
         inside = (reached[:, None, :, None] & reached[None, :, None, :]).flatten(2).flatten(0, 1)
         missing = -side * side % ALIGNED
         self.sources = pad(self.sources, (0, missing))
-        self.bound = bound_of(pad(inside, (0, missing)), matmul_dtype)  # (t, s)
-        self.border = bound_of(pad(there, (0, missing)), matmul_dtype)[:, None]  # (T, 1, s)
+        same = near == own[:, None]  # (tile, side)
+        itself = (same[:, None, :, None] & same[None, :, None, :]).flatten(2).flatten(0, 1)
+        self.log_weight = log_weight_of(pad(inside, (0, missing)), pad(itself, (0, missing)), weight, matmul_dtype)
+        # Added to the logarithm of the weights: −∞ outside the image, (T, 1, s).
+        self.border = torch.zeros(len(there), 1, there.shape[1] + missing, dtype=matmul_dtype, device=device)
+        self.border.masked_fill_(~pad(there, (0, missing))[:, None], -math.inf)
         # Index of each patch among the targets of all tiles.
         row, column = torch.arange(rows, device=device)[:, None], torch.arange(columns, device=device)
         number = row // tile * len(corners[1]) + column // tile
         self.places = (number * tile**2 + row % tile * tile + column % tile).flatten()
         self.batches = [slice(start, start + together) for start in range(0, len(self.sources), together)]
-        self.Sigma = torch.empty(len(self.sources), *self.bound.shape, dtype=matmul_dtype, device=device)
+        self.Sigma = torch.empty(len(self.sources), *self.log_weight.shape, dtype=matmul_dtype, device=device)
         self.summed: Tensor | None = None
 
     def _positions(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,8 +115,7 @@ class GatheredWindow:
         mass = []
         for batch in self.batches:
             fresh = torch.bmm(_rows(left, self.targets[batch]), _rows(right, self.sources[batch]).transpose(1, 2))
-            torch.minimum(fresh, self.bound, out=fresh)
-            torch.minimum(fresh, self.border[batch], out=fresh).exp_()
+            fresh.clamp_(max=0).add_(self.log_weight).add_(self.border[batch]).exp_()
             if nu is None:
                 self.Sigma[batch] = fresh
             else:

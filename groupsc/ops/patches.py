@@ -74,16 +74,30 @@ class PatchGrid:
         """Height and width of the extended image."""
         return (self.rows - 1) * self.stride + self.patch_size, (self.columns - 1) * self.stride + self.patch_size
 
-    def extract(self, image: Tensor) -> Tensor:
-        """Patches (b, N, m) of an image (b, c, height, width); see `extract`."""
+    def number(self, top: int, left: int) -> int:
+        """Position in the list of patches of the patch whose upper left corner is in row `top` and column `left`."""
+        return top // self.stride * self.columns + left // self.stride
+
+    def extract(self, image: Tensor, rows: slice | None = None) -> Tensor:
+        """Patches (b, N, m) of an image (b, c, height, width); see `extract`.
+
+        With `rows`, only the patches in these rows of the grid.
+        """
         below, right = self.size[0] - self.height, self.size[1] - self.width
         if below or right:
             image = functional.pad(image, (0, right, 0, below), mode="reflect")
+        if rows is not None:
+            image = image[:, :, rows.start * self.stride : (rows.stop - 1) * self.stride + self.patch_size]
         return extract(image, self.patch_size, self.stride)
 
     def average(self, patches: Tensor) -> Tensor:
         """Image (b, c, height, width) in which each pixel is the mean of its estimates (equation 6); see `average`."""
         return average(patches, *self.size, self.patch_size, self.stride)[..., : self.height, : self.width]
+
+    def counts(self, *, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Tensor:
+        """Number of patches that contain each pixel, (height, width); see `counts`."""
+        found = counts(*self.size, self.patch_size, self.stride, dtype=dtype, device=device)
+        return found[: self.height, : self.width]
 
 
 def require_patch(height: int, width: int, patch_size: int) -> None:

@@ -46,18 +46,18 @@ def tile_side(matmul_dtype: torch.dtype) -> int:
 class Tile:
     """A square of targets in a strip, and its sources.
 
-    `rows` are the rows of the targets. The sources are consecutive in the strip's list, from position `start`. `bound`
-    (targets, sources) is the largest exponent of a similarity: 0 within the window, −∞ outside.
+    `rows` are the rows of the targets. The sources are consecutive in the strip's list, from position `start`.
+    `log_weight` (targets, sources) is the logarithm of the weights of the sources; see `log_weight_of`.
     """
 
     rows: slice
     start: int
-    bound: Tensor
+    log_weight: Tensor
     Sigma: Tensor = field(init=False)
 
     def seen(self, x: Tensor) -> Tensor:
         """Sources of the tile (sources, k) among the sources of the strip, x (positions, k)."""
-        return x[self.start : self.start + self.bound.shape[1]]
+        return x[self.start : self.start + self.log_weight.shape[1]]
 
 
 @dataclass
@@ -87,6 +87,8 @@ class SlidingWindow:
         Side n of the window, in patch positions.
     matmul_dtype : torch.dtype
         Type of the matrix products with Σ, and of the stored Σ.
+    weight : float, optional
+        Weight of all sources but the target itself; see `groupsc.models.similarity.source_weights`.
     tile : int, optional
         Side of a tile, in patch positions; by default `tile_side`.
 
@@ -102,22 +104,33 @@ class SlidingWindow:
     tensor([2.0000, 2.3679, 1.3679])
     """
 
-    def __init__(self, rows: int, columns: int, window: int, matmul_dtype: torch.dtype, *, tile: int | None = None):
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        window: int,
+        matmul_dtype: torch.dtype,
+        *,
+        weight: float = 1.0,
+        tile: int | None = None,
+    ):
         tile = tile or tile_side(matmul_dtype)
         self.rows, self.columns, self.window, self.matmul_dtype = rows, columns, window, matmul_dtype
+        self.weight = weight
         self.scratch, self.parts = Scratch(), chunks(rows, torch.device("cpu"), columns)
         self.factors: list[Tensor] = []
-        bounds: dict[tuple[int, ...], Tensor] = {}
-        self.strips = [self._strip(across, tile, bounds) for across in range(0, columns, tile)]
+        weights: dict[tuple[int, ...], Tensor] = {}
+        self.strips = [self._strip(across, tile, weights) for across in range(0, columns, tile)]
         tiles = [one for strip in self.strips for one in strip.tiles]
         # One allocation for all tiles; many small ones take longer.
-        memory = torch.empty(sum(one.bound.numel() for one in tiles), dtype=matmul_dtype)
-        for one, part in zip(tiles, memory.split([one.bound.numel() for one in tiles]), strict=True):
-            one.Sigma = part.view(one.bound.shape)
+        sizes = [one.log_weight.numel() for one in tiles]
+        memory = torch.empty(sum(sizes), dtype=matmul_dtype)
+        for one, part in zip(tiles, memory.split(sizes), strict=True):
+            one.Sigma = part.view(one.log_weight.shape)
         self.mass = torch.empty(rows * columns, 1, dtype=wide(memory))
 
-    def _strip(self, across: int, tile: int, bounds: dict[tuple[int, ...], Tensor]) -> Strip:
-        """The strip of targets from column `across`; away from the borders, all tiles share one of the `bounds`."""
+    def _strip(self, across: int, tile: int, weights: dict[tuple[int, ...], Tensor]) -> Strip:
+        """The strip of targets from column `across`; away from the borders, all tiles share one of the `weights`."""
         targets, near = reach(across, tile, self.columns, self.window)
         strip, width = Strip(targets, near), near.stop - near.start
         for down in range(0, self.rows, tile):
@@ -127,13 +140,13 @@ class SlidingWindow:
             number = min(number + -number % ALIGNED, self.rows * width)
             start = min(start, self.rows * width - number)
             key = high.stop - down, start - down * width, number, targets.stop - across, near.start - across, width
-            if key not in bounds:
-                bounds[key] = self._bound(*key)
-            strip.tiles.append(Tile(high, start, bounds[key]))
+            if key not in weights:
+                weights[key] = self._log_weight(*key)
+            strip.tiles.append(Tile(high, start, weights[key]))
         return strip
 
-    def _bound(self, height: int, start: int, number: int, across: int, left: int, width: int) -> Tensor:
-        """`bound` of a tile of `height` × `across` targets.
+    def _log_weight(self, height: int, start: int, number: int, across: int, left: int, width: int) -> Tensor:
+        """`log_weight` of a tile of `height` × `across` targets.
 
         Its `number` sources begin at position `start`, in rows of `width` columns; the first column is at offset `left`
         from the tile.
@@ -141,12 +154,14 @@ class SlidingWindow:
         position = torch.arange(start, start + number)
         down = position.div(width, rounding_mode="floor") - torch.arange(height)[:, None]
         along = position.remainder(width) + left - torch.arange(across)[:, None]
-        return bound_of(within(down, self.window)[:, None] & within(along, self.window), self.matmul_dtype).flatten(
-            0, 1
-        )
+        inside = within(down, self.window)[:, None] & within(along, self.window)
+        itself = (down == 0)[:, None] & (along == 0)
+        return log_weight_of(inside, itself, self.weight, self.matmul_dtype).flatten(0, 1)
 
     def refresh(self, features: Features, nu: Tensor | float | None, each: Each) -> None:
-        """Update Σ ← (1 − ν) Σ + ν exp(−max(0, ‖F_s − F_t‖²)), and `mass` (section 3.3, equation 14).
+        """Update Σ ← (1 − ν) Σ + ν w exp(−max(0, ‖F_s − F_t‖²)), and `mass` (section 3.3, equation 14).
+
+        w is 1 for the target itself and `weight` for the other sources.
 
         Parameters
         ----------
@@ -175,7 +190,7 @@ class SlidingWindow:
                 targets, Sigma = left[tile.rows, strip.columns].flatten(0, 1), tile.Sigma
                 fresh = self.scratch.empty("fresh", Sigma.shape, Sigma)
                 torch.mm(targets, tile.seen(sources).T, out=fresh)
-                torch.minimum(fresh, tile.bound, out=fresh).exp_()
+                fresh.clamp_(max=0).add_(tile.log_weight).exp_()
                 if nu is not None:
                     # Two copies are several times faster than arithmetic on data outside the cache.
                     kept = self.scratch.empty("kept", Sigma.shape, Sigma).copy_(Sigma)
@@ -230,26 +245,29 @@ def within(offset: Tensor, window: int) -> Tensor:
     return (offset >= -(window // 2)) & (offset <= window - 1 - window // 2)
 
 
-def bound_of(inside: Tensor, matmul_dtype: torch.dtype) -> Tensor:
-    """Largest exponent of a similarity, for each pair of patches.
+def log_weight_of(inside: Tensor, itself: Tensor, weight: float, matmul_dtype: torch.dtype) -> Tensor:
+    """Logarithm of the weights of the sources, which is added to the exponent of a similarity.
 
     Parameters
     ----------
-    inside : Tensor, bool
-        Whether the pair is within the window.
+    inside, itself : Tensor, bool
+        Whether a source is within the window, and whether it is the target itself.
+    weight : float
+        Weight of all sources but the target itself.
     matmul_dtype : torch.dtype
 
     Returns
     -------
     Tensor
-        0 within the window, −∞ outside, in `matmul_dtype`.
+        0 for the target itself, log `weight` for other sources within the window, −∞ outside, in `matmul_dtype`.
 
     Examples
     --------
-    >>> bound_of(torch.tensor([True, False]), torch.float32)
-    tensor([0., -inf])
+    >>> log_weight_of(torch.tensor([True, True, False]), torch.tensor([True, False, False]), 1.0, torch.float32)
+    tensor([0., 0., -inf])
     """
-    return torch.zeros(inside.shape, dtype=matmul_dtype, device=inside.device).masked_fill_(~inside, -math.inf)
+    found = torch.full(inside.shape, math.log(weight), dtype=matmul_dtype, device=inside.device)
+    return found.masked_fill_(itself, 0).masked_fill_(~inside, -math.inf)
 
 
 def reach(start: int, tile: int, length: int, window: int) -> tuple[slice, slice]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from groupsc.config.definitions import TrainingConfig
 from groupsc.models.coder import SparseCoder
-from groupsc.ops.patches import PatchGrid, counts
+from groupsc.ops.patches import PatchGrid
 from groupsc.training.batches import Batch
 from groupsc.utils.device import device_name
 from groupsc.utils.errors import TooLittleMemoryError
@@ -43,7 +43,8 @@ class LossGradient:
     matmul_dtype : torch.dtype
         Type of the matrix products.
     grid : (int, float), optional
-        Stride of the grid of patches, and weight of all similar patches but the patch itself.
+        Stride of the grid of patches, and weight of all similar patches but the patch itself; by default those of the
+        model.
 
     Raises
     ------
@@ -67,11 +68,12 @@ class LossGradient:
         config: TrainingConfig,
         device: torch.device,
         matmul_dtype: torch.dtype,
-        grid: tuple[int, float] = (1, 1.0),
+        grid: tuple[int, float] | None = None,
     ):
         self.model, self.config, self.device, self.matmul_dtype = model, config, device, matmul_dtype
         self.grid = grid
-        weight = counts(config.crop_size, config.crop_size, model.config.patch_size, device=device)
+        patches = PatchGrid(config.crop_size, config.crop_size, model.config.patch_size, model.config.patch_stride)
+        weight = patches.counts(device=device)
         self.weight = weight / weight.max()
         self.graph: torch.cuda.CUDAGraph | None = None
 
@@ -90,7 +92,7 @@ class LossGradient:
     def _compute(self, batch: Batch) -> Tensor:
         self.model.zero_grad(set_to_none=True)
         size = self.config.micro_batch_size or self._together(batch.clean)
-        patch_stride, source_weight = self.grid
+        patch_stride, source_weight = self.grid or (None, None)
         total = torch.zeros((), device=self.device)
         for clean, degraded, mask, level in micro_batches(batch, size):
             try:
@@ -116,7 +118,8 @@ class LossGradient:
         if self.device.type == "cuda":
             return len(clean)
         height, width = clean.shape[-2:]
-        patches = PatchGrid(height, width, self.model.config.patch_size, self.grid[0])
+        stride = self.grid[0] if self.grid else self.model.config.patch_stride
+        patches = PatchGrid(height, width, self.model.config.patch_size, stride)
         return max(1, CACHED_CODES // (patches.rows * patches.columns * self.model.config.n_atoms))
 
     def _record(self, batch: Batch) -> torch.cuda.CUDAGraph:

@@ -29,9 +29,10 @@ def test_codes_of_a_single_patch_are_its_restoration(penalty):
     torch.testing.assert_close(estimate.detach().view(1, 3, 3), model(image)[0].detach())
 
 
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("place", [(0, 0), (9, 5), (19, 21), (12, 21)])
-def test_similarities_are_those_of_the_patch_around_the_pixel(place):
-    model = perturbed_coder(penalty="group", window=5, patch_size=3)
+def test_similarities_are_those_of_the_patch_around_the_pixel(place, stride):
+    model = perturbed_coder(penalty="group", window=5, patch_size=3, patch_stride=stride)
     image, _ = some_image(1, 22, 20)
     x, y = place
     found = explain(model, image[0], x, y)
@@ -41,12 +42,13 @@ def test_similarities_are_those_of_the_patch_around_the_pixel(place):
     features = (patches - patches.mean(1, keepdim=True)) * model.kappa.detach()
     target = found.top * 5 + found.left
     rows, columns = torch.arange(25) // 5 - found.top, torch.arange(25) % 5 - found.left
-    inside = (rows.abs() <= 2) & (columns.abs() <= 2)
+    inside = (rows.abs() <= 2) & (columns.abs() <= 2) & (rows % stride == 0) & (columns % stride == 0)
     expected = torch.exp(-(features - features[target]).square().sum(1)) * inside
     torch.testing.assert_close(found.similarities[0].flatten(), expected)
     patch = found.degraded[0, found.top : found.top + 3, found.left : found.left + 3]
-    middle = (np.clip(y, 1, 20), np.clip(x, 1, 18))
-    torch.testing.assert_close(patch[1, 1], image[0, 0, middle[0], middle[1]])
+    assert image[0, 0, min(y, 22 - stride), min(x, 20 - stride)] in patch
+    if stride == 1:
+        assert patch[1, 1] == image[0, 0, np.clip(y, 1, 20), np.clip(x, 1, 18)]
 
 
 def test_what_cannot_be_explained_is_said():

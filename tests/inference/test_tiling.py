@@ -23,6 +23,8 @@ from groupsc.ops.patches import counts
 from groupsc.ops.window import SlidingWindow
 from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
 
+PENALTIES = ["l1", "csr", "group"]
+
 
 def affine_blocks(side: int):
     """The known map that replaces a model in the golden arrays; it depends on the number of the block."""
@@ -45,7 +47,7 @@ def test_blocks_of_the_golden_arrays(shared, stride, patch):
     arrays = np.load(shared / "golden" / "blocks_affine.npz")
     side = json.loads(str(arrays["config_json"]))["block"]
     image = torch.from_numpy(arrays["input"])
-    found = blockwise(affine_blocks(side), image, None, side=side, stride=stride, patch_size=patch, together=7)
+    found = blockwise(affine_blocks(side), image, None, side=side, stride=stride, weight=counts(side, side, patch), together=7)
     np.testing.assert_allclose(found.numpy(), arrays[f"output_k{patch}_stride{stride}"], rtol=0, atol=1e-12)
 
 
@@ -75,7 +77,7 @@ def test_blocks_against_a_naive_loop(shape, stride):
         None,
         side=side,
         stride=stride,
-        patch_size=patch,
+        weight=counts(side, side, patch),
         together=4,
     )
     weight = counts(side, side, patch, dtype=torch.float64).numpy()
@@ -96,7 +98,7 @@ def test_a_bayer_mask_stays_one_under_padding():
         assert torch.equal(blocks != 0, masks != 0)
         return blocks
 
-    found = blockwise(check, image * mask, mask[None].expand_as(image), side=8, stride=3, patch_size=3, together=5)
+    found = blockwise(check, image * mask, mask[None].expand_as(image), side=8, stride=3, weight=counts(8, 8, 3), together=5)
     torch.testing.assert_close(found, image * mask)
 
 
@@ -107,19 +109,20 @@ def test_block_size_in_one_call_does_not_matter_and_small_images_work(penalty):
     ).double()
     image = torch.rand(1, 1, 10, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     found = restore(model, image, mode="block", stride=4)
-    alone = blockwise(lambda b, m: model(b), image, None, side=8, stride=4, patch_size=3, together=100)
+    alone = blockwise(lambda b, m: model(b), image, None, side=8, stride=4, weight=counts(8, 8, 3), together=100)
     torch.testing.assert_close(found, alone.detach())
 
 
 @pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
 def test_blocks_are_as_large_as_the_stride_where_the_window_is_smaller(penalty):
     """Patches of a block then see the part of their window that lies in it, as in the coder's own window mask."""
-    model = perturbed_coder(penalty=penalty, window=4)
-    image, _ = some_image(1, 21, 26)
-    found = restore(model, image, mode="block", stride=9)
-    with torch.no_grad():
-        alone = blockwise(lambda b, m: model(b), image, None, side=9, stride=9, patch_size=3, together=100)
-    torch.testing.assert_close(found, alone)
+    for patch_stride, weight in ((1, counts(9, 9, 3)), (2, counts(9, 9, 3, 2))):
+        model = perturbed_coder(penalty=penalty, window=4, patch_stride=patch_stride)
+        image, _ = some_image(1, 21, 26)
+        found = restore(model, image, mode="block", stride=9)
+        with torch.no_grad():
+            alone = blockwise(lambda b, m: model(b), image, None, side=9, stride=9, weight=weight, together=100)
+        torch.testing.assert_close(found, alone)
 
 
 def test_errors_say_what_to_do():
@@ -165,7 +168,21 @@ def test_whole_image_mode_on_images_larger_than_the_window(penalty, window, chan
     """Against the coder with its dense N×N window mask, which knows no tiles and is tested against loops."""
     monkeypatch.setattr("groupsc.ops.workers.CHUNK", rows)
     model = perturbed_coder(penalty=penalty, window=window, channels=channels)
-    image, mask = some_image(channels, 17, 29, masked=masked)
+    expect_the_coder(model, *some_image(channels, 17, 29, masked=masked))
+
+
+@pytest.mark.parametrize(("stride", "window"), [(2, 8), (2, 9), (3, 7)])
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize(("channels", "masked"), [(1, False), (3, True)], ids=["gray", "mosaic"])
+def test_whole_image_mode_with_a_part_of_the_patches(penalty, stride, window, channels, masked):
+    """On an image that the grid covers, and on one that needs a reflected border."""
+    options = {"penalty": penalty, "channels": channels, "window": window, "patch_stride": stride, "source_weight": 4}
+    for height, width in ((21, 33), (20, 31)):
+        expect_the_coder(perturbed_coder(**options), *some_image(channels, height, width, masked=masked))
+
+
+def expect_the_coder(model, image, mask):
+    """Compare whole-image mode, with tiles of many sizes, with the coder."""
     with torch.no_grad():
         expected = model(image, mask)
         sliding = [functools.partial(SlidingWindow, tile=tile) for tile in (1, 2, 3, 8, 40)]
@@ -187,17 +204,19 @@ def test_bfloat16_products_change_little():
     assert (fast - exact).square().mean().sqrt() < 1e-3
 
 
-def test_regions_of_sc_have_no_seams_at_all():
-    model = perturbed_coder(penalty="l1")
+@pytest.mark.parametrize(("stride", "side"), [(1, 13), (2, 13), (2, 14), (3, 17)])
+def test_regions_of_sc_have_no_seams_at_all(stride, side):
+    model = perturbed_coder(penalty="l1", patch_stride=stride)
     image, _ = some_image(1, 33, 40)
     whole = restore(model, image)
-    pieces = regionwise(model, image, None, matmul_dtype=torch.float64, side=13)
+    pieces = regionwise(model, image, None, matmul_dtype=torch.float64, side=side)
     torch.testing.assert_close(pieces, whole, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("penalty", ["csr", "group"])
-def test_regions_cover_the_image_and_agree(penalty):
-    model = perturbed_coder(penalty=penalty, window=4)
+def test_regions_cover_the_image_and_agree(penalty, stride):
+    model = perturbed_coder(penalty=penalty, window=4, patch_stride=stride)
     image, _ = some_image(1, 45, 60)
     whole = restore(model, image)
     pieces = regionwise(model, image, None, matmul_dtype=torch.float64, side=2 * halo(model) + 9)

@@ -76,7 +76,7 @@ def evaluation_memory(penalty: str | None, dataset: str) -> int:
     return round(LIBRARIES + largest * BYTES_PER_PIXEL.get(penalty or "", 1_000) / 1e6)
 
 
-def block_operations(config: ModelConfig, side: int = BLOCK, patch_stride: int = 1) -> float:
+def block_operations(config: ModelConfig, side: int = BLOCK, patch_stride: int | None = None) -> float:
     """Count the operations of the forward pass over one block, in which each patch is compared with all others.
 
     Parameters
@@ -84,8 +84,9 @@ def block_operations(config: ModelConfig, side: int = BLOCK, patch_stride: int =
     config : ModelConfig
     side : int
         Side of the block in pixels.
-    patch_stride : int
-        Step between patches in each direction in pixels; the last patch of a row or column is always included.
+    patch_stride : int, optional
+        Step between patches in each direction in pixels, by default that of the model; the last patch of a row or
+        column is always included.
 
     Returns
     -------
@@ -98,11 +99,11 @@ def block_operations(config: ModelConfig, side: int = BLOCK, patch_stride: int =
     >>> block_operations(config, 56) == (2 * config.n_iterations - 1) * 2 * patches * 81 * config.n_atoms
     True
     """
-    patches = (-(-(side - config.patch_size) // patch_stride) + 1) ** 2
+    patches = (-(-(side - config.patch_size) // (patch_stride or config.patch_stride)) + 1) ** 2
     return _operations(config, patches, patches)
 
 
-def training_operations(config: ModelConfig, side: int = BLOCK, patch_stride: int = 1) -> float:
+def training_operations(config: ModelConfig, side: int = BLOCK, patch_stride: int | None = None) -> float:
     """Count the operations of the forward and the backward pass over one crop: three times those of the forward pass.
 
     Parameters
@@ -110,7 +111,7 @@ def training_operations(config: ModelConfig, side: int = BLOCK, patch_stride: in
     config : ModelConfig
     side : int
         Side of the crop in pixels.
-    patch_stride : int
+    patch_stride : int, optional
         As for `block_operations`.
 
     Returns
@@ -151,7 +152,7 @@ def image_operations(config: ModelConfig, pixels: float, stride: int | None = No
     2.0
     """
     if stride is None:
-        return _operations(config, pixels, config.window**2)
+        return _operations(config, pixels / config.patch_stride**2, config.grid_window**2)
     side = config.block(stride)
     return blocks(math.sqrt(pixels), side, stride) ** 2 * block_operations(config, side)
 

@@ -47,7 +47,7 @@ def _training(experiment: Experiment, output: Path, missing: set[str]) -> Job:
     last = min(left, training.steps_with_all_patches)
     crops = training.batch_size * sum(
         steps * operation_counts.training_operations(model, training.crop_size, stride)
-        for steps, stride in ((left - last, training.patch_stride), (last, 1))
+        for steps, stride in ((left - last, training.patch_stride), (last, None))
     )
     blocks = (
         left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from groupsc.io.photographs import Photograph
 
 SPEEDS = ("fast", "balanced", "best")
-FAST_METHOD = "sc"
-"""Method without comparisons between patches, several times faster than the others."""
-
 LONG = 60.0
 """Seconds above which faster choices are shown, and which `--speed balanced` allows per image."""
 
@@ -50,15 +48,15 @@ class Settings:
     def check(self) -> None:
         """Raise `GroupSCError` if an option is wrong for all images."""
         from groupsc.config.checks import require_blocks
-        from groupsc.config.definitions import METHODS
         from groupsc.inference.tiling import RESTORATION_MODES
+        from groupsc.weights.selection import CHOICES
 
         if self.speed not in (None, *SPEEDS):
             raise GroupSCError(f"there is no speed {self.speed!r}; choose one of {', '.join(SPEEDS)}")
         if self.speed is not None and (self.weights is not None or self.method != "best"):
             raise GroupSCError("--speed selects the method; leave out --method and --weights, or --speed")
-        if self.method not in ("best", *METHODS):
-            raise GroupSCError(f"there is no method {self.method!r}; choose one of best, {', '.join(METHODS)}")
+        if self.method not in CHOICES:
+            raise GroupSCError(f"there is no method {self.method!r}; choose one of {', '.join(CHOICES)}")
         if self.mode not in RESTORATION_MODES:
             raise GroupSCError(f"there is no mode {self.mode!r}; choose one of {', '.join(RESTORATION_MODES)}")
         require_blocks(self.mode, self.stride)
@@ -69,7 +67,7 @@ class Settings:
         """Return the method for parts of an image whose models are not planned; None if the user gave the weights."""
         if self.weights is not None:
             return None
-        return FAST_METHOD if weights.split("-")[1] == FAST_METHOD else self.method
+        return _faster_method(weights) or self.method
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -210,26 +208,45 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
     GroupSCError
         As for `plan`.
     """
-    from groupsc.weights.selection import choose
+    from groupsc.weights.selection import choose, faster
 
     if settings.weights is not None:
         return _predict(settings.weights, size, settings)
-    fast = functools.partial(choose, level.task, FAST_METHOD, level.value)
+    others = faster(level.task, level.value)
     if settings.speed == "fast":
-        return _predict(fast(), size, settings)
+        return _predict(others[-1], size, settings)
     weights = choose(level.task, settings.method, level.value)
+    if weights in others:
+        others = others[others.index(weights) + 1 :]
     try:
         first = _predict(weights, size, settings)
     except TooLittleMemoryError as error:
-        if settings.method != "best" or weights == fast():
+        if settings.method != "best" or not others:
             raise
-        return replace(_predict(fast(), size, settings), note=f"not {weights}, because {_reason(error)}")
-    if first.seconds <= LONG or weights == fast():
+        return replace(_first_within(others, size, settings), note=f"not {weights}, because {_reason(error)}")
+    if first.seconds <= LONG or not others:
         return first
-    faster = _predict(fast(), size, settings)
     if settings.speed == "balanced":
-        return replace(faster, note=f"{weights}: {duration(first.seconds)}")
-    return replace(first, note=f"with --method {FAST_METHOD}: {duration(faster.seconds)}")
+        return replace(_first_within(others, size, settings), note=f"{weights}: {duration(first.seconds)}")
+    times = {_faster_method(name): duration(_predict(name, size, settings).seconds) for name in others}
+    return replace(first, note="; ".join(f"with --method {method}: {time}" for method, time in times.items()))
+
+
+def _first_within(names: list[str], size: tuple[int, int], settings: Settings) -> Choice:
+    """Return the first model that needs at most `LONG` and fits the memory, or the last one."""
+    for name in names[:-1]:
+        with contextlib.suppress(TooLittleMemoryError):
+            found = _predict(name, size, settings)
+            if found.seconds <= LONG:
+                return found
+    return _predict(names[-1], size, settings)
+
+
+def _faster_method(weights: str) -> str | None:
+    """Return the method of a released model if it is one of those of `groupsc.weights.selection.faster`."""
+    from groupsc.weights.selection import FAST
+
+    return next((method for method in (FAST, "sc") if f"-{method}-" in f"{weights}-"), None)
 
 
 def _predict(weights: str, size: tuple[int, int], settings: Settings) -> Choice:
@@ -249,7 +266,7 @@ def _predict(weights: str, size: tuple[int, int], settings: Settings) -> Choice:
             enough = memory_for(coder, dtype, MOST_REPETITION, *size)
             raise TooLittleMemoryError(
                 f"within {memory / 1e6:.0f} MB each pixel would be computed {factor:.1f} times; allow {weights} at "
-                f"least {enough / 1e6:.0f} MB, by --memory if they are free, or choose --method {FAST_METHOD}"
+                f"least {enough / 1e6:.0f} MB, by --memory if they are free, or choose --method sc"
             )
     pixels = speed.computed_pixels(*size, memory=memory)
     needed = full_memory(coder, dtype, *size)
