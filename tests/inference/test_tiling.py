@@ -47,7 +47,9 @@ def test_blocks_of_the_golden_arrays(shared, stride, patch):
     arrays = np.load(shared / "golden" / "blocks_affine.npz")
     side = json.loads(str(arrays["config_json"]))["block"]
     image = torch.from_numpy(arrays["input"])
-    found = blockwise(affine_blocks(side), image, None, side=side, stride=stride, weight=counts(side, side, patch), together=7)
+    found = blockwise(
+        affine_blocks(side), image, None, side=side, stride=stride, weight=counts(side, side, patch), together=7
+    )
     np.testing.assert_allclose(found.numpy(), arrays[f"output_k{patch}_stride{stride}"], rtol=0, atol=1e-12)
 
 
@@ -98,7 +100,9 @@ def test_a_bayer_mask_stays_one_under_padding():
         assert torch.equal(blocks != 0, masks != 0)
         return blocks
 
-    found = blockwise(check, image * mask, mask[None].expand_as(image), side=8, stride=3, weight=counts(8, 8, 3), together=5)
+    found = blockwise(
+        check, image * mask, mask[None].expand_as(image), side=8, stride=3, weight=counts(8, 8, 3), together=5
+    )
     torch.testing.assert_close(found, image * mask)
 
 
@@ -116,12 +120,13 @@ def test_block_size_in_one_call_does_not_matter_and_small_images_work(penalty):
 @pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
 def test_blocks_are_as_large_as_the_stride_where_the_window_is_smaller(penalty):
     """Patches of a block then see the part of their window that lies in it, as in the coder's own window mask."""
-    for patch_stride, weight in ((1, counts(9, 9, 3)), (2, counts(9, 9, 3, 2))):
+    for patch_stride in (1, 2):
         model = perturbed_coder(penalty=penalty, window=4, patch_stride=patch_stride)
         image, _ = some_image(1, 21, 26)
         found = restore(model, image, mode="block", stride=9)
+        options = {"side": 9, "stride": 9, "weight": counts(9, 9, 3, patch_stride), "together": 100}
         with torch.no_grad():
-            alone = blockwise(lambda b, m: model(b), image, None, side=9, stride=9, weight=weight, together=100)
+            alone = blockwise(lambda b, m, coder=model: coder(b), image, None, **options)
         torch.testing.assert_close(found, alone)
 
 
