@@ -1,6 +1,7 @@
 """Deblur a photograph with deepinv: a plug-and-play algorithm whose prior is one of our denoisers.
 
-    pip install deepinv                         # needs torchvision; take both from the index of your build of torch
+    # deepinv needs torchvision; take both from the index of your build of torch
+    pip install deepinv
     python examples/deblur_plug_and_play.py
 
 Half-quadratic splitting alternates between an image that fits the blurred data and one that the denoiser restores. The

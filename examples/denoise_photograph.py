@@ -1,7 +1,9 @@
 """Denoise a photograph, and look at the residual: what the model removed.
 
-    python examples/denoise_photograph.py                               # a photograph of scikit-image, with noise added
-    python examples/denoise_photograph.py photo.jpg --added-noise 0     # a photograph that is noisy already
+    # a photograph of scikit-image, with noise added
+    python examples/denoise_photograph.py
+    # a photograph that is noisy already
+    python examples/denoise_photograph.py photo.jpg --added-noise 0
 
 The residual is the noisy minus the restored image. If only noise was removed, its standard deviation is not above that
 of the noise, and no structure of the image is visible in it. The picture that the script writes shows this for the

@@ -13,6 +13,7 @@ from groupsc.cli.app import app
 PAGE, PLACE = "reference/commands.md", "<!-- The site shows the commands here. -->"
 CUT = re.compile(r"^\* `([\w-]+)`: .*\.\.\.$", re.M)
 """A line of a list of commands whose sentence Typer has cut."""
+CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.S)
 
 
 def on_page_markdown(text: str, page: Any, config: Any, files: Any) -> str:
@@ -24,6 +25,9 @@ def on_page_markdown(text: str, page: Any, config: Any, files: Any) -> str:
     usage = re.sub(r"\*\*Usage\*\*:\n\n```console\n\$ (.*?)\n```", r"```text\n\1\n```", listed)
     commands = {**command.commands, **command.commands["weights"].commands}
     usage = CUT.sub(lambda found: f"* `{found[1]}`: {_first_paragraph(commands[found[1]].help)}", usage)
+    parts = CODE.split(usage)
+    parts[::2] = [part.replace("<", "&lt;") for part in parts[::2]]  # Names such as <data set> are no elements.
+    usage = "".join(parts)
     # One level deeper, below the title of the page.
     return text.replace(PLACE, re.sub(r"^#+ ", r"#\g<0>", usage, flags=re.M))
 

@@ -1,9 +1,10 @@
-"""Add a page for each script and notebook of `examples/`: its docstring, its code, and the output of one run."""
+"""Add a page for each script and notebook of `examples/`: its docstring, the output of one run, and its code."""
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,17 @@ from mkdocs.structure.files import File
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 SECTION, BEFORE = "Examples", "The model"
+TITLES = {
+    "denoise_photograph": "Denoise a photograph",
+    "compare_with_bm3d": "Compare with BM3D",
+    "own_images": "Train a model further on your own images",
+    "fine_tune": "Training loop in a notebook",
+    "train_toy_model": "Train a toy model",
+    "deblur_plug_and_play": "Deblur with deepinv",
+    "export_onnx": "Export a model to ONNX",
+    "table4": "Table 4 from cached results",
+}
+"""Titles of the pages, in the order of the navigation."""
 OUTPUTS = Path(__file__).resolve().parents[1] / "assets"
 """Folder of what the examples draw, `NAME.webp`, and print, `NAME.txt`."""
 NOTES = {
@@ -37,26 +49,29 @@ DRAWN = {
     "train_toy_model": "The atoms of D at four steps of the training",
 }
 """What the pictures show."""
+TABLE = re.compile(r"^(?:\*\*.*\n\n)?(?:\|.*\n)+", re.M)
+"""A table in Markdown in what an example prints, with its title."""
 
 
 def scripts() -> list[Path]:
-    """The scripts and notebooks, by name."""
-    return sorted([*FOLDER.glob("*.py"), *FOLDER.glob("*.ipynb")])
+    """The scripts and notebooks, in the order of the navigation."""
+    found = {path.stem: path for path in (*FOLDER.glob("*.py"), *FOLDER.glob("*.ipynb"))}
+    return sorted(found.values(), key=lambda path: list(TITLES).index(path.stem))
 
 
 def on_config(config: Any) -> Any:
     """Put the pages into the navigation."""
     sections = [next(iter(entry)) if isinstance(entry, dict) else entry for entry in config.nav]
     if SECTION not in sections:
-        pages = [f"examples/{path.stem}.md" for path in scripts()]
-        config.nav.insert(sections.index(BEFORE), {SECTION: pages})
+        pages = [{TITLES[path.stem]: f"examples/{path.stem}.md"} for path in scripts()]
+        config.nav.insert(sections.index(BEFORE), {SECTION: [{"All examples": "examples/index.md"}, *pages]})
     return config
 
 
 def on_files(files: Any, config: Any) -> Any:
     """Make the pages."""
     for path in scripts():
-        text = (notebook(path) if path.suffix == ".ipynb" else script(path)) + output(path.stem)
+        text = notebook(path) if path.suffix == ".ipynb" else script(path)
         files.append(File.generated(config, f"examples/{path.stem}.md", content=text))
     return files
 
@@ -65,21 +80,20 @@ def script(path: Path) -> str:
     """The page of a script."""
     source = path.read_text(encoding="utf-8")
     module = ast.parse(source)
-    text = ast.get_docstring(module) or ""
     code = "".join(source.splitlines(keepends=True)[module.body[0].end_lineno :]).strip()
-    return f'# {title(path)}\n\n{text}\n\n```python title="examples/{path.name}"\n{code}\n```\n'
+    parts = [f"# {TITLES[path.stem]}", ast.get_docstring(module) or "", output(path.stem), "## Code"]
+    return "\n\n".join([*parts, f'```python title="examples/{path.name}"\n{code}\n```']) + "\n"
 
 
 def notebook(path: Path) -> str:
-    """The page of a notebook."""
-    parts = [f"# {title(path)}", f"The notebook `examples/{path.name}`."]
+    """The page of a notebook: the output follows its first cell, which is text."""
+    parts = []
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         source = "".join(cell["source"]).strip()
-        if cell["cell_type"] == "code":
-            source = f"```python\n{source}\n```"
-        # The title of the page is the only one of the first level.
-        parts.append(source.removeprefix("# ") if cell["cell_type"] == "markdown" else source)
-    return "\n\n".join(parts) + "\n"
+        parts.append(f"```python\n{source}\n```" if cell["cell_type"] == "code" else source)
+    introduction = parts[0].partition("\n")[2].strip()
+    parts[0] = f"# {TITLES[path.stem]}\n\nThe notebook `examples/{path.name}`. {introduction}"
+    return "\n\n".join([parts[0], output(path.stem), "## Code", *parts[1:]]) + "\n"
 
 
 def output(name: str) -> str:
@@ -89,10 +103,12 @@ def output(name: str) -> str:
         parts.append(f"![{DRAWN[name]}](../assets/{name}.webp)")
     printed = OUTPUTS / f"{name}.txt"
     if printed.is_file():
-        parts += ["It prints:", f"```text\n{printed.read_text(encoding='utf-8').strip()}\n```"]
-    return "\n" + "\n\n".join(parts) + "\n"
+        parts += ["It prints:", *printed_parts(printed.read_text(encoding="utf-8"))]
+    return "\n\n".join(parts)
 
 
-def title(path: Path) -> str:
-    """The name of a file as words."""
-    return path.stem.replace("_", " ").capitalize()
+def printed_parts(text: str) -> list[str]:
+    """What an example prints: tables in Markdown as such, all else as it is."""
+    plain = [f"```text\n{part.strip()}\n```" if part.strip() else "" for part in TABLE.split(text)]
+    tables = [*TABLE.findall(text), ""]
+    return [part for pair in zip(plain, tables, strict=True) for part in pair if part]

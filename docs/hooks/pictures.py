@@ -6,7 +6,9 @@ Symbols as in `groupsc.models.coder`.
 from __future__ import annotations
 
 import functools
+import html
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import torch
 from matplotlib.figure import Figure
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
+from PIL import Image
 
 import groupsc
 from groupsc.benchmark.degraded_image import degraded_image
@@ -45,6 +48,8 @@ CELL = (slice(320, 480, 2), slice(292, 532, 2))
 """Rows and columns of the picture from a microscope."""
 SHOWN = 8
 """Atoms in a row of a picture."""
+ENLARGED = 5
+"""Screen pixels per pixel of a panel, in each direction."""
 
 
 class Steps(Recorder):
@@ -77,7 +82,7 @@ def pixel() -> dict[str, Any]:
     return {"patch": patch, "codes": codes, "model": steps}
 
 
-def restoration() -> Figure:
+def restoration() -> dict[str, Any]:
     """A noisy photograph, its restoration and what was removed."""
     path = find_weights(MODEL)
     coder, noisy, level = degraded_image(path, IMAGE["dataset"], IMAGE["images"][0])
@@ -87,7 +92,7 @@ def restoration() -> Figure:
     return before_and_after(f"σ = {level:g}", clean, degraded, restored)
 
 
-def photograph() -> Figure:
+def photograph() -> dict[str, Any]:
     """A noisy photograph in colour, restored as `groupsc denoise` does it."""
     clean = read_image(image_path("Bundled", "astronaut", "data/raw"), channels=3)[:, *FACE].transpose(1, 2, 0)
     noise = np.random.default_rng(0).normal(0, 25, clean.shape)
@@ -96,7 +101,7 @@ def photograph() -> Figure:
     return before_and_after("σ = 25", clean, noisy / 255, restored / 255)
 
 
-def counts() -> Figure:
+def counts() -> dict[str, Any]:
     """A 16-bit picture with the noise of photons and of the read-out, restored with `noise="poisson"`."""
     cell = read_image(Path(skimage.data.__file__).with_name("cell.png"), channels=1)[0][CELL]
     rng = np.random.default_rng(0)
@@ -109,18 +114,14 @@ def counts() -> Figure:
     return before_and_after(f"{photons.min():.0f} to {photons.max():.0f} photons", *shown)
 
 
-def before_and_after(noise: str, clean: Any, noisy: Any, restored: Any) -> Figure:
-    """A noisy picture in [0, 1], its restoration, and what was removed."""
+def before_and_after(noise: str, clean: Any, noisy: Any, restored: Any) -> dict[str, Any]:
+    """A noisy picture in [0, 1], its restoration, and what was removed, by their captions."""
     psnr = [10 * np.log10(1 / np.square(np.clip(x, 0, 1) - clean).mean()) for x in (noisy, restored)]
-    pictures = {
-        f"noisy, {noise}, {psnr[0]:.1f} dB": noisy,
-        f"restored, {psnr[1]:.1f} dB": restored,
-        "removed": 0.5 + noisy - restored,
+    return {
+        f"noisy, {noise}, PSNR {psnr[0]:.1f} dB": noisy,
+        f"restored, PSNR {psnr[1]:.1f} dB": restored,
+        "what was removed": 0.5 + noisy - restored,
     }
-    figure = Figure(figsize=(WIDTH, WIDTH / 3 * clean.shape[0] / clean.shape[1] + 0.25), layout="constrained")
-    for axis, (title, picture) in zip(figure.subplots(1, 3), pictures.items(), strict=True):
-        show(axis, picture, title)
-    return figure
 
 
 def patch_and_code() -> Figure:
@@ -133,7 +134,7 @@ def patch_and_code() -> Figure:
     above, below = figure.subfigures(2, 1, height_ratios=[1.35, 1])
     axes = above.subplots(1, 3, width_ratios=[1, 3.2, 1])
     show(axes[0], patch, "patch y")
-    axes[1].bar(range(len(code)), code, width=2, color=COLORS[0])
+    axes[1].bar(range(len(code)), code.numpy(), width=2, color=COLORS[0])
     axes[1].axhline(0, color="#333333", linewidth=0.6)
     axes[1].set(title=f"code α: {int((code != 0).sum())} of {len(code)} entries are not 0", xlabel="atom")
     show(axes[2], decoded, "Wα + μ")
@@ -158,7 +159,7 @@ def iterations() -> Figure:
         show(axis, (W @ code).view_as(patch) + patch.mean(), f"k = {number}: {int((code != 0).sum())} atoms")
     axis = below.subplots()
     ever = codes[:, codes.abs().amax(0).argsort(descending=True)]
-    ever = ever[:, : int((codes != 0).any(0).sum())].abs().sqrt()
+    ever = ever[:, : int((codes != 0).any(0).sum())].abs().sqrt().numpy()
     axis.imshow(ever, cmap="gray_r", aspect="auto", interpolation="nearest")
     axis.set(xlabel="atoms that the patch uses in some iteration", ylabel="iteration k")
     axis.set_yticks([number - 1 for number in numbers], [str(number) for number in numbers])
@@ -184,10 +185,12 @@ def parameters() -> Figure:
         row[0].spines[:].set(visible=False)
         row[0].set_ylabel(name, rotation=0, labelpad=10, va="center", fontsize=11)
     left, right = below.subplots(1, 2, width_ratios=[2.4, 1])
-    drawn = left.imshow(model.thresholds.detach()[:, order], aspect="auto", cmap="viridis", interpolation="nearest")
+    drawn = left.imshow(
+        model.thresholds.detach()[:, order].numpy(), aspect="auto", cmap="viridis", interpolation="nearest"
+    )
     left.set(title="Λ: thresholds", xlabel="atoms, by mean threshold", ylabel="iteration")
     below.colorbar(drawn, ax=left)
-    drawn = right.imshow(model.kappa.detach()[0].abs().view(side, side), cmap="viridis")
+    drawn = right.imshow(model.kappa.detach()[0].abs().view(side, side).numpy(), cmap="viridis")
     right.set(title=f"|κ|; ν = {model.blend(1).item():.2f}", xticks=[], yticks=[])
     below.colorbar(drawn, ax=right, format="%.3f")
     return figure
@@ -200,7 +203,7 @@ def tile(atom: torch.Tensor, shape: Any) -> torch.Tensor:
 
 def show(axis: Any, picture: Any, title: str) -> None:
     """Show a picture in [0, 1], gray or in colour."""
-    axis.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.imshow(np.clip(np.asarray(picture), 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axis.set_title(title)
     axis.set_axis_off()
 
@@ -215,10 +218,9 @@ def explanation() -> Figure:
     return similarity_maps(weights=[find_weights(MODEL)], at=PIXEL, **IMAGE)
 
 
+PANELS = {"restoration": restoration, "photograph": photograph, "counts": counts}
+"""The functions that give the panels of `pictures/NAME.png`; the captions are text of the page."""
 PICTURES = {
-    "restoration.png": restoration,
-    "photograph.png": photograph,
-    "counts.png": counts,
     "patch.png": patch_and_code,
     "iterations.png": iterations,
     "sparsity.png": sparsity,
@@ -227,13 +229,27 @@ PICTURES = {
     "step.svg": one_step,
     "csr.svg": csr_prox_curves,
 }
-"""The functions that draw the files in `pictures/`."""
+"""The functions that draw the other files in `pictures/`."""
+PANELED = re.compile(rf"^!\[([^\]]*)\]\(([./]*pictures/)({'|'.join(PANELS)})\.png\)$", re.M)
+PARAGRAPH = re.compile(r'<p>(<img alt="([^"]*)"[^>]*>)</p>')
+
+
+@functools.cache
+def panels() -> dict[str, dict[str, Any]]:
+    """The panels of all pictures that consist of panels."""
+    return {name: draw() for name, draw in PANELS.items()}
 
 
 @functools.cache
 def drawn() -> dict[str, bytes]:
     """All pictures, as the bytes of their files."""
     found = {}
+    for name, shown in panels().items():
+        for number, panel in enumerate(shown.values(), 1):
+            pixels = np.uint8((255 * np.clip(panel, 0, 1)).round()).repeat(ENLARGED, 0).repeat(ENLARGED, 1)
+            file = io.BytesIO()
+            Image.fromarray(pixels).save(file, format="png")
+            found[f"{name}-{number}.png"] = file.getvalue()
     for name, draw in PICTURES.items():
         with matplotlib.rc_context({**STYLE, "axes.grid": False}):
             figure, file = draw(), io.BytesIO()
@@ -250,3 +266,22 @@ def on_files(files: Any, config: Any) -> Any:
     except GroupSCError as error:
         raise PluginError(f"The pictures of the site can't be drawn: {error}") from error
     return files
+
+
+def on_page_markdown(text: str, page: Any, config: Any, files: Any) -> str:
+    """Put panels with captions in the place of a picture that consists of them."""
+    return PANELED.sub(lambda found: _panels(*found.groups()), text)
+
+
+def on_page_content(text: str, page: Any, config: Any, files: Any) -> str:
+    """Show the description of a picture as its caption."""
+    return PARAGRAPH.sub(r'<figure><div class="drawing">\1</div><figcaption>\2</figcaption></figure>', text)
+
+
+def _panels(description: str, folder: str, name: str) -> str:
+    shown = "".join(
+        f'<figure><img alt="{html.escape(caption)}" src="{folder}{name}-{number}.png">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        for number, caption in enumerate(panels()[name], 1)
+    )
+    return f'<figure><div class="panels">{shown}</div><figcaption>{html.escape(description)}</figcaption></figure>'

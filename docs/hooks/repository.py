@@ -21,11 +21,14 @@ ADDED = {
     "data/weights/README.md": "data/weights.md",
     "data/measured/README.md": "data/measured.md",
     "benchmarks/README.md": "benchmarks.md",
+    "examples/README.md": "examples/index.md",
     "results/release/tables/reproducibility.md": "data/reproducibility.md",
 }
 """Documents outside `docs/`, and their places on the site; those of examples are in `examples.py`."""
 EXAMPLE = re.compile(r"examples/(\w+)\.(py|ipynb)")
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+SECTION = re.compile(r"^<!-- README: (.+) -->$", re.M)
+"""The place of a section of README.md."""
 BLOCK = re.compile(r"(^ *```.*?^ *```$)", re.M | re.S)
 COMMENT = re.compile(r"<!-- .*? -->\n", re.S)
 
@@ -42,9 +45,21 @@ def on_page_markdown(text: str, page: Any, config: Any, files: Any) -> str:
     sources = {place: path for path, place in ADDED.items()}
     place = page.file.src_uri
     source = sources.get(place, f"docs/{place}")
+    text = SECTION.sub(lambda found: _section(found[1], place), text)
     text = COMMENT.sub("", text)
     if source == "CHANGELOG.md":
         text = text.replace("[Unreleased]", "Unreleased")
+    return _with_links(text, source, place)
+
+
+def _section(title: str, place: str) -> str:
+    """A section of README.md without its heading, as it stands on the page `place`."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = re.split(r"^## .*$", text.partition(f"\n## {title}\n")[2], maxsplit=1, flags=re.M)[0].strip()
+    return _with_links(section, "README.md", place)
+
+
+def _with_links(text: str, source: str, place: str) -> str:
     parts = BLOCK.split(text)
     parts[::2] = [LINK.sub(lambda found: _directed(found, source, place), part) for part in parts[::2]]
     return "".join(parts)

@@ -27,6 +27,7 @@ from groupsc.data.degradations import bayer_mask
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", "config/README.md", "CONTRIBUTING.md", "benchmarks/README.md", "data/measured/README.md"]
+PAGES += ["examples/README.md"]
 PAGES += sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 PROGRAMS = (
     "groupsc", "snakemake", "make", "python", "dvc", "pip", "pipx", "pip-audit", "pytest", "docker", "apptainer", "git",
@@ -92,7 +93,7 @@ def commands():
         spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
         found += [span for span in spans if re.match(rf"({'|'.join(PROGRAMS)}) ", span)]
         found += [span for span in spans if span in ("snakemake", "make")]
-    return sorted(dict.fromkeys(line for line in found if line))
+    return sorted(dict.fromkeys(line for line in found if line and not line.startswith("#")))
 
 
 def pattern(command):
