@@ -47,8 +47,9 @@ def deblock(
 
     Parameters
     ----------
-    image : array (..., H, W), or with 1 or 3 channels along `channel_axis`
-        Decoded image. Of colour images, luma and chroma are restored one by one.
+    image : array (..., H, W)
+        Decoded gray images, or images with 1 or 3 channels along `channel_axis`. The luma and the chroma of colour
+        images are restored one by one.
     quality : float
         Quality factor of libjpeg, 1 to 100; required. The model of the nearest trained quality is used for luma and
         chroma. Above the trained quality of the model, its correction is reduced linearly, to zero at 100. An array

@@ -55,24 +55,28 @@ def denoise(
 
     Parameters
     ----------
-    image : array (..., H, W), or with 1 or 3 channels along `channel_axis`
-        Integers or floats of any range, as a numpy array, a masked array, a torch tensor on any device, or a dask
-        array. Masked pixels don't count.
+    image : array (..., H, W)
+        Gray images, or images with 1 or 3 channels along `channel_axis`: integers or floats of any range, as a numpy
+        array, a masked array, a torch tensor on any device, or a dask array. Masked pixels don't count.
     sigma : float or array, optional
         Standard deviation of the noise in the units of the image, such as 25 for uint8 or 25 / 255 for floats in
-        [0, 1]; at least 0, and at most the range of the image: one number, one per channel, or a map (H, W) or of the
+        [0, 1]; at least 0, and at most the range of the image. One number, one per channel, or a map (H, W) or of the
         shape of the image. By default it is estimated from each image. A dask array requires one number. Several values
         take the time of two or three restorations (`groupsc.noise.maps`). If σ is estimated, below 2/255 of the range,
         and the range is not guessed, no pixel changes by more than 2/255 of it.
     noise : {"white", "poisson"}
-        "poisson" is the noise of photons and of the read-out of a sensor, whose variance is read_noise² + gain · (mean
-        − offset), for images that are linear in light. With "white" and an estimated σ, noise that is correlated, as
-        after demosaicking, resizing or JPEG compression, is recognised (`groupsc.noise.correlation`).
+        "white" is Gaussian noise with one σ. If σ is estimated, noise that is correlated, as after demosaicking,
+        resizing or JPEG compression, is recognised (`groupsc.noise.correlation`). "poisson" is the noise of photons and
+        of the read-out of a sensor, for images that are linear in light. Its variance is read_noise² + gain · (mean −
+        offset).
     gain : float or one per channel, optional
         For Poisson noise: units of the image per photon; by default it is estimated (`groupsc.noise.affine_variance`).
-    offset, read_noise : float, optional
-        For Poisson noise: value without light, and standard deviation without light, in the units of the image; 0 if
-        the gain or the other one is given, otherwise estimated.
+    offset : float, optional
+        For Poisson noise: value without light, in the units of the image; by default 0 if `gain` or `read_noise` is
+        given, otherwise estimated.
+    read_noise : float, optional
+        For Poisson noise: standard deviation without light, in the units of the image; by default 0 if `gain` or
+        `offset` is given, otherwise estimated.
     strength : float
         Factor of the noise level, given or estimated: above 1 to remove more, below 1 to remove less.
     method : {"best", "groupsc", "csr", "sc", "groupsc-fast"}
@@ -85,11 +89,19 @@ def denoise(
         Axis of the channels; None for gray images.
     device : str
         "cpu", "cuda", or "auto", which uses the GPU of a tensor, or a GPU if the machine has one.
-    mode, stride, memory, progress
-        As for `groupsc.inference.tiling.restore`.
+    mode : {"whole", "block"}
+        Restore the whole image, or overlapping blocks as the paper does.
+    stride : int, optional
+        Distance between blocks in pixels, for block mode only; by default the side of the window of the model.
+    memory : float, optional
+        Memory in bytes that may be used; by default at most half of the free memory. An image that needs more is
+        restored in overlapping regions.
+    progress : bool or type
+        Show a progress bar if the restoration takes more than two seconds. A class, such as `tqdm.notebook.tqdm`, shows
+        it in another way.
     guard : bool
-        Replace the restoration where the model removed more than noise; see `groupsc.inference.guard`. The benchmark
-        of the paper uses no guard.
+        Replace the restoration where the model removed more than noise; see `groupsc.inference.guard`. The tables of
+        the paper are made without a guard.
 
     Returns
     -------
@@ -255,8 +267,8 @@ def estimate_noise(image: Any, *, channel_axis: int | None = None) -> Any:
 
     Parameters
     ----------
-    image : array (..., H, W), or with 1 or 3 channels along `channel_axis`
-        As for `denoise`. Masked pixels don't count.
+    image : array (..., H, W)
+        Gray images, or images with 1 or 3 channels along `channel_axis`. Masked pixels don't count.
     channel_axis : int, optional
         Axis of the channels; None for gray images.
 

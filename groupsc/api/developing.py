@@ -37,9 +37,11 @@ def develop(
     mosaic : array (H, W)
         Values of the sensor.
     pattern : {"RGGB", "BGGR", "GRBG", "GBRG"}
-        As for `demosaick`.
-    black_level, white_level : float
-        Values of black and of saturation; by default white is the largest value of an integer type, or 1 for floats.
+        Colours of the 2×2 cell in raster order; the first letter is the colour of pixel (0, 0).
+    black_level : float
+        Value of black.
+    white_level : float, optional
+        Value of saturation; by default the largest value of an integer type, or 1 for floats.
     white_balance : (float, float, float)
         Factors of red, green and blue.
     matrix : array (3, 3), optional
