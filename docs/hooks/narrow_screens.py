@@ -1,4 +1,4 @@
-"""Make tables readable on narrow screens: label cells with their column, and let long names break."""
+"""Make pages readable on narrow screens: label cells of tables with their column, and break code between its parts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ ROW = re.compile(r"<tr[^>]*>.*?</tr>", re.S)
 CELL = re.compile(r"<td([^>]*)>(.*?)</td>", re.S)
 TAG = re.compile(r"<[^>]+>")
 CODE = re.compile(r"(?<=<code>)[^<]{16,}(?=</code>)")
+ANY_CODE = re.compile(r"<code>.*?</code>", re.S)
+OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 BREAK = re.compile(r"(::|[/_.=,-])(?=\w)")
 LONG = 40
 """Characters of a cell that make a table one of text, whose rows become lists on narrow screens."""
 
 
 def on_page_content(text: str, page: Any, config: Any, files: Any) -> str:
-    """Change all tables of a page."""
+    """Change all tables and all code of a page."""
+    text = ANY_CODE.sub(lambda found: OPTION.sub(r'<span class="option">\g<0></span>', found[0]), text)
     return TABLE.sub(lambda found: _table(found[0]), text)
 
 
@@ -33,7 +36,12 @@ def _table(table: str) -> str:
 def _labelled(row: str, names: list[str]) -> str:
     """A row whose cells have the names of their columns."""
     columns = iter(names)
-    return CELL.sub(lambda cell: f'<td data-column="{html.escape(next(columns))}"{cell[1]}>{cell[2]}</td>', row)
+
+    def labelled(cell: re.Match[str]) -> str:
+        attribute = f'data-column="{html.escape(next(columns))}"' if cell[2].strip() else "data-empty"
+        return f"<td {attribute}{cell[1]}>{cell[2]}</td>"
+
+    return CELL.sub(labelled, row)
 
 
 def _breakable(code: re.Match[str]) -> str:
