@@ -9,8 +9,7 @@ import pandas as pd
 from groupsc.benchmark.averages import HEADLINES, plain, share
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.definitions import METHODS
-from groupsc.config.labels import METHOD_LABELS
-from groupsc.pages.sliders import setting
+from groupsc.config.labels import METHOD_LABELS, task_label
 from groupsc.paper.reproducibility import NEAR, verdicts
 
 
@@ -94,7 +93,7 @@ def best(means: pd.DataFrame) -> list[Tile]:
                 if method in values and values[method] < values.max()
             ]
             remark = ", ".join([*others, share(next(same.itertuples()))])
-            title = f"{setting(task, level)}, {same['dataset'].iloc[0]}"
+            title = f"{task_label(task, level)}, {same['dataset'].iloc[0]}"
             tiles.append(Tile(title, f"{' and '.join(names)} {values.max():.2f} dB", remark))
             break
     return tiles
@@ -131,7 +130,7 @@ def points(means: pd.DataFrame) -> list[dict]:
     return [
         {
             "name": METHOD_LABELS.get(run.method, run.method), "own": run.method.removesuffix("-blind") in METHODS,
-            "setting": f"{setting(run.task, run.level)}, {run.dataset}",
+            "setting": f"{task_label(run.task, run.level)}, {run.dataset}",
             "psnr": float(getattr(run, measure_of(run.task))),
             "parameters": None if pd.isna(run.parameters) else int(run.parameters),
             "seconds": None if pd.isna(run.seconds) else float(run.seconds), "images": share(run),

@@ -11,9 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from groupsc.benchmark import metrics
-from groupsc.benchmark.averages import plain
-from groupsc.config.definitions import LEVEL_NAMES
-from groupsc.config.labels import DEGRADED_LABELS, METHOD_LABELS, TASK_LABELS
+from groupsc.config.labels import DEGRADED_LABELS, METHOD_LABELS, TASK_LABELS, task_label
 from groupsc.io.images import read_image
 from groupsc.paper.pictures import picture
 
@@ -76,19 +74,6 @@ def comparisons(rows: pd.DataFrame, pictures, shown: int) -> list[Comparison]:
     return [_comparison(pictures, group) for _, group in turns[:shown]]
 
 
-def setting(task: str, level: float | None) -> str:
-    """Return the words for a task and its level.
-
-    Examples
-    --------
-    >>> setting("gray", 25.0), setting("mosaic", None)
-    ('Denoising, σ = 25', 'Demosaicking')
-    """
-    kind = LEVEL_NAMES[task]
-    words = "" if level is None or pd.isna(level) else f", {'σ' if kind == 'sigma' else kind} = {level:g}"
-    return f"{TASK_LABELS[task]}{words}"
-
-
 def webp(image: Image.Image, quality: int = QUALITY) -> str:
     """Return a picture as a data URL.
 
@@ -115,7 +100,7 @@ def _comparison(pictures, rows: pd.DataFrame) -> Comparison:
     versions.append(("Clean", clean))
     views = [View(name, webp(_pil(image)), _error(image, clean)) for name, image in versions]
     size = (clean.shape[2], clean.shape[1])
-    return Comparison(f"{setting(first.task, plain(first.level))}: {first.image} of {first.dataset}", size, views)
+    return Comparison(f"{task_label(first.task, first.level)}: {first.image} of {first.dataset}", size, views)
 
 
 def _error(image: np.ndarray, clean: np.ndarray) -> str:

@@ -11,8 +11,8 @@ from scipy import stats
 
 from groupsc.benchmark.averages import KEYS, mode_name, plain
 from groupsc.benchmark.metrics import measure_of
-from groupsc.config.definitions import LEVEL_NAMES, METHODS
-from groupsc.config.labels import LEVEL_LABELS, METHOD_LABELS, TASK_LABELS
+from groupsc.config.definitions import METHODS
+from groupsc.config.labels import METHOD_LABELS, task_label
 from groupsc.data.registry import registry
 from groupsc.paper.table import Table
 from groupsc.paper.typesetting import Cell, Part
@@ -164,7 +164,7 @@ def paired_table(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] | None
         for mode, stride in shown.loc[shown["method"] == method, ["mode", "stride"]].drop_duplicates().to_numpy()
     ]
     grid, before = [], None
-    for (place, dataset), lines in shown.assign(place=list(map(_place, shown.itertuples()))).groupby(
+    for (place, dataset), lines in shown.assign(place=list(map(task_label, shown["task"], shown["level"]))).groupby(
         ["place", "dataset"], sort=False
     ):
         cells = {(line.method, line.mode, plain(line.stride)): line for line in lines.itertuples(index=False)}
@@ -207,13 +207,6 @@ def difference_text(line) -> str:
     """
     interval = "" if pd.isna(line.interval) else f" ± {line.interval:.3f}"
     return f"{round(line.difference, 3) + 0.0:+.3f}".replace("-", "−") + interval
-
-
-def _place(line) -> str:
-    """Return the task and the level of a row in words."""
-    kind = LEVEL_NAMES[line.task]
-    level = "" if kind is None or line.level is None else f", {LEVEL_LABELS[kind]}{line.level:g}"
-    return f"{TASK_LABELS[line.task]}{level}"
 
 
 def _kind(devices: pd.Series) -> pd.Series:

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from groupsc.config.definitions import LEVEL_NAMES, TASKS
-from groupsc.config.labels import LEVEL_LABELS, MODEL_LABELS
+from groupsc.config.labels import MODEL_LABELS, level_label
 from groupsc.models.sizes import number_of_parameters
 from groupsc.weights.cards import model_of, read_card
 from groupsc.weights.released import Release, releases
@@ -109,6 +109,5 @@ def title(card: dict) -> str:
     'GroupSC (refresh8) for gray denoising at σ = 15'
     """
     variant = f" ({card['variant']})" if card.get("variant") else ""
-    kind = LEVEL_NAMES[card["task"]]
-    level = "" if kind is None or card["level"] is None else f" at {LEVEL_LABELS[kind]}{card['level']:g}"
-    return f"{MODEL_LABELS[card['method']]}{variant} for {TASK_NAMES[card['task']]}{level}"
+    level = level_label(card["task"], card["level"])
+    return f"{MODEL_LABELS[card['method']]}{variant} for {TASK_NAMES[card['task']]}{f' at {level}' if level else ''}"
