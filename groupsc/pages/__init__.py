@@ -1,1 +1,1 @@
-"""Write the report page, the page of released weights, and the manifest of a run."""
+"""Write the report page, the page of released weights, model cards, and the manifest of a run."""

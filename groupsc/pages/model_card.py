@@ -11,8 +11,8 @@ import yaml
 
 from groupsc.benchmark.averages import average, share
 from groupsc.benchmark.metrics import measure_of
-from groupsc.config.definitions import LEVEL_NAMES
-from groupsc.config.labels import LEVEL_LABELS
+from groupsc.config.labels import level_label
+from groupsc.pages.first_weights import first_weights
 from groupsc.pages.model_results import model_results
 from groupsc.paper.tables import read_published
 from groupsc.utils.durations import duration
@@ -109,7 +109,7 @@ def _results(card: dict[str, Any], rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             "dataset": run.dataset,
-            "level": _level(card["task"], run.level),
+            "level": level_label(card["task"], run.level),
             "images": f"{run.images}" if run.images == run.images_of else share(run),
             "psnr": round(float(getattr(run, measure_of(card["task"]))), 2),
             "ssim": round(float(run.ssim), 4),
@@ -119,11 +119,6 @@ def _results(card: dict[str, Any], rows: pd.DataFrame) -> list[dict[str, Any]]:
         }
         for run, paper in model_results(card, runs, read_published())
     ]
-
-
-def _level(task: str, level: float | None) -> str:
-    kind = LEVEL_NAMES[task]
-    return "" if kind is None or level is None else f"{LEVEL_LABELS[kind]}{level:g}"
 
 
 def _front_matter(card: dict[str, Any], results: list[dict[str, Any]]) -> str:
@@ -205,10 +200,8 @@ def _measured(card: dict[str, Any], results: list[dict[str, Any]]) -> str:
 
 def _training(card: dict[str, Any]) -> str:
     training, source = card["training"], _source(card["training"]["dataset"])
-    before = sum(stage["steps"] for stage in card.get("earlier", ()))
-    start = f" from {training['init_from']}" if training.get("init_from") else ""
-    start += f" after {before:,} earlier steps" if before else ""
-    how = f"""{card["steps"]:,} steps{start}, in {duration(60 * card["minutes"])} on {card["device"]};
+    steps = " ".join(filter(None, (f"{card['steps']:,} steps", first_weights(card))))
+    how = f"""{steps}, in {duration(60 * card["minutes"])} on {card["device"]};
         {training["batch_size"]} crops of {training["crop_size"]}×{training["crop_size"]} pixels per step, seed
         {training["seed"]}. `groupsc info {card["name"]}` shows all settings, which the file contains."""
     how += f" Note: {card['note']}." if card.get("note") else ""
@@ -227,7 +220,7 @@ def _source(dataset: str) -> dict[str, str]:
 
 def _limits(card: dict[str, Any], score: Score | None) -> str:
     text = [LIMITS, GUARD] if card["task"] in ("gray", "color") else [LIMITS]
-    level = _level(card["task"], card["level"])
+    level = level_label(card["task"], card["level"])
     if level:
         text.append(f"The model was trained for {level} only.")
     if score is not None:

@@ -7,6 +7,7 @@ import pandas as pd
 from groupsc.benchmark.averages import average, share
 from groupsc.benchmark.metrics import measure_of
 from groupsc.data.manifests import data_digest
+from groupsc.pages.first_weights import first_weights
 from groupsc.pages.model_results import model_results
 from groupsc.utils.durations import duration
 from groupsc.weights.scores import Score
@@ -64,11 +65,9 @@ def index(
     runs, lines = average(rows), []
     for name, (card, parameters) in models.items():
         training = card["training"]
-        start = f", from {training['init_from']}" if training.get("init_from") else ""
-        earlier = sum(stage["steps"] for stage in card.get("earlier", ()))
-        start += f" after {earlier:,} steps" if earlier else ""
+        steps = [f"{card['steps']:,} steps", duration(60 * card["minutes"]), first_weights(card)]
         lines.append(
-            f"| `{name}` | {parameters:,} | {card['steps']:,} steps, {duration(60 * card['minutes'])}{start} "
+            f"| `{name}` | {parameters:,} | {', '.join(filter(None, steps))} "
             f"| {training['batch_size']} of {training['crop_size']}×{training['crop_size']} "
             f"| {card['device'].partition(',')[0]} "
             f"| {training['seed']} | {_data(card)} | {_validation(scores.get(name))} "
