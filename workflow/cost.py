@@ -35,7 +35,7 @@ def sentence(config: dict, pictures: list, *, cores: int, gpu: bool, full: Path 
     """
     try:
         found = plan(config)
-        if not (found.jobs or found.others or pictures):
+        if not (found.jobs or found.baseline_evaluations or pictures):
             return None
         operations = [operation_counts.image_operations(m, operation_counts.pixels_of(name)) for m, name in pictures]
         shown = [Job(f"{i}", m.penalty, operations[i]) for i, (m, _) in enumerate(pictures)]

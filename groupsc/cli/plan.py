@@ -30,14 +30,14 @@ def plan(
     values = read_grid(config)
     if released:
         values["weights"] = "released"
-    found = count(values, times=times, data_dir=data_dir, output=results)
+    found = count(values, size_factor=times, data_dir=data_dir, output=results)
     report = {
         "configuration": str(config),
         "trainings": len(found.trainings),
         "models_there": found.finished,
         "evaluations": len(found.evaluations),
         "images": found.images,
-        "other_evaluations": found.others,
+        "other_evaluations": found.baseline_evaluations,
         "other_cpu_hours": round(found.other_seconds / 3600, 2),
         "download_bytes": found.download,
         "disk_bytes": found.disk,

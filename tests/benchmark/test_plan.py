@@ -26,7 +26,7 @@ from groupsc.weights.files import write_tensors
 EMPTY = {
     "finished": 0,
     "images": 0,
-    "others": 0,
+    "baseline_evaluations": 0,
     "other_seconds": 0.0,
     "download": 0,
     "disk": 0,
@@ -72,7 +72,7 @@ def test_counts_are_those_of_the_workflow(configuration, tmp_path):
     measured = {job.name.replace("/", ", dataset=") for job in found.evaluations}
     others = {name for name in jobs["evaluate"] if name.removeprefix("name=").split(",")[0] not in models(config)}
     assert {f"name={name}" for name in measured} == jobs["evaluate"] - others
-    assert found.others == len(others)
+    assert found.baseline_evaluations == len(others)
     sets = {name.removeprefix("dataset=").partition(",")[0] for name in jobs.get("fetch", ())}
     files = registry()
     if configuration == "paper":
@@ -221,13 +221,13 @@ def test_steps_are_timed_where_rates_are_not_known():
 
 def test_a_larger_training_set_costs_memory_and_bytes_but_no_steps(tmp_path):
     config = read_grid(ROOT / "config/paper.yaml")
-    once, often = (plan(config, data_dir=tmp_path, output=tmp_path, times=times) for times in (1, 1000))
+    once, often = (plan(config, data_dir=tmp_path, output=tmp_path, size_factor=factor) for factor in (1, 1000))
     assert often.jobs == once.jobs
     assert often.memory == 1000 * once.memory
     assert often.download > 100 * once.download
     assert often.passes == pytest.approx(once.passes / 1000)
     with pytest.raises(GroupSCError, match="give 1 or more"):
-        plan(config, times=0)
+        plan(config, size_factor=0)
 
 
 @pytest.mark.slow

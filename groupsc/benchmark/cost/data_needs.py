@@ -1,6 +1,6 @@
 """Compute the bytes of images that a configuration downloads and keeps in memory, and how often a training sees them.
 
-`times` is a factor on the size of the training sets.
+`size_factor` is a factor on the size of the training sets.
 """
 
 from __future__ import annotations
@@ -20,47 +20,50 @@ from groupsc.data.folders import images_in
 from groupsc.data.registry import listed_files
 
 
-def missing_bytes(config: dict, found: dict, data_dir: Path, times: int) -> dict[str, int]:
-    """Return the missing bytes of each data set; with `times` above 1 the training sets are missing entirely."""
+def missing_bytes(config: dict, found: dict, data_dir: Path, size_factor: int) -> dict[str, int]:
+    """Return the missing bytes of each data set; with `size_factor` above 1 the training sets are missing entirely."""
     trainings = [e.training for e in found.values()] if config["weights"] == "trained" else []
     trained_on = {training.dataset for training in trainings}
     used = trained_on | {training.validation for training in trainings}
-    used |= set(_peers(config)) | grid.test_sets(config, found)
+    used |= set(_weight_sets(config)) | grid.test_sets(config, found)
     sizes = {}
     for dataset in sorted(used):
         files = _files(dataset, config)[: grid.images_to_fetch(config, found, dataset)]
-        own = dataset in config["datasets"]
-        absent = 0 if own else sum(size for file, size in files if not _has(data_dir / dataset / file, size))
-        sizes[dataset] = times * sum(size for _, size in files) if times > 1 and dataset in trained_on else absent
+        if size_factor > 1 and dataset in trained_on:
+            sizes[dataset] = size_factor * sum(size for _, size in files)
+        elif dataset in config["datasets"]:
+            sizes[dataset] = 0
+        else:
+            sizes[dataset] = sum(size for file, size in files if not _has(data_dir / dataset / file, size))
     return sizes
 
 
-def _peers(config: dict) -> Iterator[str]:
+def _weight_sets(config: dict) -> Iterator[str]:
     """Yield the data sets that contain the weights of baselines which have yet to restore something."""
     shown = {name for given in config["figures"].values() for name in given.get("baselines") or ()}
     for name, task, level in grid.baselines_of(config).values():
-        peer = None if name == INPUT else baselines.method(name).dataset.get(task)
-        if peer is None or unsuited(name, task, level):
+        weights = None if name == INPUT else baselines.method(name).dataset.get(task)
+        if weights is None or unsuited(name, task, level):
             continue
         sets = grid.sets_of(config, task)
         if name in shown or not all(taken_over(config, name, dataset, task, level) for dataset in sets):
-            yield peer
+            yield weights
 
 
-def decoded_bytes(experiment: Experiment, times: int, config: dict) -> int:
+def decoded_bytes(experiment: Experiment, size_factor: int, config: dict) -> int:
     """Return the bytes of the training images as float32."""
     pixels = operation_counts.PIXELS.get(experiment.training.dataset, operation_counts.PIXELS["CBSD400"])
-    return 4 * experiment.model.channels * pixels * _count(experiment, times, config)
+    return 4 * experiment.model.channels * pixels * _count(experiment, size_factor, config)
 
 
-def passes(experiment: Experiment, times: int, config: dict) -> float:
+def passes(experiment: Experiment, size_factor: int, config: dict) -> float:
     """Return the number of passes of a training over its images."""
     training = experiment.training
-    return training.max_steps * training.batch_size / _count(experiment, times, config)
+    return training.max_steps * training.batch_size / _count(experiment, size_factor, config)
 
 
-def _count(experiment: Experiment, times: int, config: dict) -> int:
-    return times * max(1, len(_files(experiment.training.dataset, config)))
+def _count(experiment: Experiment, size_factor: int, config: dict) -> int:
+    return size_factor * max(1, len(_files(experiment.training.dataset, config)))
 
 
 def _files(dataset: str, config: dict) -> list[tuple[str, int]]:

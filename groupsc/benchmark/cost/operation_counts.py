@@ -175,15 +175,18 @@ def blocks(length: float, side: int, stride: int) -> int:
     return math.floor((length + side - 2) / stride) + 2
 
 
-def _operations(config: ModelConfig, patches: float, others: float) -> float:
+def _operations(config: ModelConfig, patches: float, compared: float) -> float:
+    """Count the operations for a number of patches, each of which is compared with `compared` patches."""
     from groupsc.models.penalties import Centralised, kind_of
 
     kind, m, p, K = kind_of(config.penalty), config.dimension, config.n_atoms, config.n_iterations
+    linear = (2 * K - 1) * 2 * patches * m * p
+    if not kind.nonlocal_:
+        return linear
     # The first iteration of CSR has no codes of other patches to average.
-    sums = (K - 1 if kind is Centralised else K) if kind.nonlocal_ else 0
-    products = sums * 2 * patches * others * p
-    similarities = (1 + len(config.similarity_updates)) * 2 * patches * others * m if kind.nonlocal_ else 0
-    return (2 * K - 1) * 2 * patches * m * p + products + similarities
+    sums = (K - 1 if kind is Centralised else K) * 2 * patches * compared * p
+    similarities = (1 + len(config.similarity_updates)) * 2 * patches * compared * m
+    return linear + sums + similarities
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype, *, repetitions: int = 7) -> float:

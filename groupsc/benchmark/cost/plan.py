@@ -45,7 +45,7 @@ class Plan:
         Number of models that are trained or released.
     images : int
         Number of images to restore, including noise realisations.
-    others : int
+    baseline_evaluations : int
         Number of evaluations of baselines.
     other_seconds : float
         CPU seconds of baselines and dictionaries.
@@ -59,8 +59,8 @@ class Plan:
     Examples
     --------
     >>> job = Job("gray-sc-sigma25", "l1", 1e15)
-    >>> Plan(trainings=(job,), evaluations=(), finished=0, images=0, others=0, other_seconds=0.0, download=0, disk=0,
-    ...      memory=0, passes=1.0).seconds({"l1": 1e12}, start=5)
+    >>> Plan(trainings=(job,), evaluations=(), finished=0, images=0, baseline_evaluations=0, other_seconds=0.0,
+    ...      download=0, disk=0, memory=0, passes=1.0).seconds({"l1": 1e12}, start=5)
     (1005.0, 1005.0)
     """
 
@@ -68,7 +68,7 @@ class Plan:
     evaluations: tuple[Job, ...]
     finished: int
     images: int
-    others: int
+    baseline_evaluations: int
     other_seconds: float
     download: int
     disk: int
@@ -102,14 +102,14 @@ class Plan:
         return sum(lengths.values()), makespan(self.jobs, lengths, workers)
 
 
-def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
+def plan(config: dict, *, size_factor: int = 1, data_dir=None, output=None) -> Plan:
     """Count the trainings, evaluations and downloads that a configuration still needs.
 
     Parameters
     ----------
     config : dict
         Keys of `groupsc.config.grid.Grid`, as read from a file of config/.
-    times : int
+    size_factor : int
         Factor on the size of the training sets, at the same number of steps.
     data_dir, output : path, optional
         Data directory and folder of results; the defaults are those of the configuration.
@@ -127,8 +127,8 @@ def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
     --------
     >>> plan(read_grid("config/ci.yaml"))  # doctest: +SKIP
     """
-    if times < 1:
-        raise GroupSCError(f"times, the factor on the size of the training sets, is {times}; give 1 or more")
+    if size_factor < 1:
+        raise GroupSCError(f"the factor on the size of the training sets is {size_factor}; give 1 or more")
     config = complete_grid(config)
     data_dir, output = Path(data_dir or config["data_dir"]), Path(output or config["output"])
     found, trained = experiments(config), config["weights"] == "trained"
@@ -137,22 +137,22 @@ def plan(config: dict, *, times: int = 1, data_dir=None, output=None) -> Plan:
         missing, trainings = missing_trainings(found, output)
     else:
         missing, trainings = [], []
-    # Of released models those that there are; blocks may name others of the grid.
+    # Without trainings, only released models are evaluated; the key `blocks` may name further models of the grid.
     used = found if trained else {name: found[name] for name in releases() if name in found}
     evaluations = list(missing_evaluations(config, found, used, output, {e.name for e in missing}))
-    sizes = missing_bytes(config, found, data_dir, times)
+    sizes = missing_bytes(config, found, data_dir, size_factor)
     weights = sum(map(bytes_of_training, missing))
     images = sum(count for _, count in evaluations)
-    others = list(missing_baselines(config, output))
+    baseline_seconds = list(missing_baselines(config, output))
     return Plan(
         trainings=tuple(trainings),
         evaluations=tuple(job for job, _ in evaluations),
         finished=len(used) - len(missing),
         images=images,
-        others=len(others),
-        other_seconds=sum(others) + DICTIONARY * missing_dictionaries(missing, output),
+        baseline_evaluations=len(baseline_seconds),
+        other_seconds=sum(baseline_seconds) + DICTIONARY * missing_dictionaries(missing, output),
         download=sum(sizes.values()),
         disk=sum(sizes.values()) + weights + images * BYTES_OF_ROW,
-        memory=max((decoded_bytes(e, times, config) for e in missing), default=0),
-        passes=max((passes(e, times, config) for e in missing), default=0.0),
+        memory=max((decoded_bytes(e, size_factor, config) for e in missing), default=0),
+        passes=max((passes(e, size_factor, config) for e in missing), default=0.0),
     )

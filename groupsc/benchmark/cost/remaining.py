@@ -19,7 +19,7 @@ from groupsc.data.configured import image_names
 from groupsc.models.sizes import number_of_parameters
 from groupsc.weights.cards import newest_state, read_metadata
 
-OTHERS = {
+BASELINE_SECONDS = {
     "bm3d": 45, "cbm3d": 117, "dncnn": 11, "cdncnn": 13, "dncnn-3": 11, "ffdnet": 3, "nlm": 1, "menon": 0.2,
 }  # fmt: skip
 """CPU seconds per megapixel of baselines on one thread, measured by `benchmarks/methods.py`. DRUNet was not measured.
@@ -109,7 +109,7 @@ def missing_baselines(config: dict, output: Path) -> Iterator[float]:
                 continue
             if not (output / "rows" / experiment / f"{dataset}.csv").is_file():
                 images = _images(config, task, dataset) - _taken_over(config, task, experiment, dataset, dataset)
-                yield OTHERS.get(name, 0) * images * operation_counts.pixels_of(dataset) / 1e6
+                yield BASELINE_SECONDS.get(name, 0) * images * operation_counts.pixels_of(dataset) / 1e6
 
 
 def _images(config: dict, task: str, dataset: str) -> int:
