@@ -28,8 +28,8 @@ LONGEST = 200
 """Bytes above which the name of an output is shortened, because file systems allow 255 for a name."""
 
 
-def finished(target: PathLike) -> tuple[dict[str, Any], int] | None:
-    """Return what is known of an output that is not complete.
+def find_unfinished(target: PathLike) -> tuple[dict[str, Any], int] | None:
+    """Find the restored pages of an output that is not complete.
 
     Parameters
     ----------
@@ -38,14 +38,13 @@ def finished(target: PathLike) -> tuple[dict[str, Any], int] | None:
 
     Returns
     -------
-    origin : dict
-        How its pages were made, as given to `Pages`.
-    pages : int
-        Number of restored pages, from the first one on. The result is None without such pages.
+    (dict, int) or None
+        How its pages were made, as given to `Pages`, and the number of restored pages, from the first one on; None
+        without such pages.
 
     Examples
     --------
-    >>> finished("stack.tif") is None
+    >>> find_unfinished("stack.tif") is None
     True
     """
     folder = _folder(Path(target))
@@ -98,7 +97,7 @@ class Pages:
     def __enter__(self) -> Pages:
         with contextlib.ExitStack() as stack:
             stack.enter_context(alone(self._folder))
-            found = finished(self.target)
+            found = find_unfinished(self.target)
             if found is None or not self.resume or found[0] != self.origin:
                 for path in self._folder.glob("*.safetensors"):
                     path.unlink()
@@ -112,7 +111,7 @@ class Pages:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def __len__(self) -> int:
-        found = finished(self.target)
+        found = find_unfinished(self.target)
         return 0 if found is None else found[1]
 
     def read(self, number: int) -> tuple[np.ndarray, dict[str, Any]] | None:

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from groupsc.io.restoring import restore_file
-from groupsc.io.unfinished import Pages, finished
+from groupsc.io.unfinished import Pages, find_unfinished
 from groupsc.utils.errors import GroupSCError
 
 STACK = np.random.default_rng(0).integers(0, 60000, (4, 9, 11)).astype(np.uint16)
@@ -43,7 +43,7 @@ def test_only_missing_pages_are_restored(stack, name, origin, resume, restored):
     target = stack.with_name(name)
     with pytest.raises(KeyboardInterrupt):
         restore_file(stack, target, Inverting(2), origin=ORIGIN)
-    assert finished(target) == (ORIGIN, 2)
+    assert find_unfinished(target) == (ORIGIN, 2)
     again, whole = Inverting(), Inverting()
     facts = restore_file(stack, target, again, origin=origin, resume=resume)[1]
     assert facts == restore_file(stack, stack.with_name("c.tif"), whole)[1]
@@ -56,7 +56,7 @@ def test_a_failure_says_that_pages_are_kept(stack):
     target = stack.with_name("b.tif")
     with pytest.raises(GroupSCError, match=r"page 1: is too dark$"):
         restore_file(stack, target, Inverting(0, GroupSCError), origin=ORIGIN)
-    assert finished(target) is None
+    assert find_unfinished(target) is None
     assert [path.name for path in stack.parent.iterdir()] == ["a.tif"]
     with pytest.raises(GroupSCError, match=r"page 4: is too dark \(3 restored pages are kept"):
         restore_file(stack, target, Inverting(3, GroupSCError), origin=ORIGIN)

@@ -38,7 +38,7 @@ def split_existing(
         If an output exists or is unfinished and the settings neither skip nor replace it; if an output was made with
         other options and is not to be replaced.
     """
-    from groupsc.io.unfinished import finished
+    from groupsc.io.unfinished import find_unfinished
 
     existing = [pair for pair in pairs if os.path.lexists(pair[1])]
     if not settings.skip_existing:
@@ -49,7 +49,7 @@ def split_existing(
     stale = {}
     for pair in existing:
         words = record.difference(pair[0], known.get(pair[1].name), options)
-        if words is None and finished(pair[1]):
+        if words is None and find_unfinished(pair[1]):
             words = "a later restoration of it is unfinished"
         if words:
             stale[pair] = words
@@ -64,7 +64,7 @@ def split_existing(
 
 
 def _refuse(pairs: list[Pair], existing: list[Pair]) -> None:
-    from groupsc.io.unfinished import finished
+    from groupsc.io.unfinished import find_unfinished
 
     if existing:
         raise GroupSCError(
@@ -72,7 +72,7 @@ def _refuse(pairs: list[Pair], existing: list[Pair]) -> None:
             "with --skip-existing"
         )
     for _, target in pairs:
-        if (found := finished(target)) is not None:
+        if (found := find_unfinished(target)) is not None:
             raise GroupSCError(
                 f"{target} is unfinished, {found[1]} pages are restored; continue with --skip-existing, or begin anew "
                 "with --overwrite"
@@ -94,9 +94,9 @@ def finished_pages(source: Path, target: Path, options: dict[str, Any], settings
     words : str
         How the earlier call differs, if its pages are not taken; empty otherwise.
     """
-    from groupsc.io.unfinished import finished
+    from groupsc.io.unfinished import find_unfinished
 
-    found = finished(target) if settings.skip_existing else None
+    found = find_unfinished(target) if settings.skip_existing else None
     if found is None:
         return 0, ""
     origin = origin_of(source, options)
