@@ -85,16 +85,16 @@ class Speed:
         known = read_speeds().get(self.key)
         if known is None:
             known = self._measure()
-            self.note(known, 1)
+            self.store(known, 1)
         return known * pixels
 
-    def note(self, seconds: float, pixels: float) -> None:
-        """Store the time of a restoration. Without a cache folder that is writable, this has no effect."""
+    def store(self, seconds: float, pixels: float) -> None:
+        """Store the time of a restoration for later predictions, if the cache folder is writable."""
         with contextlib.suppress(GroupSCError):
             write_text(speeds_file(), json.dumps(read_speeds() | {self.key: seconds / pixels}, indent=1) + "\n")
 
-    def worth_noting(self, pixels: float) -> bool:
-        """Whether a restoration of so many pixels is longer than the measurement, and thereby more exact."""
+    def is_exact(self, pixels: float) -> bool:
+        """Return whether the time of a restoration of this many computed pixels is more exact than the measurement."""
         return pixels > 4 * SIDES.get(self.device.type, BLOCK) ** 2
 
     def _measure(self) -> float:

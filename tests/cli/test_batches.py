@@ -206,7 +206,7 @@ def slow_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for method, seconds in (("groupsc", 1e-3), ("sc", 1e-4)):
-        Speed(groupsc.load(f"gray-{method}-sigma25", device="cpu")).note(seconds, 1)
+        Speed(groupsc.load(f"gray-{method}-sigma25", device="cpu")).store(seconds, 1)
 
 
 GRAY = Level(task="gray", value=25.0, text="")

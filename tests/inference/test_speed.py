@@ -22,7 +22,7 @@ def test_a_machine_is_measured_once_until_a_restoration_tells_more(model):
     first = Speed(model).seconds(1e6)
     assert first > 0
     assert Speed(model).seconds(2e6) == pytest.approx(2 * first)
-    Speed(model).note(30.0, 1e6)
+    Speed(model).store(30.0, 1e6)
     assert Speed(model).seconds(1e6) == pytest.approx(30)
     assert Speed(model, "block").key not in read_speeds()
 

@@ -291,8 +291,8 @@ def _model(weights: str, device: str) -> Restorer:
     return load(weights, device=device)
 
 
-def note_speed(choice: Choice, settings: Settings, seconds: float) -> None:
-    """Keep the time of a restoration for later predictions, if the image was large enough."""
+def store_speed(choice: Choice, settings: Settings, seconds: float) -> None:
+    """Store the time of a restoration for later predictions, if the image was large enough."""
     speed = _speed(choice.weights, settings.device, settings.mode, settings.stride)
-    if speed.worth_noting(choice.pixels):
-        speed.note(seconds, choice.pixels)
+    if speed.is_exact(choice.pixels):
+        speed.store(seconds, choice.pixels)

@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
 from groupsc.cli.batch.operations import Operation
-from groupsc.cli.batch.planning import Job, Settings, note_speed, plan_image
+from groupsc.cli.batch.planning import Job, Settings, plan_image, store_speed
 from groupsc.cli.batch.resuming import origin_of
 from groupsc.utils.errors import GroupSCError
 
@@ -146,7 +146,7 @@ def restore(
         begun = time.perf_counter()
         pixels, facts = operation.restore(photo, level, weights, {**options, "method": settings.method_with(weights)})
         if weights == job.choice.weights == facts.get("weights", weights) and level.cost == 1:
-            note_speed(job.choice, settings, time.perf_counter() - begun)
+            store_speed(job.choice, settings, time.perf_counter() - begun)
         return pixels, {**level.facts, "weights": weights, **facts}
 
     _, facts = restore_file(
