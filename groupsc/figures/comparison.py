@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import matplotlib
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from groupsc.config.labels import METHOD_LABELS
 from groupsc.figures.style import FRAME, STYLE, WIDTH, show_picture
-from groupsc.paper.pictures import RATIO, Panels, picture, read_panels
+from groupsc.paper.pictures import RATIO, Panels, read_panels, with_pictures
 from groupsc.utils.errors import MissingFileError
 
 GAP, HEADING, CAPTION = 0.05, 0.2, 0.2
@@ -57,8 +56,7 @@ def restorations(
     >>> figure = restorations(rows=results, pictures="results/pictures", level=25)  # doctest: +SKIP
     """
     shown = rows[(rows["task"] == task) & (rows["repetition"] == 0) & rows["method"].isin(METHOD_LABELS)]
-    drawn = [picture(pictures, row, "restored").is_file() for row in shown.itertuples()]
-    shown = shown[np.array(drawn, dtype=bool)]
+    shown = with_pictures(shown, pictures)
     for column, value in (("level", level), ("dataset", dataset)):
         if len(shown) and shown[column].notna().any():
             shown = shown[shown[column] == (shown[column].mode()[0] if value is None else value)]

@@ -10,10 +10,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from groupsc.benchmark import metrics
-from groupsc.config.labels import DEGRADED_LABELS, METHOD_LABELS, TASK_LABELS, task_label
-from groupsc.io.images import read_image
-from groupsc.paper.pictures import picture
+from groupsc.config.labels import METHOD_LABELS, TASK_LABELS, task_label
+from groupsc.paper.pictures import read_versions, with_pictures
 
 QUALITY, ERROR_QUALITY = 82, 60
 """Quality of the WebP pictures of images and of their errors."""
@@ -64,10 +62,8 @@ def comparisons(rows: pd.DataFrame, pictures, shown: int) -> list[Comparison]:
     rows = rows[(rows["repetition"] == 0) & rows["method"].isin(METHOD_LABELS)]
     whole = rows["mode"] != "block"
     rows = rows[whole] if whole.any() else rows
-    drawn = [picture(pictures, row, "restored").is_file() for row in rows.itertuples()]
-    rows = rows[np.array(drawn, dtype=bool)]
     turns = []
-    for _, own in rows.groupby("task", sort=False):
+    for _, own in with_pictures(rows, pictures).groupby("task", sort=False):
         keys = ["level", "dataset", "image"]
         turns += list(enumerate(group for _, group in own.groupby(keys, dropna=False, sort=False)))
     turns.sort(key=lambda turn: (turn[0], list(TASK_LABELS).index(turn[1]["task"].iloc[0])))
@@ -88,17 +84,10 @@ def webp(image: Image.Image, quality: int = QUALITY) -> str:
 
 
 def _comparison(pictures, rows: pd.DataFrame) -> Comparison:
-    order = list(METHOD_LABELS)
-    lines = sorted(rows.drop_duplicates("method").itertuples(), key=lambda row: order.index(row.method))
-    first = lines[0]
-    clean, degraded = (read_image(picture(pictures, first, kind)) for kind in ("clean", "degraded"))
-    measure = metrics.measure_of(first.task)
-    versions = [(f"{DEGRADED_LABELS[first.task]}, {getattr(metrics, measure)(degraded, clean):.2f} dB", degraded)]
-    for row in lines:
-        title = f"{METHOD_LABELS[row.method]}, {getattr(row, measure):.2f} dB"
-        versions.append((title, read_image(picture(pictures, row, "restored"))))
-    versions.append(("Clean", clean))
-    views = [View(name, webp(_pil(image)), _error(image, clean)) for name, image in versions]
+    versions, psnr = read_versions(pictures, rows)
+    first, clean = next(rows.itertuples()), versions["Clean"]
+    names = {title: title if value is None else f"{title}, {value:.2f} dB" for title, value in psnr.items()}
+    views = [View(names[title], webp(_pil(image)), _error(image, clean)) for title, image in versions.items()]
     size = (clean.shape[2], clean.shape[1])
     return Comparison(f"{task_label(first.task, first.level)}: {first.image} of {first.dataset}", size, views)
 

@@ -85,7 +85,7 @@ def read_panels(folder, rows: pd.DataFrame, box) -> Panels:
     rows : pandas.DataFrame
         Per-image results of one image.
     box : (int, int, int) or None
-        Top, left and width of the detail; None chooses it by `telling_detail`.
+        Top, left and width of the detail; None chooses it by `most_different_detail`.
 
     Returns
     -------
@@ -100,21 +100,75 @@ def read_panels(folder, rows: pd.DataFrame, box) -> Panels:
     --------
     >>> read_panels("pictures", rows, None)  # doctest: +SKIP
     """
-    order = list(METHOD_LABELS)
-    rows = sorted(rows.drop_duplicates("method").itertuples(), key=lambda row: order.index(row.method))
-    clean, degraded = (read_image(picture(folder, rows[0], kind)) for kind in ("clean", "degraded"))
-    restored = {METHOD_LABELS[row.method]: read_image(picture(folder, row, "restored")) for row in rows}
-    title, measure = DEGRADED_LABELS[rows[0].task], metrics.measure_of(rows[0].task)
-    psnr = {title: getattr(metrics, measure)(degraded, clean), "Clean": None}
-    psnr |= {METHOD_LABELS[row.method]: getattr(row, measure) for row in rows}
+    pictures, psnr = read_versions(folder, rows)
+    _, *restored, clean = pictures.values()
     if box is None:
-        box = telling_detail(clean, *restored.values())
+        box = most_different_detail(clean, *restored)
     else:
         box = (*box, round(RATIO * box[2]))
-    return Panels({title: degraded, **restored, "Clean": clean}, psnr, box)
+    return Panels(pictures, psnr, box)
 
 
-def telling_detail(clean: np.ndarray, *restored: np.ndarray) -> tuple[int, int, int, int]:
+def read_versions(folder, rows: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, float | None]]:
+    """Read the degraded image, the image restored by each method that has a row, and the clean image, in this order.
+
+    Parameters
+    ----------
+    folder, rows
+        As for `read_panels`.
+
+    Returns
+    -------
+    pictures : dict of str to array (c, H, W)
+        Versions by title; restored images in the order of `METHOD_LABELS`.
+    psnr : dict of str to float or None
+        PSNR in dB by title; None for the clean image.
+
+    Raises
+    ------
+    GroupSCError
+        When a picture can't be read.
+
+    Examples
+    --------
+    >>> read_versions("pictures", rows)  # doctest: +SKIP
+    """
+    order = list(METHOD_LABELS)
+    lines = sorted(rows.drop_duplicates("method").itertuples(), key=lambda row: order.index(row.method))
+    first = lines[0]
+    clean, degraded = (read_image(picture(folder, first, kind)) for kind in ("clean", "degraded"))
+    title, metric = DEGRADED_LABELS[first.task], metrics.measure_of(first.task)
+    pictures, psnr = {title: degraded}, {title: getattr(metrics, metric)(degraded, clean)}
+    for row in lines:
+        pictures[METHOD_LABELS[row.method]] = read_image(picture(folder, row, "restored"))
+        psnr[METHOD_LABELS[row.method]] = getattr(row, metric)
+    return pictures | {"Clean": clean}, psnr | {"Clean": None}
+
+
+def with_pictures(rows: pd.DataFrame, folder) -> pd.DataFrame:
+    """Select the results whose restored image is in the folder of the pictures.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Per-image results.
+    folder : path
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Examples
+    --------
+    >>> from groupsc.benchmark.rows import table_of
+    >>> with_pictures(table_of([]), "pictures").empty
+    True
+    """
+    exist = [picture(folder, row, "restored").is_file() for row in rows.itertuples()]
+    return rows[np.array(exist, dtype=bool)]
+
+
+def most_different_detail(clean: np.ndarray, *restored: np.ndarray) -> tuple[int, int, int, int]:
     """Find the detail where the first and the last restored image differ most.
 
     With one restored image, it is the detail where the clean image has the largest gradients.
@@ -132,7 +186,7 @@ def telling_detail(clean: np.ndarray, *restored: np.ndarray) -> tuple[int, int, 
     --------
     >>> clean, restored = np.zeros((1, 40, 40)), np.zeros((1, 40, 40))
     >>> restored[0, 20:27, 10:19] = 1
-    >>> telling_detail(clean, clean, restored)
+    >>> most_different_detail(clean, clean, restored)
     (20, 10, 9, 7)
     """
     width = max(8, round(DETAIL * min(clean.shape[-2:])))

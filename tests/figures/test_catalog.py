@@ -22,7 +22,7 @@ from groupsc.figures.style import save
 from groupsc.figures.tradeoff import generalisation
 from groupsc.io.images import write_image
 from groupsc.ops.prox import csr_prox
-from groupsc.paper.pictures import telling_detail
+from groupsc.paper.pictures import most_different_detail
 from groupsc.utils.errors import GroupSCError
 
 
@@ -91,13 +91,13 @@ def test_the_detail_is_where_the_methods_differ():
     clean = np.zeros((1, 100, 120))
     other = clean.copy()
     other[:, 60:70, 30:40] = 1
-    top, left, width, height = telling_detail(clean, clean, other)
+    top, left, width, height = most_different_detail(clean, clean, other)
     assert (width, height) == (22, 16)
     assert top <= 60
     assert left <= 30
     assert top + height >= 70
     assert left + width >= 40
-    assert telling_detail(other, other)[:2] != (0, 0)
+    assert most_different_detail(other, other)[:2] != (0, 0)
 
 
 @pytest.fixture
