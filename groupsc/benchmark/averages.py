@@ -11,9 +11,9 @@ from groupsc.utils.errors import GroupSCError
 
 DECIMALS = {"psnr": 2, "psnr_channels": 2, "ssim": 4, "seconds": 2}
 HEADLINES = {"gray": (25, 5, 15, 50), "color": (25, 5, 15, 50), "mosaic": (), "jpeg": (10, 20, 30, 40)}
-"""Levels of each task that headline numbers are about, the most important first."""
-LEVELS = 4
-"""Levels of one task that have a headline number."""
+"""Levels of each task at which headline numbers are given, the most important first."""
+HEADLINES_PER_TASK = 4
+"""Largest number of levels of one task that have a headline number."""
 KEYS = ["task", "method", "level", "dataset", "mode", "stride"]
 
 
@@ -108,17 +108,24 @@ def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict[str, flo
     found: dict[str, float] = {}
     for task, headlines in HEADLINES.items():
         ours = runs[runs["task"] == task]
-        ours = ours[ours["dataset"] == ours["dataset"].iloc[0]] if len(ours) else ours
+        if ours.empty:
+            continue
+        ours = list(ours[ours["dataset"] == ours["dataset"].iloc[0]].itertuples(index=False))
         levels = sorted(
-            ours["level"].unique(), key=lambda level: (*(level != headline for headline in headlines), level)
+            {run.level for run in ours}, key=lambda level: (*(level != headline for headline in headlines), level)
         )
         for method in reversed(METHODS):
-            for level in levels[: LEVELS if method == METHODS[-1] else 1]:
-                same = [run for run in ours.itertuples(index=False) if (run.method, run.level) == (method, level)]
-                for run in sorted(same, key=lambda run: run.mode != "whole")[:1]:
-                    value = float(getattr(run, measure_of(task)))
-                    found[f"{run.experiment} on {run.dataset}"] = round(value, DECIMALS["psnr"])
+            for level in levels[: HEADLINES_PER_TASK if method == METHODS[-1] else 1]:
+                same = [run for run in ours if (run.method, run.level) == (method, level)]
+                if same:
+                    run = min(same, key=lambda run: run.mode != "whole")
+                    found[f"{run.experiment} on {run.dataset}"] = _headline(run)
     return found
+
+
+def _headline(run) -> float:
+    """Round the PSNR of a row of `average`."""
+    return round(float(getattr(run, measure_of(run.task))), DECIMALS["psnr"])
 
 
 def summary(rows: pd.DataFrame, tables=(), figures=(), sizes: dict | None = None, remarks=()) -> str:

@@ -79,24 +79,23 @@ def best(means: pd.DataFrame) -> list[Tile]:
     tiles = []
     for task, levels in HEADLINES.items():
         ran = means[(means["task"] == task) & means["method"].isin(METHODS)]
-        for level in levels or [None]:
-            same = ran[ran["level"].isna() if level is None else ran["level"] == level]
-            same = same[same["dataset"] == same["dataset"].iloc[0]] if len(same) else same
-            same = same[same["images"] == same["images"].max()]
-            if same.empty:
-                continue
-            values = same.groupby("method")[measure_of(task)].max().astype(float).round(2)
-            names = [METHOD_LABELS[method] for method in METHODS if values.get(method) == values.max()]
-            others = [
-                f"{METHOD_LABELS[method]} {values[method]:.2f}"
-                for method in METHODS
-                if method in values and values[method] < values.max()
-            ]
-            remark = ", ".join([*others, share(next(same.itertuples()))])
-            title = f"{task_label(task, level)}, {same['dataset'].iloc[0]}"
-            tiles.append(Tile(title, f"{' and '.join(names)} {values.max():.2f} dB", remark))
-            break
+        measured = (ran[ran["level"].isna() if level is None else ran["level"] == level] for level in levels or [None])
+        first = next((runs for runs in measured if len(runs)), None)
+        if first is not None:
+            tiles.append(_best_of(first[first["dataset"] == first["dataset"].iloc[0]]))
     return tiles
+
+
+def _best_of(runs: pd.DataFrame) -> Tile:
+    """Compare the models of one task, level and data set."""
+    runs = runs[runs["images"] == runs["images"].max()]
+    first = next(runs.itertuples())
+    values = runs.groupby("method")[measure_of(first.task)].max().astype(float).round(2)
+    known = [method for method in METHODS if method in values]
+    names = [METHOD_LABELS[method] for method in known if values[method] == values.max()]
+    others = [f"{METHOD_LABELS[method]} {values[method]:.2f}" for method in known if values[method] < values.max()]
+    title = f"{task_label(first.task, first.level)}, {first.dataset}"
+    return Tile(title, f"{' and '.join(names)} {values.max():.2f} dB", ", ".join([*others, share(first)]))
 
 
 def points(means: pd.DataFrame) -> list[dict]:

@@ -186,13 +186,6 @@ def _cells(cells: pd.DataFrame) -> list[list[tuple[str, str]]]:
     lines = []
     for cell in cells.itertuples(index=False):
         digits = DECIMALS.get(cell.metric, 2)
-
-        def number(value, digits=digits, signed=False):
-            if pd.isna(value):
-                return "", ""
-            text = f"{value:{'+' if signed else ''}.{digits}f}".replace("-", "−")
-            return text, repr(float(value))
-
         share = "" if pd.isna(cell.images) else f"{cell.images:.0f}"
         if not pd.isna(cell.images_of) and not pd.isna(cell.images):
             share += f" of {cell.images_of:.0f}"
@@ -200,11 +193,19 @@ def _cells(cells: pd.DataFrame) -> list[list[tuple[str, str]]]:
         mode += "" if pd.isna(cell.stride) else f" {cell.stride:.0f}"
         lines.append([
             _word(cell.table), _word(cell.row), _word(cell.column), _word(cell.dataset), _word(cell.metric),
-            (plain(cell.printed) or "", number(cell.published)[1]), number(cell.ours),
-            number(cell.spread), number(cell.difference, signed=True), (share, number(cell.images)[1]), _word(mode),
+            (plain(cell.printed) or "", _number(cell.published, digits)[1]), _number(cell.ours, digits),
+            _number(cell.spread, digits), _number(cell.difference, digits, signed=True),
+            (share, _number(cell.images, digits)[1]), _word(mode),
             _word(cell.status),
         ])  # fmt: skip
     return lines
+
+
+def _number(value, digits: int, *, signed: bool = False) -> tuple[str, str]:
+    """Return a number as text with some digits, and as sort key with all digits; empty for a missing value."""
+    if pd.isna(value):
+        return "", ""
+    return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", "−"), repr(float(value))
 
 
 def _word(value) -> tuple[str, str]:
