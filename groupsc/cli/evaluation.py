@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
@@ -57,50 +57,64 @@ def evaluate(
     The images are degraded, restored and compared with the clean images. A model that is measured at another σ than
     that of its training gets scaled images, as `groupsc denoise` scales them.
     """
-    from groupsc.benchmark.earlier import cached_rows
-    from groupsc.benchmark.rows import write_rows
-    from groupsc.config.definitions import TASKS
     from groupsc.data.folders import data_dir_with
 
     if (weights is None) == (method is None):
         raise GroupSCError("the command measures one method; give either weights or --method MODULE:FUNCTION")
-    plain = method is None and not guard
-    if cached_results is not None and output is not None and pictures is None and plain and task in TASKS:
-        rows = cached_rows(
-            cached_results, weights, dataset, task, level, images=images, times=repetitions, mode=mode, stride=stride
-        )
-        if rows is not None:
-            write_rows(output, rows)
-            print(f"{dataset}: {rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images, measured before")
+    if guard and weights is None:
+        raise GroupSCError("the guard is for models of this project; leave out --guard or --method")
+    if output is None and cached_results is not None:
+        raise GroupSCError("cached results are reused in a file only; give --output")
+    common: dict[str, Any] = {"task": task, "level": level, "images": images, "mode": mode, "stride": stride}
+    if cached_results is not None and output is not None and weights is not None and pictures is None and not guard:
+        if _copy_cached(cached_results, output, weights, dataset, times=repetitions, **common):
             return
-    from groupsc.api.guarded_method import GuardedMethod
-    from groupsc.baselines.own import named_function
     from groupsc.benchmark.evaluation import evaluate as measure
     from groupsc.benchmark.evaluation import evaluate_to_csv
 
-    if output is None and cached_results is not None:
-        raise GroupSCError("cached results are reused in a file only; give --output")
     options = {
-        "task": task,
-        "level": level,
-        "noise": noise,
-        "data_dir": data_dir_with(data_dir, folders),
-        "images": images,
-        "repetitions": repetitions,
-        "mode": mode,
-        "stride": stride,
-        "device": device,
-        "pictures": pictures,
-        "names": names or None,
-    }
-    what = named_function(method) if method is not None else weights
-    if guard:
-        if weights is None:
-            raise GroupSCError("the guard is for models of this project; leave out --guard or --method")
-        what = GuardedMethod(weights, device=device, data_dir=data_dir)
-        options |= {"task": task or what.tasks[0], "level": what.level if level is None else level}
+        **common, "noise": noise, "repetitions": repetitions, "device": device, "pictures": pictures,
+        "names": names or None, "data_dir": data_dir_with(data_dir, folders),
+    }  # fmt: skip
+    what, implied = _measured(weights, method, guard=guard, device=device, data_dir=data_dir)
+    options |= {key: value for key, value in implied.items() if options[key] is None}
     if output is None:
         rows = measure(what, dataset, **options)
     else:
         rows = evaluate_to_csv(output, what, dataset, **options, cached_results=cached_results)
-    print(f"{rows['dataset'].iloc[0]}: {rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images")
+    print(f"{rows['dataset'].iloc[0]}: {_summary(rows)}")
+
+
+def _copy_cached(measured: Path, output: Path, weights: str, dataset: str, *, task: str | None, **options) -> bool:
+    """Write complete cached results to the output, without torch; return False if they are not complete."""
+    from groupsc.benchmark.earlier import cached_rows
+    from groupsc.benchmark.rows import write_rows
+    from groupsc.config.definitions import TASKS
+
+    level = options.pop("level")
+    rows = cached_rows(measured, weights, dataset, task, level, **options) if task in TASKS else None
+    if rows is None:
+        return False
+    write_rows(output, rows)
+    print(f"{dataset}: {_summary(rows)}, measured before")
+    return True
+
+
+def _measured(
+    weights: str | None, method: str | None, *, guard: bool, device: str, data_dir: Path
+) -> tuple[Any, dict[str, Any]]:
+    """Return what is measured, and the task and level that it implies if the command names none."""
+    if method is not None:
+        from groupsc.baselines.own import named_function
+
+        return named_function(method), {}
+    if guard and weights is not None:
+        from groupsc.api.guarded_method import GuardedMethod
+
+        guarded = GuardedMethod(weights, device=device, data_dir=data_dir)
+        return guarded, {"task": guarded.tasks[0], "level": guarded.level}
+    return weights, {}
+
+
+def _summary(rows) -> str:
+    return f"{rows['psnr'].mean():.2f} dB over {rows['image'].nunique()} images"
