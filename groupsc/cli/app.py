@@ -106,25 +106,11 @@ def dictionary(
     picture: Annotated[Path | None, Option(help="Also draw the atoms to this PNG file.")] = None,
 ) -> None:
     """Learn the initial dictionary of a training."""
-    from groupsc.data.datasets import load_images, set_name
     from groupsc.data.folders import data_dir_with
-    from groupsc.training.dictionary_learning import learn_dictionary
-    from groupsc.weights.files import write_tensors
+    from groupsc.training.dictionary_file import write_dictionary
 
-    where = data_dir_with(data_dir, folders)
-    photographs = load_images(dataset, where, channels=channels, images=images).values()
-    D = learn_dictionary(photographs, channels=channels, patch_size=patch_size, n_atoms=n_atoms, seed=seed)
-    write_tensors(
-        output,
-        {"D": D},
-        {
-            "dataset": set_name(dataset, where),
-            "channels": channels,
-            "patch_size": patch_size,
-            "n_atoms": n_atoms,
-            "seed": seed,
-        },
-    )
+    size = {"channels": channels, "patch_size": patch_size, "n_atoms": n_atoms}
+    D = write_dictionary(output, dataset, data_dir_with(data_dir, folders), **size, seed=seed, images=images)
     if picture is not None:
         from groupsc.figures.dictionaries import draw_dictionary
 

@@ -14,12 +14,10 @@ import yaml
 
 from groupsc.config.definitions import Experiment
 from groupsc.config.experiments import experiments
-from groupsc.data.datasets import load_images
-from groupsc.training.dictionary_learning import learn_dictionary
+from groupsc.training.dictionary_file import write_dictionary
 from groupsc.training.loop import train
 from groupsc.utils.errors import GroupSCError, unreadable
 from groupsc.utils.typing import PathLike
-from groupsc.weights.files import write_tensors
 
 
 def read_queue(path: PathLike) -> list[Experiment]:
@@ -114,14 +112,14 @@ def run_queue(
             max_minutes=left,
             device=device,
             progress=progress,
-            **_beginning(experiment, data_dir, output, weights),
+            **_first_parameters(experiment, data_dir, output, weights),
         )
         outcome[experiment.name] = "finished" if done else "stopped"
     return outcome
 
 
 def make_dictionary(experiment: Experiment, data_dir: PathLike, path: PathLike) -> Path:
-    """Learn the initial dictionary of an experiment and save it as tensor D of a safetensors file.
+    """Learn the initial dictionary of an experiment and write it to a file.
 
     Parameters
     ----------
@@ -146,20 +144,15 @@ def make_dictionary(experiment: Experiment, data_dir: PathLike, path: PathLike) 
     >>> make_dictionary(experiment, "data/raw", "dictionary.safetensors")  # doctest: +SKIP
     """
     model, config = experiment.model, experiment.training
-    images = load_images(config.dataset, data_dir, channels=model.channels)
-    D = learn_dictionary(
-        images.values(), channels=model.channels, patch_size=model.patch_size, n_atoms=model.n_atoms, seed=config.seed
-    )
-    write_tensors(
-        path,
-        {"D": D},
-        {"dataset": config.dataset, "channels": model.channels, "patch_size": model.patch_size, "seed": config.seed},
-    )
+    size = {"channels": model.channels, "patch_size": model.patch_size, "n_atoms": model.n_atoms}
+    write_dictionary(path, config.dataset, data_dir, **size, seed=config.seed)
     return Path(path)
 
 
-def _beginning(experiment: Experiment, data_dir: PathLike, output: Path, weights: PathLike | None) -> dict[str, Any]:
-    """Source of the initial parameters: the keyword argument `init` or `dictionary` of `train`."""
+def _first_parameters(
+    experiment: Experiment, data_dir: PathLike, output: Path, weights: PathLike | None
+) -> dict[str, Any]:
+    """Return the source of the initial parameters: the keyword argument `init` or `dictionary` of `train`."""
     if experiment.init_from is None:
         dictionary = output / "dictionaries" / f"{experiment.dictionary}.safetensors"
         return {"dictionary": dictionary if dictionary.exists() else make_dictionary(experiment, data_dir, dictionary)}
