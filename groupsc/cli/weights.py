@@ -44,9 +44,9 @@ def pull_weights(
         for release in _chosen(names):
             print(release.pull())
     else:
-        from groupsc.weights.remote import exchange
+        from groupsc.weights.remote import transfer
 
-        print(*exchange("pull", _chosen(names), remote), sep="\n")
+        print(*transfer("pull", _chosen(names), remote), sep="\n")
 
 
 @app.command("convert")
@@ -76,9 +76,9 @@ def push_weights(
     names: Names = None,
 ) -> None:
     """Copy released weights to a DVC remote (`dvc push`)."""
-    from groupsc.weights.remote import exchange
+    from groupsc.weights.remote import transfer
 
-    print(f"{len(exchange('push', _chosen(names), remote))} files are in the remote {remote}")
+    print(f"{len(transfer('push', _chosen(names), remote))} files are in the remote {remote}")
 
 
 @app.command("verify")

@@ -41,7 +41,7 @@ HINTS = {
 CREDENTIALS = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 
 
-def exchange(direction: str, releases: list[Release], remote: str) -> list[Path]:
+def transfer(direction: str, releases: list[Release], remote: str) -> list[Path]:
     """Push the files of releases to a remote of DVC, or pull them, and verify the checksum of each.
 
     Parameters
@@ -64,16 +64,16 @@ def exchange(direction: str, releases: list[Release], remote: str) -> list[Path]
 
     Examples
     --------
-    >>> exchange("pull", [release], "lab")  # doctest: +SKIP
+    >>> transfer("pull", [release], "lab")  # doctest: +SKIP
     """
     folder, names = releases[0].path.parent, [release.name + SUFFIX for release in releases]
     if direction == "push":  # DVC pushes the files in its cache, and reports no error if the cache is empty.
         for release in releases:
             release.pull()
         _run(["fetch", *names], folder)
-    said = _run([direction, "--remote", remote, *names], folder)
-    if said is not None:
-        raise GroupSCError(_sentence(said, direction, remote))
+    message = _run([direction, "--remote", remote, *names], folder)
+    if message is not None:
+        raise GroupSCError(_sentence(message, direction, remote))
     for release in releases:
         _verify(release, remote)
     return [release.path for release in releases]
@@ -93,13 +93,14 @@ def _dvc() -> str:
     return found
 
 
-def _sentence(said: str, direction: str, remote: str) -> str:
+def _sentence(message: str, direction: str, remote: str) -> str:
+    """Return the error for a message of DVC, with a hint if the message is known."""
     for sign in CREDENTIALS:
-        said = said.replace(sign, "Forbidden")
+        message = message.replace(sign, "Forbidden")
     for sign, (meaning, hint) in HINTS.items():
-        if sign in said:
+        if sign in message:
             return f"dvc {direction} with the remote {remote} failed: {meaning}; {hint.format(remote=remote)}"
-    last = said.strip().splitlines()[-1:] or ["no message"]
+    last = message.strip().splitlines()[-1:] or ["no message"]
     return (
         f"dvc {direction} with the remote {remote} failed ({last[0]}); run `dvc {direction} --verbose` for all messages"
     )
