@@ -71,4 +71,6 @@ def weights(incomplete: str) -> list[str]:
 
 def speeds(incomplete: str) -> list[str]:
     """Complete the argument of `--speed`."""
-    return [name for name in ("fast", "balanced", "best") if name.startswith(incomplete)]
+    from groupsc.cli.batch.planning import SPEEDS
+
+    return [name for name in SPEEDS if name.startswith(incomplete)]

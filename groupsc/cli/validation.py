@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,7 @@ def stress(weights: Weights) -> None:
     means = rows.groupby(["case", "level"], dropna=False, sort=False)[["before", "after"]].mean()
     print(f"{'case':24} {'level':>6} {'before':>7} {'after':>7} {'change':>7}  dB")
     for (case, level), (before, after) in zip(means.index, means.to_numpy(), strict=True):
-        shown = "" if level != level else f"{level:g}"
+        shown = "" if math.isnan(level) else f"{level:g}"
         state = "  fails" if after - before < -validation.TOLERANCE else ""
         print(f"{case:24} {shown:>6} {before:7.2f} {after:7.2f} {after - before:+7.2f}{state}")
 
