@@ -234,9 +234,13 @@ def seen_around(model: SparseCoder, image: Tensor, x: int, y: int) -> tuple[Tens
             f"{height - 1}"
         )
     side, patch_size, stride = model.config.block(), model.config.patch_size, model.config.patch_stride
-    top, left = (min(max(0, place - side // 2), max(0, size - side)) for place, size in ((y, height), (x, width)))
-    top, left = top - top % stride, left - left % stride
-    seen = image[None, :, top : top + side, left : left + side]
-    places = ((y - top, seen.shape[-2]), (x - left, seen.shape[-1]))
-    down, along = (min(max(0, place - patch_size // 2), size - patch_size) for place, size in places)
-    return seen, down - down % stride, along - along % stride
+    row, column = _start(y, side, height, stride), _start(x, side, width, stride)
+    seen = image[None, :, row : row + side, column : column + side]
+    rows, columns = seen.shape[-2:]
+    return seen, _start(y - row, patch_size, rows, stride), _start(x - column, patch_size, columns, stride)
+
+
+def _start(place: int, side: int, length: int, stride: int) -> int:
+    """Return where a part of an axis starts, at a multiple of the stride, so that the place is near its middle."""
+    start = min(max(0, place - side // 2), max(0, length - side))
+    return start - start % stride

@@ -18,7 +18,7 @@ from groupsc.utils.errors import GroupSCError
 
 PATCHES = 24
 """Number of patches in the group, the given one included."""
-NAMES = {PENALTIES[method]: title for method, title in MODEL_LABELS.items()}
+LABELS = {PENALTIES[method]: title for method, title in MODEL_LABELS.items()}
 """Labels of models, by penalty."""
 
 
@@ -94,7 +94,7 @@ def similar_patches(
     nearest = recorders[-1].similarities[-1][0, :, target].argsort(descending=True)
     chosen = torch.cat([torch.tensor([target]), nearest[nearest != target]])[:count]
     codes = {
-        NAMES[model.config.penalty]: recorder.codes[0, chosen].T
+        LABELS[model.config.penalty]: recorder.codes[0, chosen].T
         for model, recorder in zip(models, recorders, strict=True)
     }
     corners = grid.stride * np.stack(np.divmod(chosen.numpy(), grid.columns), 1)
