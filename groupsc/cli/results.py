@@ -61,11 +61,11 @@ def reproducibility(
 
     The table gives the known reasons for the values that are not reproduced.
     """
-    from groupsc.paper import reproducibility as counts
+    from groupsc.paper.reproducibility import build_reproducibility, cards_of, read_cells
     from groupsc.weights.released import with_released
 
-    cells = counts.read_cells(tables or [])
-    written = counts.panel(cells, counts.cards_of(with_released(weights))).write(output)
+    cells = read_cells(tables or [])
+    written = build_reproducibility(cells, cards_of(with_released(weights))).write(output)
     if charts:
         from groupsc.figures.reproducibility import chart
         from groupsc.figures.style import save

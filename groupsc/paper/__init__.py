@@ -1,1 +1,1 @@
-"""Make the paper's tables, the count of reproduced values, and the manifest of a run."""
+"""Make the paper's tables, the count of reproduced values, and paired differences; find pictures for figures."""

@@ -123,7 +123,7 @@ def _verdict(metric: str, status: str, difference: float) -> str:
     return "above the paper" if gap > 0 else "below the paper"
 
 
-def panel(cells: pd.DataFrame, cards: dict[str, dict] | None = None) -> Table:
+def build_reproducibility(cells: pd.DataFrame, cards: dict[str, dict] | None = None) -> Table:
     """Make the table of counts, with the known reasons for differences, and with sums if there are several tables.
 
     Parameters
@@ -139,7 +139,7 @@ def panel(cells: pd.DataFrame, cards: dict[str, dict] | None = None) -> Table:
 
     Examples
     --------
-    >>> panel(read_cells([])).name
+    >>> build_reproducibility(read_cells([])).name
     'reproducibility'
     """
     order = ["table", "own", "metric"]

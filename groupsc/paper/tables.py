@@ -14,7 +14,7 @@ from groupsc.paper.table import Table
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.resources import data_file
 
-SHOWN_ELSEWHERE = re.compile(r"input|(sc|csr|groupsc)(-blind.*|-norefresh(raw)?|-refresh\d+(raw)?|-patch\d+atoms\d+)?")
+PAPER_METHODS = re.compile(r"input|(sc|csr|groupsc)(-blind.*|-norefresh(raw)?|-refresh\d+(raw)?|-patch\d+atoms\d+)?")
 """Methods of the paper's tables: the degraded image, and our models with the variants of Tables 1, 2, 12 and 13."""
 
 
@@ -80,7 +80,7 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
     printed = published[published["table"] == layout.number]
     runs = average(rows, sizes)
     printed, runs = with_variants_as_methods(layout.number, printed, runs)
-    others = [name for name in runs["method"].unique() if layout.peers and not SHOWN_ELSEWHERE.fullmatch(name)]
+    others = [name for name in runs["method"].unique() if layout.peers and not PAPER_METHODS.fullmatch(name)]
     methods = [*printed["method"].unique(), *others]
     runs = runs[(runs["task"] == printed["task"].iloc[0]) & runs["method"].isin(methods)]
     return Arrangement(table, layout, printed, runs).table()

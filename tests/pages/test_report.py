@@ -18,7 +18,7 @@ from groupsc.benchmark.rows import COLUMNS
 from groupsc.figures.catalog import draw
 from groupsc.io.images import write_image
 from groupsc.pages.report import write_report
-from groupsc.paper.reproducibility import panel, read_cells
+from groupsc.paper.reproducibility import build_reproducibility, read_cells
 from groupsc.paper.tables import build
 from groupsc.utils.errors import GroupSCError
 
@@ -58,7 +58,7 @@ def page(tmp_path_factory):
     for name in ("table4", "table8"):
         build(name, measured, sizes=SIZES).write(folder / "tables" / name)
     cells = read_cells([folder / f"tables/{name}.csv" for name in ("table4", "table8")])
-    panel(cells).write(folder / "tables/reproducibility")
+    build_reproducibility(cells).write(folder / "tables/reproducibility")
     draw("figure4", [folder / "figures/figure4.png", folder / "figures/figure4.pdf"])
     (folder / "figure4.rst").write_text("**Figure 4.** The prox of λ(\\|u\\|), as ``groupsc`` & others\nhave it. More.")
     for method in ("sc", "groupsc"):

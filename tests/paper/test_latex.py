@@ -12,8 +12,8 @@ from latex import typeset
 from measured_rows import make_rows
 
 from groupsc.benchmark.rows import COLUMNS, read_rows
-from groupsc.paper import reproducibility
 from groupsc.paper.paired import paired_table
+from groupsc.paper.reproducibility import build_reproducibility
 from groupsc.paper.robustness import build_robustness
 from groupsc.paper.settings import build_settings
 from groupsc.paper.table import Table
@@ -35,7 +35,13 @@ def measured():
     tables = [build(name, rows[rows["task"] == task[TABLES[name].number]]) for name in TABLES]
     cards = {name: read_card(release.find()) for name, release in releases().items()}
     cells = pd.concat([table.cells for table in tables], ignore_index=True)
-    return [*tables, build_settings(cards), reproducibility.panel(cells), paired_table(rows, "sc"), stressed]
+    return [
+        *tables,
+        build_settings(cards),
+        build_reproducibility(cells),
+        paired_table(rows, "sc"),
+        stressed,
+    ]
 
 
 @cache
@@ -43,7 +49,7 @@ def empty():
     """Every table without a run."""
     tables = [build(name, pd.DataFrame(columns=COLUMNS)) for name in TABLES]
     stressed = build_robustness(pd.DataFrame(columns=COLUMNS))
-    return [*tables, build_settings({}), reproducibility.panel(tables[0].cells), stressed]
+    return [*tables, build_settings({}), build_reproducibility(tables[0].cells), stressed]
 
 
 @cache

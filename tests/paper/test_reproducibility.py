@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from groupsc.figures.reproducibility import chart
-from groupsc.paper.reproducibility import VERDICTS, panel, read_cells, verdicts
+from groupsc.paper.reproducibility import VERDICTS, build_reproducibility, read_cells, verdicts
 from groupsc.paper.settings import build_settings
 from groupsc.paper.table import CELL_COLUMNS
 from groupsc.utils.errors import GroupSCError
@@ -54,7 +54,7 @@ def test_ssim_has_its_own_bound(tmp_path, gap, verdict):
         [written(tmp_path, cell("SC", gap, metric="ssim", published=0.9, ours=0.9 + gap), cell("SC", 0.0))]
     )
     assert verdicts(cells).set_index("metric")["verdict"].to_dict() == {"ssim": verdict, "psnr": "reproduced"}
-    counts = panel(cells).cells.set_index("metric")
+    counts = build_reproducibility(cells).cells.set_index("metric")
     assert counts.loc["ssim", [verdict, "median difference"]].to_list() == [1, gap]
 
 
@@ -72,7 +72,7 @@ def test_panel_counts_and_names_the_reasons(tmp_path):
         cell("GroupSC", None, "not run", weights_sha256=None),
         cell("DnCNN", 0.01, source="[52]"),
     ]
-    made = panel(read_cells([written(tmp_path, *cells)]), {"abc": {"steps": 800}})
+    made = build_reproducibility(read_cells([written(tmp_path, *cells)]), {"abc": {"steps": 800}})
     ours, others = made.cells.to_dict("records")
     assert (ours["figures"], ours["below the paper"], ours["not run"], ours["median difference"]) == (2, 1, 1, -0.2)
     assert (others["figures"], others["reproduced"]) == (1, 1)
@@ -91,7 +91,7 @@ def test_the_last_rows_count_all_tables_together(tmp_path):
         cell("SC", -0.003, table=8, metric="ssim", published=0.9, ours=0.897),
         cell("DnCNN", 0.01, source="[52]"),
     ]
-    made = panel(read_cells([written(tmp_path, *cells)]))
+    made = build_reproducibility(read_cells([written(tmp_path, *cells)]))
     sums = made.cells[made.cells["table"] == "all"].set_index(["of", "metric"])
     assert sums.index.to_list() == [("paper's models", "psnr"), ("paper's models", "ssim"), ("baselines", "psnr")]
     ours = sums.loc["paper's models", "psnr"]
@@ -105,13 +105,13 @@ def test_the_last_rows_count_all_tables_together(tmp_path):
 
 
 def test_of_one_table_there_are_no_sums(tmp_path):
-    made = panel(read_cells([written(tmp_path, cell("SC", -0.2))]))
+    made = build_reproducibility(read_cells([written(tmp_path, cell("SC", -0.2))]))
     assert made.cells["table"].to_list() == [4]
     assert "All tables" not in made.to_markdown()
 
 
 def test_the_page_of_counts_has_a_heading(tmp_path):
-    text = panel(read_cells([written(tmp_path, cell("SC", -0.2))])).to_markdown()
+    text = build_reproducibility(read_cells([written(tmp_path, cell("SC", -0.2))])).to_markdown()
     assert text.startswith("# Reproducibility\n\nNumber of the paper's values")
 
 
@@ -145,7 +145,7 @@ def test_settings_stand_beside_the_papers():
 
 
 def test_without_tables_nothing_is_counted(tmp_path):
-    empty = panel(read_cells([]))
+    empty = build_reproducibility(read_cells([]))
     assert empty.grid == []
     assert len(empty.write(tmp_path / "empty")) == 4
     assert chart(read_cells([])).axes
