@@ -266,9 +266,7 @@ class Arrangement:
                 record |= {name: getattr(ran, name) for name in CELL_COLUMNS if hasattr(ran, name)}
                 ours = getattr(ran, self._measure(metric))
                 record |= {"ours": round(ours, 6), "spread": getattr(ran, f"{self._measure(metric)}_spread")}
-                record["status"] = (
-                    "all images" if ran.images == ran.images_of else "subset" if ran.images_of else "other images"
-                )
+                record["status"] = _status(ran)
                 if q is not None and record["status"] == "all images":
                     record["difference"] = round(ours - q.value, 6)
             elif line.kind == "paper":
@@ -298,6 +296,13 @@ def _rows_at(columns: dict[str, dict], number: int) -> Iterator[tuple[str, str, 
         cells = [found[kind, title][number] if (kind, title) in found else Cell(kind) for found in columns.values()]
         if any(cell.parts for cell in cells):
             yield kind, title, cells
+
+
+def _status(ran) -> str:
+    """Compare the images of a row of `groupsc.benchmark.averages.average` with those of the paper."""
+    if ran.images == ran.images_of:
+        return "all images"
+    return "subset" if ran.images_of else "other images"
 
 
 def _signed(value: float, digits: int) -> str:

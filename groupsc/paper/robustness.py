@@ -74,18 +74,15 @@ def build_robustness(rows: pd.DataFrame) -> Table:
 
 def _cells(values: list[float], *, signed: bool) -> list[Cell]:
     """Typeset a line; all values that are printed like the highest are the best."""
-    texts = ["–" if pd.isna(value) else f"{value:+.2f}" if signed else f"{value:.2f}" for value in values]
     best = max((round(value, 2) for value in values if not pd.isna(value)), default=None)
-    return [
-        Cell(
-            "missing" if pd.isna(value) else "run", (Part(text.replace("-", "−"), "best" if _is(value, best) else ""),)
-        )
-        for value, text in zip(values, texts, strict=True)
-    ]
+    return [_cell(value, best, signed=signed) for value in values]
 
 
-def _is(value: float, best: float | None) -> bool:
-    return not pd.isna(value) and round(value, 2) == best
+def _cell(value: float, best: float | None, *, signed: bool) -> Cell:
+    if pd.isna(value):
+        return Cell("missing", (Part("–"),))
+    text = f"{value:{'+' if signed else ''}.2f}".replace("-", "−")
+    return Cell("run", (Part(text, "best" if round(value, 2) == best else ""),))
 
 
 def _records(group: pd.DataFrame, changes: pd.DataFrame | None) -> pd.DataFrame:

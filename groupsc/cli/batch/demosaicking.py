@@ -77,5 +77,6 @@ class Demosaicking:
             denoised=self.denoise, linear=self.linear, **given,
         )  # fmt: skip
         balance = ",".join(f"{gain:.3g}" for gain in gains)
-        noise = "none removed" if not self.denoise else "estimated" if sensor.noise is None else "of the file"
-        return np.rot90(colors, sensor.turns).transpose(2, 0, 1), {"white balance": balance, "noise": noise}
+        noise = "estimated" if sensor.noise is None else "of the file"
+        facts = {"white balance": balance, "noise": noise if self.denoise else "none removed"}
+        return np.rot90(colors, sensor.turns).transpose(2, 0, 1), facts

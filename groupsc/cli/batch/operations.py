@@ -81,9 +81,11 @@ class Deblocking:
     def level(self, photo: Photograph) -> Level:
         refuse_raw(photo)
         quality, origin = (self.quality, "given") if self.quality is not None else self._found(photo)
-        planes = 1.0 if len(photo.pixels) == 1 else 3.0 if photo.subsampling == "4:4:4" else 1.5
+        cost = 1.0
+        if len(photo.pixels) > 1:  # Two planes of chroma, of the size of luma or of a quarter of it.
+            cost += 2.0 if photo.subsampling == "4:4:4" else 0.5
         text = f"quality {quality:g} ({origin})"
-        return Level(task="jpeg", value=quality, text=text, facts={"quality": quality}, cost=planes)
+        return Level(task="jpeg", value=quality, text=text, facts={"quality": quality}, cost=cost)
 
     def _found(self, photo: Photograph) -> tuple[float, str]:
         """Return the quality of the strongest compression, and how it was found."""
