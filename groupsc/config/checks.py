@@ -19,8 +19,8 @@ def is_count(value: object) -> bool:
 
 
 def require_blocks(mode: str, stride: object) -> None:
-    """Raise an error if a stride of blocks is given for whole images."""
+    """Raise an error if a stride is given although whole images are restored, which have no blocks."""
     require(
         stride is None or mode != "whole",
-        f"the stride {stride!r} is one between blocks; choose mode 'block', or leave it out",
+        f"the stride is {stride!r}, but only blocks have a stride; choose mode 'block', or leave it out",
     )

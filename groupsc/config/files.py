@@ -166,7 +166,7 @@ def expanded(where: str, variants: dict[str, dict[str, Any]]) -> dict[str, dict[
         place = f"{where}.{label}"
         if product or also:
             require(template, f"{place} lacks name; give one such as patch{{patch_size}}atoms{{n_atoms}}")
-            made = [(_named(place, template, values), _with(common, values)) for values in _sets(product, also)]
+            made = [(_named(place, template, values), _changed(common, values)) for values in _sets(product, also)]
         else:
             require(not template, f"{place}.name is {template!r}, which names variants of product and also; remove it")
             made = [(label, common)]
@@ -199,7 +199,7 @@ def _named(place: str, template: str, values: dict[str, Any]) -> str:
     return name
 
 
-def _with(common: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+def _changed(common: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """Return a variant with further values of its model and training."""
     model = {key: value for key, value in values.items() if key in MODEL_KEYS}
     training = {key: value for key, value in values.items() if key not in MODEL_KEYS}

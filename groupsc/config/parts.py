@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
+from typing import Annotated, Any, ClassVar, TypeVar, cast, dataclass_transform
 
 from pydantic import (
     BaseModel,
@@ -44,13 +44,12 @@ def settings(kind: type[T]) -> type[T]:
     init = made.__init__
 
     @functools.wraps(init)
-    def in_words(self: Any, **values: Any) -> None:
+    def init_with_our_errors(self: Any, **values: Any) -> None:
         with in_one_sentence(kind.__name__):
             init(self, **values)
 
-    made.__init__ = in_words
-    worded: type[T] = made
-    return worded
+    made.__init__ = init_with_our_errors
+    return cast(type[T], made)
 
 
 class Part(BaseModel):

@@ -57,7 +57,7 @@ def table(kind: Any) -> str:
     lines = ["| key | values | default | meaning |", "| --- | --- | --- | --- |"]
     for name, field in kind.__pydantic_fields__.items():
         values = _phrase(field.annotation, field.metadata)
-        lines.append(f"| `{name}` | {values} | {_default(field, kind)} | {_line(field.description)} |")
+        lines.append(f"| `{name}` | {values} | {_default(field)} | {_line(field.description)} |")
     return "\n".join(lines)
 
 
@@ -99,7 +99,7 @@ def _phrase(annotation: Any, metadata: Iterable[Any] = ()) -> str:
     return "a mapping"
 
 
-def _default(field: FieldInfo, kind: Any) -> str:
+def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)

@@ -138,7 +138,7 @@ def test_errors_say_what_to_do():
         restore(model, torch.zeros(1, 3, 30, 30))
     with pytest.raises(GroupSCError, match="from 1 to 56, the side of a block"):
         restore(model, torch.zeros(1, 1, 30, 30), mode="block", stride=57)
-    with pytest.raises(GroupSCError, match="the stride 4 is one between blocks; choose mode 'block', or leave it out"):
+    with pytest.raises(GroupSCError, match="the stride is 4, but only blocks have a stride; choose mode 'block'"):
         restore(model, torch.zeros(1, 1, 30, 30), stride=4)
     with pytest.raises(GroupSCError, match="choose one of whole, block"):
         restore(model, torch.zeros(1, 1, 30, 30), mode="magic")
