@@ -19,7 +19,15 @@ from groupsc.inference.restorer import Restorer
 from groupsc.inference.units import ValueRange, check_sigma, value_range
 from groupsc.io.arrays import one_if_equal, unpack, working_type
 from groupsc.noise import noise_level
-from groupsc.noise.denoising import CLEAN, check_kind, denoise_estimated, denoise_mapped, denoise_poisson
+from groupsc.noise.denoising import (
+    CLEAN,
+    Restored,
+    White,
+    check_kind,
+    denoise_estimated,
+    denoise_mapped,
+    denoise_poisson,
+)
 from groupsc.noise.maps import sigma_array
 from groupsc.noise.noise_level import noise_and_range
 from groupsc.utils.device import pick_device
@@ -209,26 +217,48 @@ def denoise_with_facts(
 
     if noise == "poisson":
         restored, facts = denoise_poisson(own.astype(np.float64), white, strength, **parameters)
-    elif sigma is not None and np.ndim(sigma):
-        sigmas = sigma_array(sigma, np.shape(image), channel_axis)
-        check_sigma(float(sigmas.max()), own)
-        found = value_range(own, float(sigmas.max()))
-        restored, facts = denoise_mapped(found.to_unit(own), white, sigmas / found.width, strength)
-        restored = found.from_unit(restored)
+    elif sigma is None:
+        restored, facts = _with_estimated_sigma(own, white, strength, where, estimate)
+    elif np.ndim(sigma):
+        restored, facts = _with_several_sigmas(own, white, strength, sigma_array(sigma, np.shape(image), channel_axis))
     else:
-        used, found = noise_and_range(one_if_equal(own), estimate if sigma is None else sigma, where)  # type: ignore[arg-type]  # A number.
-        if sigma is None:
-            limit = 0.0 if found.guessed else CLEAN
-            restored, facts = denoise_estimated(
-                found.to_unit(own), white, used / found.width, strength, where, clean=limit
-            )
-            facts["sigma"] *= strength * found.width
-        elif used == 0:
-            return back(own), {"sigma": 0.0, "weights": [], "share": 0.0}
-        else:
-            restored, facts = white(found.to_unit(own), strength * used / found.width), {"sigma": strength * used}
-        restored = found.from_unit(restored)
+        restored, facts = _with_one_sigma(own, white, strength, where, sigma)  # type: ignore[arg-type]  # A number.
     return back(restored), facts | {"weights": list(dict.fromkeys(names)), "share": max(shares)}
+
+
+def _with_estimated_sigma(
+    image: NDArray[Any],
+    white: White,
+    strength: float,
+    where: NDArray[np.bool_] | None,
+    estimate: float | None,
+) -> Restored:
+    """Remove noise of unknown σ from an image (c, H, W) in its own units, and return what was done."""
+    sigma, found = noise_and_range(one_if_equal(image), estimate, where)
+    limit = 0.0 if found.guessed else CLEAN
+    restored, facts = denoise_estimated(found.to_unit(image), white, sigma / found.width, strength, where, clean=limit)
+    facts["sigma"] *= strength * found.width
+    return found.from_unit(restored), facts
+
+
+def _with_one_sigma(
+    image: NDArray[Any], white: White, strength: float, where: NDArray[np.bool_] | None, sigma: float
+) -> Restored:
+    """Remove white noise of one σ; parameters and result as for `_with_estimated_sigma`."""
+    sigma, found = noise_and_range(one_if_equal(image), sigma, where)
+    if sigma == 0:
+        return image, {"sigma": 0.0}
+    restored = white(found.to_unit(image), strength * sigma / found.width)
+    return found.from_unit(restored), {"sigma": strength * sigma}
+
+
+def _with_several_sigmas(image: NDArray[Any], white: White, strength: float, sigmas: NDArray[Any]) -> Restored:
+    """Remove white noise whose σ differs between channels or pixels; result as for `_with_estimated_sigma`."""
+    highest = float(sigmas.max())
+    check_sigma(highest, image)
+    found = value_range(image, highest)
+    restored, facts = denoise_mapped(found.to_unit(image), white, sigmas / found.width, strength)
+    return found.from_unit(restored), facts
 
 
 def _restore_white(

@@ -73,14 +73,11 @@ def develop(
     ((40, 40, 3), dtype('float32'), True)
     """
     values = np.asarray(mosaic)
-    bayer_mask(2, 2, pattern)
-    white = white_level if white_level is not None else 1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max
+    bayer_mask(2, 2, pattern)  # An error for another pattern.
+    white = _largest_value(values.dtype) if white_level is None else white_level
     if not white > black_level:
         raise GroupSCError(f"the white level {white:g} is not above the black level {black_level:g}; correct them")
-    gains = np.asarray(white_balance, float)
-    if gains.shape != (3,) or not (np.isfinite(gains) & (gains > 0)).all():
-        raise GroupSCError(f"the white balance is {white_balance}; give three factors above 0, for red, green and blue")
-    red, green, blue = (gains / gains.min()).tolist()
+    gains = _gains(white_balance)
 
     def clean(plane: NDArray[Any], sigma: float | None) -> NDArray[Any]:
         # Every sensor value is measured by itself, so the noise is white; texture could be taken for correlated noise.
@@ -95,10 +92,23 @@ def develop(
     return develop_mosaic(
         (values - np.float32(black_level)) / np.float32(white - black_level),
         pattern,
-        gains=(red, green, blue),
+        gains=gains,
         matrix=None if matrix is None else np.asarray(matrix),
         noise=None if noise is None else np.asarray(noise),
         denoise=clean if denoised else None,
         demosaick=colors,
         linear=linear,
     )
+
+
+def _largest_value(dtype: np.dtype[Any]) -> float:
+    return 1 if dtype.kind == "f" else np.iinfo(dtype).max
+
+
+def _gains(white_balance: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Check the factors of red, green and blue, and scale them so that the smallest is 1."""
+    gains = np.asarray(white_balance, float)
+    if gains.shape != (3,) or not (np.isfinite(gains) & (gains > 0)).all():
+        raise GroupSCError(f"the white balance is {white_balance}; give three factors above 0, for red, green and blue")
+    red, green, blue = (gains / gains.min()).tolist()
+    return red, green, blue
