@@ -50,17 +50,18 @@ def sentence(config: dict, pictures: list, *, cores: int, gpu: bool, full: Path 
         rates = H100 if gpu else rates_of_a_core()
     except GroupSCError:
         return None
-    costs = [f"{key}{': ' if key else ''}{duration(_seconds(run, rates, cores, gpu))}" for key, run in runs.items()]
+    costs = [f"{key}{': ' if key else ''}{_rounded(_seconds(run, rates, cores, gpu))}" for key, run in runs.items()]
     where = "one GPU, as fast as an H100" if gpu else f"{cores} {'core' if cores == 1 else 'cores'} of this machine"
     return f"{config['output']} takes about {costs[0]} on {where}" + "".join(f"; {cost}" for cost in costs[1:]) + "."
 
 
 def _seconds(run: Plan, rates: dict[str, float], cores: int, gpu: bool) -> float:
+    """Return the seconds of a run whose jobs occupy all cores, or whose models run on one GPU."""
     models, _ = run.seconds(rates, start=START)
     return models / (1 if gpu else cores) + run.other_seconds / cores
 
 
-def duration(seconds: float) -> str:
+def _rounded(seconds: float) -> str:
     """Return a time in minutes or hours with two significant digits."""
     if seconds < 3600:
         return f"{max(1, round(seconds / 60))} min"

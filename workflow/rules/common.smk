@@ -138,11 +138,11 @@ def code(*modules):
 # The folder of the package that the rules call.
 PACKAGE = Path(groupsc.__file__).resolve().parent
 # A module gets the dictionary of another workflow, which stays as it is.
-config = {**config, "base": found(config.get("base"))}
+config = {**config, "base": locate(config.get("base"))}
 if workflow.configfiles:
     config.setdefault("output", default_output(workflow.configfiles[0]))
 config = checked(config)
-config["cached_results"] = found(config["cached_results"])
+config["cached_results"] = locate(config["cached_results"])
 EXPERIMENTS = grid(config)
 OUT = config["output"]
 # Folder of the files that list the fetched images. All grids share it, because they share the images.
@@ -158,12 +158,12 @@ if config["mirror"]:
     os.environ.update(GROUPSC_MIRROR=config["mirror"])
 # Models that DVC tracks in data/weights, by the file that points to them.
 RELEASED = {
-    name: Path(near(place / "weights" / f"{name}.safetensors.dvc"))
+    name: Path(relative(place / "weights" / f"{name}.safetensors.dvc"))
     for name in EXPERIMENTS
     for place in reversed(data_places())
     if (place / "weights" / f"{name}.safetensors.dvc").exists()
 }
-PUBLISHED = near(data_file("published.csv"))
+PUBLISHED = relative(data_file("published.csv"))
 # {name: (method, task, level)} of the baselines to measure.
 WANTED = wanted_baselines(config)
 # {name: reason} of baselines that do not support the task and level, or can't run on this machine.

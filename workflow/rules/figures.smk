@@ -1,19 +1,19 @@
 # Draw figures of priors, restored images, learned parameters and trainings. Each has its own rule, for its own caption.
 
 
-for figure, given in FIGURES.items():
+for figure, contents in FIGURES.items():
 
     rule:
         name:
             f"figure_{figure}"
         input:
-            **figure_input(given),
+            **figure_input(contents),
         output:
             png=report(
                 f"{OUT}/figures/{figure}.png",
-                caption=caption(figure, given),
+                caption=caption(figure, contents),
                 category="Figures",
-                labels={"figure": figure, "kind": given["figure"]},
+                labels={"figure": figure, "kind": contents["figure"]},
             ),
             pdf=f"{OUT}/figures/{figure}.pdf",
         log:
@@ -21,10 +21,10 @@ for figure, given in FIGURES.items():
         conda:
             ENVIRONMENT
         params:
-            figure=given["figure"],
-            sources=lambda wildcards, given=given: figure_sources(given),
-            options=figure_options(given),
-            machine=unrecorded(**(DATA if "at" in given else {})),
+            figure=contents["figure"],
+            sources=lambda wildcards, contents=contents: figure_sources(contents),
+            options=figure_options(contents),
+            machine=unrecorded(**(DATA if "at" in contents else {})),
             code=code("figures.catalog"),
         shell:
             "python -m groupsc figure {params.figure:q} {params.sources:q} {params.options} "

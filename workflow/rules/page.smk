@@ -34,7 +34,7 @@ rule page:
         captions=CAPTIONS.values(),
         weights=model_weights(),
         pictures=sorted({f"{OUT}/pictures/{name}/{dataset}" for name, dataset, _ in all_pictures()}),
-        templates=[near(PACKAGE / f"pages/templates/report.{ending}") for ending in ("html", "css", "js")],
+        templates=[relative(PACKAGE / f"pages/templates/report.{ending}") for ending in ("html", "css", "js")],
     output:
         page=report(
             f"{OUT}/index.html",

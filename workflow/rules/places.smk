@@ -20,13 +20,13 @@ if (ROOT / "groupsc").is_dir():
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 
 
-def near(path):
+def relative(path):
     """Return a path relative to the working directory if it is inside, so that a moved folder reruns nothing."""
     path = Path(path)
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def found(path):
+def locate(path):
     """Return a path of the configuration; a relative path that is not in the working directory is one of this workflow."""
     inside = not path or os.path.isabs(path) or os.path.exists(path) or not (ROOT / path).exists()
-    return path if inside else near(ROOT / path)
+    return path if inside else relative(ROOT / path)
