@@ -13,6 +13,8 @@ from pathlib import Path
 def digest(root: Path, module: str, uncounted: frozenset[str] = frozenset()) -> str:
     """Return the digest of a module and of all modules of its package that it imports, without comments and docstrings.
 
+    A docstring counts as an empty one: its words don't change the digest, but a new or removed docstring does.
+
     Parameters
     ----------
     root : Path
