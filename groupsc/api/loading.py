@@ -120,6 +120,7 @@ def model_for(task: str, weights: PathLike, image: Any, device: str) -> Restorer
 
 @functools.lru_cache(maxsize=4)
 def _kept_model(path: Path, device: str, stamp: tuple[int, int, int]) -> Restorer:
+    # `stamp` is only a part of the key of the cache, so that a file that changed is loaded again.
     return load(path, device=device)
 
 

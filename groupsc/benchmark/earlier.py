@@ -1,7 +1,9 @@
-"""Rows that were measured before: taken over without images, without torch, and baselines without packages and weights.
+"""Use per-image results of an earlier evaluation (cached results) instead of a new measurement.
 
-A row belongs to weights by their digest. `data/registry.csv` has the digests of baselines, so that their files can be
-missing.
+This needs neither the images nor torch, and for a baseline neither its package nor its weights. A row of cached results
+is used if the digest of its weights and all settings of the protocol agree with those of the evaluation.
+`data/registry.csv` has the digests of the weights of baselines, so that these files can be missing. A row is the result
+of one image and one noise realisation.
 """
 
 from __future__ import annotations
@@ -32,12 +34,12 @@ def cached_rows(
     mode: str = "whole",
     stride: int | None = None,
 ) -> pd.DataFrame | None:
-    """Return the rows of an evaluation from those of an earlier one, if they are complete.
+    """Return the rows of an evaluation from cached results, if these are complete.
 
     Parameters
     ----------
     measured : path
-        File of rows of an earlier evaluation.
+        File of cached results, with the columns `groupsc.benchmark.rows.COLUMNS`.
     weights : str or path
         A weights file, a baseline's name, or "input".
     dataset, task, level, images, mode, stride : str, str, float, int, str, int
@@ -93,7 +95,7 @@ def unsuited(method: str, task: str, level: float | None) -> str | None:
 
 
 def taken_over(config: dict, weights, place: str, task: str, level: float | None) -> bool:
-    """Return whether all that a configuration asks of an evaluation is in its folder of earlier rows.
+    """Return whether the cached results of a configuration contain all images and repetitions of an evaluation.
 
     Parameters
     ----------
@@ -185,14 +187,14 @@ def cached_results_of(config: dict, name: str, place: str) -> Path | None:
 
 
 def _settings(weights, dataset: str, task: str, level: float | None, mode: str, stride: int | None) -> dict | None:
-    """Return the columns of `SETTINGS` in which rows must agree; None for what is unknown, or not for this task."""
+    """Return the values of `SETTINGS` in which rows must agree; None if `weights` are unknown or of another task."""
     level = None if level is None else float(level)
     subject = _subject(weights, task, level)
     return None if subject is None else subject.settings(dataset, task, level, mode, stride)
 
 
 def _subject(weights, task: str, level: float | None) -> Subject | None:
-    """Return what weights stand for, without loading them; None for what is unknown, or not for this task."""
+    """Return what an evaluation of `weights` measures, without loading them; None if unknown or of another task."""
     method, path = str(weights), Path(weights)
     if method == INPUT:
         return DEGRADED

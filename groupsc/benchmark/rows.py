@@ -186,7 +186,7 @@ def measured_places(path, settings: dict | None = None) -> set[tuple[str, int]]:
 
 
 def _means(text: str, value) -> bool:
-    """Whether a cell of a file has a value, a missing one included."""
+    """Whether the text of a cell is a value; an empty cell is a missing value."""
     if pd.isna(value) or not text:
         return bool(pd.isna(value)) and not text
     return text == value if isinstance(value, str) else float(text) == value

@@ -1,1 +1,1 @@
-"""Restore images of any size with a trained model, estimate noise levels, explain single pixels."""
+"""Restore images of any size with a trained model, develop mosaics of sensors, and explain single pixels."""

@@ -1,9 +1,9 @@
 """Restore images in whole-image mode or in block mode.
 
-In whole-image mode every patch sees the full window around it, so the result has no block borders; see
-`groupsc.inference.regions`. Block mode is the paper's (section 3.6, "Block processing"):
-blocks have the side of the training crops, and their patches see only patches of the same block. Blocks overlap, and
-each pixel is the mean of its estimates, weighted by the number of patches behind each estimate.
+In whole-image mode every patch is compared with all patches of the window around it, so the result has no block
+borders; see `groupsc.inference.regions`. Block mode is the paper's (section 3.6, "Block processing"): blocks have the
+side of the training crops, and a patch is compared only with patches of its block. Blocks overlap, and each pixel is
+the mean of its estimates, weighted by the number of patches that each estimate is averaged from.
 """
 
 from __future__ import annotations

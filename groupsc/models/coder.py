@@ -255,7 +255,7 @@ class SparseCoder(nn.Module):
         return F.unflatten(-1, (self.config.channels, -1)).sum(-2) if mosaic and number == 0 else F
 
     def blend(self, number: int) -> Tensor | None:
-        """Weight ν in (0, 1) of similarity `number` in its update; None for the first similarity."""
+        """ν in (0, 1), the weight of similarity `number` in its update (section 3.3); None for the first similarity."""
         return None if number == 0 else torch.sigmoid(self.nu_logit[min(number - 1, len(self.nu_logit) - 1)])
 
     def _window(self, grid: PatchGrid, source_weight: float, Y: Tensor) -> Tensor:

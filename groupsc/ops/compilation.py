@@ -93,7 +93,7 @@ def _trial(x: Tensor) -> Tensor:
 
 
 def _reason(error: Exception) -> str:
-    """The most telling line of an error, shortened."""
+    """The first line of an error that contains the word error, otherwise its first line, shortened."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if re.search(r"\berror\b", line, re.IGNORECASE)]
     return (telling or lines or [type(error).__name__])[0][:200]

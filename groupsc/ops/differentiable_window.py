@@ -102,6 +102,7 @@ def _tiles(grid: Grid, device: torch.device) -> Iterator[tuple[Tensor, Tensor, T
     """Yield the positions of the targets (t,) and sources (s,) of each tile, and the weights w (t, s)."""
     rows, columns, window, weight = grid
     position = torch.arange(rows * columns, device=device).view(rows, columns)
+    # `high` and `wide` are the rows and columns of the targets, `above` and `beside` those of their sources.
     for down in range(0, rows, TILE):
         high, above = reach(down, TILE, rows, window)
         for across in range(0, columns, TILE):

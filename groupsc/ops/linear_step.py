@@ -48,7 +48,7 @@ class LinearStep:
         return step
 
     def backward(self, A: Tensor | None, R: Tensor, dB: Tensor) -> Tensor | None:
-        """dQ, which gives the gradient dA = dB − dQ; None for zero codes."""
+        """Add the gradients of D and C to dD and dC; return dQ, which gives dA = dB − dQ, or None for zero codes."""
         self.dC += R.flatten(0, 1).T @ dB.flatten(0, 1)
         if A is None:
             return None

@@ -34,7 +34,7 @@ ROW_GAP = 32
 def soft_steps(A: Tensor | None, Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor, lam: Tensor) -> Tensor:
     """Iterations of SC (equation 3), one per row of `lam`.
 
-    From A = None, the residual of the first iteration is masked as well.
+    If A is None, the codes before are zero, and the residual of the first iteration is masked as well.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def group_steps(
 ) -> Tensor:
     """Iterations of GroupSC (equations 11 and 16) with a fixed similarity matrix.
 
-    From A = None, the residual of the first iteration is not masked. The other parameters and the result are those of
-    `soft_steps`; Sigma is (b, N, N) and mass (b, N).
+    If A is None, the codes before are zero, and the residual of the first iteration is not masked. The other parameters
+    and the result are those of `soft_steps`; Sigma is (b, N, N) and mass (b, N).
 
     Examples
     --------
@@ -87,8 +87,8 @@ def csr_steps(
 ) -> Tensor:
     """Iterations of CSR (equation 13, Proposition 1) with a fixed similarity matrix.
 
-    From A = None, the residual of the first iteration is not masked. The other parameters and the result are those of
-    `group_steps`; gamma (1,) is the weight γ of the distance to the mean codes β.
+    If A is None, the codes before are zero, and the residual of the first iteration is not masked. The other parameters
+    and the result are those of `group_steps`; gamma (1,) is the weight γ of the distance to the mean codes β.
 
     Examples
     --------
@@ -122,6 +122,7 @@ class SoftSteps(Function):
         linear: LinearStep = ctx.linear.with_gradients()
         dlam: list[Tensor] = []
         dQ: Tensor | None = None
+        # dB − dQ is the gradient of the codes after an iteration, at first the gradient of the result.
         for A, after, row in zip(codes[-2::-1], codes[:0:-1], reversed(lam), strict=True):
             dB, drow = fused(pointwise.soft_backward, dB, training=True)(dB, dQ, after, row)
             dlam.append(drow)
@@ -167,6 +168,7 @@ class GroupSteps(Function):
         dnorms: list[Tensor] = []
         dweight: Tensor | int = 0
         dQ: Tensor | None = None
+        # dB − dQ is the gradient of the codes after an iteration, at first the gradient of the result.
         for A, G, row in zip(rest[len(lam) - 1 :: -1], rest[: len(lam) - 1 : -1], reversed(lam), strict=True):
             Q, R = linear.change(A)
             backward = fused(pointwise.shrink_backward, Q, training=True)
@@ -222,6 +224,7 @@ class CentralisedSteps(Function):
         dsums: list[Tensor] = []
         dQ: Tensor | None = None
         dS: Tensor | None = None
+        # dB − dQ + dS is the gradient of the codes after an iteration, at first the gradient of the result.
         for A, H, row in zip(rest[len(lam) - 1 :: -1], rest[: len(lam) - 1 : -1], reversed(lam), strict=True):
             Q, R = linear.change(A)
             backward = fused(pointwise.csr_backward, Q, training=True)

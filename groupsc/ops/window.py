@@ -12,6 +12,9 @@ Symbols:
     mass   column sums of Σ, (N, 1)
     n      side of the window, in patch positions
 
+Slices of the grid: a tile has target rows from `down` and target columns from `across`; `near` are the columns of the
+sources of its strip.
+
 A source s reaches a target t when −⌊n/2⌋ ≤ s − t ≤ n − 1 − ⌊n/2⌋ on both axes.
 """
 
@@ -46,8 +49,9 @@ def tile_side(matmul_dtype: torch.dtype) -> int:
 class Tile:
     """A square of targets in a strip, and its sources.
 
-    `rows` are the rows of the targets. The sources are consecutive in the strip's list, from position `start`.
-    `log_weight` (targets, sources) is the logarithm of the weights of the sources; see `log_weight_of`.
+    `rows` are the rows of the targets. In the copied columns of the strip, the sources are consecutive patches from
+    position `start` on. `log_weight` (targets, sources) is the logarithm of the weights of the sources; see
+    `log_weight_of`.
     """
 
     rows: slice
@@ -134,6 +138,7 @@ class SlidingWindow:
         targets, near = reach(across, tile, self.columns, self.window)
         strip, width = Strip(targets, near), near.stop - near.start
         for down in range(0, self.rows, tile):
+            # Both are slices of rows: `high` of the targets, `sources` of their sources.
             high, sources = reach(down, tile, self.rows, self.window)
             start, number = sources.start * width, (sources.stop - sources.start) * width
             # To align the products, further sources of the strip are included, with similarity 0.

@@ -115,7 +115,7 @@ def unrelated_channels(clean: Tensor, number: int, generator: torch.Generator) -
 def flat_shapes(clean: Tensor, number: int, generator: torch.Generator) -> Tensor:
     """Rectangles, discs and lines in uniform colours on a uniform background, (c, h, w).
 
-    Half of the colours are at the ends of the range.
+    `clean` gives the size; `number` is not used. Half of the colours are at the ends of the range.
     """
     channels, height, width = clean.shape[1:]
     rows, columns = torch.arange(height)[:, None], torch.arange(width)

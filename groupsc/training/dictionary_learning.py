@@ -111,6 +111,6 @@ def _sample_patches(
         drawn.append(views[:, rows, columns].transpose(1, 0, 2, 3).reshape(per_image, -1))
     samples: NDArray[np.float64] = np.concatenate(drawn).astype(np.float64)
     samples -= samples.mean(1, keepdims=True)
-    structured = samples.std(1) > 0.02
+    structured = samples.std(1) > 0.02  # For values in [0, 1]; flat patches vary less.
     samples = rng.permutation(samples[structured])[:number]
     return samples / samples.std() if len(samples) else samples

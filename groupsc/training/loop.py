@@ -123,7 +123,7 @@ class _Clock:
 
 
 def _advance(run: Run, batches: Batches, blocks: Validation, group: tuple[int, int], clock: _Clock, bar: tqdm) -> bool:
-    """Make the steps that are left; return False if the time limit was reached before the last step."""
+    """Make the remaining steps; return False if the time limit was reached before. `group` is (rank, processes)."""
     rank, processes = group
     config, earlier_minutes = run.experiment.training, run.minutes
     while run.step < config.max_steps:
@@ -224,7 +224,7 @@ def _process_group() -> tuple[int, int]:
 
 
 def _agreed(over: bool, processes: int) -> bool:
-    """Whether the time limit is reached in any process."""
+    """Whether `over` is true in any process."""
     if processes == 1:
         return over
     flag = torch.tensor([float(over)])

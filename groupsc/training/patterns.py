@@ -2,7 +2,7 @@
 
 Photographs contain little energy at the highest spatial frequencies. A model trained on photographs alone therefore has
 no atoms for fine regular patterns, removes them as noise, and its output is far worse than its input (bars and
-checkerboards of the stress set, `groupsc.data.stress_set`). A small share of such crops in the training mends this.
+checkerboards of the stress set, `groupsc.data.stress_set`). A small share of such crops in the training corrects this.
 
 All patterns have two colours, and random sizes, angles and phases. `with_patterns` returns crops in [0, 1]; the other
 functions return masks (h, w) that are true where the first colour is. Their only random source is the generator of the
