@@ -63,7 +63,7 @@ def read_grid(path: PathLike) -> dict[str, Any]:
     GroupSCError
         If the file is no YAML mapping with tasks; as for `complete_grid`.
     """
-    return complete_grid({"output": default_output(path), **_read(path)})
+    return complete_grid({"output": default_output(path), **_read_configuration(path)})
 
 
 def default_output(path: PathLike) -> str:
@@ -94,12 +94,7 @@ def read_experiment(path: PathLike) -> Experiment:
     GroupSCError
         If the file is missing, is no YAML mapping, or has an unknown key.
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise unreadable(error)(
-            f"{path} can't be read as an experiment ({error}); make it with `groupsc experiment`"
-        ) from error
+    values = read_yaml(path, "an experiment", "make it with `groupsc experiment`")
     require(isinstance(values, dict), f"{path} holds no experiment; make one with `groupsc experiment`")
     return experiment_from_dict(values)
 
@@ -109,16 +104,43 @@ def write_experiment(path: PathLike, experiment: Experiment) -> None:
     write_text(path, yaml.safe_dump(dataclasses.asdict(experiment), sort_keys=False))
 
 
+def read_yaml(path: PathLike, purpose: str, hint: str) -> Any:
+    """Read the values of a YAML file.
+
+    Parameters
+    ----------
+    path : path
+    purpose, hint : str
+        What the file is read as, and the hint of the error.
+
+    Raises
+    ------
+    GroupSCError
+        If the file is missing or is not YAML.
+
+    Examples
+    --------
+    >>> read_yaml("absent.yaml", "a queue", "write a list")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    groupsc.utils.errors.MissingFileError: absent.yaml can't be read as a queue (...); write a list
+    """
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise unreadable(error)(f"{path} can't be read as {purpose} ({error}); {hint}") from error
+
+
 def _with_base(config: Any) -> Any:
     """Return a configuration with the keys of its base that it does not replace."""
     if not isinstance(config, dict) or not config.get("base"):
         return config
-    base = _read(config["base"])
+    base = _read_configuration(config["base"])
     require(not base.get("base"), f"{config['base']} has a base itself; name that file as the base")
     return {**base, **config}
 
 
-def _read(path: PathLike) -> dict[str, Any]:
+def _read_configuration(path: PathLike) -> dict[str, Any]:
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:

@@ -10,13 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from groupsc.config.definitions import Experiment
 from groupsc.config.experiments import experiments
+from groupsc.config.files import read_yaml
 from groupsc.training.dictionary_file import write_dictionary
 from groupsc.training.loop import train
-from groupsc.utils.errors import GroupSCError, unreadable
+from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
 
 
@@ -42,12 +41,7 @@ def read_queue(path: PathLike) -> list[Experiment]:
     --------
     >>> read_queue("queue.yaml")  # doctest: +SKIP
     """
-    try:
-        grids = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise unreadable(error)(
-            f"{path} can't be read as a queue ({error}); write a YAML list of grids like those in config/"
-        ) from error
+    grids = read_yaml(path, "a queue", "write a YAML list of grids like those in config/")
     if not isinstance(grids, list) or not all(isinstance(grid, dict) and "tasks" in grid for grid in grids):
         raise GroupSCError(f"{path} is not a queue; write a YAML list of grids, each with the key `tasks`")
     return [experiment for grid in grids for experiment in experiments(grid).values()]
