@@ -2,10 +2,10 @@
 
 A new model is released when
 
-1. its paired gain on the validation set exceeds `ERRORS` standard errors, and its output is on no case of the stress
-   set worse by more than `WORSE` dB and `ERRORS` standard errors; or
+1. its paired gain on the validation set exceeds `STANDARD_ERRORS` standard errors, and its output is on no case of the
+   stress set worse by more than `LARGEST_FALL` dB and `STANDARD_ERRORS` standard errors; or
 2. it passes a case of the stress set that the old model fails, fails no case that the old model passes, and loses at
-   most `COST` dB on the validation set.
+   most `LARGEST_COST` dB on the validation set.
 
 Test sets have no influence on the decision.
 """
@@ -20,7 +20,10 @@ import pandas as pd
 from groupsc.benchmark.validation import TOLERANCE, stress_changes
 from groupsc.utils.errors import GroupSCError
 
-ERRORS, WORSE, COST = 2.0, 0.1, 0.01
+STANDARD_ERRORS = 2.0
+"""Multiple of its standard error that a difference must exceed."""
+LARGEST_FALL, LARGEST_COST = 0.1, 0.01
+"""Largest fall of the PSNR in dB, on a case of the stress set and on the validation set."""
 KEYS = ["part", "case", "level", "repetition"]
 
 
@@ -52,8 +55,8 @@ class Verdict:
     @property
     def released(self) -> bool:
         """Whether the new model replaces the old one."""
-        better = self.gain > ERRORS * self.error and not self.worse
-        more_robust = bool(self.passed) and not self.failed and self.gain >= -COST
+        better = self.gain > STANDARD_ERRORS * self.error and not self.worse
+        more_robust = bool(self.passed) and not self.failed and self.gain >= -LARGEST_COST
         return better or more_robust
 
     def __str__(self) -> str:
@@ -100,7 +103,7 @@ def compare(old: pd.DataFrame, new: pd.DataFrame) -> Verdict:
     stressed = pairs[pairs["part"] == "stress"]
     cases = change[stressed.index].groupby([stressed["case"], stressed["level"]], dropna=False, sort=False)
     mean, error = cases.mean(), cases.sem().fillna(0.0)
-    worse = mean[(mean < -WORSE) & (mean < -ERRORS * error)]
+    worse = mean[(mean < -LARGEST_FALL) & (mean < -STANDARD_ERRORS * error)]
     fails_old, fails_new = (stress_changes(rows) < -TOLERANCE for rows in (old, new))
     return Verdict(
         gain=validated.mean(),

@@ -82,7 +82,7 @@ class Arrangement:
         self.titles |= {method: method for method in sorted(set(runs["method"]) - set(self.titles))}
         self.sources = printed.drop_duplicates("method").set_index("method")["source"].to_dict()
         self.datasets = list(values["dataset"].unique())
-        self.others = sorted(set(runs["dataset"]) - set(self.datasets))
+        self.other_datasets = sorted(set(runs["dataset"]) - set(self.datasets))
         self.records: list[dict] = []
 
     def table(self) -> Table:
@@ -131,15 +131,12 @@ class Arrangement:
         if layout.across == "level":
             levels = [float(column) for column in layout.columns]
             levels += sorted({level for _, _, level, _ in self.ours} - set(levels))
-            return [_Position(layout.position.format(level=level), None, level) for level in levels], [
-                *self.datasets,
-                *self.others,
-            ]
+            positions = [_Position(layout.position.format(level=level), None, level) for level in levels]
+            return positions, [*self.datasets, *self.other_datasets]
         named = dict(zip(self.values["column"], self.values["dataset"], strict=True))
-        printed = [_Position(column, named[column], None) for column in layout.columns]
-        return [*printed, *(_Position(layout.position.format(dataset=name), name, None) for name in self.others)], [
-            None
-        ]
+        positions = [_Position(column, named[column], None) for column in layout.columns]
+        positions += [_Position(layout.position.format(dataset=name), name, None) for name in self.other_datasets]
+        return positions, [None]
 
     def _rows(self) -> list[_Position]:
         printed = self.values.drop_duplicates(["dataset", "level"])

@@ -34,7 +34,7 @@ class Layout:
         Metrics in a cell.
     remark : str
         Sentence of the caption about the values of this run.
-    peers : bool
+    other_methods : bool
         Whether the table shows methods that were run but are not in the paper's table: baselines, own variants, own
         methods, and models at other levels than that of their training.
 
@@ -54,7 +54,7 @@ class Layout:
     trainable: bool = False
     metrics: tuple[str, ...] = ("psnr",)
     remark: str = ""
-    peers: bool = False
+    other_methods: bool = False
 
 
 _DENOISING: dict[str, Any] = {
@@ -62,23 +62,28 @@ _DENOISING: dict[str, Any] = {
     "head": ("Method",),
     "position": "σ = {level:g}",
     "trainable": True,
-    "peers": True,
+    "other_methods": True,
 }
 _DENOISING_SSIM: dict[str, Any] = {
     "methods": "columns",
     "head": ("Dataset", "Noise σ"),
     "position": "{dataset} | {level:g}",
     "metrics": ("psnr", "ssim"),
-    "peers": True,
+    "other_methods": True,
 }
-_JPEG: dict[str, Any] = {"methods": "columns", "head": ("Quality factor",), "position": "qf = {level:g}", "peers": True}
+_JPEG: dict[str, Any] = {
+    "methods": "columns",
+    "head": ("Quality factor",),
+    "position": "qf = {level:g}",
+    "other_methods": True,
+}
 _MOSAIC: dict[str, Any] = {
     "methods": "rows",
     "head": ("Method",),
     "position": "{dataset}",
     "across": "dataset",
     "columns": ("Kodak24", "BSD68", "Urban100"),
-    "peers": True,
+    "other_methods": True,
     "remark": "The PSNR of this run is the mean of the three per-channel values, as in the paper's code.",
 }
 

@@ -80,7 +80,7 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
     printed = published[published["table"] == layout.number]
     runs = average(rows, sizes)
     printed, runs = with_variants_as_methods(layout.number, printed, runs)
-    others = [name for name in runs["method"].unique() if layout.peers and not PAPER_METHODS.fullmatch(name)]
+    others = [name for name in runs["method"].unique() if layout.other_methods and not PAPER_METHODS.fullmatch(name)]
     methods = [*printed["method"].unique(), *others]
     runs = runs[(runs["task"] == printed["task"].iloc[0]) & runs["method"].isin(methods)]
     return Arrangement(table, layout, printed, runs).table()

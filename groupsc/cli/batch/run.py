@@ -73,8 +73,8 @@ def restore_all(operation: Operation, paths: list[Path], output: Path | None, se
         )
     operation.check()
     settings.check()
-    spoken = sys.stderr if settings.as_json or str(output) == STREAM else sys.stdout
-    say = functools.partial(tqdm.write, file=spoken)
+    messages = sys.stderr if settings.as_json or str(output) == STREAM else sys.stdout
+    say = functools.partial(tqdm.write, file=messages)
     try:
         with _streams(paths, output) as places:
             _restore_files(operation, *places, settings, say)
