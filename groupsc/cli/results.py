@@ -24,31 +24,35 @@ def table(
     is made from weights files. The table `paired` contains differences between methods, image by image; the table
     `overview` contains all measured values, and the table `robustness` those on the stress set.
     """
-    from groupsc.benchmark.rows import read_rows
+    made = _table_of_settings(rows) if name == "table7" else _table_of_results(name, rows or [], baseline)
+    for path in made.write(output):
+        print(f"wrote {path}")
+
+
+def _table_of_settings(weights: list[Path] | None):
     from groupsc.paper.settings import build_settings
-    from groupsc.paper.tables import build
     from groupsc.weights.cards import name_of, read_card
     from groupsc.weights.released import with_released
 
-    if name == "table7":
-        cards = [(path, read_card(path)) for path in with_released(rows)]
-        made = build_settings({name_of(path, card): card for path, card in cards})
-    elif name == "overview":
-        from groupsc.paper.overview import build_overview
+    cards = [(path, read_card(path)) for path in with_released(weights)]
+    return build_settings({name_of(path, card): card for path, card in cards})
 
-        made = build_overview(read_rows(rows or []))
-    elif name == "robustness":
-        from groupsc.paper.robustness import build_robustness
 
-        made = build_robustness(read_rows(rows or []))
-    elif name == "paired":
+def _table_of_results(name: str, files: list[Path], baseline: str):
+    """Make a table from files of per-image results; paired differences need scipy, which takes time to load."""
+    from groupsc.benchmark.rows import read_rows
+
+    rows = read_rows(files)
+    if name == "paired":
         from groupsc.paper.paired import paired_table
 
-        made = paired_table(read_rows(rows or []), baseline)
-    else:
-        made = build(name, read_rows(rows or []))
-    for path in made.write(output):
-        print(f"wrote {path}")
+        return paired_table(rows, baseline)
+    from groupsc.paper.overview import build_overview
+    from groupsc.paper.robustness import build_robustness
+    from groupsc.paper.tables import build
+
+    others = {"overview": build_overview, "robustness": build_robustness}
+    return others[name](rows) if name in others else build(name, rows)
 
 
 def reproducibility(
