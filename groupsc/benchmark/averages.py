@@ -154,29 +154,29 @@ def summary(rows: pd.DataFrame, tables=(), figures=(), sizes: dict | None = None
     """
     lines = [f"Tables:  {path}" for path in tables] + [f"Figures: {path}" for path in figures]
     lines.append("Average PSNR over all pixels and channels, with the number of images:")
-    for ran in average(rows, sizes).itertuples(index=False):
-        noise = f", {ran.repetitions} noise realisations" if ran.repetitions > 1 else ""
-        mode = f", {mode_name(ran.mode, ran.stride)}" if ran.mode else ""
-        lines.append(f"  {ran.experiment:<26} {ran.dataset:<10} {ran.psnr:6.2f} dB   {share(ran)}{noise}{mode}")
+    for run in average(rows, sizes).itertuples(index=False):
+        noise = f", {run.repetitions} noise realisations" if run.repetitions > 1 else ""
+        mode = f", {mode_name(run.mode, run.stride)}" if run.mode else ""
+        lines.append(f"  {run.experiment:<26} {run.dataset:<10} {run.psnr:6.2f} dB   {image_count(run)}{noise}{mode}")
     return "\n".join([*lines, *remarks])
 
 
-def share(ran) -> str:
+def image_count(run) -> str:
     """Format the number of images of a row of `average`.
 
     Parameters
     ----------
-    ran
+    run
         A row with `images`, and with `images_of` or None there.
 
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> share(SimpleNamespace(images=3, images_of=68)), share(SimpleNamespace(images=68, images_of=68))
+    >>> image_count(SimpleNamespace(images=3, images_of=68)), image_count(SimpleNamespace(images=68, images_of=68))
     ('3 of 68 images', '68 images')
     """
-    count = f"{ran.images} image{'s' if ran.images != 1 else ''}"
-    return f"{ran.images} of {ran.images_of} images" if ran.images_of and ran.images != ran.images_of else count
+    count = f"{run.images} image{'s' if run.images != 1 else ''}"
+    return f"{run.images} of {run.images_of} images" if run.images_of and run.images != run.images_of else count
 
 
 def mode_name(mode: str | None, stride: float | None) -> str:

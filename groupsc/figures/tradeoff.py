@@ -13,7 +13,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from groupsc import baselines
-from groupsc.benchmark.averages import average, distinct, share
+from groupsc.benchmark.averages import average, distinct, image_count
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config import definitions
 from groupsc.config.labels import METHOD_LABELS
@@ -135,7 +135,7 @@ def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFr
         found.append({
             "name": METHOD_LABELS.get(ran.method, ran.method), "psnr": getattr(ran, measure),
             "parameters": ran.parameters or np.nan, "seconds": ran.seconds,
-            "kind": f"{'this library' if own else 'baselines, run here'}, {share(ran)}",
+            "kind": f"{'this library' if own else 'baselines, run here'}, {image_count(ran)}",
             "color": OURS if own else PEERS, "marker": "o", "device": ran.device,
         })  # fmt: skip
     columns = ["name", "psnr", "parameters", "seconds", "kind", "color", "marker", "device"]

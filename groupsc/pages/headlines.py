@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from groupsc.benchmark.averages import HEADLINES, plain, share
+from groupsc.benchmark.averages import HEADLINES, image_count, plain
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.definitions import METHODS
 from groupsc.config.labels import METHOD_LABELS, task_label
@@ -95,7 +95,7 @@ def _best_of(runs: pd.DataFrame) -> Tile:
     names = [METHOD_LABELS[method] for method in known if values[method] == values.max()]
     others = [f"{METHOD_LABELS[method]} {values[method]:.2f}" for method in known if values[method] < values.max()]
     title = f"{task_label(first.task, first.level)}, {first.dataset}"
-    return Tile(title, f"{' and '.join(names)} {values.max():.2f} dB", ", ".join([*others, share(first)]))
+    return Tile(title, f"{' and '.join(names)} {values.max():.2f} dB", ", ".join([*others, image_count(first)]))
 
 
 def points(means: pd.DataFrame) -> list[dict]:
@@ -132,7 +132,7 @@ def points(means: pd.DataFrame) -> list[dict]:
             "setting": f"{task_label(run.task, run.level)}, {run.dataset}",
             "psnr": float(getattr(run, measure_of(run.task))),
             "parameters": None if pd.isna(run.parameters) else int(run.parameters),
-            "seconds": None if pd.isna(run.seconds) else float(run.seconds), "images": share(run),
+            "seconds": None if pd.isna(run.seconds) else float(run.seconds), "images": image_count(run),
             "mode": " ".join(str(part) for part in (plain(run.mode), plain(run.stride)) if part is not None),
         }
         for run in runs

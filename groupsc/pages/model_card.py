@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from groupsc.benchmark.averages import average, share
+from groupsc.benchmark.averages import average, image_count
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.labels import level_label
 from groupsc.pages.first_weights import first_weights
@@ -110,7 +110,7 @@ def _results(card: dict[str, Any], rows: pd.DataFrame) -> list[dict[str, Any]]:
         {
             "dataset": run.dataset,
             "level": level_label(card["task"], run.level),
-            "images": f"{run.images}" if run.images == run.images_of else share(run),
+            "images": f"{run.images}" if run.images == run.images_of else image_count(run),
             "psnr": round(float(getattr(run, measure_of(card["task"]))), 2),
             "ssim": round(float(run.ssim), 4),
             "paper": "–" if paper is None else f"{paper:.2f}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from groupsc.benchmark.averages import average, share
+from groupsc.benchmark.averages import average, image_count
 from groupsc.benchmark.metrics import measure_of
 from groupsc.data.manifests import data_digest
 from groupsc.pages.first_weights import first_weights
@@ -96,7 +96,7 @@ def _tests(card: dict, runs: pd.DataFrame, published: pd.DataFrame) -> list[str]
     for run, paper in model_results(card, runs, published):
         value = getattr(run, measure_of(card["task"]))
         remarks = [] if paper is None else [f"paper {paper:.2f}"]
-        remarks += [share(run)] if run.images != run.images_of else []
+        remarks += [image_count(run)] if run.images != run.images_of else []
         where = run.dataset + (f" at {run.level:g}" if card["level"] is None and run.level is not None else "")
         entries.append(f"{where} {value:.2f}" + (f" ({', '.join(remarks)})" if remarks else ""))
     return entries

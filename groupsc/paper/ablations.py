@@ -11,8 +11,8 @@ import pandas as pd
 
 from groupsc.config.aliases import MODEL, renamed
 
-STRIDES = (1, 12)
-SIZES = (13,)
+STRIDE_TABLES, SIZE_TABLES = (1, 12), (13,)
+"""Numbers of the tables over strides, and over sizes of patches and dictionaries."""
 WHOLE = "whole image"
 DATASET, SIGMA = "BSD68", 15
 
@@ -45,9 +45,9 @@ def with_variants_as_methods(
     [{'method': 'atoms512', 'dataset': 'k=9'}]
     [{'method': 'atoms512', 'dataset': 'k=9'}]
     """
-    if number in STRIDES:
+    if number in STRIDE_TABLES:
         return _printed_by_stride(printed), _runs_by_stride(runs)
-    if number in SIZES:
+    if number in SIZE_TABLES:
         return _printed_by_size(printed), _runs_by_size(runs)
     return printed, runs
 
@@ -68,8 +68,10 @@ def _runs_by_stride(runs: pd.DataFrame) -> pd.DataFrame:
     runs = runs[(runs["dataset"] == DATASET) & (runs["level"] == SIGMA)]
     places = [f"s = {stride:g}" if mode == "block" else WHOLE for mode, stride in runs[["mode", "stride"]].to_numpy()]
     runs = runs.assign(dataset=places, level=None, mode="block", stride=None)
-    twin = runs[runs["method"] == "groupsc-norefresh"]
-    return pd.concat([runs, twin.assign(method="groupsc-norefreshraw")], ignore_index=True) if len(twin) else runs
+    without_refreshes = runs[runs["method"] == "groupsc-norefresh"]
+    if without_refreshes.empty:
+        return runs
+    return pd.concat([runs, without_refreshes.assign(method="groupsc-norefreshraw")], ignore_index=True)
 
 
 def _refreshed(method: str, setting: dict) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from groupsc.benchmark.averages import DECIMALS, mode_name, plain, share
+from groupsc.benchmark.averages import DECIMALS, image_count, mode_name, plain
 from groupsc.benchmark.metrics import measure_of
-from groupsc.paper.ablations import STRIDES
+from groupsc.paper.ablations import STRIDE_TABLES
 from groupsc.paper.layouts import Layout
 from groupsc.paper.table import CELL_COLUMNS, Table, provenance
 from groupsc.paper.typesetting import Cell, Part
@@ -93,7 +93,7 @@ class Arrangement:
         caption = " ".join(filter(None, [self.layout.title, *ranks, LEGEND, *remark]))
         cells = pd.DataFrame(self.records, columns=CELL_COLUMNS)
         title = f"Table {self.layout.number}"
-        measured = provenance(self.runs, self.task, modes=self.layout.number not in STRIDES)
+        measured = provenance(self.runs, self.task, modes=self.layout.number not in STRIDE_TABLES)
         return Table(self.name, title, caption, header, grid, cells, measured)
 
     def _methods_as_rows(self):
@@ -222,7 +222,7 @@ class Arrangement:
             text = f"{getattr(ran, column):.{DECIMALS[metric]}f}"
             spread = getattr(ran, f"{column}_spread")
             parts.append(Part(text if spread is None else f"{text}±{spread:.{DECIMALS[metric]}f}"))
-        return Cell("run", tuple(parts), share(ran) if ran.images != ran.images_of else "")
+        return Cell("run", tuple(parts), image_count(ran) if ran.images != ran.images_of else "")
 
     def _measure(self, metric: str) -> str:
         return measure_of(self.task) if metric == "psnr" else metric
