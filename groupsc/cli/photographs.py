@@ -57,8 +57,8 @@ Output = Annotated[
 Speed = Annotated[
     str | None,
     Option(
-        help="fast, which takes SC; balanced, which takes the best model that needs at most a minute per image; or "
-        "best.",
+        help="fast, which takes the fastest model; balanced, which takes the best model that needs at most a minute "
+        "per image; or best.",
         autocompletion=terminal.speeds,
     ),
 ]

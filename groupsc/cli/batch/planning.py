@@ -214,7 +214,7 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
         return _predict(settings.weights, size, settings)
     others = faster(level.task, level.value)
     if settings.speed == "fast":
-        return _predict(others[-1], size, settings)
+        return _fastest(others, size, settings)
     weights = choose(level.task, settings.method, level.value)
     if weights in others:
         others = others[others.index(weights) + 1 :]
@@ -233,13 +233,22 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
 
 
 def _first_within(names: list[str], size: tuple[int, int], settings: Settings) -> Choice:
-    """Return the first model that needs at most `LONG` and fits the memory, or the last one."""
-    for name in names[:-1]:
+    """Return the first model that needs at most `LONG`, or the fastest one."""
+    for name in names:
         with contextlib.suppress(TooLittleMemoryError):
             found = _predict(name, size, settings)
             if found.seconds <= LONG:
                 return found
-    return _predict(names[-1], size, settings)
+    return _fastest(names, size, settings)
+
+
+def _fastest(names: list[str], size: tuple[int, int], settings: Settings) -> Choice:
+    """Return the fastest of the models that fit the memory; the last one needs the least."""
+    found = [_predict(names[-1], size, settings)]
+    for name in names[:-1]:
+        with contextlib.suppress(TooLittleMemoryError):
+            found.append(_predict(name, size, settings))
+    return min(found, key=lambda choice: choice.seconds)
 
 
 def _faster_method(weights: str) -> str | None:
