@@ -42,6 +42,7 @@ def test_blocks_are_counted_as_they_are_computed(model, stride):
         computed.append(blocks.numel())
         return blocks
 
-    sizes = {"side": config.block(stride), "stride": stride or config.window, "patch_size": config.patch_size}
+    side = config.block(stride)
+    sizes = {"side": side, "stride": stride or config.window, "weight": torch.ones(side, side)}
     blockwise(count, torch.zeros(1, 1, 61, 50), None, together=3, **sizes)
     assert Speed(model, "block", stride).computed_pixels(61, 50, memory=1e9) == sum(computed)

@@ -12,6 +12,7 @@ from groupsc.inference.tiling import blockwise, restore
 from groupsc.models import penalties
 from groupsc.models.iterations import FAST_STEPS
 from groupsc.ops import unrolled
+from groupsc.ops.patches import counts
 from groupsc.ops.prox import group_shrink
 from groupsc.utils.errors import GroupSCError
 
@@ -70,9 +71,8 @@ def test_training_takes_its_own_prox_and_restoration_in_blocks_too(prior):
         assert (restored - known(image)).abs().max() > 1e-3
         torch.testing.assert_close(new(image, matmul_dtype=torch.float64), restored)
         blocks = restore(new, image, mode="block", stride=3)
-        alone = blockwise(
-            lambda b, m: new(b), image, None, side=new.config.block(3), stride=3, patch_size=3, together=100
-        )
+        sizes = {"side": 6, "stride": 3, "weight": counts(6, 6, 3), "together": 100}
+        alone = blockwise(lambda b, m: new(b), image, None, **sizes)
         torch.testing.assert_close(blocks, alone)
         if prior is HalfGroup:
             known.thresholds /= 2
