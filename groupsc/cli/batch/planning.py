@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -214,7 +213,7 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
         return _predict(settings.weights, size, settings)
     others = faster(level.task, level.value)
     if settings.speed == "fast":
-        return _fastest(others, size, settings)
+        return _fastest(_fitting(others, size, settings))
     weights = choose(level.task, settings.method, level.value)
     if weights in others:
         others = others[others.index(weights) + 1 :]
@@ -234,21 +233,24 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
 
 def _first_within(names: list[str], size: tuple[int, int], settings: Settings) -> Choice:
     """Return the first model that needs at most `LONG`, or the fastest one."""
+    found = _fitting(names, size, settings)
+    return next((choice for choice in found if choice.seconds <= LONG), None) or _fastest(found)
+
+
+def _fastest(choices: list[Choice]) -> Choice:
+    return min(choices, key=lambda choice: choice.seconds)
+
+
+def _fitting(names: list[str], size: tuple[int, int], settings: Settings) -> list[Choice]:
+    """Predict the time of the models that fit the memory; if none does, raise the error of the last one."""
+    found = []
     for name in names:
-        with contextlib.suppress(TooLittleMemoryError):
-            found = _predict(name, size, settings)
-            if found.seconds <= LONG:
-                return found
-    return _fastest(names, size, settings)
-
-
-def _fastest(names: list[str], size: tuple[int, int], settings: Settings) -> Choice:
-    """Return the fastest of the models that fit the memory; the last one needs the least."""
-    found = [_predict(names[-1], size, settings)]
-    for name in names[:-1]:
-        with contextlib.suppress(TooLittleMemoryError):
+        try:
             found.append(_predict(name, size, settings))
-    return min(found, key=lambda choice: choice.seconds)
+        except TooLittleMemoryError:
+            if name == names[-1] and not found:
+                raise
+    return found
 
 
 def _faster_method(weights: str) -> str | None:
