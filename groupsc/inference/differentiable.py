@@ -56,7 +56,7 @@ def restore_with_gradients(
     >>> restore_with_gradients(model, torch.full((1, 1, 60, 62), 0.5)).requires_grad
     True
     """
-    grid = _grid(model, image)
+    grid = model.patch_grid(image.shape[-2], image.shape[-1])
     if grid.rows * grid.columns <= PLAIN_PATCHES or model.config.penalty not in PENALTIES:
         return model.forward(image, mask, level=level)
     levels = [level] * len(image) if not isinstance(level, Tensor) or level.ndim == 0 else list(level)
@@ -67,7 +67,7 @@ def restore_with_gradients(
 
 def _restored(model: SparseCoder, image: Tensor, mask: Tensor | None, level: Tensor | float | None) -> Tensor:
     """Restore one image (1, c, H, W)."""
-    config, grid = model.config, _grid(model, image)
+    config, grid = model.config, model.patch_grid(image.shape[-2], image.shape[-1])
     patches = grid.extract(image)
     mu = patches.mean(-1, keepdim=True)
     Y = patches - mu
@@ -86,10 +86,6 @@ def _restored(model: SparseCoder, image: Tensor, mask: Tensor | None, level: Ten
         A = checkpoint(_iterate, model, A, Y[0], M, lam, coefficients, window, *features, **_ONCE)
     assert A is not None  # A model has at least one iteration.
     return grid.average((A @ model.W.T)[None] + mu)
-
-
-def _grid(model: SparseCoder, image: Tensor) -> PatchGrid:
-    return PatchGrid(image.shape[-2], image.shape[-1], model.config.patch_size, model.config.patch_stride)
 
 
 _ONCE: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}

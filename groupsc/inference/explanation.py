@@ -14,7 +14,6 @@ from torch import Tensor
 from groupsc.config.definitions import ModelConfig
 from groupsc.models.coder import SparseCoder
 from groupsc.models.iterations import Similarities
-from groupsc.ops.patches import PatchGrid
 from groupsc.utils.errors import GroupSCError
 
 
@@ -111,7 +110,7 @@ def explain(
         )
     surroundings, top, left = seen_around(model, image, x, y)
     recorder, restored = recorded(model, gain * surroundings, None if level is None else gain * level)
-    grid = PatchGrid(surroundings.shape[-2], surroundings.shape[-1], config.patch_size, config.patch_stride)
+    grid = model.patch_grid(surroundings.shape[-2], surroundings.shape[-1])
     target = grid.number(top, left)
     positions = [length - config.patch_size + 1 for length in surroundings.shape[-2:]]
     similarities = torch.zeros(len(recorder.similarities), *positions, dtype=restored.dtype)

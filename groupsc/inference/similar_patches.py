@@ -13,7 +13,6 @@ from groupsc.config.definitions import PENALTIES
 from groupsc.config.labels import MODEL_LABELS
 from groupsc.inference.explanation import recorded, seen_around
 from groupsc.models.coder import SparseCoder
-from groupsc.ops.patches import PatchGrid
 from groupsc.utils.errors import GroupSCError
 
 PATCHES = 24
@@ -80,7 +79,6 @@ def similar_patches(
     >>> group.corners.shape, group.codes["GroupSC"].shape
     ((6, 2), torch.Size([8, 6]))
     """
-    config = models[-1].config
     grids = {(model.config.patch_size, model.config.patch_stride) for model in models}
     if not models[-1].kind.nonlocal_ or len(grids) > 1:
         raise GroupSCError(
@@ -89,7 +87,7 @@ def similar_patches(
         )
     seen, top, left = seen_around(models[-1], image, x, y)
     recorders = [recorded(model, seen, level)[0] for model in models]
-    grid = PatchGrid(seen.shape[-2], seen.shape[-1], config.patch_size, config.patch_stride)
+    grid = models[-1].patch_grid(seen.shape[-2], seen.shape[-1])
     target = grid.number(top, left)
     nearest = recorders[-1].similarities[-1][0, :, target].argsort(descending=True)
     chosen = torch.cat([torch.tensor([target]), nearest[nearest != target]])[:count]

@@ -24,7 +24,6 @@ from groupsc.models.penalties import Centralised
 from groupsc.ops import pointwise
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.linear_step import LinearStep
-from groupsc.ops.patches import PatchGrid
 from groupsc.ops.prox import WEIGHT_EPSILON
 from groupsc.ops.window import Features, SlidingWindow
 from groupsc.ops.workers import Each, chunks, workers
@@ -168,7 +167,7 @@ class _Coding:
     ):
         config = model.config
         self.model, self.mosaic, self.begun = model, mask is not None, False
-        self.grid = PatchGrid(image.shape[-2], image.shape[-1], config.patch_size, config.patch_stride)
+        self.grid = model.patch_grid(image.shape[-2], image.shape[-1])
         Y = self.grid.extract(image)[0]
         self.mu = Y.mean(-1, keepdim=True)
         self.Y = Y - self.mu

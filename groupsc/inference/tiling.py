@@ -22,7 +22,7 @@ from groupsc.config.checks import is_count, require_blocks
 from groupsc.inference.regions import least_memory, region_side, regionwise
 from groupsc.inference.sliding_window import SUMMED, restore_whole
 from groupsc.models.coder import SparseCoder
-from groupsc.ops.patches import PatchGrid, require_patch
+from groupsc.ops.patches import require_patch
 from groupsc.utils.device import device_name, fast_matmul_dtype
 from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
 from groupsc.utils.memory import memory_share
@@ -143,7 +143,7 @@ def _in_blocks(
         mask,
         side=side,
         stride=model.config.window if stride is None else stride,
-        weight=PatchGrid(side, side, model.config.patch_size, model.config.patch_stride).counts(),
+        weight=model.patch_grid(side, side).counts(),
         together=blocks_together(model, image, side, memory_share(image.device) if memory is None else memory),
         progress=progress,
     )
@@ -163,8 +163,7 @@ def _within_memory(device: torch.device) -> Iterator[None]:
 
 def blocks_together(model: SparseCoder, image: Tensor, side: int, memory: float) -> int:
     """Compute how many blocks of `side` pixels can be restored together within `memory` bytes; at least one."""
-    config = model.config
-    grid = PatchGrid(side, side, config.patch_size, config.patch_stride)
+    config, grid = model.config, model.patch_grid(side, side)
     patches = grid.rows * grid.columns
     similarities = 5 * patches if model.kind.nonlocal_ else 0
     bytes_a_block = patches * (similarities + 3 * config.n_atoms + 12 * config.dimension) * image.element_size()

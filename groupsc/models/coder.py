@@ -96,6 +96,10 @@ class SparseCoder(nn.Module):
         """Number of trained parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
+    def patch_grid(self, height: int, width: int, stride: int | None = None) -> PatchGrid:
+        """Positions of the patches of an image of this size; `stride` in pixels, by default that of the model."""
+        return PatchGrid(height, width, self.config.patch_size, stride or self.config.patch_stride)
+
     @property
     def penalty(self) -> Penalty:
         """The prior, with the present value of γ for CSR."""
@@ -193,7 +197,7 @@ class SparseCoder(nn.Module):
         if matmul_dtype is not None and (config.penalty not in FAST_STEPS or transformed()):
             matmul_dtype = None
         height, width = image.shape[-2:]
-        grid = PatchGrid(height, width, config.patch_size, patch_stride or config.patch_stride)
+        grid = self.patch_grid(height, width, patch_stride)
         patches = grid.extract(image)
         mu = patches.mean(-1, keepdim=True)
         Y = patches - mu

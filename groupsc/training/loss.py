@@ -15,7 +15,6 @@ from torch import Tensor
 
 from groupsc.config.definitions import TrainingConfig
 from groupsc.models.coder import SparseCoder
-from groupsc.ops.patches import PatchGrid
 from groupsc.training.batches import Batch
 from groupsc.utils.device import device_name
 from groupsc.utils.errors import TooLittleMemoryError
@@ -72,8 +71,7 @@ class LossGradient:
     ):
         self.model, self.config, self.device, self.matmul_dtype = model, config, device, matmul_dtype
         self.grid = grid
-        patches = PatchGrid(config.crop_size, config.crop_size, model.config.patch_size, model.config.patch_stride)
-        weight = patches.counts(device=device)
+        weight = model.patch_grid(config.crop_size, config.crop_size).counts(device=device)
         self.weight = weight / weight.max()
         self.graph: torch.cuda.CUDAGraph | None = None
 
@@ -118,8 +116,7 @@ class LossGradient:
         if self.device.type == "cuda":
             return len(clean)
         height, width = clean.shape[-2:]
-        stride = self.grid[0] if self.grid else self.model.config.patch_stride
-        patches = PatchGrid(height, width, self.model.config.patch_size, stride)
+        patches = self.model.patch_grid(height, width, self.grid[0] if self.grid else None)
         return max(1, CACHED_CODES // (patches.rows * patches.columns * self.model.config.n_atoms))
 
     def _record(self, batch: Batch) -> torch.cuda.CUDAGraph:
