@@ -227,7 +227,10 @@ GRAY = Level(task="gray", value=25.0, text="")
         ({"speed": "balanced"}, 1000, "gray-groupsc-fast-sigma25", "gray-groupsc-sigma25: 17 min"),
         ({"speed": "balanced"}, 1200, "gray-sc-sigma25", "gray-groupsc-sigma25: 24 min"),
         ({"speed": "fast"}, 1000, "gray-sc-sigma25", ""),
-        ({"memory": 1.3e9}, 1000, "gray-sc-sigma25", "each pixel would be computed"),
+        ({"memory": 1.3e9}, 1000, "gray-groupsc-fast-sigma25", "each pixel would be computed"),
+        ({"memory": 3.5e9}, 1000, "gray-groupsc-fast-sigma25", "whose regions would compute each pixel 1."),
+        ({"memory": 3.5e9, "speed": "best"}, 1000, "gray-groupsc-sigma25", "with --method sc"),
+        ({"memory": 3.5e9, "method": "groupsc"}, 1000, "gray-groupsc-sigma25", "with --method sc"),
     ],
 )
 def test_the_choice_by_time_and_memory(slow_machine, options, side, weights, note):

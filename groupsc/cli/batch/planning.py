@@ -25,6 +25,9 @@ TEMPORARY = "groupsc-"
 
 MOST_REPETITION = 2.0
 """How many times the pixels of an image may be computed because little memory demands small regions."""
+COSTLY_REPETITION = 1.5
+"""How many times the pixels may be computed before a model that restores with one of four patches replaces the best
+one: it needs less memory per pixel, so that its regions are larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,12 +226,31 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
         if settings.method != "best" or not others:
             raise
         return replace(_first_within(others, size, settings), note=f"not {weights}, because {_reason(error)}")
+    smaller = _with_larger_regions(first, others, size, settings)
+    if smaller is not None:
+        return smaller
     if first.seconds <= LONG or not others:
         return first
     if settings.speed == "balanced":
         return replace(_first_within(others, size, settings), note=f"{weights}: {duration(first.seconds)}")
     times = {_faster_method(name): duration(_predict(name, size, settings).seconds) for name in others}
     return replace(first, note="; ".join(f"with --method {method}: {time}" for method, time in times.items()))
+
+
+def _with_larger_regions(first: Choice, others: list[str], size: tuple[int, int], settings: Settings) -> Choice | None:
+    """Return a model with one of four patches if `first` would compute pixels more than `COSTLY_REPETITION` times."""
+    from groupsc.weights.selection import FAST
+
+    factor = first.pixels / (size[0] * size[1])
+    fast = [name for name in others if f"-{FAST}-" in name]
+    if settings.mode != "whole" or settings.method != "best" or settings.speed == "best" or not fast:
+        return None
+    if factor <= COSTLY_REPETITION:
+        return None
+    choice = _first_within(fast, size, settings)
+    if choice.pixels >= first.pixels:
+        return None
+    return replace(choice, note=f"not {first.weights}, whose regions would compute each pixel {factor:.1f} times")
 
 
 def _first_within(names: list[str], size: tuple[int, int], settings: Settings) -> Choice:
