@@ -23,6 +23,7 @@ METHOD_LABELS = {
     "cdncnn": "CDnCNN",
     "dncnn-3": "DnCNN-3",
     **MODEL_LABELS,
+    "groupsc-fast": "GroupSC-fast",
     **{f"{method}-blind": f"{label}, blind" for method, label in MODEL_LABELS.items()},
 }
 """Labels of baselines and models, in the order of the columns of a figure, from left to right."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import matplotlib
@@ -27,6 +28,8 @@ TRAINED = re.compile(r"(.+)-trained([\d.]+)")
 """Methods of models at another level than that of their training."""
 DEVICE = "Titan RTX"
 """Device of the paper's run times."""
+MARKERS = {"o": "●", "^": "▲", "s": "■", "D": "◆", "v": "▼", "P": "✚"}
+"""Markers of the devices that measured run times, as matplotlib and as text."""
 
 
 def tradeoff(
@@ -42,7 +45,8 @@ def tradeoff(
 
     Crosses show the paper's values, over whole test sets. Dots show the values measured here, over the images that all
     measured methods restored; the legend contains the number of these images. Methods without trained parameters are
-    only in the right panel, methods without a known run time only in the left panel.
+    only in the right panel, methods without a known run time only in the left panel. Run times are medians over the
+    images; if several devices measured them, each has its own marker in the right panel.
 
     Parameters
     ----------
@@ -82,12 +86,13 @@ def tradeoff(
         figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
         canvas = FigureCanvasAgg(figure)
         axes = figure.subplots(1, 2, sharey=True)
-        for ax, measure in zip(axes, ("parameters", "seconds"), strict=True):
-            _scatter(ax, points[points[measure].notna()], measure)
+        devices = dict(zip(distinct(ran["device"]), itertools.cycle(MARKERS)))
+        _scatter(axes[0], points[points["parameters"].notna()], "parameters")
+        timed = points.assign(marker=[devices.get(point.device, point.marker) for point in points.itertuples()])
+        _scatter(axes[1], timed[timed["seconds"].notna()], "seconds")
         axes[0].set(ylabel="PSNR (dB)", xlabel="Trained parameters")
-        devices = "; ".join([*distinct(ran["device"]), *([DEVICE] if quoted["seconds"].notna().any() else [])])
-        axes[1].set_xlabel(f"Seconds per image ({devices})" if devices else "Seconds per image")
-        handles = {handle.get_label(): handle for ax in axes for handle in ax.collections}
+        axes[1].set_xlabel(_devices(devices, quoted))
+        handles = {handle.get_label(): handle for ax in axes[::-1] for handle in ax.collections}
         figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3, handletextpad=0.2)
         for ax in axes:
             ax.margins(x=0.12, y=0.12)
@@ -96,6 +101,14 @@ def tradeoff(
         for ax, measure in zip(axes, ("parameters", "seconds"), strict=True):
             _label(canvas, ax, points[points[measure].notna()], measure)
     return figure
+
+
+def _devices(markers: dict[str, str], quoted: pd.DataFrame) -> str:
+    """Name the devices of the run times, with their markers if there are several."""
+    symbols = [f"{MARKERS[marker]} " if len(markers) > 1 else "" for marker in markers.values()]
+    names = [symbol + device for symbol, device in zip(symbols, markers, strict=True)]
+    names += [DEVICE] if quoted["seconds"].notna().any() else []
+    return "\n".join(["Seconds per image", *names])
 
 
 def _quoted(published: pd.DataFrame, task: str, level, dataset: str) -> pd.DataFrame:
@@ -129,12 +142,13 @@ def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFr
     same = same[same["method"].isin(names)]
     runs_of = same.groupby("image")["experiment"].nunique()
     shared = runs_of.index[runs_of == same["experiment"].nunique()]
+    seconds = same.groupby("experiment")["seconds"].median()
     found, measure = [], measure_of(task)
     for ran in average(same[same["image"].isin(shared)], sizes).itertuples(index=False):
         own = ran.method.split("-")[0] in definitions.METHODS
         found.append({
             "name": METHOD_LABELS.get(ran.method, ran.method), "psnr": getattr(ran, measure),
-            "parameters": ran.parameters or np.nan, "seconds": ran.seconds,
+            "parameters": ran.parameters or np.nan, "seconds": seconds[ran.experiment],
             "kind": f"{'this library' if own else 'baselines, run here'}, {image_count(ran)}",
             "color": OURS if own else PEERS, "marker": "o", "device": ran.device,
         })  # fmt: skip

@@ -192,10 +192,13 @@ def test_the_trade_off_shows_all_methods_and_its_labels_do_not_collide():
     assert names.count("GroupSC") == 3
     boxes = [text.get_window_extent() for text in found]
     assert not [pair for pair in itertools.combinations(boxes, 2) if overlap(*pair)]
-    assert "A chip" in figure.axes[1].get_xlabel()
+    assert figure.axes[1].get_xlabel() == "Seconds per image\nA chip"
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "this library, 1 of 4 images" in legend
     assert min(y for ax in figure.axes for dots in ax.collections for _, y in dots.get_offsets()) > 28
+    two = tradeoff(rows=rows.assign(device=["A chip", "B chip", "A chip", "A chip"]), sizes={"BSD68": 4})
+    assert two.axes[1].get_xlabel() == "Seconds per image\n● A chip\n▲ B chip"
+    assert len(two.axes[1].collections) == len(figure.axes[1].collections) + 1, "B's time has a marker of its own"
     with pytest.raises(GroupSCError, match="no values of the task"):
         tradeoff(rows=rows, level=7.0, sizes={})
     mosaics = rows.assign(task="mosaic", level=None, dataset="CBSD68", psnr=10.0)
