@@ -7,7 +7,6 @@ is 1. With `clip=False`, images may have values outside [0, 1] and are not clipp
 from __future__ import annotations
 
 import numpy as np
-from skimage.metrics import structural_similarity
 
 from groupsc.utils.errors import GroupSCError
 
@@ -108,6 +107,8 @@ def ssim(x, reference, *, clip: bool = True) -> float:
     >>> round(ssim(image, image), 6)
     1.0
     """
+    from skimage.metrics import structural_similarity  # Tables and figures measure nothing, and its import takes time.
+
     x, reference = _comparable(x, reference, clip)
     if min(x.shape[1:]) < 11:
         raise GroupSCError(f"SSIM needs 11×11 pixels, the images are {x.shape[1]}×{x.shape[2]}; use larger ones")

@@ -25,8 +25,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.fft import dctn
-from scipy.special import ndtr
 
 from groupsc.io.codecs.pillow_images import luminance_tables
 
@@ -113,6 +111,8 @@ def earlier_quality(luma: ArrayLike, table: ArrayLike | None = None) -> int | No
 
 def _coefficients(luma: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the coefficients of at most `BLOCKS` blocks at `FREQUENCIES`, (blocks, frequencies)."""
+    from scipy.fft import dctn  # Only JPEG images need scipy, and its import takes time.
+
     rows, columns = (length // SIDE for length in luma.shape)
     blocks = luma[: SIDE * rows, : SIDE * columns].reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2)
     chosen = np.arange(0, rows * columns, -(-rows * columns // BLOCKS))
@@ -136,6 +136,8 @@ def _histogram(values: NDArray[np.float64], step: float) -> Histogram:
 
 def _gain(observed: Histogram, shifted: NDArray[np.float64], first: int, second: int) -> float:
     """Return the logarithm of the ratio of the likelihoods of two quantisations and of one, of a histogram."""
+    from scipy.special import ndtr
+
     once = _normalised(np.convolve(np.pad(_histogram(shifted, second), 2), np.array([1, 4, 6, 4, 1]) / 16, "valid"))
     once = (1 - MIXED) * once + MIXED / len(once)
     values, counts = np.unique(first * np.round(shifted / first), return_counts=True)

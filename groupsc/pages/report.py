@@ -19,14 +19,14 @@ from PIL import Image
 
 from groupsc.benchmark.averages import DECIMALS, average, plain
 from groupsc.data.manifests import data_digest
+from groupsc.models.sizes import number_of_parameters
 from groupsc.pages.headlines import best, points, reproduced
 from groupsc.pages.sliders import GAIN, comparisons, webp
 from groupsc.paper.reproducibility import read_cells
 from groupsc.utils.atomic import write_text
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError, unreadable
-from groupsc.weights.cards import name_of
-from groupsc.weights.files import load_weights
+from groupsc.weights.cards import model_of, name_of, read_card
 
 WIDTH = 1400
 """Largest width of a figure in pixels. The page links to the full files."""
@@ -222,9 +222,10 @@ def _sets(rows: pd.DataFrame) -> list[tuple[str, int, str]]:
 def _models(weights) -> list[dict]:
     found = []
     for path in map(Path, weights):
-        model, card = load_weights(path)
+        card = read_card(path)
+        parameters = number_of_parameters(model_of(path, card))
         found.append({
-            "name": name_of(path, card), "digest": file_digest(path), "parameters": model.number_of_parameters,
+            "name": name_of(path, card), "digest": file_digest(path), "parameters": parameters,
             "steps": card.get("steps"), "minutes": card.get("minutes"), "device": card.get("device"),
             "dataset": card.get("training", {}).get("dataset"), "code": card.get("code_version"),
         })  # fmt: skip

@@ -7,7 +7,6 @@ the paired difference is therefore several times smaller than that of the two av
 from __future__ import annotations
 
 import pandas as pd
-from scipy import stats
 
 from groupsc.benchmark.averages import KEYS, mode_name, plain
 from groupsc.benchmark.metrics import measure_of
@@ -122,6 +121,8 @@ def averaged(pairs: pd.DataFrame, baseline: str, sizes: dict[str, int] | None = 
     >>> averaged(per_image(table_of([]), "sc"), "sc").empty
     True
     """
+    from scipy import stats  # Other figures and tables import this module, and scipy.stats takes a second to load.
+
     sizes = registry().groupby("dataset").size().to_dict() if sizes is None else sizes
     found = []
     for key, own in pairs.groupby(KEYS, dropna=False, sort=False):

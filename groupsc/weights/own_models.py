@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from groupsc.config.definitions import experiment_name, method_name
-from groupsc.config.grid import VARIANT
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
@@ -46,6 +45,8 @@ def save_own(
     --------
     >>> save_own("tuned.safetensors", coder, card, name="tuned", level=20)  # doctest: +SKIP
     """
+    from groupsc.config.grid import VARIANT  # Loading a model needs no grid, whose classes take time to build.
+
     if not re.fullmatch(VARIANT, name) or name.startswith("blind"):
         raise GroupSCError(f"the name is {name!r}; write small letters, digits and at most one dash, such as mine-v2")
     level = card.get("level") if level is None else float(level)

@@ -16,14 +16,17 @@ from groupsc.weights.released import find_weights
 WATCHED = (
     "torch",
     "torch._dynamo",
+    "scipy.fft",
+    "scipy.ndimage",
     "scipy.signal",
     "scipy.stats",
     "pandas",
     "matplotlib",
     "skimage",
+    "groupsc.config.grid",
     "groupsc.cli.app",
 )
-"""What takes long to load, and one module that every command loads."""
+"""What takes long to load, also the classes of a grid, and one module that every command loads."""
 
 PROGRAM = f"""
 import sys
@@ -64,7 +67,7 @@ def test_torch_is_not_loaded(tmp_path, arguments):
     make_rows().to_csv(tmp_path / "rows.csv", index=False)
     modules = loaded(*arguments, cwd=tmp_path)
     assert "groupsc.cli.app" in modules
-    assert not {"torch", "matplotlib"} & modules
+    assert not {"torch", "matplotlib", "scipy.ndimage", "scipy.stats"} & modules
 
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["restored", "planned"])
