@@ -7,15 +7,17 @@ axes (`groupsc.inference.batches`): their images are restored one by one. Torch 
 give arrays of their kind.
 """
 
-from groupsc.api.deblocking import deblock
-from groupsc.api.demosaicking import demosaick
+from groupsc.api.deblocking import deblock, deblock_with_facts
+from groupsc.api.demosaicking import demosaick, demosaick_with_facts
 from groupsc.api.denoising import denoise, denoise_with_facts, estimate_noise, noise_task, noisy_channels
 from groupsc.api.developing import develop
 from groupsc.api.loading import load
 
 __all__ = [
     "deblock",
+    "deblock_with_facts",
     "demosaick",
+    "demosaick_with_facts",
     "denoise",
     "denoise_with_facts",
     "develop",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
 
@@ -13,10 +13,11 @@ from torch.nn import functional
 
 from groupsc.api.loading import model_for
 from groupsc.inference.batches import restore_images
+from groupsc.inference.jpeg_guard import AROUND, SIDE, Grid, decoded_chroma, find_grid, full_contrast, guard_jpeg
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import one_if_equal, unpack
-from groupsc.io.codecs.pillow_images import SUBSAMPLINGS
+from groupsc.io.codecs.pillow_images import SUBSAMPLINGS, chrominance_tables, luminance_tables
 from groupsc.io.jpeg_history import LUMA
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.progress import Progress
@@ -27,6 +28,9 @@ BLUE, RED = 1.772, 1.402
 """B − Y and R − Y are these multiples of Cb and Cr (ITU-R BT.601)."""
 FACTORS = dict(zip(SUBSAMPLINGS, ((1, 1), (1, 2), (2, 2)), strict=True))
 """Rows and columns of luma per row and column of chroma."""
+
+Steps = Sequence[NDArray[Any]]
+"""Quantisation tables (64,) of luma and chroma."""
 
 
 def deblock(
@@ -42,6 +46,7 @@ def deblock(
     stride: int | None = None,
     memory: float | None = None,
     progress: Progress = False,
+    guard: bool = True,
 ) -> Any:
     """Remove the artefacts of JPEG compression.
 
@@ -58,6 +63,10 @@ def deblock(
         Resolution of the chroma in the file, at which it is restored; the last is that of most files.
     method, weights, channel_axis, device, mode, stride, memory, progress
         As for `denoise`.
+    guard : bool
+        Move the restoration into the intervals that the quantisation of the file allows, and replace it by the input
+        where it is far outside them or the image is a drawing or a text in black and white; see
+        `groupsc.inference.jpeg_guard`. The tables of the paper are made without a guard.
 
     Returns
     -------
@@ -77,43 +86,149 @@ def deblock(
     >>> restored.shape, restored.dtype, restored[20, 20].tolist()
     ((40, 40, 3), dtype('uint8'), [128, 128, 128])
     """
+    _check(quality, subsampling)
+
+    def model() -> Restorer:
+        return model_for("jpeg", weights or choose("jpeg", method, quality), image, device)
+
+    def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
+        options: dict[str, Any] = {"mode": mode, "stride": stride, "memory": memory, "progress": progress}
+        return _deblocked(one, axis, model(), quality, subsampling, guard=guard, **options)[0]
+
+    def margin() -> int:
+        return max(FACTORS[subsampling]) * (halo(model().coder) + (AROUND if guard else 0))
+
+    return restore_images(
+        restore, image, channel_axis, margin=margin, grid=max(FACTORS["4:2:0"]) * SIDE if guard else 1
+    )
+
+
+def deblock_with_facts(
+    image: NDArray[Any],
+    quality: float,
+    *,
+    subsampling: str = "4:2:0",
+    steps: Steps | None = None,
+    method: str = "best",
+    weights: PathLike | None = None,
+    channel_axis: int | None = None,
+    device: str = "auto",
+    guard: bool = True,
+    **options: Any,
+) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Remove the artefacts of one image, and return what was done.
+
+    The parameters and errors are those of `deblock`, for one numpy array without batch axes. `steps` are the
+    quantisation tables of luma and chroma, by default those of libjpeg at this quality.
+
+    Returns
+    -------
+    restored : array
+        As `deblock` returns it.
+    facts : dict
+        Largest share of a plane that the guard replaced; whether luma was projected onto the quantisation intervals,
+        which is impossible if the pixels do not show the grid of the compression.
+
+    Examples
+    --------
+    >>> decoded = np.full((40, 40), 128, np.uint8)
+    >>> restored, facts = deblock_with_facts(decoded, 10, method="sc", device="cpu")
+    >>> facts
+    {'share': 0.0, 'projected': True}
+    """
+    _check(quality, subsampling)
+    model = model_for("jpeg", weights or choose("jpeg", method, quality), image, device)
+    return _deblocked(image, channel_axis, model, quality, subsampling, steps, guard=guard, **options)
+
+
+def _check(quality: float, subsampling: str) -> None:
     if not isinstance(quality, Real) or not 1 <= quality <= 100:
         raise GroupSCError(f"quality is {quality}; give the JPEG quality factor of the image, 1 to 100")
     if subsampling not in FACTORS:
         raise GroupSCError(f"subsampling is {subsampling!r}; choose one of {', '.join(FACTORS)}")
 
-    def model() -> Restorer:
-        return model_for("jpeg", weights or choose("jpeg", method, quality), image, device)
 
-    def change(plane: NDArray[Any]) -> NDArray[Any]:
-        """Return what is added to a plane (H, W) in [0, 1]."""
-        restored = model().restore(plane[None], mode=mode, stride=stride, memory=memory, progress=progress)[0]
-        trained = model().card["level"]
-        return (1.0 if quality <= trained else (100 - quality) / (100 - trained)) * (restored - plane)
+def _deblocked(
+    image: NDArray[Any],
+    channel_axis: int | None,
+    model: Restorer,
+    quality: float,
+    subsampling: str,
+    steps: Steps | None = None,
+    *,
+    guard: bool,
+    **options: Any,
+) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Restore one image; result as for `deblock_with_facts`."""
+    pixels, back = unpack(image, channel_axis)
+    guarding = _Guard(pixels, quality, steps) if guard else None
 
-    def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
-        pixels, back = unpack(one, axis)
-        if len(one_if_equal(pixels)) == 1:
-            return back(pixels + change(pixels[0]))
+    def change(plane: NDArray[Any], factors: tuple[int, int] | None = None) -> NDArray[Any]:
+        """Return what is added to a plane (H, W) in [0, 1]; `factors` are those of chroma."""
+        restored = model.restore(plane[None], **options)[0]
+        trained = model.card["level"]
+        added = (1.0 if quality <= trained else (100 - quality) / (100 - trained)) * (restored - plane)
+        return added if guarding is None else guarding.change(plane, added, factors)
+
+    if len(one_if_equal(pixels)) == 1:
+        restored = pixels + change(pixels[0])
+    else:
         luma = np.tensordot(LUMA.astype(pixels.dtype), pixels, 1)
+        added = change(luma)
+        factors = FACTORS[subsampling]
         red, blue = (
-            scale * _at_resolution(0.5 + (pixels[channel] - luma) / scale, subsampling, change)
+            scale * _at_resolution(0.5 + (pixels[channel] - luma) / scale, factors, lambda x: change(x, factors))
             for channel, scale in ((0, RED), (2, BLUE))
         )
         green = -(LUMA[0] * red + LUMA[2] * blue) / LUMA[1]
-        return back((pixels + change(luma) + np.stack([red, green, blue])).astype(pixels.dtype))
+        restored = (pixels + added + np.stack([red, green, blue])).astype(pixels.dtype)
+    facts = {} if guarding is None else {"share": guarding.share, "projected": guarding.grid is not None}
+    return back(restored), facts
 
-    return restore_images(restore, image, channel_axis, margin=lambda: max(FACTORS[subsampling]) * halo(model().coder))
+
+class _Guard:
+    """The guard of the planes of one image; luma comes first, because it shows where the blocks begin."""
+
+    def __init__(self, pixels: NDArray[Any], quality: float, steps: Steps | None):
+        tables = (luminance_tables, chrominance_tables)
+        self.steps = steps or [table()[max(1, round(quality)) - 1] for table in tables]
+        self.contrast = full_contrast(pixels)
+        self.grid: Grid | None = None
+        self.share = 0.0
+
+    def change(self, plane: NDArray[Any], added: NDArray[Any], factors: tuple[int, int] | None) -> NDArray[Any]:
+        """Return what is added to a plane in place of `added`."""
+        steps = np.reshape(self.steps[factors is not None], (SIDE, SIDE)).astype(float)
+        contrast, decoded = self.contrast, 255 * plane.astype(np.float64)
+        if factors is None:
+            found = self.grid = find_grid(decoded, steps)
+        else:
+            decoded = decoded_chroma(decoded, tuple(axis for axis in (0, 1) if factors[axis] > 1))
+            contrast = _reduced(contrast, factors)
+            found = None if self.grid is None else find_grid(decoded, steps)
+        grid = found or Grid(0, 0, steps)
+        guarded, weights = guard_jpeg(
+            decoded, decoded + 255 * added, grid, projected=found is not None, contrast=contrast
+        )
+        self.share = max(self.share, float(weights.mean()))
+        return np.asarray((guarded - decoded) / 255).astype(plane.dtype)
 
 
 def _at_resolution(
-    plane: NDArray[Any], subsampling: str, function: Callable[[NDArray[Any]], NDArray[Any]]
+    plane: NDArray[Any], factors: tuple[int, int], function: Callable[[NDArray[Any]], NDArray[Any]]
 ) -> NDArray[Any]:
     """Apply a function to a plane (H, W) at the resolution of its chroma, and enlarge the result."""
     height, width = plane.shape
-    rows, columns = FACTORS[subsampling]
-    whole = torch.from_numpy(np.pad(plane, ((0, -height % rows), (0, -width % columns)), mode="edge"))[None, None]
-    small = functional.avg_pool2d(whole, (rows, columns))
-    changed = torch.from_numpy(function(small[0, 0].numpy()))[None, None]
-    enlarged = functional.interpolate(changed, whole.shape[2:], mode="bilinear", align_corners=False)
+    small = _reduced(plane, factors)
+    changed = torch.from_numpy(function(small))[None, None]
+    size = [factor * length for factor, length in zip(factors, small.shape, strict=True)]
+    enlarged = functional.interpolate(changed, size, mode="bilinear", align_corners=False)
     return np.asarray(enlarged[0, 0, :height, :width])
+
+
+def _reduced(plane: NDArray[Any], factors: tuple[int, int]) -> NDArray[Any]:
+    """Return the means of the pixels that share a value of chroma."""
+    rows, columns = factors
+    height, width = plane.shape
+    whole = torch.from_numpy(np.pad(plane, ((0, -height % rows), (0, -width % columns)), mode="edge"))[None, None]
+    return np.asarray(functional.avg_pool2d(whole, factors)[0, 0])

@@ -132,6 +132,9 @@ def demosaick(
     mode: Mode = "whole",
     stride: Stride = None,
     memory: Memory = None,
+    guard: Annotated[
+        bool, Option(help="Keep the measured values, and interpolate where the colours have no common structure.")
+    ] = True,
     jobs: Jobs = None,
     overwrite: Overwrite = False,
     skip_existing: SkipExisting = False,
@@ -148,7 +151,7 @@ def demosaick(
         jobs=jobs, overwrite=overwrite, skip_existing=skip_existing, dry_run=dry_run, as_json=as_json,
     )  # fmt: skip
     operation = Demosaicking(
-        pattern=pattern, black_level=black_level, white_level=white_level, denoise=denoise, linear=linear,
+        pattern=pattern, black_level=black_level, white_level=white_level, denoise=denoise, linear=linear, guard=guard,
         white_balance=None if white_balance is None else _three_numbers(white_balance),
     )  # fmt: skip
     restore_all(operation, paths, output, settings)
@@ -167,6 +170,10 @@ def deblock(
     mode: Mode = "whole",
     stride: Stride = None,
     memory: Memory = None,
+    guard: Annotated[
+        bool,
+        Option(help="Use what the file says about the picture, and keep the input where the model is not reliable."),
+    ] = True,
     jobs: Jobs = None,
     overwrite: Overwrite = False,
     skip_existing: SkipExisting = False,
@@ -182,7 +189,7 @@ def deblock(
         method=method, weights=weights, speed=speed, device=device, mode=mode, stride=stride, memory=_bytes(memory),
         jobs=jobs, overwrite=overwrite, skip_existing=skip_existing, dry_run=dry_run, as_json=as_json,
     )  # fmt: skip
-    operation = Deblocking(quality=None if quality == "auto" else _number(quality, "--quality"))
+    operation = Deblocking(quality=None if quality == "auto" else _number(quality, "--quality"), guard=guard)
     restore_all(operation, paths, output, settings)
 
 

@@ -30,6 +30,7 @@ def restore_images(
     *,
     margin: Callable[[], int] | None = None,
     period: int = 1,
+    grid: int = 1,
 ) -> Any:
     """Apply a function to each image of an array.
 
@@ -47,6 +48,8 @@ def restore_images(
         arrays are refused.
     period : int
         Masked pixels are filled from pixels whose row and column differ by multiples of the period; 2 for mosaics.
+    grid : int
+        The blocks of a dask array are changed so that they begin at multiples of this number; for JPEG images.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def restore_images(
     if dask is not None and isinstance(image, dask.Array):
         if margin is None:
             raise GroupSCError("a dask array can't be used here; give numpy arrays, such as image.compute()")
-        return _of_dask(restore, image, channel_axis, margin(), period)
+        return _of_dask(restore, image, channel_axis, margin(), period, max(grid, period))
     mask = np.ma.getmaskarray(image) if isinstance(image, np.ma.MaskedArray) else None
     values = np.asarray(image)
     _check_axes(values.shape, channel_axis)
@@ -162,15 +165,15 @@ def _of_tensor(restore: Restore, image: torch.Tensor, channel_axis: int | None, 
     return torch.from_numpy(np.ascontiguousarray(restored)).to(image.device, image.dtype)
 
 
-def _of_dask(restore: Restore, image: Any, channel_axis: int | None, margin: int, period: int) -> Any:
+def _of_dask(restore: Restore, image: Any, channel_axis: int | None, margin: int, period: int, grid: int) -> Any:
     """Restore the blocks of a dask array with a margin, which is then cut off."""
     from dask.array import overlap
 
     _check_axes(image.shape, channel_axis)
     channel = None if channel_axis is None else channel_axis % image.ndim
     rows, columns = [axis for axis in range(image.ndim) if axis != channel][-2:]
-    margin += -margin % period
-    chunks = {axis: _chunks(image.shape[axis], max(image.chunks[axis]), margin, period) for axis in (rows, columns)}
+    margin += -margin % grid
+    chunks = {axis: _chunks(image.shape[axis], max(image.chunks[axis]), margin, grid) for axis in (rows, columns)}
     if channel is not None:
         chunks[channel] = (image.shape[channel],)
     # An axis with one block has no neighbours, and can be shorter than the margin.

@@ -34,6 +34,8 @@ class Photograph(Metadata):
         libjpeg quality of a JPEG file, 1 to 100.
     steps : ndarray, optional
         Luminance quantisation table of a JPEG file, (64,), row by row.
+    chroma_steps : ndarray, optional
+        Chrominance quantisation table of a colour JPEG file, as `steps`.
     subsampling : str, optional
         Chroma subsampling of a colour JPEG file: "4:4:4", "4:2:2" or "4:2:0".
     sensor : groupsc.io.codecs.raw.Sensor, optional
@@ -57,6 +59,7 @@ class Photograph(Metadata):
     format: str | None = None
     quality: int | None = None
     steps: np.ndarray | None = None
+    chroma_steps: np.ndarray | None = None
     subsampling: str | None = None
     sensor: Sensor | None = None
 
@@ -112,6 +115,7 @@ def photograph_of(found: Decoded) -> Photograph:
         format=found.format,
         quality=jpeg_quality(found.tables) if found.tables else None,
         steps=np.asarray(found.tables[min(found.tables)]) if found.tables else None,
+        chroma_steps=np.asarray(found.tables[max(found.tables)]) if found.tables and len(pixels) == 3 else None,
         subsampling=found.subsampling,
         **kept | {"profile": kept["profile"] or None},
     )

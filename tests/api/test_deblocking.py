@@ -23,7 +23,7 @@ def luma_and_chroma(image):
 def test_deblocking_restores_luma_and_chroma_as_gray_images(weights):
     image = 0.25 + 0.5 * skimage.data.astronaut()[100:140, 100:151] / 255
     before = luma_and_chroma(image)
-    given = {"weights": weights["jpeg"], "device": "cpu"}
+    given = {"weights": weights["jpeg"], "device": "cpu", "guard": False}
     restored = luma_and_chroma(groupsc.deblock(image, 10, subsampling="4:4:4", channel_axis=-1, **given))
     for one, plane in zip(restored, before, strict=True):
         np.testing.assert_allclose(one, groupsc.deblock(plane, 10, **given), atol=1e-12)

@@ -130,6 +130,9 @@ def test_demosaick(run, desk):
     mosaic = np.asarray(Image.open(desk / "gray.png"))
     expected = groupsc.demosaick(mosaic, "GBRG", weights=desk / "mosaic.safetensors")
     np.testing.assert_array_equal(np.asarray(Image.open(desk / "out.png")), expected)
+    assert run("demosaick", "gray.png", "alone.png", "--no-guard", *options, cwd=desk).returncode == 0
+    expected = groupsc.demosaick(mosaic, "GBRG", weights=desk / "mosaic.safetensors", guard=False)
+    np.testing.assert_array_equal(np.asarray(Image.open(desk / "alone.png")), expected)
     assert complains(run("demosaick", "color.png", "x.png", *options, cwd=desk), "color.png", "gray image")
 
 
@@ -176,6 +179,17 @@ def test_deblock_reads_the_quality_from_the_file(run, desk):
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)[0]["quality"] == 12
     assert np.asarray(Image.open(desk / "out.png")).shape == (51, 63, 3)
+    stripes = np.tile(np.uint8([0, 255, 255]), (48, 16))
+    Image.fromarray(stripes).save(desk / "stripes.jpg", quality=12)
+    decoded = np.asarray(Image.open(desk / "stripes.jpg"))
+    result = run("deblock", "stripes.jpg", "kept.png", *options[:2], cwd=desk)
+    assert "100 % replaced by the guard" in result.stdout
+    np.testing.assert_array_equal(np.asarray(Image.open(desk / "kept.png")), decoded)
+    result = run("deblock", "stripes.jpg", "changed.png", "--no-guard", *options[:2], cwd=desk)
+    assert result.returncode == 0
+    assert "guard" not in result.stdout
+    expected = groupsc.deblock(decoded, 12, weights=desk / "jpeg.safetensors", guard=False)
+    np.testing.assert_array_equal(np.asarray(Image.open(desk / "changed.png")), expected)
     assert complains(run("deblock", "color.png", "x.png", *options, cwd=desk), "give --quality")
 
 

@@ -30,8 +30,8 @@ def denoise(x, weights, axis):
 
 CALLS = {
     "gray": denoise,
-    "mosaic": lambda x, w, axis: groupsc.demosaick(x, "GRBG", weights=w, device="cpu"),
-    "jpeg": lambda x, w, axis: groupsc.deblock(x, 10, weights=w, channel_axis=axis, device="cpu"),
+    "mosaic": lambda x, w, axis: groupsc.demosaick(x, "GRBG", weights=w, device="cpu", guard=False),
+    "jpeg": lambda x, w, axis: groupsc.deblock(x, 10, weights=w, channel_axis=axis, device="cpu", guard=False),
 }
 CALLS["color"] = denoise
 
@@ -110,6 +110,19 @@ def test_dask_arrays_are_restored_block_by_block_without_borders(weights, task, 
     expected = CALLS[task](stack, weights[task], axis)
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     np.testing.assert_allclose(found.compute(scheduler="synchronous"), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("task", ["mosaic", "jpeg"])
+def test_the_guard_leaves_no_borders_between_blocks_of_dask(weights, task):
+    array = pytest.importorskip("dask.array", reason="needs dask")
+    image = skimage.data.camera()[100:500, 150:200]
+    call = groupsc.demosaick if task == "mosaic" else lambda x, **given: groupsc.deblock(x, 10, **given)
+    given = {"weights": weights[task], "device": "cpu"}
+    lazy = call(array.from_array(image / 255, (120, 50)), **given)
+    assert lazy.numblocks[0] > 1
+    expected = call(image / 255, **given)
+    assert np.abs(expected - call(image / 255, **given, guard=False)).max() > 0.01
+    np.testing.assert_allclose(lazy.compute(scheduler="synchronous"), expected, rtol=0, atol=1e-6)
 
 
 def test_a_dask_array_can_have_images_that_are_smaller_than_the_margin(weights):

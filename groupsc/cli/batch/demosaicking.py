@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from groupsc.cli.batch.operations import Level
+from groupsc.cli.batch.operations import Level, guarded
 from groupsc.utils.errors import GroupSCError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Demosaicking:
     white_balance: tuple[float, float, float] | None
     denoise: bool
     linear: bool
+    guard: bool = True
     name = "demosaick"
 
     def check(self) -> None:
@@ -48,12 +49,13 @@ class Demosaicking:
         from groupsc import api
         from groupsc.api import develop
 
-        given = {"weights": weights, **options, "method": options["method"] or "best"}
+        given = {"weights": weights, "guard": self.guard, **options, "method": options["method"] or "best"}
         if photo.sensor is not None:
             return self._develop_raw(photo, given)
         pattern = level.facts["pattern"]
         if not self._is_linear():
-            return api.demosaick(photo.pixels[0], pattern, **given).transpose(2, 0, 1), {}
+            restored, found = api.demosaick_with_facts(photo.pixels[0], pattern, **given)
+            return restored.transpose(2, 0, 1), guarded(found)
         colors = develop(
             photo.stored[0], pattern, black_level=self.black_level or 0, white_level=self.white_level,
             white_balance=self.white_balance or (1, 1, 1), denoised=self.denoise, linear=self.linear, **given,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from groupsc.cli.batch.operations import Level, refuse_raw
+from groupsc.cli.batch.operations import Level, guarded, refuse_raw
 from groupsc.utils.errors import GroupSCError
 
 if TYPE_CHECKING:
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from groupsc.inference.units import ValueRange
     from groupsc.io.photographs import Photograph
-
-LEAST_SHARE = 0.005
-"""Smallest share of an image, replaced by the guard, that the command reports."""
 
 HALF_SIZE = 1.25
 """Time of a restoration at half size and then at full size, relative to that at full size alone."""
@@ -136,9 +133,7 @@ class Denoising:
         if "sigma" in found:
             facts["sigma"] = float(f"{found['sigma']:.3g}")
         facts["weights"] = " and ".join(found["weights"]) or weights
-        if found["share"] >= LEAST_SHARE:
-            facts["guarded"] = f"{100 * found['share']:.0f} %"
-        return photo.scaled(stored), facts
+        return photo.scaled(stored), facts | guarded(found)
 
 
 def noise_in(photo: Photograph, sigma: float | None) -> tuple[str, float, ValueRange]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from groupsc.io.photographs import Photograph
 
+LEAST_SHARE = 0.005
+"""Smallest share of an image, replaced by the guard, that a command reports."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
@@ -72,6 +75,7 @@ class Deblocking:
     """Remove JPEG artefacts. If `quality` is None, it is that of the file, or a lower one that the pixels show."""
 
     quality: float | None
+    guard: bool = True
     name = "deblock"
 
     def check(self) -> None:
@@ -108,8 +112,19 @@ class Deblocking:
     def restore(self, photo, level, weights, options):
         from groupsc import api
 
-        chosen = {"subsampling": photo.subsampling or "4:2:0", "channel_axis": 0, "weights": weights, **options}
-        return api.deblock(photo.pixels, level.value, **chosen), {}
+        chosen = {**options, "weights": weights, "method": options["method"] or "best"}
+        own = photo.steps is not None and round(level.value) == photo.quality
+        chroma = photo.steps if photo.chroma_steps is None else photo.chroma_steps
+        restored, found = api.deblock_with_facts(
+            photo.pixels, level.value, subsampling=photo.subsampling or "4:2:0", channel_axis=0, guard=self.guard,
+            steps=[photo.steps, chroma] if own else None, **chosen,
+        )  # fmt: skip
+        return restored, guarded(found)
+
+
+def guarded(facts: dict[str, Any]) -> dict[str, str]:
+    """Return what the report says about the guard: the replaced share of the image, unless it is very small."""
+    return {"guarded": f"{100 * facts['share']:.0f} %"} if facts.get("share", 0) >= LEAST_SHARE else {}
 
 
 def refuse_raw(photo: Photograph) -> None:

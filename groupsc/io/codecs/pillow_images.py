@@ -37,6 +37,9 @@ LUMINANCE = np.array(
     ]
 )  # fmt: skip
 """Luminance quantisation table K.1 of ITU-T T.81, row by row. libjpeg uses it at quality 50."""
+CHROMINANCE = np.full((8, 8), 99)
+CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+"""Chrominance quantisation table K.2 of ITU-T T.81."""
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 """Kinds of chroma subsampling, by their numbers in Pillow."""
 
@@ -259,6 +262,21 @@ def luminance_tables() -> np.ndarray:
     >>> luminance_tables()[74, :3].tolist()
     [8, 6, 5]
     """
+    return _scaled(LUMINANCE)
+
+
+def chrominance_tables() -> np.ndarray:
+    """Return the chrominance quantisation tables of libjpeg at the qualities 1 to 100, as `luminance_tables`.
+
+    Examples
+    --------
+    >>> chrominance_tables()[74, :3].tolist()
+    [9, 9, 12]
+    """
+    return _scaled(CHROMINANCE.ravel())
+
+
+def _scaled(table: np.ndarray) -> np.ndarray:
     qualities = np.arange(1, 101)
     scales = np.where(qualities < 50, 5000 // qualities, 200 - 2 * qualities)
-    return ((scales[:, None] * LUMINANCE + 50) // 100).clip(1, 255)
+    return ((scales[:, None] * table + 50) // 100).clip(1, 255)
