@@ -157,7 +157,7 @@ def paired_table(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] | None
     ['Task', 'Data set', 'Images']
     """
     found = paired_differences(rows, baseline, sizes).sort_values(["task", "level", "dataset"], kind="stable")
-    models = [method for method in METHOD_LABELS if method.partition("-")[0] in METHODS]
+    models = [method for method in METHOD_LABELS if method.removesuffix("-blind") in METHODS]
     shown = found[found["method"].isin(models)]
     columns = [
         (method, mode, stride)
