@@ -18,8 +18,8 @@ from torch import Tensor
 
 import groupsc
 from groupsc.data.stress_set import stress_pictures
+from groupsc.guards.white_noise import guard
 from groupsc.inference.dct import dct_denoise
-from groupsc.inference.guard import guard
 from groupsc.inference.tiling import restore
 from groupsc.utils.randomness import seeded
 

@@ -22,7 +22,7 @@ from groupsc.api import deblock_with_facts, demosaick_with_facts
 from groupsc.data.datasets import load_images
 from groupsc.data.degradations import bayer_mask
 from groupsc.data.stress_set import stress_pictures
-from groupsc.inference.mosaic_guard import bilinear
+from groupsc.guards.mosaic import bilinear
 
 SKIMAGE = ("cat", "coffee", "rocket", "astronaut", "text", "page")
 

@@ -19,7 +19,7 @@ import groupsc
 from groupsc.benchmark.validation import central
 from groupsc.data.datasets import load_images
 from groupsc.data.stress_set import stress_pictures
-from groupsc.inference.guard import guard
+from groupsc.guards.white_noise import guard
 from groupsc.utils.randomness import seeded
 
 

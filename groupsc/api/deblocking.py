@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from groupsc.api.loading import model_for
+from groupsc.guards.jpeg import AROUND, SIDE, Grid, decoded_chroma, find_grid, full_contrast, guard_jpeg
 from groupsc.inference.batches import restore_images
-from groupsc.inference.jpeg_guard import AROUND, SIDE, Grid, decoded_chroma, find_grid, full_contrast, guard_jpeg
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import one_if_equal, unpack
@@ -66,7 +66,7 @@ def deblock(
     guard : bool
         Move the restoration into the intervals that the quantisation of the file allows, and replace it by the input
         where it is far outside them or the image is a drawing or a text in black and white; see
-        `groupsc.inference.jpeg_guard`. The tables of the paper are made without a guard.
+        `groupsc.guards.jpeg`. The tables of the paper are made without a guard.
 
     Returns
     -------

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from groupsc.api.loading import model_for
 from groupsc.data.degradations import bayer_mask
+from groupsc.guards.mosaic import AROUND, guard_mosaic
 from groupsc.inference.batches import restore_images
-from groupsc.inference.mosaic_guard import AROUND, guard_mosaic
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import unpack
@@ -46,7 +46,7 @@ def demosaick(
         As for `denoise`.
     guard : bool
         Keep the measured values, and replace the restoration by bilinear interpolation where the colours have no common
-        structure or the model failed; see `groupsc.inference.mosaic_guard`. The tables of the paper are made without a
+        structure or the model failed; see `groupsc.guards.mosaic`. The tables of the paper are made without a
         guard.
 
     Returns

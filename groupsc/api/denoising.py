@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from groupsc.api.loading import device_of, model_of
+from groupsc.guards.white_noise import AROUND
+from groupsc.guards.white_noise import guard as guard_restoration
 from groupsc.inference.batches import restore_images
-from groupsc.inference.guard import AROUND
-from groupsc.inference.guard import guard as guard_restoration
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.inference.units import ValueRange, check_sigma, value_range
@@ -108,7 +108,7 @@ def denoise(
         Show a progress bar if the restoration takes more than two seconds. A class, such as `tqdm.notebook.tqdm`, shows
         it in another way.
     guard : bool
-        Replace the restoration where the model removed more than noise; see `groupsc.inference.guard`. The tables of
+        Replace the restoration where the model removed more than noise; see `groupsc.guards.white_noise`. The tables of
         the paper are made without a guard.
 
     Returns

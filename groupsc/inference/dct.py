@@ -2,8 +2,8 @@
 
 The estimate for white Gaussian noise has two steps: patches are thresholded in the DCT domain and averaged; the gains
 of an empirical Wiener filter are then computed from the result. Three channels are transformed together. The method
-has no trained parameters, so it does not depend on training images; `groupsc.inference.guard` uses it where a trained
-model fails.
+has no trained parameters, so it does not depend on training images; `groupsc.guards.white_noise` uses it where a
+trained model fails.
 
 References
 ----------

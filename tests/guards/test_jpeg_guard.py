@@ -14,7 +14,7 @@ from PIL import Image
 import groupsc
 from groupsc.api import deblock_with_facts
 from groupsc.data.stress_set import stress_pictures
-from groupsc.inference.jpeg_guard import NARROW, ROUNDING, Grid, decoded_chroma, find_grid, guard_jpeg
+from groupsc.guards.jpeg import NARROW, ROUNDING, Grid, decoded_chroma, find_grid, guard_jpeg
 from groupsc.inference.restorer import Restorer
 from groupsc.io.jpeg_history import LUMA
 

@@ -12,9 +12,9 @@ import groupsc
 from groupsc.api import denoise_with_facts
 from groupsc.data.datasets import load_images
 from groupsc.data.stress_set import stress_pictures
-from groupsc.inference import guard as guards
+from groupsc.guards import white_noise as guards
+from groupsc.guards.white_noise import guard, structure
 from groupsc.inference.dct import SIDE, STRIDE, THRESHOLD, dct_denoise
-from groupsc.inference.guard import guard, structure
 from groupsc.io.images import read_image
 from groupsc.utils.errors import GroupSCError
 

@@ -10,7 +10,7 @@ import groupsc
 from groupsc.api import demosaick_with_facts
 from groupsc.data.degradations import bayer_mask
 from groupsc.data.stress_set import stress_pictures
-from groupsc.inference.mosaic_guard import bilinear, guard_mosaic
+from groupsc.guards.mosaic import bilinear, guard_mosaic
 
 
 def psnr(x, reference):
