@@ -23,6 +23,7 @@ from groupsc.data.datasets import load_images
 from groupsc.data.degradations import bayer_mask
 from groupsc.data.stress_set import stress_pictures
 from groupsc.guards.mosaic import bilinear
+from groupsc.io.jpeg_history import LUMA
 
 SKIMAGE = ("cat", "coffee", "rocket", "astronaut", "text", "page")
 
@@ -49,7 +50,7 @@ def photographs(options) -> dict[str, np.ndarray]:
 def deblocked(weights: str, quality: int, clean: np.ndarray, colors: str):
     """Return the input, the restored and the guarded image, the clean image, the share and both times."""
     if not colors:
-        clean = np.round(255 * np.tensordot([0.299, 0.587, 0.114], clean, 1)[None]) / 255
+        clean = np.round(255 * np.tensordot(LUMA, clean, 1)[None]) / 255
     pixels = np.round(255 * clean.transpose(1, 2, 0)).astype(np.uint8)
     file = io.BytesIO()
     options = {"subsampling": colors} if colors else {}

@@ -15,12 +15,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from groupsc.config.definitions import LEVEL_NAMES
 from groupsc.data.bundled import STRESS
 from groupsc.data.datasets import load_images, set_name
-from groupsc.data.degradations import degrade, noise_generator
+from groupsc.data.degradations import degrade, interpolate_mosaic, noise_generator
 from groupsc.data.stress_set import STRESS_LEVELS, stress_pictures
 from groupsc.inference.tiling import restore
 from groupsc.models.coder import SparseCoder
@@ -290,31 +289,6 @@ def stress_changes(rows: pd.DataFrame) -> pd.Series:
     stressed = rows[rows["part"] == "stress"]
     change = stressed["after"] - stressed["before"]
     return change.groupby([stressed["case"], stressed["level"]], dropna=False, sort=False).mean()
-
-
-def interpolate_mosaic(mosaic: Tensor, mask: Tensor) -> Tensor:
-    """Interpolate a Bayer mosaic bilinearly: missing values are means of the measured neighbours.
-
-    Parameters
-    ----------
-    mosaic, mask : Tensor (1, 3, H, W)
-        Measured values, zeros elsewhere; 1 where a value was measured.
-
-    Returns
-    -------
-    Tensor (1, 3, H, W)
-
-    Examples
-    --------
-    >>> clean = torch.full((1, 3, 4, 4), 0.5)
-    >>> mosaic, mask = degrade(clean, "mosaic", None, None)
-    >>> torch.equal(interpolate_mosaic(mosaic, mask[None]), clean)
-    True
-    """
-    kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]], dtype=mosaic.dtype)
-    kernel = kernel.to(mosaic.device).expand(3, 1, 3, 3)
-    values, weights = (functional.conv2d(x, kernel, padding=1, groups=3) for x in (mosaic, mask))
-    return torch.where(mask > 0, mosaic, values / weights)
 
 
 def spread_levels(levels, number: int) -> list[float]:

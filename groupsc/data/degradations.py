@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from groupsc.config.definitions import TASKS
 from groupsc.utils.errors import GroupSCError
@@ -241,3 +242,33 @@ def _through_jpeg(plane: NDArray[np.uint8], quality: int) -> NDArray[np.float32]
     stream = io.BytesIO()
     Image.fromarray(plane).save(stream, "JPEG", quality=quality)
     return np.asarray(Image.open(stream), dtype=np.float32) / np.float32(255)
+
+
+def interpolate_mosaic(mosaic: Tensor, mask: Tensor, *, mirrored: bool = False) -> Tensor:
+    """Interpolate a Bayer mosaic bilinearly: missing values are means of the measured neighbours.
+
+    Parameters
+    ----------
+    mosaic, mask : Tensor (1, 3, H, W)
+        Measured values, zeros elsewhere; 1 where a value was measured.
+    mirrored : bool
+        Mirror the image at its borders, which needs at least 2×2 pixels. By default, pixels at a border have fewer
+        neighbours.
+
+    Returns
+    -------
+    Tensor (1, 3, H, W)
+
+    Examples
+    --------
+    >>> clean = torch.full((1, 3, 4, 4), 0.5)
+    >>> mosaic, mask = degrade(clean, "mosaic", None, None)
+    >>> torch.equal(interpolate_mosaic(mosaic, mask[None]), clean)
+    True
+    """
+    kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]], dtype=mosaic.dtype)
+    kernel = kernel.to(mosaic.device).expand(3, 1, 3, 3)
+    mode = "reflect" if mirrored else "constant"
+    padded = (functional.pad(x, (1, 1, 1, 1), mode=mode) for x in (mosaic, mask))
+    values, weights = (functional.conv2d(x, kernel, groups=3) for x in padded)
+    return torch.where(mask > 0, mosaic, values / weights)

@@ -142,9 +142,10 @@ def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFr
     same = same[same["method"].isin(names)]
     runs_of = same.groupby("image")["experiment"].nunique()
     shared = runs_of.index[runs_of == same["experiment"].nunique()]
+    same = same[same["image"].isin(shared)]
     seconds = same.groupby("experiment")["seconds"].median()
     found, measure = [], measure_of(task)
-    for ran in average(same[same["image"].isin(shared)], sizes).itertuples(index=False):
+    for ran in average(same, sizes).itertuples(index=False):
         own = ran.method.split("-")[0] in definitions.METHODS
         found.append({
             "name": METHOD_LABELS.get(ran.method, ran.method), "psnr": getattr(ran, measure),

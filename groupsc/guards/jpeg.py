@@ -249,11 +249,7 @@ def _distance(decoded: Array, grid: Grid, *, fewest: int = 0) -> float:
     """Return the mean squared distance to multiples of the steps, relative to that of coefficients without a grid."""
     from scipy.fft import dctn
 
-    rows, columns = (
-        (length - first) // SIDE for length, first in zip(decoded.shape, (grid.top, grid.left), strict=True)
-    )
-    part = decoded[grid.top :, grid.left :][: SIDE * rows, : SIDE * columns]
-    blocks = part.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE)
+    blocks = _blocks(decoded[grid.top :, grid.left :]).reshape(-1, SIDE, SIDE)
     blocks = blocks[:: -(-len(blocks) // BLOCKS) or 1]
     # Clipping moves the coefficients of a block.
     inside = (blocks.min((1, 2), initial=255) > 0) & (blocks.max((1, 2), initial=0) < 255)
@@ -274,10 +270,14 @@ def _coefficients(plane: Array, grid: Grid) -> tuple[Array, tuple[slice, slice]]
     before = [(SIDE - first) % SIDE for first in (grid.top, grid.left)]
     after = [-(length + first) % SIDE for length, first in zip(plane.shape, before, strict=True)]
     padded = np.pad(plane - 128, list(zip(before, after, strict=True)), mode="edge")
-    rows, columns = (length // SIDE for length in padded.shape)
-    blocks = padded.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2)
     place = tuple(slice(first, first + length) for first, length in zip(before, plane.shape, strict=True))
-    return dctn(blocks, axes=(2, 3), norm="ortho"), (place[0], place[1])
+    return dctn(_blocks(padded), axes=(2, 3), norm="ortho"), (place[0], place[1])
+
+
+def _blocks(plane: Array) -> Array:
+    """Return the complete 8×8 blocks of a plane, (rows, columns, 8, 8)."""
+    rows, columns = (length // SIDE for length in plane.shape)
+    return plane[: SIDE * rows, : SIDE * columns].reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2)
 
 
 def _plane(C: Array) -> Array:

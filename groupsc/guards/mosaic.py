@@ -23,10 +23,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-BILINEAR = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4
-"""Weights of the measured neighbours."""
+from groupsc.data.degradations import interpolate_mosaic
+
 OWN = np.array([0, -1, 0, 2, 0, -1, 0]) / 2
 """Value minus the mean of its neighbours of the same colour, along a row or a column."""
 PREDICTED = np.array([-1, 0, 1, 0, 1, 0, -1]) / 4
@@ -98,11 +99,8 @@ def bilinear(measured: Array, mask: Array) -> Array:
     >>> bool(np.allclose(bilinear(0.2 * mask, mask), 0.2))
     True
     """
-    from scipy.ndimage import convolve
-
-    planes = zip(measured, mask, strict=True)
-    mean = [convolve(x, BILINEAR, mode="mirror") / convolve(one, BILINEAR, mode="mirror") for x, one in planes]
-    return np.where(mask > 0, measured, np.stack(mean))
+    values, known = (torch.from_numpy(np.asarray(x, measured.dtype))[None] for x in (measured, mask))
+    return np.asarray(interpolate_mosaic(values, known, mirrored=True)[0])
 
 
 def _unrelated(m: Array, kept: Array) -> Array:

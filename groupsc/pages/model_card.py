@@ -46,11 +46,11 @@ CALLS = {
 LIMITS = """A restored image can contain structures that were not in the scene; do not draw conclusions from them. On
 fine patterns, strong colours or high contrast the model alone can be worse than its input."""
 GUARD = {
+    **dict.fromkeys(("gray", "color"), "replaces the result where the model removed more than noise."),
     "mosaic": "keeps the measured values and replaces the result where the colours have no common structure.",
     "jpeg": "uses the limits that the file contains and replaces the result where the model is not reliable.",
 }
-"""What the guard of a task does; `DENOISING_GUARD` for the others."""
-DENOISING_GUARD = "replaces the result where the model removed more than noise."
+"""What the guard of a task does."""
 
 BIBTEX = """@inproceedings{lecouat2020fully,
   title     = {Fully Trainable and Interpretable Non-Local Sparse Models for Image Restoration},
@@ -225,7 +225,7 @@ def _source(dataset: str) -> dict[str, str]:
 
 def _limits(card: dict[str, Any], score: Score | None) -> str:
     command = CALLS[card["task"]][0].split()[0]
-    text = [LIMITS, f"`groupsc {command}` therefore has a guard, which {GUARD.get(card['task'], DENOISING_GUARD)}"]
+    text = [LIMITS, f"`groupsc {command}` therefore has a guard, which {GUARD[card['task']]}"]
     level = level_label(card["task"], card["level"])
     if level:
         text.append(f"The model was trained for {level} only.")

@@ -15,14 +15,13 @@ from groupsc.benchmark import metrics
 from groupsc.benchmark.validation import (
     TOLERANCE,
     facts,
-    interpolate_mosaic,
     measure_file,
     stress,
     stress_changes,
     validate,
 )
 from groupsc.data.datasets import load_images
-from groupsc.data.degradations import bayer_mask, degrade, noise_generator
+from groupsc.data.degradations import bayer_mask, degrade, interpolate_mosaic, noise_generator
 from groupsc.data.stress_set import STRESS_LEVELS, stress_pictures
 from groupsc.inference.tiling import restore
 from groupsc.weights.files import read_tensors, save_weights

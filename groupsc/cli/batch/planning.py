@@ -242,12 +242,11 @@ def _with_larger_regions(first: Choice, others: list[str], size: tuple[int, int]
     from groupsc.weights.selection import FAST
 
     factor = first.pixels / (size[0] * size[1])
-    fast = [name for name in others if f"-{FAST}-" in name]
-    if settings.mode != "whole" or settings.method != "best" or settings.speed == "best" or not fast:
+    fast = next((name for name in others if f"-{FAST}-" in name), None)
+    chosen = settings.method != "best" or settings.speed == "best"
+    if settings.mode != "whole" or factor <= COSTLY_REPETITION or chosen or fast is None:
         return None
-    if factor <= COSTLY_REPETITION:
-        return None
-    choice = _first_within(fast, size, settings)
+    choice = _predict(fast, size, settings)
     if choice.pixels >= first.pixels:
         return None
     return replace(choice, note=f"not {first.weights}, whose regions would compute each pixel {factor:.1f} times")
