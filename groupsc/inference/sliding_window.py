@@ -20,13 +20,13 @@ import torch
 from torch import Tensor
 
 from groupsc.models.coder import SparseCoder
-from groupsc.models.penalties import Centralised
+from groupsc.models.penalties import L1, Centralised
 from groupsc.ops import pointwise
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.linear_step import LinearStep
 from groupsc.ops.prox import WEIGHT_EPSILON
 from groupsc.ops.window import Features, SlidingWindow
-from groupsc.ops.workers import Each, chunks, workers
+from groupsc.ops.workers import Each, Scratch, chunks, workers
 from groupsc.utils.errors import GroupSCError
 
 SUMMED = ("csr", "group")
@@ -174,7 +174,7 @@ class _Coding:
         M = None if mask is None else self.grid.extract(mask)[0]
         D, C = model.D.to(matmul_dtype), model.C.to(matmul_dtype)
         masked = model.kind.first_step_masked
-        self.parts = chunks(len(Y), image.device)
+        self.parts, self.scratch = chunks(len(Y), image.device), Scratch()
         self.linear = [
             LinearStep(
                 self.Y[None, part].to(matmul_dtype),
@@ -236,15 +236,17 @@ class _Coding:
 
     def step(self, lam: Tensor, each: Each) -> None:
         """Run one iteration of Algorithm 1."""
-        penalty = self.model.penalty
+        penalty, below = self.model.penalty, pointwise.negative(lam)
 
         def advance(number: int) -> None:
             part = self.parts[number]
             A = self.A[part]
             if self.model.config.penalty == "csr":
                 self.shared[part] = A
-            self.linear[number].advance(A, begun=self.begun)
-            if self.window is None:
+            self.linear[number].advance(A, self.scratch, begun=self.begun)
+            if isinstance(penalty, L1):
+                pointwise.soft_(A, lam, below, self.scratch)
+            elif self.window is None:
                 A.copy_(penalty.prox(A, None, lam, None))
             elif self.model.config.penalty == "group":
                 torch.square(A, out=self.shared[part])
@@ -261,6 +263,6 @@ class _Coding:
             if isinstance(penalty, Centralised):
                 A.copy_(pointwise.csr(A, summed, mass.squeeze(-1), lam, penalty.gamma))
             else:
-                A.mul_(pointwise.group_scale(summed, lam * torch.sqrt(mass + WEIGHT_EPSILON)))
+                pointwise.group_shrink_(A, summed, lam, torch.sqrt(mass + WEIGHT_EPSILON), self.scratch)
 
         each(shrink, self.parts)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from groupsc.ops.pointwise import wide
+from groupsc.ops.workers import Scratch
 
 
 class LinearStep:
@@ -31,9 +32,15 @@ class LinearStep:
         R = _add_product(self.Y, A, self.D.T, alpha=-1)
         return R if self.M is None else R * self.M
 
-    def advance(self, A: Tensor, *, begun: bool) -> None:
+    def advance(self, A: Tensor, scratch: Scratch, *, begun: bool) -> None:
         """Replace A (N, p) of one image by B in place; with `begun` = False, A counts as zero and is not read."""
-        R = self.residual(A[None] if begun else None)[0]
+        if begun:
+            Y = self.Y[0]
+            R = torch.addmm(Y, A, self.D.T, alpha=-1, out=scratch.empty("residual", Y.shape, Y))
+            if self.M is not None:
+                R.mul_(self.M[0])
+        else:
+            R = self.residual(None)[0]
         torch.addmm(A, R, self.C, beta=1 if begun else 0, out=A)
 
     def change(self, A: Tensor | None) -> tuple[Tensor, Tensor]:

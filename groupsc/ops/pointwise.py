@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from groupsc.ops.prox import NORM_EPSILON, csr_prox
+from groupsc.ops.workers import Scratch
 
 
 def plus(A: Tensor | None, Q: Tensor) -> Tensor:
@@ -68,30 +69,58 @@ def shrink(B: Tensor, G: Tensor, lam: Tensor, weight: Tensor) -> Tensor:
     return (scale * B).to(B.dtype)
 
 
-def group_scale(G: Tensor, weight: Tensor) -> Tensor:
-    """Factor max(0, 1 − weight / √G) of the shrinkage of GroupSC (equation 11), computed in few passes over memory.
+def negative(lam: Tensor) -> Tensor:
+    """Positions of the negative entries of λ (p,). Training can make a threshold negative."""
+    return (lam < 0).nonzero().squeeze(1)
 
-    For inference only; it has no derivative.
+
+def soft_(B: Tensor, lam: Tensor, below: Tensor, scratch: Scratch) -> None:
+    """Replace B by S_λ(B) in place, in few passes over memory; for inference only.
+
+    S_λ(B) is B minus B clipped to [−λ, λ], and B − λ sign(B) where λ is negative.
 
     Parameters
     ----------
-    G : Tensor (N, p)
-        Squared group norms.
-    weight : Tensor (N, p)
-        λ √mass.
-
-    Returns
-    -------
-    Tensor (N, p)
-        Factors in [0, 1], in the type of `weight`.
+    B : Tensor (N, p)
+    lam : Tensor (p,)
+    below : Tensor, int
+        `negative(lam)`, which is computed once per iteration.
+    scratch : Scratch
 
     Examples
     --------
-    >>> group_scale(torch.tensor([[4.0, 1.0]]), torch.tensor([[1.0, 1.0]]))
-    tensor([[0.5000, 0.0000]])
+    >>> B, lam = torch.tensor([[2.0, 0.5, -3.0]]), torch.tensor([1.0, 1.0, -1.0])
+    >>> soft_(B, lam, negative(lam), Scratch())
+    >>> B
+    tensor([[ 1.,  0., -4.]])
     """
-    inverse = G.to(weight.dtype, copy=True).add_(NORM_EPSILON).rsqrt_()
-    return inverse.mul_(weight).neg_().add_(1).relu_()
+    bound = lam.relu()
+    B.sub_(torch.clamp(B, -bound, bound, out=scratch.empty("clipped", B.shape, bound)))
+    if len(below):
+        some = B[:, below]
+        B[:, below] = (some - lam[below] * some.sign()).to(B.dtype)
+
+
+def group_shrink_(B: Tensor, G: Tensor, lam: Tensor, weight: Tensor, scratch: Scratch) -> None:
+    """Replace B by `shrink(B, G, lam, weight)` in place, in few passes over memory; for inference only.
+
+    Parameters
+    ----------
+    B, G : Tensor (N, p)
+    lam : Tensor (p,)
+    weight : Tensor (N, 1)
+    scratch : Scratch
+
+    Examples
+    --------
+    >>> B = torch.full((1, 2), 2.0)
+    >>> group_shrink_(B, torch.tensor([[4.0, 1.0]]), torch.tensor([1.0, 1.0]), torch.ones(1, 1), Scratch())
+    >>> B
+    tensor([[1., 0.]])
+    """
+    inverse = scratch.empty("inverse", G.shape, lam).copy_(G).add_(NORM_EPSILON).rsqrt_()
+    threshold = torch.mul(lam, weight, out=scratch.empty("threshold", G.shape, lam))
+    B.mul_(inverse.mul_(threshold).neg_().add_(1).relu_())
 
 
 def shrink_backward(

@@ -7,7 +7,9 @@ import pytest
 import torch
 from scipy.optimize import minimize_scalar
 
+from groupsc.ops.pointwise import group_shrink_, negative, soft_
 from groupsc.ops.prox import csr_prox, group_shrink, soft_threshold
+from groupsc.ops.workers import Scratch
 
 POINTS = np.linspace(-3, 3, 25)
 
@@ -37,6 +39,26 @@ def test_csr_prox_with_no_pull_or_no_centre_is_soft_thresholding():
     u = torch.linspace(-2, 2, 41, dtype=torch.float64)
     torch.testing.assert_close(csr_prox(u, torch.full_like(u, 0.7), 0.3, 0.0), soft_threshold(u, 0.3))
     torch.testing.assert_close(csr_prox(u, torch.zeros_like(u), 0.3, 0.5), soft_threshold(u, 0.45))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_shrinkages_in_place_give_the_values_of_the_plain_ones(dtype):
+    """Also for negative thresholds and zeros, and in bfloat16, where both round once, from float32."""
+    generator = torch.Generator().manual_seed(5)
+    wide = torch.float32 if dtype == torch.bfloat16 else dtype
+    B = torch.randn(50, 4, generator=generator, dtype=wide).to(dtype)
+    B[3] = 0
+    lam = torch.tensor([0.3, -0.2, 0.0, 1.5], dtype=wide)
+    found, scratch = B.clone(), Scratch()
+    soft_(found, lam, negative(lam), scratch)
+    torch.testing.assert_close(found, soft_threshold(B, lam).to(dtype), rtol=0, atol=0)
+
+    Sigma = torch.rand(1, 50, 50, generator=generator, dtype=wide)
+    G = (Sigma[0].T @ B.to(wide).square()).to(dtype)
+    found, mass = B.clone(), Sigma.sum(1).T
+    group_shrink_(found, G, lam, mass.sqrt(), scratch)
+    tolerance = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 2e-2}[dtype]
+    torch.testing.assert_close(found, group_shrink(B.to(wide), lam, Sigma)[0].to(dtype), rtol=tolerance, atol=tolerance)
 
 
 def test_lemma_1_with_hard_groups():
