@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from groupsc.models.coder import SparseCoder
-from groupsc.models.penalties import L1, Centralised
+from groupsc.models.penalties import L1, Centralised, GroupLasso
 from groupsc.ops import pointwise
 from groupsc.ops.gathered import GatheredWindow
-from groupsc.ops.linear_step import LinearStep
+from groupsc.ops.linear_step import LinearStep, aligned
 from groupsc.ops.prox import WEIGHT_EPSILON
 from groupsc.ops.window import Features, SlidingWindow
 from groupsc.ops.workers import Each, Scratch, chunks, workers
@@ -32,8 +33,22 @@ from groupsc.utils.errors import GroupSCError
 SUMMED = ("csr", "group")
 """Non-local penalties that `_Coding.step` implements."""
 
-Window = SlidingWindow | GatheredWindow
-"""The similarities of a whole image, on CPUs and on GPUs."""
+
+class Window(Protocol):
+    """The similarities of a whole image; see `groupsc.ops.window.SlidingWindow`."""
+
+    mass: Tensor
+
+    def refresh(self, features: Features, nu: Tensor | float | None, each: Each, /) -> None: ...
+
+    def sum(self, x: Tensor, out: Tensor, each: Each, /) -> None: ...
+
+
+@runtime_checkable
+class ShrinkingWindow(Window, Protocol):
+    """A window that sums and shrinks at once; see `groupsc.inference.triton_window.TritonWindow`."""
+
+    def shrink(self, x: Tensor, codes: Tensor, lam: Tensor, /) -> None: ...
 
 
 @torch.no_grad()
@@ -177,10 +192,9 @@ class _Coding:
         self.parts, self.scratch = chunks(len(Y), image.device), Scratch()
         self.linear = [
             LinearStep(
-                self.Y[None, part].to(matmul_dtype),
-                None if M is None else M[None, part].to(matmul_dtype),
-                D,
-                C,
+                *aligned(
+                    self.Y[None, part].to(matmul_dtype), None if M is None else M[None, part].to(matmul_dtype), D, C
+                ),
                 first_masked=masked,
             )
             for part in self.parts
@@ -254,6 +268,9 @@ class _Coding:
         each(advance, range(len(self.parts)))
         self.begun = True
         if self.window is None:
+            return
+        if isinstance(penalty, GroupLasso) and isinstance(self.window, ShrinkingWindow):
+            self.window.shrink(self.shared, self.A, lam)
             return
         self.window.sum(self.shared, self.summed, each)
         all_mass = self.window.mass

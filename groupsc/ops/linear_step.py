@@ -73,6 +73,8 @@ def _add_product(x: Tensor, y: Tensor, matrix: Tensor, *, alpha: int = 1) -> Ten
 def aligned(Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
     """Y, M, D and C with patches padded by zeros to a length that suits the matrix units of a GPU."""
     extra = padding(D, D.shape[0])
+    if not extra:
+        return Y, M, D, C
     D, C = (functional.pad(x, (0, 0, 0, extra)) for x in (D, C))
     return functional.pad(Y, (0, extra)), None if M is None else functional.pad(M, (0, extra)), D, C
 
