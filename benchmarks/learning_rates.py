@@ -1,6 +1,7 @@
 """Compare learning rates, and their units, by short trainings from given weights, with several seeds each.
 
     python benchmarks/learning_rates.py WEIGHTS.safetensors --max-steps 100 --batch-size 4 --lrs 7e-4 2e-3
+    python benchmarks/learning_rates.py data/weights/gray-sc-sigma25.safetensors --method groupsc --seeds 5
 
 Every training runs a complete cycle and is validated on the central blocks of BSDval32. One line per training gives the
 validation PSNR before and after, the number of returns to the best snapshot, the number of skipped steps, the spectral
@@ -27,8 +28,8 @@ from groupsc.weights.files import load_weights
 
 
 def experiment(card: dict, options, lr: float, units: bool, seed: int) -> Experiment:
-    """Return the experiment of a weights file with the training of the options."""
-    task, method, level = card["task"], card["method"], card["level"]
+    """Return the experiment of a weights file with the training, and perhaps the method, of the options."""
+    task, method, level = card["task"], options.method or card["method"], card["level"]
     training = {
         "max_steps": options.max_steps, "batch_size": options.batch_size, "crop_size": options.crop_size,
         "lr": lr, "units": units, "gain_share": options.gains, "grad_clip": options.grad_clip or None, "seed": seed,
@@ -36,7 +37,7 @@ def experiment(card: dict, options, lr: float, units: bool, seed: int) -> Experi
     }  # fmt: skip
     cell = {"methods": [method]} if level is None else {"methods": [method], "levels": [level]}
     found = experiments({"budget": "cpu", "tasks": {task: cell}, "training": training})
-    return found[card["name"]]
+    return found[card["name"].replace(f"-{card['method']}", f"-{method}", 1)]
 
 
 def train(wanted: Experiment, init: Path, data_dir: Path) -> None:
@@ -68,6 +69,7 @@ def train(wanted: Experiment, init: Path, data_dir: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights", type=Path, help="weights file to start from")
+    parser.add_argument("--method", help="method to train, by default that of the weights")
     parser.add_argument("--data-dir", type=Path, default=Path("data/raw"))
     parser.add_argument("--max-steps", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=4)
