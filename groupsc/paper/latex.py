@@ -67,23 +67,17 @@ def to_latex(table) -> str:
     >>> print(next(line for line in text.splitlines() if "29.20" in line))
     $\\sigma$ = 25 & \\textbf{29.20} \\\\
     """
-    notes = _notes(table.grid)
-    columns = [[row[number] for row in table.grid] for number in range(len(table.header))]
-    titles = [
-        textwrap.wrap(title, max([SHORTEST, *map(_width, cells)]), break_long_words=False)
-        for title, cells in zip(table.header, columns, strict=True)
-    ]
-    widths = [max([*map(len, title), *map(_width, cells)]) for title, cells in zip(titles, columns, strict=True)]
+    notes, labels = _notes(table.grid), label_columns(table.grid)
+    titles, widths = _headings(table)
     floating = "table" if LETTER * sum(widths) + GAP * len(widths) <= COLUMN else "table*"
-    labels = label_columns(table.grid)
     sides = "l" * labels + "r" * (len(titles) - labels)
     head = [_stacked([_escape(line) for line in title], side) for title, side in zip(titles, sides, strict=True)]
-    pages = [[" & ".join(_latex(cell, notes) for cell in row) + r" \\" for row in page] for page in _pages(table.grid)]
     below = [f"{_raised(letter)}{_escape(note)}." for note, letter in notes.items()]
     below += [_escape(table.provenance)] if table.provenance else []
     last = [rf"\par\medskip\parbox{{\linewidth}}{{\scriptsize\raggedright {' '.join(below)}}}"] if below else []
     lines = [f"% {table.title} of the paper; needs \\usepackage{{{PACKAGES}}}"]
-    for number, body in enumerate(pages):
+    pages = _pages(table.grid)
+    for number, page in enumerate(pages):
         first = [rf"\caption{{{_escape(table.caption)}}}", rf"\label{{tab:{table.name}}}"]
         lines += [
             rf"\begin{{{floating}}}[t]",
@@ -95,13 +89,24 @@ def to_latex(table) -> str:
             r"\toprule",
             " & ".join(head) + r" \\",
             r"\midrule",
-            *body,
+            *(" & ".join(_latex(cell, notes) for cell in row) + r" \\" for row in page),
             r"\bottomrule",
             r"\end{tabular}}",
             *(last if number == len(pages) - 1 else []),
             rf"\end{{{floating}}}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _headings(table) -> tuple[list[list[str]], list[int]]:
+    """Lines of the heading of each column, and the number of letters in its widest line."""
+    columns = [[row[number] for row in table.grid] for number in range(len(table.header))]
+    titles = [
+        textwrap.wrap(title, max([SHORTEST, *map(_width, cells)]), break_long_words=False)
+        for title, cells in zip(table.header, columns, strict=True)
+    ]
+    widths = [max([*map(len, title), *map(_width, cells)]) for title, cells in zip(titles, columns, strict=True)]
+    return titles, widths
 
 
 def _pages(grid: list[list[Cell]]) -> list[list[list[Cell]]]:

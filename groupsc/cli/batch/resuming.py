@@ -38,21 +38,12 @@ def split_existing(
         If an output exists or is unfinished and the settings neither skip nor replace it; if an output was made with
         other options and is not to be replaced.
     """
-    from groupsc.io.unfinished import find_unfinished
-
     existing = [pair for pair in pairs if os.path.lexists(pair[1])]
     if not settings.skip_existing:
         if not settings.overwrite:
             _refuse(pairs, existing)
         return pairs, []
-    known = record.read(folder) if existing and folder is not None else {}
-    stale = {}
-    for pair in existing:
-        words = record.difference(pair[0], known.get(pair[1].name), options)
-        if words is None and find_unfinished(pair[1]):
-            words = "a later restoration of it is unfinished"
-        if words:
-            stale[pair] = words
+    stale = _stale(existing, folder, options)
     if stale and not settings.overwrite:
         (_, target), words = next(iter(stale.items()))
         raise GroupSCError(
@@ -61,6 +52,21 @@ def split_existing(
         )
     skipped = [pair for pair in existing if pair not in stale]
     return [pair for pair in pairs if pair not in skipped], skipped
+
+
+def _stale(existing: list[Pair], folder: Path | None, options: dict[str, Any]) -> dict[Pair, str]:
+    """Images that exist and can't be kept, with the reason."""
+    from groupsc.io.unfinished import find_unfinished
+
+    known = record.read(folder) if existing and folder is not None else {}
+    stale = {}
+    for pair in existing:
+        words = record.difference(pair[0], known.get(pair[1].name), options)
+        if words is None and find_unfinished(pair[1]):
+            words = "a later restoration of it is unfinished"
+        if words:
+            stale[pair] = words
+    return stale
 
 
 def _refuse(pairs: list[Pair], existing: list[Pair]) -> None:
