@@ -58,7 +58,7 @@ Speed = Annotated[
     str | None,
     Option(
         help="fast, which takes the fastest model; balanced, which takes the best model that needs at most a minute "
-        "per image; or best.",
+        "per image; or best. By default the best model that needs at most ten minutes.",
         autocompletion=terminal.speeds,
     ),
 ]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SPEEDS = ("fast", "balanced", "best")
 LONG = 60.0
 """Seconds above which faster choices are shown, and which `--speed balanced` allows per image."""
+PATIENCE = 600.0
+"""Seconds that the best model may take per image, unless it is asked for by name or by `--speed best`."""
 
 TEMPORARY = "groupsc-"
 """Beginning of the name of the folder in which standard input and output are files."""
@@ -215,6 +217,8 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
     if settings.weights is not None:
         return _predict(settings.weights, size, settings)
     others = faster(level.task, level.value)
+    chosen = settings.method != "best" or settings.speed == "best"
+    limit = LONG if settings.speed == "balanced" else PATIENCE
     if settings.speed == "fast":
         return _fastest(_fitting(others, size, settings))
     weights = choose(level.task, settings.method, level.value)
@@ -225,14 +229,14 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
     except TooLittleMemoryError as error:
         if settings.method != "best" or not others:
             raise
-        return replace(_first_within(others, size, settings), note=f"not {weights}, because {_reason(error)}")
-    smaller = _with_larger_regions(first, others, size, settings)
+        return replace(_first_within(limit, others, size, settings), note=f"not {weights}, because {_reason(error)}")
+    smaller = None if chosen else _with_larger_regions(first, others, size, settings)
     if smaller is not None:
         return smaller
     if first.seconds <= LONG or not others:
         return first
-    if settings.speed == "balanced":
-        return replace(_first_within(others, size, settings), note=f"{weights}: {duration(first.seconds)}")
+    if first.seconds > limit and not chosen:
+        return replace(_first_within(limit, others, size, settings), note=f"--speed best: {duration(first.seconds)}")
     times = {_faster_method(name): duration(_predict(name, size, settings).seconds) for name in others}
     return replace(first, note="; ".join(f"with --method {method}: {time}" for method, time in times.items()))
 
@@ -243,8 +247,7 @@ def _with_larger_regions(first: Choice, others: list[str], size: tuple[int, int]
 
     factor = first.pixels / (size[0] * size[1])
     fast = next((name for name in others if f"-{FAST}-" in name), None)
-    chosen = settings.method != "best" or settings.speed == "best"
-    if settings.mode != "whole" or factor <= COSTLY_REPETITION or chosen or fast is None:
+    if settings.mode != "whole" or factor <= COSTLY_REPETITION or fast is None:
         return None
     choice = _predict(fast, size, settings)
     if choice.pixels >= first.pixels:
@@ -252,10 +255,10 @@ def _with_larger_regions(first: Choice, others: list[str], size: tuple[int, int]
     return replace(choice, note=f"not {first.weights}, whose regions would compute each pixel {factor:.1f} times")
 
 
-def _first_within(names: list[str], size: tuple[int, int], settings: Settings) -> Choice:
-    """Return the first model that needs at most `LONG`, or the fastest one."""
+def _first_within(limit: float, names: list[str], size: tuple[int, int], settings: Settings) -> Choice:
+    """Return the first model that needs at most `limit` seconds, or the fastest one."""
     found = _fitting(names, size, settings)
-    return next((choice for choice in found if choice.seconds <= LONG), None) or _fastest(found)
+    return next((choice for choice in found if choice.seconds <= limit), None) or _fastest(found)
 
 
 def _fastest(choices: list[Choice]) -> Choice:
