@@ -250,7 +250,8 @@ class _Coding:
 
     def step(self, lam: Tensor, each: Each) -> None:
         """Run one iteration of Algorithm 1."""
-        penalty, below = self.model.penalty, pointwise.negative(lam)
+        penalty = self.model.penalty
+        below = pointwise.negative(lam) if isinstance(penalty, L1) else None
 
         def advance(number: int) -> None:
             part = self.parts[number]
@@ -258,7 +259,7 @@ class _Coding:
             if self.model.config.penalty == "csr":
                 self.shared[part] = A
             self.linear[number].advance(A, self.scratch, begun=self.begun)
-            if isinstance(penalty, L1):
+            if below is not None:
                 pointwise.soft_(A, lam, below, self.scratch)
             elif self.window is None:
                 A.copy_(penalty.prox(A, None, lam, None))

@@ -18,9 +18,10 @@ from processes import ROOT
 
 import groupsc
 from groupsc.cli.batch import record
+from groupsc.cli.batch.choosing import MOST_REPETITION, Settings, choose_model
 from groupsc.cli.batch.denoising import Denoising
 from groupsc.cli.batch.operations import Level
-from groupsc.cli.batch.planning import MOST_REPETITION, Settings, choose_model, plan
+from groupsc.cli.batch.planning import plan
 from groupsc.cli.batch.processes import outcomes
 from groupsc.inference.regions import repetition
 from groupsc.inference.speed import Speed

@@ -16,8 +16,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
+from groupsc.cli.batch.choosing import Settings, store_speed
 from groupsc.cli.batch.operations import Operation
-from groupsc.cli.batch.planning import Job, Settings, plan_image, store_speed
+from groupsc.cli.batch.planning import Job, plan_image
 from groupsc.cli.batch.resuming import origin_of
 from groupsc.utils.errors import GroupSCError
 
