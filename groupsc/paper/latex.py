@@ -33,7 +33,7 @@ LOOKS = {
 
 COLUMN = 229
 """Width in points of a column of `\\documentclass[twocolumn]{article}`; wider tables span both columns."""
-LETTER, GAP = 4.2, 8.0
+LETTER, GAP = 4.2, 6.0
 """Approximate width of a letter at the size `\\footnotesize`, and distance of the columns of a table, in points."""
 SHORTEST = 8
 """Letters that a line of a column heading may have above narrower cells."""
@@ -83,7 +83,7 @@ def to_latex(table) -> str:
             rf"\begin{{{floating}}}[t]",
             r"\centering",
             *(first if number == 0 else [r"\addtocounter{table}{-1}\caption{Continued.}"]),
-            r"\par\smallskip\footnotesize\setlength{\tabcolsep}{4pt}%",
+            r"\par\smallskip\footnotesize\setlength{\tabcolsep}{3pt}%",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{{sides}}}",
             r"\toprule",
