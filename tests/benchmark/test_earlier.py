@@ -97,7 +97,7 @@ def test_the_repository_has_what_its_release_asks_of_others():
         assert not taken_over({**config, **changed}, *blind)
     assert not taken_over(config, *blind[:3], 30), "no rows of this level"
     assert not taken_over(config, models["gray-groupsc-sigma25"], "BSD68-stride24", "gray", 25)
-    assert not taken_over(config, "bm3d", "BSD68", "gray", 25)
+    assert not taken_over(config, "nlm", "BSD68", "gray", 25)
     assert not taken_over({**config, "cached_results": None}, *DNCNN)
 
 

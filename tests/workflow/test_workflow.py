@@ -323,11 +323,11 @@ def test_baselines_without_their_package_are_taken_over_or_told(finished, tmp_pa
     change(config, tasks__gray={**task, "methods": ["sc"], "levels": [25]})
     result = snakemake("--dry-run", cwd=finished, config=config)
     said = result.stdout + result.stderr
-    assert "gray-bm3d-sigma25 is left out: the package bm3d can't be imported (not here); run `pip install" in said
+    assert "gray-bm3d-sigma25 on Kodak24 is left out: the package bm3d can't be imported (not here); run `pip" in said
     assert "gray-dncnn-sigma25 on Kodak24 is left out: the package h5py can't be imported" in said
     jobs = jobs_of(result)
     names = {job for job in jobs["evaluate"] if "dncnn" in job or "bm3d" in job}
-    assert names == {"name=gray-dncnn-sigma25, dataset=BSD68"}
+    assert names == {f"name=gray-{name}-sigma25, dataset=BSD68" for name in ("dncnn", "bm3d")}
     assert not any("peers" in job for job in jobs["fetch"])
     target = "results/taken/rows/gray-dncnn-sigma25/BSD68.csv"
     assert planned("--", target, cwd=finished, config=config).keys() == {"evaluate"}
