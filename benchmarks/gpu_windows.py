@@ -10,28 +10,15 @@ from __future__ import annotations
 
 import argparse
 import functools
-import statistics
 import sys
 
 import torch
 
 from groupsc import load
+from groupsc.benchmark.cost.operation_counts import seconds
 from groupsc.inference.sliding_window import restore_whole
 from groupsc.ops.gathered import GatheredWindow
-
-
-def milliseconds(function, repetitions: int) -> float:
-    """Median time of a function on the GPU, after one call that is not counted."""
-    function()
-    times = []
-    for _ in range(repetitions):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        function()
-        end.record()
-        end.synchronize()
-        times.append(start.elapsed_time(end))
-    return statistics.median(times)
+from groupsc.utils.memory import PeakMemory
 
 
 def main() -> None:
@@ -59,11 +46,11 @@ def main() -> None:
                 restore_whole, model, image, matmul_dtype=torch.bfloat16,
                 window=functools.partial(window, device=device),
             )  # fmt: skip
-            torch.cuda.reset_peak_memory_stats()
+            memory = PeakMemory(device)
             difference = 255 * (restore() - exact).abs().max().item()
-            memory = torch.cuda.max_memory_allocated() / 1e9
-            time = milliseconds(restore, options.repetitions)
-            print(f"{name:28} {model.config.window:6} {kernels:>9} {time:8.1f} {memory:6.2f} {difference:18.3f}")
+            gigabytes = memory.peak() / 1e3
+            time = 1e3 * seconds(restore, device, repetitions=options.repetitions)
+            print(f"{name:28} {model.config.window:6} {kernels:>9} {time:8.1f} {gigabytes:6.2f} {difference:18.3f}")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from groupsc.ops.distances import distance_factors
+from groupsc.ops.distances import grid_factors
 from groupsc.ops.prox import NORM_EPSILON, WEIGHT_EPSILON
 from groupsc.ops.window import Features
 from groupsc.ops.workers import Each, chunks
@@ -177,12 +177,7 @@ class TritonWindow:
 
     def refresh(self, features: Features, nu: Tensor | float | None, each: Each | None) -> None:
         """Update Σ and `mass`; parameters as for `groupsc.ops.window.SlidingWindow.refresh`. `each` is not used."""
-        left, right = (
-            torch.cat(factors)
-            for factors in zip(
-                *(distance_factors(features(part), self.matmul_dtype) for part in self.parts), strict=True
-            )
-        )
+        left, right = grid_factors(features, self.parts, self.matmul_dtype)
         _refresh[(len(self.Sigma),)](
             left, right, self.Sigma, self.mass, 1.0 if nu is None else float(nu), self.weight, self.rows, self.columns,
             self.window, self.window // 2, self.steps, self.across, self.tiles_across, left.shape[1],

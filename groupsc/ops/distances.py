@@ -5,6 +5,8 @@ Symbols: F features of patches, (N, m); s and t index a source and a target; l a
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import torch
 from torch import Tensor
 
@@ -45,6 +47,37 @@ def distance_factors(F: Tensor, matmul_dtype: torch.dtype) -> tuple[Tensor, Tens
     left, right = [2 * high, 2 * high, 2 * low, norms, ones], [high, low, high, ones, norms]
     zeros = norms.new_zeros(len(F), -sum(x.shape[1] for x in left) % ALIGNED)
     return torch.cat([*left, zeros], 1), torch.cat([*right, zeros], 1)
+
+
+def grid_factors(
+    features: Callable[[slice], Tensor], parts: Iterable[slice], matmul_dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Factors of the negative squared distances of all patches of a grid, computed part by part.
+
+    Parameters
+    ----------
+    features : callable
+        `features(part)` returns F (n, m) of the patches in a slice of rows of the grid.
+    parts : iterable of slice
+        All rows of the grid, in order.
+    matmul_dtype : torch.dtype
+
+    Returns
+    -------
+    left, right : Tensor (N, k)
+        As for `distance_factors`.
+
+    Examples
+    --------
+    >>> F = torch.tensor([[0.0], [2.0]])
+    >>> left, right = grid_factors(lambda rows: F[rows], [slice(0, 1), slice(1, 2)], torch.float32)
+    >>> left @ right.T
+    tensor([[ 0., -4.],
+            [-4.,  0.]])
+    """
+    factors = [distance_factors(features(part), matmul_dtype) for part in parts]
+    left, right = (torch.cat(one) for one in zip(*factors, strict=True))
+    return left, right
 
 
 def _split(x: Tensor, number: int) -> list[Tensor]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from groupsc.ops.distances import ALIGNED, distance_factors
+from groupsc.ops.distances import ALIGNED, grid_factors
 from groupsc.ops.pointwise import wide
 from groupsc.ops.window import TILE, Features, log_weight_of, within
 from groupsc.ops.workers import Each, chunks
@@ -106,12 +106,7 @@ class GatheredWindow:
 
     def refresh(self, features: Features, nu: Tensor | float | None, each: Each | None) -> None:
         """Update Σ; parameters as for `SlidingWindow.refresh`. `each` is not used."""
-        left, right = (
-            torch.cat(factors)
-            for factors in zip(
-                *(distance_factors(features(part), self.matmul_dtype) for part in self.parts), strict=True
-            )
-        )
+        left, right = grid_factors(features, self.parts, self.matmul_dtype)
         mass = []
         for batch in self.batches:
             fresh = torch.bmm(_rows(left, self.targets[batch]), _rows(right, self.sources[batch]).transpose(1, 2))

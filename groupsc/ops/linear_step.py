@@ -25,22 +25,17 @@ class LinearStep:
     def __init__(self, Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor, *, first_masked: bool = False):
         self.Y, self.M, self.D, self.C, self.first_masked = Y, M, D, C, first_masked
 
-    def residual(self, A: Tensor | None) -> Tensor:
-        """R = M ⊙ (Y − A Dᵀ), (b, N, m)."""
+    def residual(self, A: Tensor | None, out: Tensor | None = None) -> Tensor:
+        """R = M ⊙ (Y − A Dᵀ), (b, N, m), in the memory of `out` (b·N, m) if given and A is not None."""
         if A is None:
             return self.Y * self.M if self.M is not None and self.first_masked else self.Y
-        R = _add_product(self.Y, A, self.D.T, alpha=-1)
-        return R if self.M is None else R * self.M
+        R = _add_product(self.Y, A, self.D.T, alpha=-1, out=out)
+        return R if self.M is None else R.mul_(self.M)
 
     def advance(self, A: Tensor, scratch: Scratch, *, begun: bool) -> None:
         """Replace A (N, p) of one image by B in place; with `begun` = False, A counts as zero and is not read."""
-        if begun:
-            Y = self.Y[0]
-            R = torch.addmm(Y, A, self.D.T, alpha=-1, out=scratch.empty("residual", Y.shape, Y))
-            if self.M is not None:
-                R.mul_(self.M[0])
-        else:
-            R = self.residual(None)[0]
+        out = scratch.empty("residual", self.Y.shape[1:], self.Y) if begun else None
+        R = self.residual(A[None] if begun else None, out)[0]
         torch.addmm(A, R, self.C, beta=1 if begun else 0, out=A)
 
     def change(self, A: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -66,8 +61,8 @@ class LinearStep:
         return dR @ self.D
 
 
-def _add_product(x: Tensor, y: Tensor, matrix: Tensor, *, alpha: int = 1) -> Tensor:
-    return torch.addmm(x.flatten(0, 1), y.flatten(0, 1), matrix, alpha=alpha).view(x.shape)
+def _add_product(x: Tensor, y: Tensor, matrix: Tensor, *, alpha: int = 1, out: Tensor | None = None) -> Tensor:
+    return torch.addmm(x.flatten(0, 1), y.flatten(0, 1), matrix, alpha=alpha, out=out).view(x.shape)
 
 
 def aligned(Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:

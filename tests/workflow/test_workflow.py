@@ -311,11 +311,11 @@ def test_baselines_without_their_package_are_taken_over_or_told(finished, tmp_pa
     """A package that can't be imported, in a dry run and then for one file of rows, with neither weights nor images."""
     missing = tmp_path / "missing"
     missing.mkdir()
-    for package in ("h5py", "bm3d"):
+    for package in ("h5py", "bm3d", "pywt"):
         (missing / f"{package}.py").write_text("raise ImportError('not here')\n")
     monkeypatch.setenv("PYTHONPATH", str(missing))
     config = shutil.copy(finished / "config/ci.yaml", tmp_path / "taken.yaml")
-    task = {"datasets": ["BSD68", "Kodak24"], "baselines": ["dncnn", "bm3d", "input"]}
+    task = {"datasets": ["BSD68", "Kodak24"], "baselines": ["dncnn", "bm3d", "bayesshrink", "input"]}
     figures = {
         "denoising": {"task": "gray", "level": 25, "dataset": "BSD68", "images": ["test001"], "baselines": ["dncnn"]}
     }
@@ -323,10 +323,13 @@ def test_baselines_without_their_package_are_taken_over_or_told(finished, tmp_pa
     change(config, tasks__gray={**task, "methods": ["sc"], "levels": [25]})
     result = snakemake("--dry-run", cwd=finished, config=config)
     said = result.stdout + result.stderr
+    assert (
+        "gray-bayesshrink-sigma25 is left out: the package pywt can't be imported (not here); run `pip install" in said
+    )
     assert "gray-bm3d-sigma25 on Kodak24 is left out: the package bm3d can't be imported (not here); run `pip" in said
     assert "gray-dncnn-sigma25 on Kodak24 is left out: the package h5py can't be imported" in said
     jobs = jobs_of(result)
-    names = {job for job in jobs["evaluate"] if "dncnn" in job or "bm3d" in job}
+    names = {job for job in jobs["evaluate"] if any(name in job for name in ("dncnn", "bm3d", "bayes"))}
     assert names == {f"name=gray-{name}-sigma25, dataset=BSD68" for name in ("dncnn", "bm3d")}
     assert not any("peers" in job for job in jobs["fetch"])
     target = "results/taken/rows/gray-dncnn-sigma25/BSD68.csv"
