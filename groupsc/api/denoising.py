@@ -234,7 +234,7 @@ def _with_estimated_sigma(
     estimate: float | None,
 ) -> Restored:
     """Remove noise of unknown σ from an image (c, H, W) in its own units, and return what was done."""
-    sigma, found = noise_and_range(one_if_equal(image), estimate, where)
+    sigma, found = noise_and_range(one_if_equal(image), where=where, estimate=estimate)
     limit = 0.0 if found.guessed else CLEAN
     restored, facts = denoise_estimated(found.to_unit(image), white, sigma / found.width, strength, where, clean=limit)
     facts["sigma"] *= strength * found.width

@@ -94,7 +94,11 @@ def estimate_noise(image: ArrayLike, where: ArrayLike | None = None) -> float:
 
 
 def noise_and_range(
-    image: NDArray[Any], sigma: float | None = None, where: NDArray[np.bool_] | None = None
+    image: NDArray[Any],
+    sigma: float | None = None,
+    where: NDArray[np.bool_] | None = None,
+    *,
+    estimate: float | None = None,
 ) -> tuple[float, ValueRange]:
     """Return the noise level of an image, given or estimated, and the range of its values.
 
@@ -105,6 +109,8 @@ def noise_and_range(
         Standard deviation of the noise in the units of the image; by default it is estimated.
     where : array (H, W) of bool, optional
         True for pixels that count in the estimate.
+    estimate : float, optional
+        What `estimate_noise` returned for the image before.
 
     Returns
     -------
@@ -125,7 +131,7 @@ def noise_and_range(
     if sigma is not None:
         check_sigma(sigma, image)
         return float(sigma), value_range(image, sigma)
-    sigma = estimate_noise(image, where)
+    sigma = estimate_noise(image, where) if estimate is None else estimate
     found = value_range(image, sigma)
     return min(sigma, found.width), found
 

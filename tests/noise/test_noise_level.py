@@ -8,8 +8,9 @@ import skimage.data
 from scipy.signal import convolve2d
 from scipy.stats import gamma
 
-from groupsc.noise.noise_level import FLAT_TEXTURE, PATCH, _texture, estimate_noise
-from groupsc.utils.errors import GroupSCError
+from groupsc.inference.units import ValueRange
+from groupsc.noise.noise_level import FLAT_TEXTURE, PATCH, _texture, estimate_noise, noise_and_range
+from groupsc.utils.errors import GroupSCError, GroupSCWarning
 
 
 def noisy(clean, sigma: float, seed: int = 0) -> np.ndarray:
@@ -144,3 +145,12 @@ def test_strips_make_no_difference(monkeypatch):
     whole = estimate_noise(image)
     monkeypatch.setattr("groupsc.noise.noise_level.STRIP", 600)
     assert estimate_noise(image) == pytest.approx(whole, rel=1e-9)
+
+
+@pytest.mark.parametrize("estimate", [0.0, 0.3])
+def test_an_estimate_that_was_made_before_is_not_questioned(recwarn, estimate):
+    image = np.random.default_rng(0).integers(0, 256, (1, 40, 40), dtype=np.uint8)
+    assert noise_and_range(image, estimate=estimate) == (estimate, ValueRange(0.0, 255.0, guessed=False))
+    assert not recwarn.list
+    with pytest.warns(GroupSCWarning, match="did you mean 76.5"):
+        noise_and_range(image, 0.3)
