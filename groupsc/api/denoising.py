@@ -16,7 +16,7 @@ from groupsc.guards.white_noise import guard as guard_restoration
 from groupsc.inference.batches import restore_images
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
-from groupsc.inference.units import ValueRange, check_sigma, value_range
+from groupsc.inference.units import ValueRange, check_sigma, rounding_error, value_range
 from groupsc.io.arrays import one_if_equal, unpack, working_type
 from groupsc.noise import noise_level
 from groupsc.noise.denoising import (
@@ -193,7 +193,7 @@ def denoise_with_facts(
         As `denoise` returns it.
     facts : dict
         σ if it is one number; noise, gain and variance without light if they are not those of white noise; names of the
-        weights; largest share of the image that the guard replaced.
+        weights, none if no model was used; largest share of the image that the guard replaced.
 
     Examples
     --------
@@ -210,9 +210,10 @@ def denoise_with_facts(
 
     def white(x: NDArray[Any], level: float) -> NDArray[Any]:
         level = 255 * min(level, 1.0)
-        names.append(str(weights or choose(noise_task(one_if_equal(x)), method, level)))
-        restored, share = _restore_white(x.astype(working_type(own.dtype)), level, names[-1], **options)
-        shares.append(share)
+        name = str(weights or choose(noise_task(one_if_equal(x)), method, level))
+        restored, share = _restore_white(x.astype(working_type(own.dtype)), level, name, **options)
+        names.extend([] if share is None else [name])
+        shares.append(1.0 if share is None else share)
         return restored
 
     if noise == "poisson":
@@ -235,8 +236,8 @@ def _with_estimated_sigma(
 ) -> Restored:
     """Remove noise of unknown σ from an image (c, H, W) in its own units, and return what was done."""
     sigma, found = noise_and_range(one_if_equal(image), where=where, estimate=estimate)
-    limit = 0.0 if found.guessed else CLEAN
-    restored, facts = denoise_estimated(found.to_unit(image), white, sigma / found.width, strength, where, clean=limit)
+    limits = {"clean": 0.0 if found.guessed else CLEAN, "least": rounding_error(image.dtype) / found.width}
+    restored, facts = denoise_estimated(found.to_unit(image), white, sigma / found.width, strength, where, **limits)
     facts["sigma"] *= strength * found.width
     return found.from_unit(restored), facts
 
@@ -263,32 +264,34 @@ def _with_several_sigmas(image: NDArray[Any], white: White, strength: float, sig
 
 def _restore_white(
     unit: NDArray[Any], level: float, weights: PathLike, *, device: str = "auto", guard: bool = True, **options: Any
-) -> tuple[NDArray[Any], float]:
+) -> tuple[NDArray[Any], float | None]:
     """Remove white noise of a level in gray levels of 255 from an image (c, H, W) in [0, 1].
 
     Returns
     -------
     restored : array (c, H, W)
-    share : float
-        Mean weight of the replacement by the guard, from 0 to 1; 0 without a guard.
+    share : float or None
+        Mean weight of the replacement by the guard, from 0 to 1; 0 without a guard. None if the guard replaced the
+        model, whose gain can't be as high as this level needs.
     """
     model = model_of(weights, pick_device(device))
     noisy = np.ascontiguousarray(noisy_channels(model, unit))
     if level == 0:
         return unit, 0.0
     _, weight = model.scaling(torch.from_numpy(noisy)[None], level, guarded=guard)
-    if guard and weight < 1:
+    replaced_by_guard = guard and weight < 1
+    if replaced_by_guard:
         restored = np.full_like(noisy, np.nan)  # The guard replaces values that are not finite.
     else:
         restored = model.restore(noisy, level=level, guarded=guard, **options)
-    share = 0.0
+    share: float | None = 0.0
     if guard:
         y, h = torch.from_numpy(noisy), torch.from_numpy(restored)
         if len(one_if_equal(noisy)) == 1:
             # Equal channels have the same noise; the tests assume independent noise.
             y, h = y[:1], h.mean(0, keepdim=True)
         guarded, replaced = guard_restoration(y, h, level / 255)
-        restored, share = guarded.numpy(), float(replaced.mean())
+        restored, share = guarded.numpy(), None if replaced_by_guard else float(replaced.mean())
     return np.broadcast_to(restored, unit.shape), share
 
 

@@ -90,8 +90,7 @@ class Speed:
 
     def store(self, seconds: float, pixels: float) -> None:
         """Store the time of a restoration for later predictions, if the cache folder is writable."""
-        with contextlib.suppress(GroupSCError):
-            write_text(speeds_file(), json.dumps(read_speeds() | {self.key: seconds / pixels}, indent=1) + "\n")
+        keep_speed(self.key, seconds / pixels)
 
     def is_exact(self, pixels: float) -> bool:
         """Return whether the time of a restoration of this many computed pixels is more exact than the measurement."""
@@ -121,6 +120,12 @@ def speeds_file() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("groupsc", appauthor=False) / "speed.json"
+
+
+def keep_speed(key: str, seconds: float) -> None:
+    """Write the seconds per pixel of a key to the file of measured speeds, if the cache folder is writable."""
+    with contextlib.suppress(GroupSCError):
+        write_text(speeds_file(), json.dumps(read_speeds() | {key: seconds}, indent=1) + "\n")
 
 
 def read_speeds() -> dict[str, float]:

@@ -29,7 +29,7 @@ NEAR_ONE = 2.0
 """Largest range of floats that are taken for an image in [0, 1] with noise in the hint of an error."""
 
 ROUNDING = 0.5
-"""Noise of integers below which a given level is questioned; rounding alone adds 0.29."""
+"""Noise of integers below which a given level is questioned."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,17 @@ class ValueRange:
         work = image.dtype.type
         mapped: NDArray[Any] = image * work(self.width) + work(self.low)
         return mapped
+
+
+def rounding_error(dtype: np.dtype[Any]) -> float:
+    """Return σ of the error of rounding to integers, 0 for other types; less noise can't be seen in an image.
+
+    Examples
+    --------
+    >>> round(rounding_error(np.dtype(np.uint8)), 2), rounding_error(np.dtype(np.float32))
+    (0.29, 0.0)
+    """
+    return 12**-0.5 if dtype.kind in "iu" else 0.0
 
 
 def value_range(image: ArrayLike, sigma: float = 0.0) -> ValueRange:

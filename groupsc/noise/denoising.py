@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groupsc.noise.correlation import correlated_noise, denoise_half_first
+from groupsc.noise.correlation import Correlated, correlated_noise, denoise_half_first
 from groupsc.noise.maps import denoise_by_levels
 from groupsc.noise.photon_noise import denoise_photons, photon_parameters
 from groupsc.utils.errors import GroupSCError
@@ -117,6 +117,35 @@ def denoise_mapped(pixels: NDArray[Any], white: White, sigma: NDArray[np.float64
     return denoise_by_levels(pixels, strength * sigma, white), {}
 
 
+def used_sigma(
+    pixels: NDArray[Any], sigma: float, where: NDArray[np.bool_] | None = None, *, least: float = 0.0
+) -> tuple[float, Correlated | None]:
+    """Return σ of the noise that is removed from an image, and what is known about correlated noise.
+
+    Parameters
+    ----------
+    pixels, sigma, where
+        As for `denoise_estimated`.
+    least : float
+        Noise below this level is not removed.
+
+    Returns
+    -------
+    sigma : float
+        0 if there is nothing to remove.
+    found : Correlated or None
+        None for white noise.
+
+    Examples
+    --------
+    >>> used_sigma(np.full((1, 16, 16), 0.5), 0.001, least=0.0011)
+    (0.0, None)
+    """
+    found = correlated_noise(pixels, sigma, where)
+    used = sigma if found is None else found.sigma
+    return (0.0, None) if used < least else (used, found)
+
+
 def denoise_estimated(
     pixels: NDArray[Any],
     white: White,
@@ -125,6 +154,7 @@ def denoise_estimated(
     where: NDArray[np.bool_] | None = None,
     *,
     clean: float = CLEAN,
+    least: float = 0.0,
 ) -> Restored:
     """Remove noise whose σ was estimated, and which may be correlated.
 
@@ -142,6 +172,8 @@ def denoise_estimated(
         True for pixels that count in the test for correlation.
     clean : float
         Estimate of σ below which the image may be clean.
+    least : float
+        Estimate of σ below which the image is not changed.
 
     Returns
     -------
@@ -156,8 +188,9 @@ def denoise_estimated(
     >>> round(float(restored.min()), 3), facts
     (0.492, {'sigma': 0.001})
     """
-    found = correlated_noise(pixels, sigma, where)
-    used = sigma if found is None else found.sigma
+    used, found = used_sigma(pixels, sigma, where, least=least)
+    if used == 0:
+        return pixels, {"sigma": 0.0}
     if found is not None and found.half is not None:
         restored = denoise_half_first(pixels, found, lambda x, level: white(x, strength * level))
     else:

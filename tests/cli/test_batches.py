@@ -22,9 +22,9 @@ from groupsc.cli.batch.choosing import MOST_REPETITION, Settings, choose_model
 from groupsc.cli.batch.denoising import Denoising
 from groupsc.cli.batch.operations import Level
 from groupsc.cli.batch.planning import plan
-from groupsc.cli.batch.processes import outcomes
+from groupsc.cli.batch.processes import outcomes, restore
 from groupsc.inference.regions import repetition
-from groupsc.inference.speed import Speed
+from groupsc.inference.speed import Speed, read_speeds
 from groupsc.io.photographs import read_photograph
 from groupsc.utils.errors import GroupSCError
 
@@ -262,3 +262,31 @@ def test_planning_an_image_estimates_its_level(album):
     assert "64 x 60 gray uint8 PNG" in job.line
     assert "(estimated)" in job.line
     assert job.level.value == pytest.approx(20, rel=0.15)
+
+
+def test_an_image_without_noise_is_not_changed(run, album):
+    drawing = np.full((64, 64), 200, np.uint8)
+    drawing[20:30] = 40
+    Image.fromarray(drawing).save(album / "drawing.png")
+    result = run("denoise", "drawing.png", "out.png", "--device", "cpu", "--json", cwd=album)
+    assert "not changed; no noise was found" in result.stderr
+    (facts,) = json.loads(result.stdout)
+    assert (facts["sigma"], facts["weights"]) == (0.0, None)
+    np.testing.assert_array_equal(np.asarray(Image.open(album / "out.png")), drawing)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "model", "how"), [(0.8, False, "restored by the guard"), (5, True, "gray-sc-sigma5")]
+)
+def test_times_of_the_guard_alone_are_not_taken_for_those_of_a_model(slow_machine, tmp_path, sigma, model, how):
+    Image.fromarray(skimage.data.camera()).save(tmp_path / "photo.png")
+    photo = read_photograph(tmp_path / "photo.png")
+    operation, settings = Denoising(sigma=(sigma,)), Settings(method="sc", device="cpu")
+    job = plan(tmp_path / "photo.png", tmp_path / "out.png", photo, operation, settings)
+    before = read_speeds()
+    (guard,) = (seconds for key, seconds in before.items() if "guard" in key)
+    assert guard * 512**2 == pytest.approx(job.choice.guard_seconds)
+    assert (how in job.line, job.choice.seconds > job.choice.guard_seconds) == (True, model)
+    facts = restore(job, operation, settings, job.choice.memory)
+    assert facts["weights"] == ("gray-sc-sigma5" if model else None)
+    assert (read_speeds() != before) == model

@@ -74,11 +74,13 @@ def test_denoise_a_photograph(desk):
 
 
 def test_released_models_denoise_at_an_estimated_level(run, desk):
-    result = run("denoise", "gray.png", "out.png", "--method", "sc", "--json", cwd=desk)
+    noise = np.random.default_rng(0).normal(0, 10, (51, 63))
+    Image.fromarray((skimage.data.camera()[:51, :63] + noise).clip(0, 255).astype(np.uint8)).save(desk / "noisy.png")
+    result = run("denoise", "noisy.png", "out.png", "--method", "sc", "--json", cwd=desk)
     assert result.returncode == 0, result.stderr
     (facts,) = json.loads(result.stdout)
     assert facts["weights"].startswith("gray-sc-")
-    assert 0 < facts["sigma"] < 20
+    assert 5 < facts["sigma"] < 20
     assert (desk / "out.png").exists()
 
 

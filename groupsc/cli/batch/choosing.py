@@ -7,6 +7,8 @@ used, or what would be faster.
 from __future__ import annotations
 
 import functools
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -89,10 +91,12 @@ class Choice:
         Memory limit, and memory that the image needs to be restored as one region; both in bytes.
     pixels : float
         Number of pixels that are computed, those in overlaps several times.
-    seconds : float
-        Predicted time.
+    seconds, guard_seconds : float
+        Predicted time, and the part of it that the guard of `denoise` takes.
     note : str
         What the user could choose instead, or why another model than asked for is used; empty otherwise.
+    alone : str
+        What is done without the model; empty if the model is used.
     """
 
     weights: str
@@ -101,6 +105,12 @@ class Choice:
     pixels: float
     seconds: float
     note: str = ""
+    alone: str = ""
+    guard_seconds: float = 0
+
+
+Predict = Callable[[str], Choice]
+"""Function that predicts the time of a model, and refuses to compute the same pixels many times."""
 
 
 def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Choice:
@@ -113,50 +123,114 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
     """
     from groupsc.weights.selection import choose, faster
 
+    without = _without_model(size, level, settings)
+    if without is not None:
+        return without
+
+    def predict(weights: str) -> Choice:
+        choice, guard = _predict(weights, size, settings), size[0] * size[1] * guard_speed(level.guarded)
+        return replace(choice, seconds=choice.seconds + guard, guard_seconds=guard)
+
     if settings.weights is not None:
-        return _predict(settings.weights, size, settings)
+        return predict(settings.weights)
     others = faster(level.task, level.value)
     chosen = settings.method != "best" or settings.speed == "best"
     limit = LONG if settings.speed == "balanced" else PATIENCE
     if settings.speed == "fast":
-        return _fastest(_fitting(others, size, settings))
+        return _fastest(_fitting(others, predict))
     weights = choose(level.task, settings.method, level.value)
     if weights in others:
         others = others[others.index(weights) + 1 :]
     try:
-        first = _predict(weights, size, settings)
+        first = predict(weights)
     except TooLittleMemoryError as error:
         if settings.method != "best" or not others:
             raise
-        return replace(_first_within(limit, others, size, settings), note=f"not {weights}, because {_reason(error)}")
-    smaller = None if chosen else _with_larger_regions(first, others, size, settings)
+        return replace(_first_within(limit, others, predict), note=f"not {weights}, because {_reason(error)}")
+    whole = not chosen and settings.mode == "whole"
+    smaller = _with_larger_regions(first, others, size, predict) if whole else None
     if smaller is not None:
         return smaller
     if first.seconds <= LONG or not others:
         return first
     if first.seconds > limit and not chosen:
-        return replace(_first_within(limit, others, size, settings), note=f"--speed best: {duration(first.seconds)}")
-    times = {_faster_method(name): duration(_predict(name, size, settings).seconds) for name in others}
+        return replace(_first_within(limit, others, predict), note=f"--speed best: {duration(first.seconds)}")
+    times = {_faster_method(name): duration(predict(name).seconds) for name in others}
     return replace(first, note="; ".join(f"with --method {method}: {time}" for method, time in times.items()))
 
 
-def _with_larger_regions(first: Choice, others: list[str], size: tuple[int, int], settings: Settings) -> Choice | None:
+def _without_model(size: tuple[int, int], level: Level, settings: Settings) -> Choice | None:
+    """Return the choice for an image without noise, or with less than the model can remove; None for other images."""
+    import torch
+
+    from groupsc.utils.memory import memory_share
+    from groupsc.weights.selection import choose
+
+    if level.ends is None or level.value is None:
+        return None
+    weights = settings.weights or choose(level.task, settings.method, level.value)
+    model = _model(weights, settings.device)
+    ends = torch.tensor(level.ends, device=model.coder.D.device).view(1, 1, 1, 2)
+    if level.value > 0 and model.scaling(ends, level.value, guarded=True)[1] == 1:
+        return None
+    memory = (settings.memory or memory_share(ends.device)) / (settings.jobs or 1)
+    seconds = size[0] * size[1] * guard_speed(level.guarded) if level.value > 0 else 0.0
+    alone = "restored by the guard" if level.value > 0 else "not changed"
+    return Choice(
+        weights=weights, memory=memory, needed=1, pixels=0, seconds=seconds, guard_seconds=seconds, alone=alone
+    )
+
+
+def guard_speed(channels: int) -> float:
+    """Return the seconds per pixel of the guard of `denoise` in large images; 0 for no channels, without a guard.
+
+    The first call on a machine measures one region with its margins, about a second.
+    """
+    if not channels:
+        return 0.0
+    import torch
+
+    from groupsc.inference.speed import keep_speed, read_speeds
+    from groupsc.utils.device import device_name
+
+    key = f"{device_name(torch.device('cpu'))}; guard of {channels} channels"
+    known = read_speeds().get(key)
+    if known is None:
+        known = _measured_guard_speed(channels)
+        keep_speed(key, known)
+    return known
+
+
+@functools.cache
+def _measured_guard_speed(channels: int) -> float:
+    import torch
+
+    from groupsc.guards.white_noise import AROUND, REGION, guard
+
+    side = REGION + 2 * AROUND
+    image = torch.linspace(0, 1, channels * side**2).view(channels, side, side)
+    start = time.perf_counter()
+    guard(image, image, 1 / 255)
+    return (time.perf_counter() - start) / REGION**2
+
+
+def _with_larger_regions(first: Choice, others: list[str], size: tuple[int, int], predict: Predict) -> Choice | None:
     """Return a model with one of four patches if `first` would compute pixels more than `COSTLY_REPETITION` times."""
     from groupsc.weights.selection import FAST
 
     factor = first.pixels / (size[0] * size[1])
     fast = next((name for name in others if f"-{FAST}-" in name), None)
-    if settings.mode != "whole" or factor <= COSTLY_REPETITION or fast is None:
+    if factor <= COSTLY_REPETITION or fast is None:
         return None
-    choice = _predict(fast, size, settings)
+    choice = predict(fast)
     if choice.pixels >= first.pixels:
         return None
     return replace(choice, note=f"not {first.weights}, whose regions would compute each pixel {factor:.1f} times")
 
 
-def _first_within(limit: float, names: list[str], size: tuple[int, int], settings: Settings) -> Choice:
+def _first_within(limit: float, names: list[str], predict: Predict) -> Choice:
     """Return the first model that needs at most `limit` seconds, or the fastest one."""
-    found = _fitting(names, size, settings)
+    found = _fitting(names, predict)
     return next((choice for choice in found if choice.seconds <= limit), None) or _fastest(found)
 
 
@@ -164,12 +238,12 @@ def _fastest(choices: list[Choice]) -> Choice:
     return min(choices, key=lambda choice: choice.seconds)
 
 
-def _fitting(names: list[str], size: tuple[int, int], settings: Settings) -> list[Choice]:
+def _fitting(names: list[str], predict: Predict) -> list[Choice]:
     """Predict the time of the models that fit the memory; if none does, raise the error of the last one."""
     found = []
     for name in names:
         try:
-            found.append(_predict(name, size, settings))
+            found.append(predict(name))
         except TooLittleMemoryError:
             if name == names[-1] and not found:
                 raise
@@ -228,5 +302,5 @@ def _model(weights: str, device: str) -> Restorer:
 def store_speed(choice: Choice, settings: Settings, seconds: float) -> None:
     """Store the time of a restoration for later predictions, if the image was large enough."""
     speed = _speed(choice.weights, settings.device, settings.mode, settings.stride)
-    if speed.is_exact(choice.pixels):
-        speed.store(seconds, choice.pixels)
+    if speed.is_exact(choice.pixels) and seconds > choice.guard_seconds:
+        speed.store(seconds - choice.guard_seconds, choice.pixels)

@@ -72,23 +72,35 @@ class Denoising:
         facts: dict[str, Any] = {"sigma": float(f"{self.strength * sigma:.3g}")}
         text, cost, used = f"σ {sigma:.3g} (given)", 1.0, sigma
         if given is None:
-            used, words, cost = self._correlated(photo, sigma, found)
-            text = f"σ {used:.3g} (estimated){words}"
+            used, text, cost = self._estimated(photo, sigma, found)
         if found.guessed:
             text += f", values from {found} (guessed)"
             facts["range"] = f"{found} (guessed)"
-        value = found.level(self.strength * used)
-        return Level(task=task, value=value, text=text, facts=facts, sigma=sigma if given is None else None, cost=cost)
+        ends = None
+        if self.guard and cost == 1:
+            low, high = ((float(end) - found.low) / found.width for end in (photo.stored.min(), photo.stored.max()))
+            ends = low, high
+        return Level(
+            task=task, value=found.level(self.strength * used), text=text, facts=facts,
+            sigma=sigma if given is None else None, cost=cost, guarded=self._guarded(task), ends=ends,
+        )  # fmt: skip
 
-    def _correlated(self, photo: Photograph, sigma: float, found: ValueRange) -> tuple[float, str, float]:
-        """Return σ that is used, words about correlated noise, and the cost."""
-        from groupsc.noise.correlation import correlated_noise
+    def _guarded(self, task: str) -> int:
+        return 0 if not self.guard else 1 if task == "gray" else 3
 
-        pixels = found.to_unit(photo.stored)
-        noise = correlated_noise(pixels, sigma / found.width, _visible(photo))
-        if noise is None:
-            return sigma, "", 1.0
-        return noise.sigma * found.width, f", {noise.describe()}", 1.0 if noise.half is None else HALF_SIZE
+    def _estimated(self, photo: Photograph, sigma: float, found: ValueRange) -> tuple[float, str, float]:
+        """Return σ that is removed, words about the noise, and the cost."""
+        from groupsc.inference.units import rounding_error
+        from groupsc.noise.denoising import used_sigma
+
+        least = rounding_error(photo.stored.dtype) / found.width
+        used, noise = used_sigma(found.to_unit(photo.stored), sigma / found.width, _visible(photo), least=least)
+        if used == 0:
+            return 0.0, "no noise was found", 1.0
+        words, cost = "", 1.0
+        if noise is not None:
+            words, cost = f", {noise.describe()}", 1.0 if noise.half is None else HALF_SIZE
+        return used * found.width, f"σ {used * found.width:.3g} (estimated){words}", cost
 
     def _mapped_level(self, photo: Photograph, sigma: np.ndarray) -> Level:
         from groupsc.api import noise_task
@@ -102,7 +114,8 @@ class Denoising:
         check_sigma(high, stored)
         value = value_range(stored, high).level(self.strength * high)
         text = f"σ {sigmas.min():.3g} to {high:.3g} (given)"
-        return Level(task=noise_task(one_if_equal(stored)), value=value, text=text, cost=len(levels(sigmas)))
+        task = noise_task(one_if_equal(stored))
+        return Level(task=task, value=value, text=text, cost=len(levels(sigmas)), guarded=self._guarded(task))
 
     def _photon_level(self, photo: Photograph) -> Level:
         import numpy as np
@@ -117,7 +130,7 @@ class Denoising:
         numbers = " and ".join(f"{value:.3g}" for value in np.unique(gain))
         text = f"Poisson noise, gain {numbers} ({'estimated' if self.gain is None else 'given'})"
         task = noise_task(one_if_equal(stored))
-        return Level(task=task, value=255 * min(self.strength / width, 1.0), text=text)
+        return Level(task=task, value=255 * min(self.strength / width, 1.0), text=text, guarded=self._guarded(task))
 
     def restore(
         self, photo: Photograph, level: Level, weights: str, options: dict[str, Any]
@@ -132,7 +145,7 @@ class Denoising:
         facts = {key: value for key, value in found.items() if key not in ("sigma", "weights", "share")}
         if "sigma" in found:
             facts["sigma"] = float(f"{found['sigma']:.3g}")
-        facts["weights"] = " and ".join(found["weights"]) or weights
+        facts["weights"] = " and ".join(found["weights"]) or None
         return photo.scaled(stored), facts | guarded(found)
 
 

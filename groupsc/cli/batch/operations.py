@@ -38,6 +38,10 @@ class Level:
         Noise σ in the units of the file, if it was estimated.
     cost : float
         Time of the restoration, relative to that of one restoration by one model.
+    guarded : int
+        Number of channels that the guard of `denoise` tests after the model; 0 without it.
+    ends : tuple of 2 floats or None
+        Lowest and highest value of the image in [0, 1], if the guard replaces a model that would need too high a gain.
     """
 
     task: str
@@ -46,6 +50,8 @@ class Level:
     facts: dict[str, Any] = field(default_factory=dict)
     sigma: float | None = None
     cost: float = 1.0
+    guarded: int = 0
+    ends: tuple[float, float] | None = None
 
 
 class Operation(Protocol):

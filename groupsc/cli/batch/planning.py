@@ -39,13 +39,14 @@ class Job:
     def line(self) -> str:
         """What is said about the image before the work starts."""
         note = f" ({self.choice.note})" if self.choice.note else ""
-        time = f"about {duration(self.choice.seconds)}{note}"
-        return f"{shown(self.source)}: {self.kind}, {self.choice.weights}, {time}; {self.level.text}"
+        how = self.choice.alone or self.choice.weights
+        time = f", about {duration(self.choice.seconds)}{note}" if self.choice.seconds else ""
+        return f"{shown(self.source)}: {self.kind}, {how}{time}; {self.level.text}"
 
     @property
     def facts(self) -> dict[str, Any]:
         """What is known before the work starts, for reports."""
-        return {**self.names, **self.level.facts, "weights": self.choice.weights}
+        return {**self.names, **self.level.facts, "weights": None if self.choice.alone else self.choice.weights}
 
     @property
     def names(self) -> dict[str, str]:

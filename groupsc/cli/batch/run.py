@@ -258,7 +258,9 @@ def _restored(
         record.append(folder, record.entry(job.source, job.target, options, facts))
     guarded = f", {facts['guarded']} replaced by the guard" if "guarded" in facts else ""
     lost = f", not kept: {facts['not kept']}" if "not kept" in facts else ""
-    say(f"{shown(job.target)}: restored in {duration(facts['seconds'])}{guarded}{lost}")
+    unchanged = facts["weights"] is None and not guarded
+    how = "written without changes" if unchanged else f"restored in {duration(facts['seconds'])}"
+    say(f"{shown(job.target)}: {how}{guarded}{lost}")
 
 
 def _conclude(report: Report, settings: Settings, say: Say) -> None:
