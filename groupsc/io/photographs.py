@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from groupsc.io.codecs.decoding import decode
+from groupsc.io.codecs.decoding import damage, decode
 from groupsc.io.codecs.encoding import encode
 from groupsc.io.codecs.formats import DEPTHS, Format, dropped, format_for, storable
 from groupsc.io.images import check_values
@@ -60,8 +60,7 @@ def read_photograph(path) -> Photograph:
     except GroupSCError as error:
         raise GroupSCError(f"{path} {error}") from error
     except Exception as error:  # The libraries raise exceptions of many types for damaged files.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise GroupSCError(f"{path} can't be read as an image ({reason}); choose another file") from error
+        raise GroupSCError(f"{path} can't be read as an image ({damage(error)}); choose another file") from error
 
 
 def write_photograph(path, photograph: Photograph, *, overwrite: bool = False, quality: int = 95) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from groupsc.io.codecs.decoding import TIFF_SIGNATURES, without_warnings
+from groupsc.io.codecs.decoding import TIFF_SIGNATURES, damage, without_warnings
 from groupsc.io.codecs.exif import DESCRIPTION
 from groupsc.io.codecs.raw import is_raw
 from groupsc.io.codecs.tiff import PREVIEW, decode_page
@@ -87,9 +87,13 @@ class Stack:
     """
 
     def __init__(self, path):
+        self.path = Path(path)
+        with without_warnings():
+            self._open()
+
+    def _open(self) -> None:
         import tifffile
 
-        self.path = Path(path)
         self._tiff = tifffile.TiffFile(self.path)
         try:
             self._numbers, self.bytes = [], 0
@@ -140,9 +144,8 @@ class Stack:
         except GroupSCError as error:
             raise GroupSCError(f"page {number + 1} of {self.path} {error}") from error
         except Exception as error:  # The libraries raise exceptions of many types for damaged files.
-            reason = " ".join(str(error).split()) or type(error).__name__
             raise GroupSCError(
-                f"page {number + 1} of {self.path} can't be read ({reason}); choose another file"
+                f"page {number + 1} of {self.path} can't be read ({damage(error)}); choose another file"
             ) from error
 
     def _decoded(self, file, number: int) -> Decoded:

@@ -290,3 +290,13 @@ def test_times_of_the_guard_alone_are_not_taken_for_those_of_a_model(slow_machin
     facts = restore(job, operation, settings, job.choice.memory)
     assert facts["weights"] == ("gray-sc-sigma5" if model else None)
     assert (read_speeds() != before) == model
+
+
+def test_a_damaged_tag_is_not_announced_by_the_libraries(run, album):
+    tifffile.imwrite(album / "tag.tif", np.full((40, 40), 7, np.uint8), metadata=None, software="camera")
+    content = bytearray((album / "tag.tif").read_bytes())
+    tag = content.index((305).to_bytes(2, "little"))
+    content[tag + 2 : tag + 4] = (8224).to_bytes(2, "little")  # A type that TIFF does not have.
+    (album / "tag.tif").write_bytes(content)
+    result = run("denoise", "tag.tif", "out.tif", "--dry-run", cwd=album)
+    assert (result.returncode, result.stderr.count("\n")) == (0, 1), result.stderr

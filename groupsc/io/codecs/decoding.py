@@ -70,9 +70,21 @@ def _decoder(head: bytes):
     return decode_heif if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS else decode_image
 
 
+def damage(error: Exception) -> str:
+    """Describe the error of an image library by its message, if that describes the file and not the library's code.
+
+    Examples
+    --------
+    >>> damage(ValueError("invalid palette size")), damage(AttributeError("'int' object has no attribute 'name'"))
+    ('invalid palette size', 'the file is damaged')
+    """
+    said = not isinstance(error, (ArithmeticError, AttributeError, KeyError, TypeError))
+    return (said and " ".join(str(error).split())) or "the file is damaged"
+
+
 @contextmanager
 def without_warnings():
-    """Suppress the warnings of the image libraries, because `decode` reports every problem by an error.
+    """Suppress the warnings of the image libraries, because every problem is reported by an error.
 
     One of them is Pillow's warning at half of its maximum number of pixels. Medium-format cameras make such images.
     """
