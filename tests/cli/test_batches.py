@@ -299,4 +299,4 @@ def test_a_damaged_tag_is_not_announced_by_the_libraries(run, album):
     content[tag + 2 : tag + 4] = (8224).to_bytes(2, "little")  # A type that TIFF does not have.
     (album / "tag.tif").write_bytes(content)
     result = run("denoise", "tag.tif", "out.tif", "--dry-run", cwd=album)
-    assert (result.returncode, result.stderr.count("\n")) == (0, 1), result.stderr
+    assert (result.returncode, result.stderr) == (0, "")
