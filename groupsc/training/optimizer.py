@@ -7,7 +7,8 @@ is skipped. Gradients are clipped at a multiple of the running median of their n
 are applied to crops in order to include those on which a model diverges: for gray SC at σ = 50 with ρ = 1.50, these
 were 17 of 200 steps of 8 crops. All decisions are made on the device, so that the CPU does not wait for them.
 
-Symbols: κ weights of the distance between patches, ν weight of a new similarity matrix, Λ thresholds.
+Symbols: κ weights of the distance between patches, ν weight of a new similarity matrix, Λ thresholds, γ weight of the
+distance to the mean codes in CSR.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ OUTLIER = 10.0
 FIRST_NORM = 1.0
 """Replaces the median before the first step; usual norms are 0.05 to 1.2."""
 
-KAPPA_SPEED, NU_SPEED = 10.0, 10.0
-"""Learning rates of κ and ν relative to that of the dictionaries: differences between patches react slowly to both."""
+KAPPA_SPEED, NU_SPEED, GAMMA_SPEED = 10.0, 10.0, 10.0
+"""Learning rates of κ, ν and γ relative to that of the dictionaries: the loss reacts slowly to them."""
 
 UNIT_SIGMA, UNIT_THRESHOLD = 25.0, 0.06
 """Noise σ in gray levels of 255 at which thresholds have the learning rate of the dictionaries, and the corresponding
@@ -183,6 +184,8 @@ def parameter_units(model: nn.Module, spread: float | None) -> dict[str, float]:
     units = dict.fromkeys(parameters, 1.0)
     mean_threshold = parameters["thresholds"].detach().mean().item()
     units["thresholds"] = 255 * spread / UNIT_SIGMA if spread else mean_threshold / UNIT_THRESHOLD
+    if "gamma" in units:
+        units["gamma"] = GAMMA_SPEED
     if "kappa" in units:
         units |= {"kappa": KAPPA_SPEED * parameters["kappa"].detach().abs().mean().item(), "nu_logit": NU_SPEED}
     return units

@@ -3,6 +3,7 @@ faults."""
 
 from __future__ import annotations
 
+import copy
 import csv
 import dataclasses
 import itertools
@@ -12,15 +13,19 @@ import subprocess
 import sys
 
 import pytest
+import skimage.data
 import torch
 from tiny_experiments import TINY, tiny_experiment
 
+import groupsc
 from groupsc.benchmark.validation import facts, measure
 from groupsc.config.definitions import ModelConfig, TrainingConfig
+from groupsc.config.experiments import experiments
 from groupsc.config.files import write_experiment
 from groupsc.data.datasets import load_images
 from groupsc.data.degradations import bayer_mask
 from groupsc.models.coder import SparseCoder
+from groupsc.ops.prox import csr_prox, soft_threshold
 from groupsc.training.batches import Batches, validation_blocks
 from groupsc.training.initialization import first_model
 from groupsc.training.loop import learning_rate, train
@@ -29,6 +34,7 @@ from groupsc.utils.digests import parameters_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.cards import previous_state
 from groupsc.weights.files import load_weights, save_weights, write_tensors
+from groupsc.weights.released import find_weights
 
 
 def read_log(folder) -> list[dict]:
@@ -328,3 +334,27 @@ def test_a_model_of_another_noise_restores_a_scaled_image_as_its_start_does(tmp_
     x = torch.rand(1, 1, 20, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         torch.testing.assert_close(model(2 * x), 2 * start.double()(x), rtol=1e-4, atol=1e-5)
+
+
+def test_csr_begins_where_its_sc_ends():
+    """Codes with a mean of 0 are shrunk by λ(1 + γ), as by the thresholds of SC; γ alone loses 0.2 dB."""
+    experiment = experiments({"tasks": {"gray": {"methods": ["csr"], "levels": [25]}}})["gray-csr-sigma25"]
+    sc = groupsc.load("gray-sc-sigma25", device="cpu").coder
+    csr = first_model(experiment, init=find_weights("gray-sc-sigma25"), spread=25 / 255)
+    u = torch.linspace(-1, 1, 256)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            csr_prox(u, 0 * u, csr.thresholds[3], csr.penalty.gamma), soft_threshold(u, sc.thresholds[3])
+        )
+        clean = torch.from_numpy(skimage.data.camera()[60:120, 200:260] / 255).float()[None, None]
+        noisy = clean + 25 / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+        error, own, raw = ((model(noisy) - clean).square().mean().log10() for model in (csr, sc, unadapted(csr, sc)))
+    assert 10 * (error - own) < 0.05
+    assert 10 * (raw - own) > 0.1
+
+
+def unadapted(csr: SparseCoder, sc: SparseCoder) -> SparseCoder:
+    """A model of CSR with the thresholds of SC."""
+    model = copy.deepcopy(csr)
+    model.thresholds.copy_(sc.thresholds)
+    return model

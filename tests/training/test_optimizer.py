@@ -11,7 +11,15 @@ from small_models import perturbed_coder
 from torch import nn
 
 from groupsc.config.definitions import TrainingConfig
-from groupsc.training.optimizer import FIRST_NORM, KAPPA_SPEED, NU_SPEED, OUTLIER, GuardedAdam, parameter_units
+from groupsc.training.optimizer import (
+    FIRST_NORM,
+    GAMMA_SPEED,
+    KAPPA_SPEED,
+    NU_SPEED,
+    OUTLIER,
+    GuardedAdam,
+    parameter_units,
+)
 
 RATE, EPSILON = 1e-2, 1e-8
 
@@ -158,6 +166,7 @@ def test_units_of_a_model():
     )
     assert parameter_units(model, None)["thresholds"] == pytest.approx(0.5)
     assert set(parameter_units(perturbed_coder(penalty="l1"), None)) == {"D", "C", "W", "thresholds"}
+    assert parameter_units(perturbed_coder(penalty="csr"), None)["gamma"] == GAMMA_SPEED
 
 
 def test_a_saved_state_goes_on_as_if_nothing_had_happened():
