@@ -104,8 +104,9 @@ def _method(
 ) -> str:
     """Choose the method for an image as `groupsc denoise --speed` does."""
     from groupsc.api import noise_task
-    from groupsc.cli.batch.choosing import Settings, choose_model
+    from groupsc.cli.batch.choosing import choose_model
     from groupsc.cli.batch.operations import Level
+    from groupsc.cli.batch.settings import Settings
     from groupsc.io.arrays import one_if_equal, unpack
     from groupsc.noise.noise_level import noise_and_range
 
@@ -210,7 +211,7 @@ def denoise_widget() -> Any:
     from napari.qt.threading import create_worker
     from napari.utils.notifications import show_error
 
-    from groupsc.cli.batch.choosing import SPEEDS
+    from groupsc.cli.batch.settings import SPEEDS
 
     image = widgets.create_widget(annotation=Image, name="image")
     sigma = widgets.LineEdit(label="σ", tooltip="Noise level in the units of the data. Empty: it is estimated.")

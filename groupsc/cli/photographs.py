@@ -10,11 +10,11 @@ from typing import Annotated
 from typer import Argument, Option
 
 from groupsc.cli import terminal
-from groupsc.cli.batch.choosing import Settings
 from groupsc.cli.batch.demosaicking import Demosaicking
 from groupsc.cli.batch.denoising import Denoising, noise_in
 from groupsc.cli.batch.operations import Deblocking, refuse_raw
 from groupsc.cli.batch.run import restore_all
+from groupsc.cli.batch.settings import Settings
 from groupsc.cli.options import AsJson, Device, Mode, Stride, pixel
 from groupsc.utils.errors import GroupSCError
 

@@ -71,6 +71,6 @@ def weights(incomplete: str) -> list[str]:
 
 def speeds(incomplete: str) -> list[str]:
     """Complete the argument of `--speed`."""
-    from groupsc.cli.batch.choosing import SPEEDS
+    from groupsc.cli.batch.settings import SPEEDS
 
     return [name for name in SPEEDS if name.startswith(incomplete)]

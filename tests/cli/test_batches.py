@@ -18,11 +18,13 @@ from processes import ROOT
 
 import groupsc
 from groupsc.cli.batch import record
-from groupsc.cli.batch.choosing import MOST_REPETITION, Settings, choose_model
+from groupsc.cli.batch.choosing import choose_model
 from groupsc.cli.batch.denoising import Denoising
 from groupsc.cli.batch.operations import Level
 from groupsc.cli.batch.planning import plan
+from groupsc.cli.batch.prediction import MOST_REPETITION
 from groupsc.cli.batch.processes import outcomes, restore
+from groupsc.cli.batch.settings import Settings
 from groupsc.inference.regions import repetition
 from groupsc.inference.speed import Speed, read_speeds
 from groupsc.io.photographs import read_photograph

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groupsc.cli.batch.choosing import Choice, Settings, choose_model
+from groupsc.cli.batch.choosing import choose_model
 from groupsc.cli.batch.operations import Level, Operation
+from groupsc.cli.batch.prediction import Choice
+from groupsc.cli.batch.settings import Settings
 from groupsc.utils.durations import duration
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
-from groupsc.cli.batch.choosing import Settings, store_speed
 from groupsc.cli.batch.operations import Operation
 from groupsc.cli.batch.planning import Job, plan_image
+from groupsc.cli.batch.prediction import store_speed
 from groupsc.cli.batch.resuming import origin_of
+from groupsc.cli.batch.settings import Settings
 from groupsc.utils.errors import GroupSCError
 
 if TYPE_CHECKING:

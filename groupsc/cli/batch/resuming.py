@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from groupsc.cli.batch import record
-from groupsc.cli.batch.choosing import Settings
+from groupsc.cli.batch.settings import Settings
 from groupsc.utils.errors import GroupSCError
 
 Pair = tuple[Path, Path]

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from groupsc.cli.batch import record
-from groupsc.cli.batch.choosing import Settings
 from groupsc.cli.batch.operations import Operation
 from groupsc.cli.batch.planning import TEMPORARY, Job, plan, shown
 from groupsc.cli.batch.resuming import Pair, finished_pages, split_existing
+from groupsc.cli.batch.settings import Settings
 from groupsc.utils.durations import duration
 from groupsc.utils.errors import GroupSCError
 
