@@ -9,9 +9,10 @@ give arrays of their kind.
 
 from groupsc.api.deblocking import deblock, deblock_with_facts
 from groupsc.api.demosaicking import demosaick, demosaick_with_facts
-from groupsc.api.denoising import denoise, denoise_with_facts, estimate_noise, noise_task, noisy_channels
+from groupsc.api.denoising import denoise, estimate_noise
 from groupsc.api.developing import develop
 from groupsc.api.loading import load
+from groupsc.api.noise_removal import denoise_with_facts, noise_task, noisy_channels
 
 __all__ = [
     "deblock",
