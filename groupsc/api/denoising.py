@@ -116,8 +116,9 @@ def denoise(
     -----
     A model is trained for one σ. If the noise level is near this σ, the image is scaled so that its noise has the
     trained level. Otherwise a blind model is used, if one is released. The noise level is compared with the range of
-    the image (`groupsc.inference.units.value_range`). If the image had to be scaled by more than
-    `groupsc.models.noise_scaling.HIGHEST_GAIN` allows, the guard replaces all of it.
+    the image (`groupsc.inference.units.value_range`). An image of integers is returned as it is if the estimate of σ is
+    not above the error of rounding (`groupsc.inference.units.rounding_noise`). If the image had to be scaled by more
+    than `groupsc.models.noise_scaling.HIGHEST_GAIN` allows, the guard replaces all of it.
 
     Examples
     --------

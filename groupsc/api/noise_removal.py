@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from groupsc.api.loading import model_of
 from groupsc.guards.white_noise import guard as guard_restoration
 from groupsc.inference.restorer import Restorer
-from groupsc.inference.units import check_sigma, rounding_error, value_range
+from groupsc.inference.units import check_sigma, rounding_noise, value_range
 from groupsc.io.arrays import one_if_equal, unpack, working_type
 from groupsc.noise.denoising import (
     CLEAN,
@@ -103,8 +103,10 @@ def _with_estimated_sigma(
 ) -> Restored:
     """Remove noise of unknown σ from an image (c, H, W) in its own units, and return what was done."""
     sigma, found = noise_and_range(one_if_equal(image), where=where, estimate=estimate)
-    limits = {"clean": 0.0 if found.guessed else CLEAN, "least": rounding_error(image.dtype) / found.width}
+    limits = {"clean": 0.0 if found.guessed else CLEAN, "least": rounding_noise(image.dtype) / found.width}
     restored, facts = denoise_estimated(found.to_unit(image), white, sigma / found.width, strength, where, **limits)
+    if facts["sigma"] == 0:
+        return image, facts
     facts["sigma"] *= strength * found.width
     return found.from_unit(restored), facts
 

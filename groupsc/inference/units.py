@@ -78,15 +78,17 @@ class ValueRange:
         return mapped
 
 
-def rounding_error(dtype: np.dtype[Any]) -> float:
-    """Return σ of the error of rounding to integers, 0 for other types; less noise can't be seen in an image.
+def rounding_noise(dtype: np.dtype[Any]) -> float:
+    """Return the highest estimate of σ that rounding alone causes; 0 for floats.
+
+    The error of rounding to integers has σ = 12^-½ = 0.289. Estimates for small images exceed it by up to 3 %.
 
     Examples
     --------
-    >>> round(rounding_error(np.dtype(np.uint8)), 2), rounding_error(np.dtype(np.float32))
-    (0.29, 0.0)
+    >>> round(rounding_noise(np.dtype(np.uint8)), 3), rounding_noise(np.dtype(np.float32))
+    (0.303, 0.0)
     """
-    return 12**-0.5 if dtype.kind in "iu" else 0.0
+    return 1.05 * 12**-0.5 if dtype.kind in "iu" else 0.0
 
 
 def value_range(image: ArrayLike, sigma: float = 0.0) -> ValueRange:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from groupsc.io.photographs import (
 )
 from groupsc.io.stacks import Stack, is_stack, write_stack
 from groupsc.io.unfinished import Pages
+from groupsc.utils.atomic import replacing
 from groupsc.utils.errors import GroupSCError
 
 Restore = Callable[[Photograph], tuple[np.ndarray, dict[str, Any]]]
@@ -139,6 +141,32 @@ def restore_file(
     return target, {**facts, **_not_kept(lost)}
 
 
+def copy_file(source, target, photo: Photograph, *, overwrite: bool = False) -> None:
+    """Copy the file of an image that needs no restoration.
+
+    Parameters
+    ----------
+    source, target : path
+        With the same suffix.
+    photo : Photograph
+        The image in `source`.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Raises
+    ------
+    GroupSCError
+        When the target can't be written.
+
+    Examples
+    --------
+    >>> copy_file("a.png", "b.png", read_photograph("a.png"))  # doctest: +SKIP
+    """
+    check_target(target, photo, overwrite=overwrite)
+    with replacing(target) as partial:
+        shutil.copyfile(source, partial)
+
+
 def _restore_stack(source, target: Path, restore: Restore, overwrite: bool, pages: Pages | None) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
 
@@ -171,10 +199,13 @@ def _restored_page(target: Path, number: int, page: Photograph, restore: Restore
 
 
 def _together(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return one fact for all pages: the common value, or the least and the largest one."""
+    """Return one fact for all pages that have it: the common value, or the least and the largest one."""
     facts: dict[str, Any] = {}
     for name in dict.fromkeys(name for one in found for name in one):
-        values = [one[name] for one in found if name in one]
+        values = [one[name] for one in found if one.get(name) is not None]
+        if not values:
+            facts[name] = None
+            continue
         numbers = all(isinstance(value, int | float) for value in values)
         distinct = sorted(set(values)) if numbers else list(dict.fromkeys(map(str, values)))
         separator = " to " if numbers else ", "

@@ -135,7 +135,8 @@ class Stack:
 
     def page(self, number: int) -> Any:
         """Return the page of tifffile with the tags of an image."""
-        return self._tiff.pages[self._numbers[number]]
+        with without_warnings():
+            return self._tiff.pages[self._numbers[number]]
 
     def _photograph(self, file, number: int) -> Photograph:
         try:
@@ -174,8 +175,9 @@ class Stack:
         """
         if number and self._hidden:
             return {"software": False}
-        tags = self.page(number).tags
-        notes: dict[str, Any] = {"software": tags.valueof(305, default=False) or False}
+        with without_warnings():
+            tags = self.page(number).tags
+            notes: dict[str, Any] = {"software": tags.valueof(305, default=False) or False}
         if same and DESCRIPTION in tags:
             self._tiff.filehandle.seek(tags[DESCRIPTION].valueoffset)  # Its text can have any encoding.
             notes["description"] = self._tiff.filehandle.read(tags[DESCRIPTION].count).rstrip(b"\0")

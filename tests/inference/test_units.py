@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from groupsc.inference.units import check_sigma, value_range
+import groupsc
+from groupsc.inference.units import check_sigma, rounding_noise, value_range
 from groupsc.utils.errors import GroupSCError, GroupSCWarning
 
 
@@ -65,3 +66,15 @@ def test_noise_levels_in_other_units_are_questioned(values, dtype, sigma, questi
             return
         with pytest.raises(GroupSCWarning if image.dtype.kind in "iu" else GroupSCError, match=question):
             check_sigma(sigma, image)
+
+
+@pytest.mark.parametrize("side", [24, 48, 90, 160])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_rounding_is_not_taken_for_noise(side, dtype):
+    y, x = np.indices((side, side)) / 20
+    estimates = []
+    for seed in range(6):
+        a, b, c = np.random.default_rng(seed).uniform(0.2, 1, 3)
+        smooth = (a * np.sin(2 * x + c) + b * np.cos(3 * y + x)) / (a + b) * 100 + 120
+        estimates.append(groupsc.estimate_noise(smooth.round().astype(dtype)))
+    assert 0.2 < max(estimates) < rounding_noise(np.dtype(dtype))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from groupsc.cli.batch.operations import Level
-from groupsc.cli.batch.prediction import Choice, prediction, without_model
+from groupsc.cli.batch.prediction import Choice, prediction
 from groupsc.cli.batch.settings import Settings, faster_method
 from groupsc.utils.durations import duration
 from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
@@ -40,9 +40,6 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
     """
     from groupsc.weights.selection import choose, faster
 
-    without = without_model(size, level, settings)
-    if without is not None:
-        return without
     predict = functools.partial(prediction, size=size, level=level, settings=settings)
     if settings.weights is not None:
         return predict(settings.weights)

@@ -69,10 +69,10 @@ class Denoising:
         if np.ndim(given):
             return self._mapped_level(photo, np.asarray(given, float))
         task, sigma, found = noise_in(photo, given)
-        facts: dict[str, Any] = {"sigma": float(f"{self.strength * sigma:.3g}")}
         text, cost, used = f"σ {sigma:.3g} (given)", 1.0, sigma
         if given is None:
             used, text, cost = self._estimated(photo, sigma, found)
+        facts: dict[str, Any] = {"sigma": float(f"{self.strength * used:.3g}")}
         if found.guessed:
             text += f", values from {found} (guessed)"
             facts["range"] = f"{found} (guessed)"
@@ -90,10 +90,10 @@ class Denoising:
 
     def _estimated(self, photo: Photograph, sigma: float, found: ValueRange) -> tuple[float, str, float]:
         """Return σ that is removed, words about the noise, and the cost."""
-        from groupsc.inference.units import rounding_error
+        from groupsc.inference.units import rounding_noise
         from groupsc.noise.denoising import used_sigma
 
-        least = rounding_error(photo.stored.dtype) / found.width
+        least = rounding_noise(photo.stored.dtype) / found.width
         used, noise = used_sigma(found.to_unit(photo.stored), sigma / found.width, _visible(photo), least=least)
         if used == 0:
             return 0.0, "no noise was found", 1.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from groupsc.cli.batch.choosing import choose_model
 from groupsc.cli.batch.operations import Level, Operation
-from groupsc.cli.batch.prediction import Choice
+from groupsc.cli.batch.prediction import Choice, without_model
 from groupsc.cli.batch.settings import Settings
 from groupsc.utils.durations import duration
 
@@ -43,7 +43,8 @@ class Job:
         note = f" ({self.choice.note})" if self.choice.note else ""
         how = self.choice.alone or self.choice.weights
         time = f", about {duration(self.choice.seconds)}{note}" if self.choice.seconds else ""
-        return f"{shown(self.source)}: {self.kind}, {how}{time}; {self.level.text}"
+        page = f"page {self.done + 1}: " if self.pages > 1 else ""
+        return f"{shown(self.source)}: {self.kind}, {how}{time}; {page}{self.level.text}"
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -74,7 +75,9 @@ def plan(
         If no model fits the image, or its regions would be computed more than `MOST_REPETITION` times.
     """
     level = operation.level(photo)
-    choice = choose_model(photo.pixels.shape[1:], level, settings)
+    # The other pages of a stack can have more noise than the first one.
+    without = without_model(photo.pixels.shape[1:], level, settings) if pages == 1 else None
+    choice = without or choose_model(photo.pixels.shape[1:], level, settings)
     kind = describe(photo)
     if pages > 1:
         kind = f"{kind}, {pages} pages{f', {done} of them restored' if done else ''}"

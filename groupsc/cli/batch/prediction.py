@@ -12,11 +12,14 @@ from groupsc.cli.batch.settings import Settings
 from groupsc.utils.errors import TooLittleMemoryError
 
 if TYPE_CHECKING:
-    from groupsc.inference.restorer import Restorer
     from groupsc.inference.speed import Speed
 
 MOST_REPETITION = 2.0
 """How many times the pixels of an image may be computed because little memory demands small regions."""
+
+
+UNCHANGED, BY_GUARD = "not changed", "restored by the guard"
+"""What is done with an image without a model; see `Choice.alone`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +33,12 @@ class Choice:
         Memory limit, and memory that the image needs to be restored as one region; both in bytes.
     pixels : float
         Number of pixels that are computed, those in overlaps several times.
-    seconds, guard_seconds : float
-        Predicted time, and the part of it that the guard of `denoise` takes.
+    seconds : float
+        Predicted time.
     note : str
         What the user could choose instead, or why another model than asked for is used; empty otherwise.
     alone : str
-        What is done without the model; empty if the model is used.
+        What is done without a model; empty if a model is used.
     """
 
     weights: str
@@ -45,7 +48,6 @@ class Choice:
     seconds: float
     note: str = ""
     alone: str = ""
-    guard_seconds: float = 0
 
 
 def prediction(weights: str, size: tuple[int, int], level: Level, settings: Settings) -> Choice:
@@ -74,33 +76,40 @@ def prediction(weights: str, size: tuple[int, int], level: Level, settings: Sett
                 f"least {enough / 1e6:.0f} MB, by --memory if they are free, or choose --method sc"
             )
     pixels = speed.computed_pixels(*size, memory=memory)
-    guard = size[0] * size[1] * guard_speed(level.guarded)
-    return Choice(
-        weights=weights, memory=memory, needed=full_memory(coder, dtype, *size),
-        pixels=pixels, seconds=speed.seconds(pixels) + guard, guard_seconds=guard,
-    )  # fmt: skip
+    seconds = speed.seconds(pixels) + size[0] * size[1] * guard_speed(level.guarded)
+    needed = full_memory(coder, dtype, *size)
+    return Choice(weights=weights, memory=memory, needed=needed, pixels=pixels, seconds=seconds)
 
 
 def without_model(size: tuple[int, int], level: Level, settings: Settings) -> Choice | None:
-    """Return the choice for an image without noise, or with less than the model can remove; None for other images."""
+    """Return the choice for an image without noise, or with less than a model can remove; None for other images.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Height and width.
+    level : Level
+    settings : Settings
+    """
+    if level.value == 0 and level.task in ("gray", "color"):
+        return Choice(weights="", memory=1, needed=1, pixels=0, seconds=0, alone=UNCHANGED)
+    if level.ends is None or level.value is None:
+        return None
     import torch
 
+    from groupsc.api.loading import model_of
+    from groupsc.utils.device import pick_device
     from groupsc.utils.memory import memory_share
     from groupsc.weights.selection import choose
 
-    if level.ends is None or level.value is None:
-        return None
     weights = settings.weights or choose(level.task, settings.method, level.value)
-    model = model_of(weights, settings.device)
+    model = model_of(weights, pick_device(settings.device))
     ends = torch.tensor(level.ends, device=model.coder.D.device).view(1, 1, 1, 2)
-    if level.value > 0 and model.scaling(ends, level.value, guarded=True)[1] == 1:
+    if model.scaling(ends, level.value, guarded=True)[1] == 1:
         return None
     memory = (settings.memory or memory_share(ends.device)) / (settings.jobs or 1)
-    seconds = size[0] * size[1] * guard_speed(level.guarded) if level.value > 0 else 0.0
-    alone = "restored by the guard" if level.value > 0 else "not changed"
-    return Choice(
-        weights=weights, memory=memory, needed=1, pixels=0, seconds=seconds, guard_seconds=seconds, alone=alone
-    )
+    seconds = size[0] * size[1] * guard_speed(level.guarded)
+    return Choice(weights=weights, memory=memory, needed=1, pixels=0, seconds=seconds, alone=BY_GUARD)
 
 
 def guard_speed(channels: int) -> float:
@@ -110,17 +119,21 @@ def guard_speed(channels: int) -> float:
     """
     if not channels:
         return 0.0
-    import torch
-
     from groupsc.inference.speed import keep_speed, read_speeds
-    from groupsc.utils.device import device_name
 
-    key = f"{device_name(torch.device('cpu'))}; guard of {channels} channels"
-    known = read_speeds().get(key)
+    known = read_speeds().get(_guard_key(channels))
     if known is None:
         known = _measured_guard_speed(channels)
-        keep_speed(key, known)
+        keep_speed(_guard_key(channels), known)
     return known
+
+
+def _guard_key(channels: int) -> str:
+    import torch
+
+    from groupsc.utils.device import device_name
+
+    return f"{device_name(torch.device('cpu'))}; guard of {channels} channels"
 
 
 @functools.cache
@@ -129,29 +142,43 @@ def _measured_guard_speed(channels: int) -> float:
 
     from groupsc.guards.white_noise import AROUND, REGION, guard
 
-    side = REGION + 2 * AROUND
-    image = torch.linspace(0, 1, channels * side**2).view(channels, side, side)
-    start = time.perf_counter()
-    guard(image, image, 1 / 255)
+    for side in (REGION // 4, REGION + 2 * AROUND):  # The first call takes longer.
+        image = torch.linspace(0, 1, channels * side**2).view(channels, side, side)
+        start = time.perf_counter()
+        guard(image, image, 1 / 255)
     return (time.perf_counter() - start) / REGION**2
 
 
 @functools.lru_cache(maxsize=16)
 def _speed(weights: str, device: str, mode: str, stride: int | None) -> Speed:
+    from groupsc.api.loading import model_of
     from groupsc.inference.speed import Speed
+    from groupsc.utils.device import pick_device
 
-    return Speed(model_of(weights, device), mode, stride)
-
-
-@functools.lru_cache(maxsize=16)
-def model_of(weights: str, device: str) -> Restorer:
-    from groupsc.api import load
-
-    return load(weights, device=device)
+    return Speed(model_of(weights, pick_device(device)), mode, stride)
 
 
-def store_speed(choice: Choice, settings: Settings, seconds: float) -> None:
-    """Store the time of a restoration for later predictions, if the image was large enough."""
+def store_speed(choice: Choice, level: Level, pixels: int, settings: Settings, seconds: float) -> None:
+    """Store the time of a restoration for later predictions, if the image was large enough.
+
+    Parameters
+    ----------
+    choice : Choice
+    level : Level
+    pixels : int
+        Number of pixels of the image.
+    settings : Settings
+    seconds : float
+        Time that the restoration took.
+    """
+    from groupsc.guards.white_noise import REGION
+    from groupsc.inference.speed import keep_speed
+
+    if choice.alone == BY_GUARD and pixels > 4 * REGION**2:
+        keep_speed(_guard_key(level.guarded), seconds / pixels)
+    if choice.alone:
+        return
     speed = _speed(choice.weights, settings.device, settings.mode, settings.stride)
-    if speed.is_exact(choice.pixels) and seconds > choice.guard_seconds:
-        speed.store(seconds - choice.guard_seconds, choice.pixels)
+    of_model = seconds - pixels * guard_speed(level.guarded)
+    if speed.is_exact(choice.pixels) and of_model > 0:
+        speed.store(of_model, choice.pixels)

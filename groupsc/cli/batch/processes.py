@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from groupsc.cli.batch.operations import Operation
 from groupsc.cli.batch.planning import Job, plan_image
-from groupsc.cli.batch.prediction import store_speed
+from groupsc.cli.batch.prediction import UNCHANGED, store_speed
 from groupsc.cli.batch.resuming import origin_of
 from groupsc.cli.batch.settings import Settings
 from groupsc.utils.errors import GroupSCError
@@ -133,9 +133,12 @@ def restore(
     job: Job, operation: Operation, settings: Settings, memory: float, progress: bool = False
 ) -> dict[str, Any]:
     """Restore and write one image within a memory limit; raise the error of a failure."""
-    from groupsc.io.restoring import restore_file
+    from groupsc.io.restoring import copy_file, first_image, restore_file
 
     start = time.perf_counter()
+    if job.choice.alone == UNCHANGED and job.source.suffix.lower() == job.target.suffix.lower():
+        copy_file(job.source, job.target, job.photo or first_image(job.source), overwrite=settings.overwrite)
+        return {**job.facts, "seconds": round(time.perf_counter() - start, 2)}
     options = {
         "device": settings.device, "mode": settings.mode, "stride": settings.stride,
         "memory": memory, "progress": progress,
@@ -147,8 +150,9 @@ def restore(
         level, weights = planned.pop() if planned else plan_image(photo, operation, settings)
         begun = time.perf_counter()
         pixels, facts = operation.restore(photo, level, weights, {**options, "method": settings.method_with(weights)})
-        if weights == job.choice.weights == facts.get("weights", weights) and level.cost == 1:
-            store_speed(job.choice, settings, time.perf_counter() - begun)
+        if facts.get("weights", weights) == job.facts["weights"] and level.cost == 1:
+            size = photo.pixels.shape[1] * photo.pixels.shape[2]
+            store_speed(job.choice, level, size, settings, time.perf_counter() - begun)
         return pixels, {**level.facts, "weights": weights, **facts}
 
     _, facts = restore_file(

@@ -259,7 +259,7 @@ def _restored(
     guarded = f", {facts['guarded']} replaced by the guard" if "guarded" in facts else ""
     lost = f", not kept: {facts['not kept']}" if "not kept" in facts else ""
     unchanged = facts["weights"] is None and not guarded
-    how = "written without changes" if unchanged else f"restored in {duration(facts['seconds'])}"
+    how = "has no noise to remove" if unchanged else f"restored in {duration(facts['seconds'])}"
     say(f"{shown(job.target)}: {how}{guarded}{lost}")
 
 

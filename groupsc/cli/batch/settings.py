@@ -29,9 +29,10 @@ class Settings:
 
     def check(self) -> None:
         """Raise `GroupSCError` if an option is wrong for all images."""
-        from groupsc.api import load
+        from groupsc.api.loading import model_of
         from groupsc.config.checks import require_blocks
         from groupsc.inference.tiling import RESTORATION_MODES
+        from groupsc.utils.device import pick_device
         from groupsc.weights.selection import CHOICES
 
         if self.speed not in (None, *SPEEDS):
@@ -44,7 +45,7 @@ class Settings:
             raise GroupSCError(f"there is no mode {self.mode!r}; choose one of {', '.join(RESTORATION_MODES)}")
         require_blocks(self.mode, self.stride)
         if self.weights is not None:
-            load(self.weights, device=self.device)
+            model_of(self.weights, pick_device(self.device))
 
     def method_with(self, weights: str) -> str | None:
         """Return the method for parts of an image whose models are not planned; None if the user gave the weights."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 import warnings
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -78,8 +79,11 @@ def damage(error: Exception) -> str:
     >>> damage(ValueError("invalid palette size")), damage(AttributeError("'int' object has no attribute 'name'"))
     ('invalid palette size', 'the file is damaged')
     """
-    said = not isinstance(error, (ArithmeticError, AttributeError, KeyError, TypeError))
-    return (said and " ".join(str(error).split())) or "the file is damaged"
+    if isinstance(error, MemoryError):
+        return "there is too little memory for it"
+    internal = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, struct.error)
+    said = "" if isinstance(error, internal) else " ".join(str(error).split())
+    return said or "the file is damaged"
 
 
 @contextmanager
