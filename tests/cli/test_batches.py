@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import skimage.data
 import tifffile
+import torch
 from killed_processes import Killed
 from PIL import Image
 from processes import ROOT
@@ -23,7 +24,7 @@ from groupsc.cli.batch.denoising import Denoising
 from groupsc.cli.batch.operations import Level
 from groupsc.cli.batch.planning import plan
 from groupsc.cli.batch.prediction import MOST_REPETITION
-from groupsc.cli.batch.processes import outcomes, restore
+from groupsc.cli.batch.processes import number_of_processes, outcomes, restore
 from groupsc.cli.batch.settings import Settings
 from groupsc.inference.regions import repetition
 from groupsc.inference.speed import Speed, read_speeds
@@ -284,6 +285,18 @@ def test_the_file_of_an_image_without_noise_is_copied(run, album, name, options)
     (facts,) = json.loads(result.stdout)
     assert (facts["sigma"], facts["weights"]) == (0.0, None)
     assert (album / "out" / name).read_bytes() == (album / name).read_bytes()
+
+
+def test_a_clean_image_limits_no_others(slow_machine, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    camera = skimage.data.camera()
+    noisy = (camera + np.random.default_rng(0).normal(0, 25, camera.shape)).clip(0, 255).astype(np.uint8)
+    for name, image in (("a.png", noisy), ("b.png", noisy), ("clean.png", drawing())):
+        Image.fromarray(image).save(tmp_path / name)
+    operation, settings = Denoising(), Settings(device="cpu", memory=1e12)
+    paths = [tmp_path / name for name in ("a.png", "b.png", "clean.png")]
+    jobs = [plan(path, tmp_path / "out" / path.name, read_photograph(path), operation, settings) for path in paths]
+    assert number_of_processes(jobs, settings) == 3
 
 
 @pytest.mark.parametrize("low", [0.0, -1200.0])

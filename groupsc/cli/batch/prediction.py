@@ -18,6 +18,8 @@ MOST_REPETITION = 2.0
 """How many times the pixels of an image may be computed because little memory demands small regions."""
 
 
+ANY_MEMORY = 1e18
+"""Memory limit, in bytes, of an image that is only copied, so that it limits no other image of the folder."""
 UNCHANGED, BY_GUARD = "not changed", "restored by the guard"
 """What is done with an image without a model; see `Choice.alone`."""
 
@@ -92,7 +94,7 @@ def without_model(size: tuple[int, int], level: Level, settings: Settings) -> Ch
     settings : Settings
     """
     if level.value == 0 and level.task in ("gray", "color"):
-        return Choice(weights="", memory=1, needed=1, pixels=0, seconds=0, alone=UNCHANGED)
+        return Choice(weights="", memory=ANY_MEMORY, needed=1, pixels=0, seconds=0, alone=UNCHANGED)
     if level.ends is None or level.value is None:
         return None
     import torch
