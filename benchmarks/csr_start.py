@@ -10,7 +10,6 @@ they are. Columns are distances between equal patches with independent noise, fr
 from __future__ import annotations
 
 import argparse
-import math
 
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ import groupsc
 from groupsc.config.experiments import experiments
 from groupsc.models.coder import SparseCoder
 from groupsc.training.batches import Batch, validation_blocks
-from groupsc.training.initialization import first_model
+from groupsc.training.initialization import adapt_to_means, first_model
 from groupsc.weights.released import find_weights
 
 DISTANCES = (3.0, 6.2, 12.0, 25.0)
@@ -33,11 +32,10 @@ def psnr(model: SparseCoder, blocks: Batch) -> float:
 
 
 def start(model: SparseCoder, thresholds: Tensor, gamma: float, distance: float, sigma: float) -> SparseCoder:
-    """Set the parameters in which the starts differ."""
+    """Adapt a model with the thresholds of an SC model; the adaptation divides them by 1 + γ."""
     with torch.no_grad():
-        model.gamma.fill_(math.log(math.expm1(gamma)))
         model.thresholds.copy_(thresholds)
-        model.kappa.fill_(math.sqrt(distance / (2 * model.config.dimension * sigma**2)))
+    adapt_to_means(model, sigma, gamma=gamma, distance=distance)
     return model
 
 
@@ -57,7 +55,7 @@ def main() -> None:
     print(f"{name}: {psnr(sc, blocks):.3f} dB; CSR: γ, thresholds, then distances {DISTANCES}")
     model = first_model(wanted, init=find_weights(name), spread=sigma)
     for gamma in (0.1, 0.2, 0.4, 0.8):
-        for words, thresholds in (("as SC", sc.thresholds), ("divided by 1 + γ", sc.thresholds / (1 + gamma))):
+        for words, thresholds in (("as SC", sc.thresholds * (1 + gamma)), ("divided by 1 + γ", sc.thresholds)):
             found = [psnr(start(model, thresholds, gamma, distance, sigma), blocks) for distance in DISTANCES]
             print(f"{gamma:4}  {words:16}", *(f"{value:.3f}" for value in found), flush=True)
 

@@ -178,8 +178,21 @@ def check_target(path, photograph: Photograph, *, overwrite: bool = False) -> No
         ...
     groupsc.utils.errors.GroupSCError: a.jpg can't be written, because JPEG can't store 16 bits per channel; ...
     """
+    _format(Path(path), photograph)
+    check_path(path, overwrite=overwrite)
+
+
+def check_path(path, *, overwrite: bool = False) -> None:
+    """Check that a file can be written to a path; parameters and errors as for `check_target`.
+
+    Examples
+    --------
+    >>> check_path(".")
+    Traceback (most recent call last):
+        ...
+    groupsc.utils.errors.GroupSCError: . is a folder; name a file for the image
+    """
     path = Path(path)
-    _format(path, photograph)
     if os.path.isdir(path):
         raise GroupSCError(f"{path} is a folder; name a file for the image")
     if not overwrite and os.path.lexists(path):

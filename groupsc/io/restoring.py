@@ -13,6 +13,7 @@ import numpy as np
 
 from groupsc.io.photographs import (
     Photograph,
+    check_path,
     check_target,
     lost_metadata,
     read_photograph,
@@ -141,15 +142,13 @@ def restore_file(
     return target, {**facts, **_not_kept(lost)}
 
 
-def copy_file(source, target, photo: Photograph, *, overwrite: bool = False) -> None:
+def copy_file(source, target, *, overwrite: bool = False) -> None:
     """Copy the file of an image that needs no restoration.
 
     Parameters
     ----------
     source, target : path
         With the same suffix.
-    photo : Photograph
-        The image in `source`.
     overwrite : bool
         Whether an existing file is replaced.
 
@@ -160,9 +159,9 @@ def copy_file(source, target, photo: Photograph, *, overwrite: bool = False) -> 
 
     Examples
     --------
-    >>> copy_file("a.png", "b.png", read_photograph("a.png"))  # doctest: +SKIP
+    >>> copy_file("a.png", "b.png")  # doctest: +SKIP
     """
-    check_target(target, photo, overwrite=overwrite)
+    check_path(target, overwrite=overwrite)
     with replacing(target) as partial:
         shutil.copyfile(source, partial)
 

@@ -156,17 +156,23 @@ def adapt_to_groups(model: SparseCoder, spread: float | None) -> None:
         _set_distance(model, NOISE_DISTANCE, spread)
 
 
-def adapt_to_means(model: SparseCoder, spread: float | None) -> None:
+def adapt_to_means(
+    model: SparseCoder,
+    spread: float | None,
+    *,
+    gamma: float = CENTRED_GAMMA,
+    distance: float = CENTRED_DISTANCE,
+) -> None:
     """Adapt the thresholds, κ and γ of an SC model to the prior of CSR, in place.
 
     Where the mean code β is 0, as for most atoms, CSR shrinks a code by λ(1 + γ) (Proposition 1). The thresholds are
     divided by 1 + γ, so that such codes do not change. Without this adaptation, the PSNR first falls by 0.2 dB. Both
-    constants were chosen on BSDval32 at σ = 25 (`benchmarks/README.md`).
+    defaults were chosen on BSDval32 at σ = 25 (`benchmarks/README.md`).
     """
     with torch.no_grad():
-        model.gamma.fill_(math.log(math.expm1(CENTRED_GAMMA)))
-        model.thresholds.div_(1 + CENTRED_GAMMA)
-        _set_distance(model, CENTRED_DISTANCE, spread)
+        model.gamma.fill_(math.log(math.expm1(gamma)))
+        model.thresholds.div_(1 + gamma)
+        _set_distance(model, distance, spread)
 
 
 def _set_distance(model: SparseCoder, distance: float, spread: float | None) -> None:

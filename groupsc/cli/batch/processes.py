@@ -133,11 +133,11 @@ def restore(
     job: Job, operation: Operation, settings: Settings, memory: float, progress: bool = False
 ) -> dict[str, Any]:
     """Restore and write one image within a memory limit; raise the error of a failure."""
-    from groupsc.io.restoring import copy_file, first_image, restore_file
+    from groupsc.io.restoring import copy_file, restore_file
 
     start = time.perf_counter()
     if job.choice.alone == UNCHANGED and job.source.suffix.lower() == job.target.suffix.lower():
-        copy_file(job.source, job.target, job.photo or first_image(job.source), overwrite=settings.overwrite)
+        copy_file(job.source, job.target, overwrite=settings.overwrite)
         return {**job.facts, "seconds": round(time.perf_counter() - start, 2)}
     options = {
         "device": settings.device, "mode": settings.mode, "stride": settings.stride,
