@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -244,6 +245,13 @@ def test_the_choice_by_time_and_memory(slow_machine, options, side, weights, not
     choice = choose_model((side, side), GRAY, Settings(device="cpu", **({"memory": 1e12} | options)))
     assert choice.weights == weights
     assert note in choice.note
+
+
+def test_the_choice_counts_several_restorations(slow_machine):
+    level, settings = replace(GRAY, cost=3.0), Settings(device="cpu", memory=1e12)
+    choice = choose_model((700, 700), level, settings)
+    assert (choice.weights, choice.note) == ("gray-groupsc-fast-sigma25", "--speed best: 24 min")
+    assert choice.seconds == pytest.approx(3 * 700**2 * 5e-5)
 
 
 def test_little_memory_is_refused_with_the_memory_that_is_enough(slow_machine):

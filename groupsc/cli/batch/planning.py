@@ -81,7 +81,7 @@ def plan(
     kind = describe(photo)
     if pages > 1:
         kind = f"{kind}, {pages} pages{f', {done} of them restored' if done else ''}"
-    choice = replace(choice, seconds=(pages - done) * level.cost * choice.seconds)
+    choice = replace(choice, seconds=(pages - done) * choice.seconds)
     return Job(source=source, target=target, kind=kind, level=level, choice=choice, pages=pages, done=done)
 
 

@@ -78,7 +78,7 @@ def prediction(weights: str, size: tuple[int, int], level: Level, settings: Sett
                 f"least {enough / 1e6:.0f} MB, by --memory if they are free, or choose --method sc"
             )
     pixels = speed.computed_pixels(*size, memory=memory)
-    seconds = speed.seconds(pixels) + size[0] * size[1] * guard_speed(level.guarded)
+    seconds = level.cost * (speed.seconds(pixels) + size[0] * size[1] * guard_speed(level.guarded))
     needed = full_memory(coder, dtype, *size)
     return Choice(weights=weights, memory=memory, needed=needed, pixels=pixels, seconds=seconds)
 
@@ -110,7 +110,7 @@ def without_model(size: tuple[int, int], level: Level, settings: Settings) -> Ch
     if model.scaling(ends, level.value, guarded=True)[1] == 1:
         return None
     memory = (settings.memory or memory_share(ends.device)) / (settings.jobs or 1)
-    seconds = size[0] * size[1] * guard_speed(level.guarded)
+    seconds = level.cost * size[0] * size[1] * guard_speed(level.guarded)
     return Choice(weights=weights, memory=memory, needed=1, pixels=0, seconds=seconds, alone=BY_GUARD)
 
 
