@@ -18,6 +18,7 @@ COPY data/published.csv data/registry.csv data/sources.csv data/
 COPY data/weights data/weights
 COPY data/store data/store
 COPY data/measured data/measured
+COPY data/realisations data/realisations
 COPY workflow workflow
 COPY config config
 COPY groupsc groupsc
