@@ -143,17 +143,23 @@ def adapt_to_spread(model: SparseCoder, ratio: float) -> None:
             model.kappa.div_(ratio)
 
 
-def adapt_to_groups(model: SparseCoder, spread: float | None) -> None:
+def adapt_to_groups(
+    model: SparseCoder,
+    spread: float | None,
+    *,
+    factor: float = GROUP_THRESHOLDS,
+    distance: float = NOISE_DISTANCE,
+) -> None:
     """Adapt the thresholds and κ of an SC model to group norms, in place.
 
     The thresholds of SC are compared with single codes. A group norm is a root mean square over similar patches, many
     of which do not use the atom, and is therefore smaller. κ is set so that noise alone puts two equal patches at
-    distance `NOISE_DISTANCE`, which is large enough to distinguish them from other patches. Both constants were chosen
-    on BSDval32 at σ = 25 (`benchmarks/README.md`). Without this adaptation, the PSNR first falls by 3 dB.
+    `distance`, which is large enough to distinguish them from other patches. Both defaults were chosen on BSDval32
+    at σ = 25 (`benchmarks/README.md`). Without this adaptation, the PSNR first falls by 3 dB.
     """
     with torch.no_grad():
-        model.thresholds.mul_(GROUP_THRESHOLDS)
-        _set_distance(model, NOISE_DISTANCE, spread)
+        model.thresholds.mul_(factor)
+        _set_distance(model, distance, spread)
 
 
 def adapt_to_means(
