@@ -207,8 +207,8 @@ class TrainingConfig(Settings):
     """Share of the crops that are replaced by crops of strong colors, for models of the robust family. JPEG crops are
     never replaced."""
     pattern_share: Share = 0.0
-    """Share of the crops that are replaced by stripes, checkerboards and other fine patterns, which photographs lack.
-    JPEG crops are never replaced."""
+    """Share of the crops that are replaced by stripes, checkerboards and other fine patterns, which photographs
+    lack."""
     ema_decay: Decay = 0.0
     """Decay of the exponential moving average of the parameters; 0 for no average."""
     backtrack_threshold: NonNegative = 0.2

@@ -18,7 +18,7 @@ from groupsc.config.definitions import Experiment
 from groupsc.data.datasets import load_images
 from groupsc.data.degradations import add_noise, bayer_mask, degrade
 from groupsc.training.contrast import VALIDATED_GAIN, with_gains, with_strong_colors
-from groupsc.training.patterns import with_patterns
+from groupsc.training.patterns import with_compressed_patterns, with_patterns
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.randomness import seeded
 from groupsc.utils.typing import PathLike
@@ -120,7 +120,8 @@ class Batches:
         draws = torch.randint(2**31, (self.batch_size, 6), generator=generator).tolist()
         clean = torch.stack([self._cut(self.clean, draw) for draw in draws])
         if self.task == "jpeg":
-            return Batch(clean, torch.stack([self._cut(self.degraded, draw) for draw in draws]))
+            degraded = torch.stack([self._cut(self.degraded, draw) for draw in draws])
+            return Batch(*with_compressed_patterns(clean, degraded, self.pattern_share, self.level, generator))
         if self.strong_color_share:
             clean = with_strong_colors(clean, self.strong_color_share, generator)
         if self.gain_share:
@@ -221,7 +222,9 @@ def validation(experiment: Experiment, data_dir: PathLike, *, block: int) -> Val
     """
     plain = validation_blocks(experiment, data_dir, block=block)
     training = experiment.training
-    if experiment.task == "jpeg" or not (training.gain_share or training.strong_color_share or training.pattern_share):
+    if experiment.task == "jpeg":
+        return Validation(plain, _compressed_patterns(plain, experiment) if training.pattern_share else None)
+    if not (training.gain_share or training.strong_color_share or training.pattern_share):
         return Validation(plain, None)
     clean = (VALIDATED_GAIN if training.gain_share else 1.0) * plain.clean
     if training.strong_color_share:
@@ -230,6 +233,15 @@ def validation(experiment: Experiment, data_dir: PathLike, *, block: int) -> Val
         clean[1::4] = with_patterns(clean[1::4], 1.0, seeded("patterns", training.validation))
     degraded = clean * plain.mask if plain.mask is not None else clean + (plain.degraded - plain.clean)
     return Validation(plain, plain._replace(clean=clean, degraded=degraded))
+
+
+def _compressed_patterns(plain: Batch, experiment: Experiment) -> Batch:
+    """JPEG blocks of which every fourth, from the second on, is a pattern, unless JPEG does not change the pattern."""
+    generator = seeded("patterns", experiment.training.validation)
+    patterns = with_compressed_patterns(plain.clean, plain.degraded, 1.0, experiment.level, generator)
+    changed = (patterns[0] != patterns[1]).flatten(1).any(1)  # The PSNR of the others is infinite.
+    chosen = changed & (torch.arange(len(changed)) % 4 == 1)
+    return Batch(*(torch.where(chosen.view(-1, 1, 1, 1), *pair) for pair in zip(patterns, plain[:2], strict=True)))
 
 
 def validation_blocks(experiment: Experiment, data_dir: PathLike, *, block: int) -> Batch:

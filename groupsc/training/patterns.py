@@ -4,9 +4,9 @@ Photographs contain little energy at the highest spatial frequencies. A model tr
 no atoms for fine regular patterns, removes them as noise, and its output is far worse than its input (bars and
 checkerboards of the stress set, `groupsc.data.stress_set`). A small share of such crops in the training corrects this.
 
-All patterns have two colours, and random sizes, angles and phases. `with_patterns` returns crops in [0, 1]; the other
-functions return masks (h, w) that are true where the first colour is. Their only random source is the generator of the
-step.
+All patterns have two colours, and random sizes, angles and phases. `with_patterns` and `with_compressed_patterns`
+return crops in [0, 1]; the other functions return masks (h, w) that are true where the first colour is. Their only
+random source is the generator of the step.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ import math
 import torch
 from torch import Tensor
 
+from groupsc.data.degradations import degrade
 from groupsc.training.contrast import random_color
 
 LONGEST_PERIOD = 12.0
 """Longest period of stripes and gratings in pixels. The logarithm of the periods is uniform, from 2 pixels on."""
+
+GRID = 8
+"""Side in pixels of the blocks of JPEG."""
 
 LARGEST_CELL = 5
 """Largest side in pixels of the cells of checkerboards and blocks; small cells are more frequent."""
@@ -60,6 +64,46 @@ def with_patterns(clean: Tensor, share: float, generator: torch.Generator) -> Te
         first, second = (random_color(channels, generator) for _ in range(2))
         crops[number] = torch.where(inside, first, second)
     return crops
+
+
+def with_compressed_patterns(
+    clean: Tensor, degraded: Tensor, share: float, quality: float | None, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Replace a random share of clean crops and their JPEG versions by patterns and compressed patterns.
+
+    Each pattern is compressed with a margin and cut at a random phase of the 8×8 grid of JPEG.
+
+    Parameters
+    ----------
+    clean, degraded : Tensor (b, 1, h, w)
+        Clean crops, and the same crops of compressed images.
+    share, generator
+        As for `with_patterns`.
+    quality : float
+        JPEG quality factor.
+
+    Returns
+    -------
+    clean, degraded : Tensor (b, 1, h, w)
+
+    Examples
+    --------
+    >>> zeros = torch.zeros(2, 1, 16, 16)
+    >>> clean, degraded = with_compressed_patterns(zeros, zeros, 1.0, 10, torch.Generator().manual_seed(0))
+    >>> degraded.shape
+    torch.Size([2, 1, 16, 16])
+    """
+    height, width = clean.shape[-2:]
+    clean, degraded = clean.clone(), degraded.clone()
+    chosen = torch.rand(len(clean), generator=generator) < share
+    for number in chosen.nonzero().flatten().tolist():
+        pattern = with_patterns(clean.new_zeros(1, 1, height + GRID - 1, width + GRID - 1), 1.0, generator)
+        compressed = degrade(pattern, "jpeg", quality, None)[0]
+        top, left = (int(torch.randint(GRID, (), generator=generator)) for _ in range(2))
+        clean[number], degraded[number] = (
+            image[0, :, top : top + height, left : left + width] for image in (pattern, compressed)
+        )
+    return clean, degraded
 
 
 def stripes(height: int, width: int, generator: torch.Generator) -> Tensor:

@@ -82,7 +82,7 @@ def test_flat_shapes_have_few_colors(channels):
 @pytest.mark.parametrize("task", ["gray", "color", "mosaic", "jpeg"])
 def test_crops_are_changed_before_they_are_degraded(task):
     """The noise of a crop with a gain is that of the task, a mosaic is measured from the changed crop, and JPEG crops
-    stay as they are."""
+    have patterns, but neither gains nor strong colors."""
     channels = 3 if task in ("color", "mosaic") else 1
     images = [torch.rand(channels, 40, 40, generator=seeded("image", number)) for number in range(3)]
     level = {"gray": 25, "color": 25, "mosaic": None, "jpeg": 10}[task]
@@ -91,8 +91,10 @@ def test_crops_are_changed_before_they_are_degraded(task):
     experiments = [dataclasses.replace(experiment, task=task, level=level) for experiment in (changed, plain)]
     batch, unchanged = (Batches(images, experiment).at(3) for experiment in experiments)
     if task == "jpeg":
-        assert torch.equal(batch.clean, unchanged.clean)
-        assert torch.equal(batch.degraded, unchanged.degraded)
+        same = (batch.clean == unchanged.clean).flatten(1).all(1)
+        assert same.float().mean().item() == pytest.approx(0.875, abs=0.1)
+        assert torch.equal(batch.degraded[same], unchanged.degraded[same])
+        assert all(len(torch.unique(crop)) <= 2 for crop in batch.clean[~same])
         return
     same = (batch.clean == unchanged.clean).flatten(1).all(1)
     assert same.float().mean().item() == pytest.approx(0.5 * 0.75 * 0.875, abs=0.15)
@@ -124,3 +126,20 @@ def test_validation_has_the_changes_of_the_training_and_the_same_noise(gain_shar
     colors = [len(torch.unique(block)) for block in contrast.clean[1::4]]
     assert (max(colors) <= 2) == bool(pattern_share)
     assert torch.equal(contrast.clean[::2], gain * plain.clean[::2]) == (not strong_color_share)
+
+
+@pytest.mark.parametrize("pattern_share", [0.0, 0.0625])
+def test_validation_of_jpeg_has_compressed_patterns(pattern_share):
+    settings = {"gain_share": 0.5, "strong_color_share": 0.5, "pattern_share": pattern_share, "validation_images": 6}
+    experiment = dataclasses.replace(tiny_experiment(**settings), task="jpeg", level=10)
+    plain, contrast = validation(experiment, "data/raw", block=32)
+    if not pattern_share:
+        assert contrast is None
+        return
+    replaced = (contrast.clean != plain.clean).flatten(1).any(1)
+    assert set(replaced.nonzero().flatten().tolist()) <= {1, 5}
+    assert torch.equal(contrast.degraded[~replaced], plain.degraded[~replaced])
+    errors = (contrast.degraded - contrast.clean).square().flatten(1).mean(1)
+    assert errors.min() > 0
+    assert replaced.any()
+    assert all(len(torch.unique(block)) == 2 for block in contrast.clean[replaced])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
+from groupsc.data.degradations import jpeg
 from groupsc.training.patterns import (
     LARGEST_CELL,
     LONGEST_PERIOD,
@@ -13,6 +16,7 @@ from groupsc.training.patterns import (
     checkerboard,
     grating,
     stripes,
+    with_compressed_patterns,
     with_patterns,
 )
 from groupsc.utils.randomness import seeded
@@ -88,3 +92,21 @@ def test_blocks_are_cells_of_random_colors():
         assert fitting
         shares.append(inside.float().mean().item())
     assert np.ptp(shares) > 0.4
+
+
+def test_compressed_patterns_are_blocks_of_jpeg_at_random_phases():
+    """Compressing a decoded JPEG again changes it much less on its own grid of blocks than on others."""
+    zeros = torch.zeros(30, 1, 24, 24)
+    clean, degraded = with_compressed_patterns(zeros, zeros, 1.0, 20, seeded("patterns"))
+    assert max(len(torch.unique(crop)) for crop in clean) == 2
+    phases = []
+    for crop in degraded:
+        changes = {}
+        for top, left in itertools.product(range(8), range(8)):
+            blocks = crop[:, top : top + 16, left : left + 16]
+            changes[top, left] = float((jpeg(blocks, 20) - blocks).abs().mean())
+        first, second = sorted(changes, key=changes.get)[:2]
+        if changes[second] > 2 * changes[first]:
+            phases.append(first)
+    assert len(phases) > 10
+    assert len(set(phases)) > 8
