@@ -20,10 +20,11 @@ import torch
 
 from groupsc.config.definitions import Experiment
 from groupsc.config.experiments import experiments
-from groupsc.training.batches import Batches, training_images, validation
+from groupsc.training.batches import Batches, training_images
 from groupsc.training.initialization import first_model
 from groupsc.training.loop import learning_rate
 from groupsc.training.state import Run
+from groupsc.training.validation_blocks import validation
 from groupsc.weights.files import load_weights
 
 

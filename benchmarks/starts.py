@@ -19,8 +19,9 @@ import torch
 import groupsc
 from groupsc.config.experiments import experiments
 from groupsc.models.coder import SparseCoder
-from groupsc.training.batches import Batch, validation_blocks
+from groupsc.training.batches import Batch
 from groupsc.training.initialization import adapt_to_groups, adapt_to_means, first_model
+from groupsc.training.validation_blocks import validation_blocks
 from groupsc.weights.released import find_weights
 
 DISTANCES = (3.0, 6.2, 12.0, 25.0)

@@ -21,9 +21,10 @@ from groupsc.benchmark.validation import VALIDATION_SIDE, facts, measure
 from groupsc.config.definitions import BLOCK, Experiment, TrainingConfig
 from groupsc.data.manifests import data_digest
 from groupsc.models.coder import SparseCoder
-from groupsc.training.batches import Batches, Validation, training_images, validation
+from groupsc.training.batches import Batches, training_images
 from groupsc.training.initialization import first_model
 from groupsc.training.state import Run
+from groupsc.training.validation_blocks import Validation, validation
 from groupsc.utils.device import pick_own_device
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.lock import alone

@@ -18,9 +18,10 @@ from torch import Tensor
 from groupsc.config.definitions import Experiment
 from groupsc.models.coder import SparseCoder
 from groupsc.models.stability import spectral_radius
-from groupsc.training.batches import Batch, Validation
+from groupsc.training.batches import Batch
 from groupsc.training.loss import LossGradient, micro_batches
 from groupsc.training.optimizer import GuardedAdam
+from groupsc.training.validation_blocks import Validation
 from groupsc.utils.atomic import write_text
 from groupsc.utils.device import device_name, fast_matmul_dtype
 from groupsc.utils.errors import GroupSCError

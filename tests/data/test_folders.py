@@ -24,7 +24,8 @@ from groupsc.data.configured import data_dir_of, image_names
 from groupsc.data.fetching import fetch
 from groupsc.data.folders import DataDir, data_dir_with, state_of
 from groupsc.data.manifests import data_digest
-from groupsc.training.batches import training_images, validation_blocks
+from groupsc.training.batches import training_images
+from groupsc.training.validation_blocks import validation_blocks
 from groupsc.utils.errors import GroupSCError
 
 NAMES = ["Été 2020/IMG_0001.PNG", "IMG_0001.PNG", "IMG_0001.jpg", "b c.TIF"]

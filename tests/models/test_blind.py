@@ -16,9 +16,10 @@ from groupsc.config.experiments import experiments
 from groupsc.config.recipes import BLIND
 from groupsc.inference.tiling import restore
 from groupsc.models.coder import SparseCoder
-from groupsc.training.batches import Batches, validation_blocks
+from groupsc.training.batches import Batches
 from groupsc.training.initialization import first_model
 from groupsc.training.loop import train
+from groupsc.training.validation_blocks import validation_blocks
 from groupsc.utils.digests import parameters_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.files import load_weights, save_weights

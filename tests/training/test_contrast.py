@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from tiny_experiments import tiny_experiment
 
-from groupsc.training.batches import Batches, validation
+from groupsc.training.batches import Batches
 from groupsc.training.contrast import (
     HIGHEST_GAIN,
     flat_shapes,
@@ -20,6 +20,7 @@ from groupsc.training.contrast import (
     with_strong_colors,
 )
 from groupsc.training.patterns import with_patterns
+from groupsc.training.validation_blocks import validation
 from groupsc.utils.randomness import seeded
 
 

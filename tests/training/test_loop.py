@@ -26,10 +26,11 @@ from groupsc.data.datasets import load_images
 from groupsc.data.degradations import bayer_mask
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.prox import csr_prox, soft_threshold
-from groupsc.training.batches import Batches, validation_blocks
+from groupsc.training.batches import Batches
 from groupsc.training.initialization import first_model
 from groupsc.training.loop import learning_rate, train
 from groupsc.training.state import Run
+from groupsc.training.validation_blocks import validation_blocks
 from groupsc.utils.digests import parameters_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.cards import previous_state
