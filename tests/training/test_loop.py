@@ -282,7 +282,8 @@ def test_killed_several_times_it_ends_bit_for_bit_as_undisturbed(groupsc, tmp_pa
     experiment = tiny_experiment(max_steps=80, validate_every=5, pattern_share=0.25, **grid)
     file = tmp_path / "experiment.yaml"
     write_experiment(file, experiment)
-    train(experiment, data_dir="unused", output=tmp_path / "whole", device="cpu", progress=False)
+    # A process of its own too: earlier tests could have changed settings of torch in this one.
+    assert groupsc("train", file, "--output", "whole", "--device", "cpu", cwd=tmp_path).returncode == 0
     kills, state = 0, tmp_path / "killed" / "state.safetensors"
     for attempt in range(20):
         # Somewhere between, or in the middle of, two writes.
