@@ -110,7 +110,7 @@ def without_model(size: tuple[int, int], level: Level, settings: Settings) -> Ch
     if model.scaling(ends, level.value, guarded=True)[1] == 1:
         return None
     memory = (settings.memory or memory_share(ends.device)) / (settings.jobs or 1)
-    seconds = level.cost * size[0] * size[1] * guard_speed(level.guarded)
+    seconds = size[0] * size[1] * guard_speed(level.guarded)
     return Choice(weights=weights, memory=memory, needed=1, pixels=0, seconds=seconds, alone=BY_GUARD)
 
 
