@@ -3,7 +3,7 @@
     python benchmarks/gains.py gray-sc-sigma5 color-sc-sigma5 [--gains 1 2 3 4 6 10] [--side 96]
 
 Each entry shows the PSNR minus that of the noisy image in dB: of the model, of the guarded model, and of the second
-estimate of the guard. `groupsc.models.noise_scaling.HIGHEST_GAIN` was chosen by these numbers.
+estimate of the guard. `groupsc.models.noise_scaling.CONTRAST_LIMIT` was chosen by these numbers.
 """
 
 from __future__ import annotations

@@ -13,19 +13,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import time
 from pathlib import Path
 
 import torch
 
 from groupsc import load
-from groupsc.benchmark.cost.operation_counts import blocks
 from groupsc.benchmark.metrics import psnr
 from groupsc.data.datasets import image_paths
 from groupsc.data.degradations import degrade, noise_generator
 from groupsc.inference.tiling import BLOCKS_TOGETHER, blockwise, restore
 from groupsc.io.images import read_image
 from groupsc.models.coder import SparseCoder
+from groupsc.models.sizes import number_of_blocks
 from groupsc.utils.device import device_name, pick_device
 from groupsc.utils.memory import PeakMemory, keep_freed_memory
 from groupsc.utils.version import code_version
@@ -95,7 +96,7 @@ def main() -> None:
         whole = measure(f"whole image, window {trained.config.window}", lambda: restore(trained, noisy, mask, **given))
     strides = (48, 12) if options.patient else (48,)
     side = model.config.block()
-    number = {s: blocks(noisy.shape[-2], side, s) * blocks(noisy.shape[-1], side, s) for s in (48, 12)}
+    number = {s: math.prod(number_of_blocks(length, side, s) for length in noisy.shape[-2:]) for s in (48, 12)}
     modes = {
         "fast blocks": lambda stride: restore(model, noisy, mask, **given, mode="block", stride=stride),
         "plain float32 blocks": lambda stride: plain_blocks(model, noisy, mask, **given, stride=stride),

@@ -9,7 +9,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from groupsc.utils.errors import GroupSCError
@@ -189,7 +189,7 @@ def in_background(
                 seconds = time.perf_counter() - start
                 left = f", about {duration(seconds / share - seconds)} left" if share and seconds > LEAST else ""
                 yield f"{100 * share:.0f} %{left}"
-                stop.wait(PAUSE)
+                wait([future], timeout=PAUSE)
         finally:
             stop.set()  # Also when the generator is closed.
     try:

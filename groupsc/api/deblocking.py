@@ -99,7 +99,7 @@ def deblock(
         return max(FACTORS[subsampling]) * (halo(model().coder) + (AROUND if guard else 0))
 
     return restore_images(
-        restore, image, channel_axis, margin=margin, grid=max(FACTORS["4:2:0"]) * SIDE if guard else 1
+        restore, image, channel_axis, margin=margin, grid=max(FACTORS[subsampling]) * (SIDE if guard else 1)
     )
 
 

@@ -118,7 +118,7 @@ def denoise(
     trained level. Otherwise a blind model is used, if one is released. The noise level is compared with the range of
     the image (`groupsc.inference.units.value_range`). An image of integers is returned as it is if the estimate of σ is
     not above the error of rounding (`groupsc.inference.units.rounding_noise`). If the image had to be scaled by more
-    than `groupsc.models.noise_scaling.HIGHEST_GAIN` allows, the guard replaces all of it.
+    than twice the factor that `groupsc.models.noise_scaling.CONTRAST_LIMIT` allows, the guard replaces all of it.
 
     Examples
     --------

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from groupsc.api.demosaicking import demosaick
 from groupsc.api.denoising import denoise, estimate_noise
 from groupsc.data.degradations import bayer_mask
-from groupsc.inference.developing import develop as develop_mosaic
+from groupsc.noise.developing import develop as develop_mosaic
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
 
@@ -63,7 +63,7 @@ def develop(
     Raises
     ------
     GroupSCError
-        If the mosaic, a level or a factor can't be used; the message contains a hint.
+        If the mosaic, a level, a factor, the matrix or the noise can't be used; the message contains a hint.
 
     Examples
     --------
@@ -93,8 +93,8 @@ def develop(
         (values - np.float32(black_level)) / np.float32(white - black_level),
         pattern,
         gains=gains,
-        matrix=None if matrix is None else np.asarray(matrix),
-        noise=None if noise is None else np.asarray(noise),
+        matrix=None if matrix is None else _matrix(matrix),
+        noise=None if noise is None else _noise(noise),
         denoise=clean if denoised else None,
         demosaick=colors,
         linear=linear,
@@ -103,6 +103,22 @@ def develop(
 
 def _largest_value(dtype: np.dtype[Any]) -> float:
     return 1 if dtype.kind == "f" else np.iinfo(dtype).max
+
+
+def _matrix(matrix: ArrayLike) -> NDArray[Any]:
+    """Check the matrix of the colours."""
+    found = np.asarray(matrix, float)
+    if found.shape != (3, 3) or not np.isfinite(found).all():
+        raise GroupSCError(f"the matrix has the shape {found.shape}; give 3×3 finite numbers")
+    return found
+
+
+def _noise(noise: ArrayLike) -> NDArray[Any]:
+    """Check S and O of red, green and blue."""
+    found = np.asarray(noise, float)
+    if found.shape != (3, 2) or not np.isfinite(found).all() or found[:, 0].min() <= 0:
+        raise GroupSCError(f"the noise is {found.tolist()}; give S > 0 and O of red, green and blue, or leave it out")
+    return found
 
 
 def _gains(white_balance: tuple[float, float, float]) -> tuple[float, float, float]:

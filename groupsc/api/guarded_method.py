@@ -24,8 +24,9 @@ from groupsc.weights.released import find_weights
 class GuardedMethod(OwnMethod):
     """A denoising model with the guard, as `groupsc.denoise` restores images with these weights and with known σ.
 
-    In results, the method is "<method>-guarded", and its digest depends on the weights and on the code of the guard, so
-    that an edited guard is measured again.
+    In results, the method is "<method>-guarded". Its digest depends on the weights and on the files
+    `guards/white_noise.py` and `inference/dct.py`, so that an edit of these is measured again. The limit from which the
+    guard replaces the model (`groupsc.models.noise_scaling`) is not part of it.
 
     Parameters
     ----------

@@ -17,7 +17,6 @@ from groupsc.io.arrays import one_if_equal, unpack, working_type
 from groupsc.noise.denoising import (
     CLEAN,
     Restored,
-    White,
     check_kind,
     denoise_estimated,
     denoise_mapped,
@@ -25,6 +24,7 @@ from groupsc.noise.denoising import (
 )
 from groupsc.noise.maps import sigma_array
 from groupsc.noise.noise_level import noise_and_range
+from groupsc.noise.photon_noise import White
 from groupsc.utils.device import pick_device
 from groupsc.utils.typing import PathLike
 from groupsc.weights.selection import choose

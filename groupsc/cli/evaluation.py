@@ -66,7 +66,8 @@ def evaluate(
     if output is None and cached_results is not None:
         raise GroupSCError("cached results are reused in a file only; give --output")
     common: dict[str, Any] = {"task": task, "level": level, "images": images, "mode": mode, "stride": stride}
-    if cached_results is not None and output is not None and weights is not None and pictures is None and not guard:
+    plain = noise == "estimated" and pictures is None and not guard
+    if cached_results is not None and output is not None and weights is not None and plain:
         if _copy_cached(cached_results, output, weights, dataset, times=repetitions, **common):
             return
     from groupsc.benchmark.evaluation import evaluate as measure

@@ -25,13 +25,15 @@ Paths = Annotated[
         help="Images, folders or globs, then a file or a folder. - is the input or output stream.",
     ),
 ]
-Method = Annotated[
+Method = Annotated[str, Option(help="groupsc, csr, sc, or best.", autocompletion=terminal.methods)]
+NoiseMethod = Annotated[
     str,
     Option(
-        help="groupsc, csr, sc, groupsc-fast (one of four patches, about ten times faster), or best.",
+        help="groupsc, csr, sc, groupsc-fast (gray only: one of four patches, about ten times faster), or best.",
         autocompletion=terminal.methods,
     ),
 ]
+JpegMethod = Annotated[str, Option(help="groupsc, sc, or best.", autocompletion=terminal.methods)]
 Weights = Annotated[
     str | None,
     Option(
@@ -85,7 +87,7 @@ def denoise(
         float | None, Option(help="Poisson noise: standard deviation without light, in units of the file.")
     ] = None,
     strength: Annotated[float, Option(help="Factor of the noise level: above 1 removes more.")] = 1.0,
-    method: Method = "best",
+    method: NoiseMethod = "best",
     weights: Weights = None,
     speed: Speed = None,
     device: Device = "auto",
@@ -163,7 +165,7 @@ def deblock(
     quality: Annotated[
         str, Option(help="JPEG quality factor, or auto to find it in the file and its pixels.")
     ] = "auto",
-    method: Method = "best",
+    method: JpegMethod = "best",
     weights: Weights = None,
     speed: Speed = None,
     device: Device = "auto",
@@ -200,7 +202,7 @@ def explain(
         list[Path] | None, Option("--output", "-o", help="A .png, .pdf or .svg file; may be given several times.")
     ] = None,
     sigma: Sigma = "auto",
-    method: Method = "groupsc",
+    method: NoiseMethod = "groupsc",
     weights: Weights = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -261,3 +263,6 @@ def _number(text: str, option: str) -> float:
         return float(text)
     except ValueError as error:
         raise GroupSCError(f"{option} is {text!r}; give a number") from error
+
+
+COMMANDS = (denoise, deblock, demosaick, explain)

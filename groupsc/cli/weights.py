@@ -1,4 +1,4 @@
-"""The commands `groupsc weights`: list, describe, pull, push, verify and index released weights."""
+"""The commands `groupsc weights` (list, describe, pull, push, verify and index released weights) and `groupsc info`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,22 @@ Names = Annotated[list[str] | None, Argument(help="Names of released weights; by
 app = typer.Typer(help="List, describe, pull, push, verify and index released weights.", no_args_is_help=True)
 
 
+def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) -> None:
+    """Show the card of released weights or of a file.
+
+    The card contains the settings of the model and of its training.
+    """
+    from groupsc.weights.files import load_weights
+    from groupsc.weights.released import find_weights
+
+    model, card = load_weights(find_weights(weights))
+    print(json.dumps({**card, "parameters": model.number_of_parameters}, indent=2, ensure_ascii=False))
+
+
 @app.command("list")
 def list_weights(as_json: AsJson = False) -> None:
     """List the released weights."""
-    from groupsc.weights.cards import read_metadata
+    from groupsc.weights.cards import read_metadata, total_steps
     from groupsc.weights.released import releases
     from groupsc.weights.scores import scores_of
 
@@ -31,7 +43,7 @@ def list_weights(as_json: AsJson = False) -> None:
     scores = scores_of(releases())
     for name, card in cards.items():
         validation = f"validation {scores[name].psnr:.2f} dB" if name in scores else "not validated"
-        print(f"{name:28} {card['steps']:>7} steps, {validation}")
+        print(f"{name:28} {total_steps(card):>7,} steps, {validation}")
 
 
 @app.command("pull")

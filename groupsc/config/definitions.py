@@ -180,7 +180,8 @@ class TrainingConfig(Settings):
     batch_size: Count = 32
     """Crops in a batch."""
     micro_batch_size: OrNull[Count] = None
-    """Crops whose gradients are computed together; null chooses the number by the memory."""
+    """Crops whose gradients are computed together; null takes the whole batch on a GPU, and on a CPU as many crops as
+    the cache holds."""
     crop_size: Count = BLOCK
     """Side of a training crop, in pixels."""
     lr: Positive = 6e-4

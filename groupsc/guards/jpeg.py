@@ -35,6 +35,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groupsc.guards.ramp import ramp
+
 SIDE = 8
 """Side of a block in pixels."""
 NARROW = 0.6
@@ -51,7 +53,7 @@ AVERAGED = 5
 """Side of the square over which the tests are averaged, in blocks."""
 AROUND = (AVERAGED + 2) * SIDE
 """Distance over which a pixel can have an influence, in pixels of the plane."""
-GRID = 0.3
+FITS_GRID = 0.3
 """Largest mean squared distance to the multiples of the steps, relative to that of coefficients without a grid."""
 FEWEST = 200
 """Number of coefficients that must show a grid that is not at the origin."""
@@ -111,8 +113,8 @@ def guard_jpeg(decoded: Array, restored: Array, grid: Grid, *, projected: bool, 
     significant[..., 0, 0] = True
     energy = (significant * (grid.steps**2 / 12)).sum((2, 3))
     violation = _local_mean(((H - P) ** 2).sum((2, 3)), AVERAGED) / _local_mean(energy, AVERAGED)
-    pixels = np.kron(_ramp(violation, *VIOLATION), np.ones((SIDE, SIDE)))[place]
-    w = np.maximum(uniform_filter(pixels, SIDE + 1, mode="nearest"), _ramp(contrast, *CONTRAST)).clip(0, 1)
+    pixels = np.kron(ramp(violation, *VIOLATION), np.ones((SIDE, SIDE)))[place]
+    w = np.maximum(uniform_filter(pixels, SIDE + 1, mode="nearest"), ramp(contrast, *CONTRAST)).clip(0, 1)
     w[failed] = 1
     near = restored
     if projected:
@@ -174,14 +176,14 @@ def find_grid(decoded: Array, steps: Array) -> Grid | None:
     (5, 3)
     """
     origin = Grid(0, 0, steps)
-    if min(decoded.shape) < SIDE or _distance(decoded, origin) < GRID:
+    if min(decoded.shape) < SIDE or _distance(decoded, origin) < FITS_GRID:
         return origin
     tables = [steps] if np.array_equal(steps, steps.T) else [steps, steps.T]
     places = itertools.product(range(SIDE), range(SIDE))
     others = [Grid(top, left, table) for top, left in places for table in tables]
     distances = [_distance(decoded, grid, fewest=FEWEST) for grid in others]
     best = int(np.argmin(distances))
-    return others[best] if distances[best] < GRID else None
+    return others[best] if distances[best] < FITS_GRID else None
 
 
 def full_contrast(image: Array) -> Array:
@@ -297,7 +299,3 @@ def _local_mean(x: Array, side: int) -> Array:
     from scipy.ndimage import uniform_filter
 
     return np.asarray(uniform_filter(x, side, mode="nearest")).clip(0)
-
-
-def _ramp(x: Array, low: float, high: float) -> Array:
-    return np.clip((x - low) / (high - low), 0, 1)

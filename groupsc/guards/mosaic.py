@@ -2,12 +2,13 @@
 
 The mosaics that the models are made for have no noise, so the measured values are kept. Two tests follow.
 
-1. Colours. Demosaicking models assume that the fine structure of the three colours is the same. A measured value
-   differs from the mean of its neighbours of the same colour by an amount o, and the values of the other colour between
-   them predict the amount p for it. β = Σ o p / Σ p² is about 1 if the colours have the same structure, and 0 if they
-   are unrelated. Patterns at the limit of resolution reduce β too; but then the restored image has little fine
-   structure in its differences of colours, whose share of the fine structure is A. The colours are unrelated where β is
-   small and A is large.
+1. Colours. Demosaicking models assume that the fine structure of the three colours is the same. Let o be a measured
+   value minus the mean of its two neighbours of the same colour along a row or a column, and p the same difference of
+   the other colour there, interpolated linearly. The regression coefficient β = Σ o p / Σ p² is about 1 if the colours
+   have the same structure, and 0 if they are unrelated. β is also small for patterns at the limit of resolution, but
+   then the differences R − G and B − G of the restored image have little fine structure. Let A be the energy of the
+   fine structure of these differences, divided by that of R, G and B. The colours are unrelated where β is small and A
+   is large.
 2. Residual. The restoration should reproduce the measured values. Where the squared residual is not small compared with
    the local variance of the mosaic, the model failed.
 
@@ -27,6 +28,7 @@ import torch
 from numpy.typing import NDArray
 
 from groupsc.data.degradations import interpolate_mosaic
+from groupsc.guards.ramp import ramp
 
 OWN = np.array([0, -1, 0, 2, 0, -1, 0]) / 2
 """Value minus the mean of its neighbours of the same colour, along a row or a column."""
@@ -79,7 +81,7 @@ def guard_mosaic(measured: Array, mask: Array, restored: Array) -> tuple[Array, 
     kept = np.where(mask > 0, measured, restored)
     m = measured.sum(0, dtype=np.float64)
     variance = (_local_mean(m**2) - _local_mean(m) ** 2).clip(0) + (2 * FLOOR) ** 2
-    w = np.maximum(_unrelated(m, kept), _ramp(residual / variance, *RESIDUAL))
+    w = np.maximum(_unrelated(m, kept), ramp(residual / variance, *RESIDUAL))
     w[failed] = 1
     guarded = (1 - w) * kept + w * bilinear(measured, mask)
     return guarded.astype(restored.dtype), w
@@ -117,15 +119,11 @@ def _unrelated(m: Array, kept: Array) -> Array:
     red, green, blue = (channel - uniform_filter(channel, 5, mode="mirror") for channel in kept.astype(np.float64))
     fine = _local_mean(red**2 + green**2 + blue**2).clip(0) + FLOOR**2
     share = _local_mean((red - green) ** 2 + (blue - green) ** 2) / fine
-    colorful = _ramp(share / (0.05 + 0.15 * beta.clip(0)), *COLORFUL)
-    return (1 - _ramp(beta, *RELATED)) * colorful
+    colorful = ramp(share / (0.05 + 0.15 * beta.clip(0)), *COLORFUL)
+    return (1 - ramp(beta, *RELATED)) * colorful
 
 
 def _local_mean(x: Array) -> Array:
     from scipy.ndimage import uniform_filter
 
     return np.asarray(uniform_filter(x.astype(np.float64), AVERAGED, mode="mirror"))
-
-
-def _ramp(x: Array, low: float, high: float) -> Array:
-    return np.clip((x - low) / (high - low), 0, 1)

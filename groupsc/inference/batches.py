@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from groupsc.utils.errors import GroupSCError
 
 MOST_CHANNELS = 4
-"""Largest length of the last axis that is taken for forgotten channels if no axis of the channels is named."""
+"""If `channel_axis` is None and the last axis of a stack is at most this long, an error asks for `channel_axis`: the
+axis is probably that of the colours."""
 
 
 Restore = Callable[[NDArray[Any], int | None, NDArray[np.bool_] | None], NDArray[Any]]

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from groupsc.models.coder import SparseCoder
+from groupsc.models.iterations import before_shrinkage
 from groupsc.models.penalties import Centralised
 from groupsc.ops.differentiable_window import Grid, window_sum
 from groupsc.ops.patches import PatchGrid
@@ -23,6 +24,8 @@ PLAIN_PATCHES = 48**2
 """Number of patches up to which the plain coder is used: that of a training crop. It also has second derivatives."""
 PENALTIES = ("l1", "csr", "group")
 """Penalties whose iterations are implemented here; others use the plain coder."""
+CHECKPOINT: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
+"""Options of torch's `checkpoint`: iterations are computed again for the derivatives, without random numbers."""
 
 
 def restore_with_gradients(
@@ -79,16 +82,13 @@ def _restored(model: SparseCoder, image: Tensor, mask: Tensor | None, level: Ten
     for step, lam in enumerate(model.thresholds_at(level)):
         if model.kind.nonlocal_ and step in updates:
             number = updates.index(step)
-            features.append(checkpoint(_features, model, A, Y, mu, grid, number, mask is not None, **_ONCE))
+            features.append(checkpoint(_features, model, A, Y, mu, grid, number, mask is not None, **CHECKPOINT))
             nu = model.blend(number)
             if nu is not None:
                 coefficients = torch.cat([(1 - nu) * coefficients, nu.view(1)])
-        A = checkpoint(_iterate, model, A, Y[0], M, lam, coefficients, window, *features, **_ONCE)
+        A = checkpoint(_iterate, model, A, Y[0], M, lam, coefficients, window, *features, **CHECKPOINT)
     assert A is not None  # A model has at least one iteration.
     return grid.average((A @ model.W.T)[None] + mu)
-
-
-_ONCE: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
 
 
 def _features(
@@ -111,10 +111,7 @@ def _iterate(
 ) -> Tensor:
     """Codes (N, p) after one iteration."""
     penalty = model.penalty
-    R = Y if A is None else Y - A @ model.D.T
-    if M is not None and (A is not None or penalty.first_step_masked):
-        R = M * R
-    B = R @ model.C if A is None else A + R @ model.C
+    B = before_shrinkage(A, Y, M, model.D, model.C, first_masked=penalty.first_step_masked)
     if not penalty.nonlocal_:
         return soft_threshold(B, lam)
     if isinstance(penalty, Centralised):

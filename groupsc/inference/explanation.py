@@ -112,11 +112,10 @@ def explain(
     recorder, restored = recorded(model, gain * surroundings, None if level is None else gain * level)
     grid = model.patch_grid(surroundings.shape[-2], surroundings.shape[-1])
     target = grid.number(top, left)
-    positions = [length - config.patch_size + 1 for length in surroundings.shape[-2:]]
+    positions = [(number - 1) * grid.stride + 1 for number in (grid.rows, grid.columns)]
     similarities = torch.zeros(len(recorder.similarities), *positions, dtype=restored.dtype)
     for field, Sigma in zip(similarities, recorder.similarities, strict=True):
-        between = field[:: grid.stride, :: grid.stride]
-        between[:] = Sigma[0, :, target].view(grid.rows, grid.columns)[: len(between), : between.shape[1]]
+        field[:: grid.stride, :: grid.stride] = Sigma[0, :, target].view(grid.rows, grid.columns)
     return Explanation(
         degraded=surroundings[0],
         restored=restored[0] / gain,
@@ -240,6 +239,10 @@ def seen_around(model: SparseCoder, image: Tensor, x: int, y: int) -> tuple[Tens
 
 
 def _start(place: int, side: int, length: int, stride: int) -> int:
-    """Return where a part of an axis starts, at a multiple of the stride, so that the place is near its middle."""
+    """Return where a part of an axis starts, at a multiple of the stride, so that the place is near its middle.
+
+    The last part can extend past the end of the axis, as the patch grid does.
+    """
     start = min(max(0, place - side // 2), max(0, length - side))
-    return start - start % stride
+    start -= start % stride
+    return start + stride * (place >= start + side)

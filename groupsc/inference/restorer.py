@@ -78,17 +78,17 @@ class Restorer(nn.Module):
         Raises
         ------
         GroupSCError
-            If the images have another number of channels than the model, the number of noise levels differs from that
-            of the images, a noise level is negative, NaN or too high, the mask has another shape, the mask of mosaics
-            is missing, or another argument is given.
+            If the images are no floats or have another number of channels than the model, the number of noise levels
+            differs from that of the images, a noise level is negative, NaN or too high, the mask has another shape, the
+            mask of mosaics is missing, or another argument is given.
 
         Notes
         -----
         A model is trained for one noise level. Images with other noise are scaled to it, so that
-        `model(c * x, c * sigma)` is `c * model(x, sigma)`. `HIGHEST_GAIN` of `groupsc.models.noise_scaling` limits the
-        factor. Let σ₀ be the lowest noise level that this factor brings to the trained one. Below σ₀, the result is a
-        mixture of the restored and the noisy image, whose weights are the squared ratio of the noise of the scaled
-        image to the trained level, about σ²/σ₀², and the rest. The result is therefore continuous in σ, and
+        `model(c * x, c * sigma)` is `c * model(x, sigma)`. `CONTRAST_LIMIT` of `groupsc.models.noise_scaling` limits
+        the factor. Let σ₀ be the lowest noise level that this factor brings to the trained one. Below σ₀, the result
+        is a mixture of the restored and the noisy image. The weight of the restored image is the squared ratio of the
+        noise of the scaled image to the trained level, about σ²/σ₀². The result is therefore continuous in σ, and
         `model(x, 0)` is x.
         """
         if unknown:
@@ -122,6 +122,8 @@ class Restorer(nn.Module):
 
     def _check(self, x: Tensor, mask: Tensor | None) -> None:
         channels = self.coder.config.channels
+        if not x.is_floating_point():
+            raise GroupSCError(f"the images have the type {x.dtype}; give floats in [0, 1], such as x / 255")
         if x.ndim != 4 or x.shape[1] != channels:
             raise GroupSCError(f"the images have the shape {tuple(x.shape)}; give a batch (b, {channels}, H, W)")
         if not len(x):
@@ -176,10 +178,10 @@ class Restorer(nn.Module):
         """Compute the factors that bring the noise of images to the trained level, and the shares of the restoration.
 
         A blind model is trained for a range of levels; only images with noise outside it are scaled, to its nearest
-        level. `HIGHEST_GAIN` of `groupsc.models.noise_scaling` bounds the contrast of a scaled image. If it limits the
-        factor, the noise stays below the trained level, and only a share of the restoration is used: the squared ratio
-        of the noise of the scaled image to the trained level. If the restoration has a smaller error than an image with
-        noise of the trained level, the mixture has a smaller error than the image.
+        level. `CONTRAST_LIMIT` of `groupsc.models.noise_scaling` bounds the contrast of a scaled image. If it limits
+        the factor, the noise stays below the trained level, and only a share of the restoration is used: the squared
+        ratio of the noise of the scaled image to the trained level. If the restoration has a smaller error than an
+        image with noise of the trained level, the mixture has a smaller error than the image.
 
         Parameters
         ----------
@@ -276,7 +278,7 @@ class Restorer(nn.Module):
             Image, as for `forward`.
         sigma : float, optional
             Noise level, as for `forward`.
-        mask : Tensor (1, c, H, W), optional
+        mask : Tensor (c, H, W) or (1, c, H, W), optional
             1 where a value of a mosaic was measured.
 
         Returns
@@ -304,7 +306,9 @@ class Restorer(nn.Module):
         level = None if sigma is None else 255 * float(sigma)
         gain = 1.0 if level is None else float(self.scaling(y, level)[0])
         level = None if level is None else gain * level
-        return codes_of(self.coder, gain * y, None if mask is None else mask.to(y), level=level) / gain
+        if mask is not None:
+            mask = (mask[None] if mask.ndim == 3 else mask).to(y)
+        return codes_of(self.coder, gain * y, mask, level=level) / gain
 
     def save(self, path: PathLike, *, name: str, level: float | None = None) -> Path:
         """Write the model to a weights file, for example after an own training.

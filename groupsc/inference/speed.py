@@ -17,6 +17,7 @@ import numpy as np
 from groupsc.config.definitions import BLOCK
 from groupsc.inference.regions import repetition
 from groupsc.inference.restorer import Restorer
+from groupsc.models.sizes import number_of_blocks
 from groupsc.utils.atomic import write_text
 from groupsc.utils.device import device_name, fast_matmul_dtype
 from groupsc.utils.errors import GroupSCError
@@ -76,8 +77,7 @@ class Speed:
         if self.mode == "whole":
             return height * width * repetition(self.model.coder, self.matmul_dtype, memory, height, width)
         side, stride = self.model.coder.config.block(self.stride), self.stride or self.model.coder.config.window
-        # The number of blocks along an axis follows from the padding of `groupsc.inference.tiling.blockwise`.
-        rows, columns = ((length + side - 2) // stride + 2 for length in (height, width))
+        rows, columns = (number_of_blocks(length, side, stride) for length in (height, width))
         return float(rows * columns * side**2)
 
     def seconds(self, pixels: float) -> float:

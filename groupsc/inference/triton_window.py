@@ -40,7 +40,7 @@ FEATURES, ATOMS = 64, 128
 
 
 @triton.jit
-def _target(tile, columns, tiles_across, HEIGHT: tl.constexpr, WIDTH: tl.constexpr):
+def _target(tile, tiles_across, HEIGHT: tl.constexpr, WIDTH: tl.constexpr):
     """Row and column of all targets of a tile, each (HEIGHT · WIDTH,)."""
     number = tl.arange(0, HEIGHT * WIDTH)
     return tile // tiles_across * HEIGHT + number // WIDTH, tile % tiles_across * WIDTH + number % WIDTH
@@ -69,7 +69,7 @@ def _refresh(
 ):  # fmt: skip
     """Σ ← (1 − ν) Σ + ν w exp(−max(0, ‖F_s − F_t‖²)) of one tile, and its sums."""
     tile = tl.program_id(0)
-    down, along = _target(tile, columns, tiles_across, HEIGHT, WIDTH)
+    down, along = _target(tile, tiles_across, HEIGHT, WIDTH)
     inside = _exists(down, along, rows, columns)
     place = down * columns + along
     total = tl.zeros([HEIGHT * WIDTH], tl.float32)
@@ -81,7 +81,8 @@ def _refresh(
         for first in range(0, length, FEATURES):
             feature = first + tl.arange(0, FEATURES)
             some = feature < length
-            own = tl.load(left + place[:, None] * length + feature[None, :], inside[:, None] & some[None, :], 0.0)
+            offset = place.to(tl.int64)[:, None] * length + feature[None, :]
+            own = tl.load(left + offset, inside[:, None] & some[None, :], 0.0)
             other = tl.load(
                 right + row.to(tl.int64) * columns * length + column[None, :] * length + feature[:, None],
                 there[None, :] & some[:, None],
@@ -114,7 +115,7 @@ def _sum(
     # Programs that read the same part of Σ run at the same time and share it in the cache.
     parts = tl.cdiv(atoms, ATOMS)
     tile = tl.program_id(0) // parts
-    down, along = _target(tile, columns, tiles_across, HEIGHT, WIDTH)
+    down, along = _target(tile, tiles_across, HEIGHT, WIDTH)
     atom = tl.program_id(0) % parts * ATOMS + tl.arange(0, ATOMS)
     some = atom < atoms
     entry = tl.arange(0, HEIGHT * WIDTH)[:, None] * SOURCES + tl.arange(0, SOURCES)[None, :]

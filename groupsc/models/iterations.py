@@ -66,13 +66,23 @@ def plain(
     tensor([[[1.5000, 0.0000]]])
     """
     for lam in thresholds:
-        R = Y if A is None else Y - A @ D.T
-        if M is not None and (A is not None or penalty.first_step_masked):
-            R = M * R
-        B = R @ C if A is None else A + R @ C
+        B = before_shrinkage(A, Y, M, D, C, first_masked=penalty.first_step_masked)
         A = penalty.prox(B, A if penalty.nonlocal_ else None, lam, Sigma)
     assert A is not None  # There is at least one iteration.
     return A
+
+
+def before_shrinkage(
+    A: Tensor | None, Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor, *, first_masked: bool
+) -> Tensor:
+    """Return B = A + Cᵀ(M ⊙ (Y − D A)), the codes before the proximal operator (equation 16).
+
+    With A = None, codes are zero, and M is used only if `first_masked`. Other parameters as for `plain`.
+    """
+    R = Y if A is None else Y - A @ D.T
+    if M is not None and (A is not None or first_masked):
+        R = M * R
+    return R @ C if A is None else A + R @ C
 
 
 def refreshed(

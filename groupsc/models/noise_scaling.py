@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-HIGHEST_GAIN = 0.6
-"""Largest contrast of a scaled image, divided by the root of the trained noise level. The contrast is the range of the
-values without noise; the contrast of most images in [0, 1] is almost 1, so this is also the largest gain: 1.3 at σ = 5,
-3 at σ = 25. At higher contrasts, models remove more of a photograph than of its noise (`benchmarks/gains.py`)."""
+CONTRAST_LIMIT = 0.6
+"""Largest contrast of a scaled image, divided by √σ of the trained noise level σ in gray levels of 255. The contrast is
+the range of the values without noise. It is almost 1 for most images in [0, 1], and the largest gain is then 1.3 at
+σ = 5 and 3 at σ = 25. At higher contrasts, models remove more of a photograph than of its noise
+(`benchmarks/gains.py`)."""
 
 GUARDED = 2.0
-"""Factor of `HIGHEST_GAIN` if a guard corrects the restoration."""
+"""Factor of `CONTRAST_LIMIT` if a guard corrects the restoration."""
 
 PEAKS = 6.0
 """Part of the range of the values of a noisy image that its noise causes, in standard deviations of the noise."""
@@ -46,7 +47,7 @@ def gain_and_share(x: Tensor, level: Tensor, goal: Tensor | float, *, guarded: b
     """
     needed = goal / level.clamp(min=1e-30)
     contrast = (value_spread(x).reshape(level.shape) - PEAKS / 255 * level).clamp(min=1e-6)
-    highest = (GUARDED if guarded else 1) * HIGHEST_GAIN * goal**0.5 / contrast
+    highest = (GUARDED if guarded else 1) * CONTRAST_LIMIT * goal**0.5 / contrast
     share = torch.where(needed > highest, (highest / needed).square(), 1.0)
     return torch.minimum(needed, highest), share
 

@@ -87,7 +87,8 @@ def similarity(F: Tensor, mask: Tensor) -> Tensor:
     F : Tensor (b, N, m)
         Features, already multiplied by κ.
     mask : Tensor (N, N)
-        [source, target]; that of `window_mask`, or the weights of `source_weights`.
+        Weights [source, target]: 0 outside the window and 1 inside (`window_mask`), or the larger weights of
+        `source_weights`.
 
     Returns
     -------

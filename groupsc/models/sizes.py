@@ -1,6 +1,8 @@
-"""Number of parameters of a model, computed from its configuration without torch."""
+"""Number of parameters of a model and of the blocks of an image, computed without torch."""
 
 from __future__ import annotations
+
+import math
 
 from groupsc.config.definitions import ModelConfig
 from groupsc.models.penalties import Centralised, kind_of
@@ -36,3 +38,21 @@ def number_of_parameters(config: ModelConfig) -> int:
         maps, updates = (1, 1) if config.shared_similarity else (refreshes + 1, refreshes)
         similarity = maps * config.dimension + updates
     return dictionaries + thresholds + similarity + (kind is Centralised)
+
+
+def number_of_blocks(length: float, side: int, stride: int) -> int:
+    """Count the blocks along an axis, with the padding of `groupsc.inference.tiling.blockwise`.
+
+    Parameters
+    ----------
+    length : float
+        Length of the axis in pixels.
+    side, stride : int
+        Side of a block and distance between blocks in pixels.
+
+    Examples
+    --------
+    >>> number_of_blocks(321, 56, 48)
+    9
+    """
+    return math.floor((length + side - 2) / stride) + 2

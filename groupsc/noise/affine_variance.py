@@ -28,11 +28,11 @@ SIDE, STEP = 8, 4
 BLOCKS_PER_BIN, MOST_BINS = 60, 24
 """Smallest number of blocks in a bin, and largest number of bins."""
 LOWEST, LOWEST_QUANTILE = 0.1, 0.63
-"""Share of the blocks of a bin from which the first estimate is computed, and the quantile of this share of the
-variance of white noise of variance 1 in a block; a test measures it."""
+"""The first estimate of the variance of a bin is the quantile `LOWEST` of the variances of its blocks, divided by
+`LOWEST_QUANTILE`: this quantile for blocks of white noise of variance 1, which a test measures."""
 MOST_VARIANCE, MEAN_BELOW = 1.75, 0.975
-"""Largest variance of a block without texture, in units of the variance of the noise, which 2.5 % of the blocks of
-white noise exceed; and the mean variance of the others."""
+"""Blocks with more than `MOST_VARIANCE` times the variance of the noise count as texture; 2.5 % of the blocks of white
+noise exceed it. The mean variance of the others is `MEAN_BELOW` times that of the noise, and is divided by it."""
 ROUNDS = 4
 TOLERANCE = 0.05
 """Relative error of the variance of a bin that noise explains; bins further above the line contain texture."""

@@ -76,7 +76,8 @@ def inverse(D: NDArray[Any], gain: Any, intercept: Any) -> NDArray[Any]:
     >>> round(float(inverse(anscombe(np.array([20.0]), 1.0, 0.0), 1.0, 0.0)[0]), 2)
     20.27
     """
-    # At D = √(3/2), the expression for the photons is 0; below, it does not increase with D.
+    # At D = √(3/2) the number of photons is 0. For smaller D the closed form gives a negative number, and below about
+    # 0.65 a positive one without bound.
     D = np.maximum(D, ROOT)
     photons = D**2 / 4 + ROOT / 4 / D - 11 / 8 / D**2 + 5 / 8 * ROOT / D**3 - 1 / 8
     return np.asarray(gain * photons - intercept / gain)

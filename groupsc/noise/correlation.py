@@ -11,13 +11,13 @@ https://doi.org/10.1109/TIP.2015.2439041
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from groupsc.noise.photon_noise import White
 from groupsc.noise.sampling import sample
 from groupsc.noise.spectrum import Spectrum, noise_spectrum
 
@@ -27,14 +27,14 @@ FALL, EXCESS = 0.9, 1.25
 """The noise is correlated if the ratio of its standard deviations at high and at middle frequencies is below the
 first, and the ratio of that at middle frequencies to the estimate for white noise is above the second."""
 WHITE, STRONG, TOO_STRONG = 0.8, 0.7, 2.0
-"""Ratios for differences of channels, which contain little texture. The noise is white if their ratio of high to
-middle frequencies is above the first, and their high frequencies are not much weaker than those of the sum of channels.
-They contain correlated noise, and no test for texture is needed, if the ratio of their middle frequencies and those of
-the sum is above the second. Above the third they contain edges of colours, because the sum has the strongest noise."""
+"""Ratios of standard deviations for differences of channels, which contain little texture. The noise is white if the
+high frequencies of the differences exceed `WHITE` times their middle frequencies and `STRONG` times the high
+frequencies of the sum of the channels. The noise is correlated, without a test for texture, if the middle frequencies
+of the differences are `STRONG` to `TOO_STRONG` times those of the sum. Above `TOO_STRONG`, the differences contain
+edges of colours."""
 LONG = 0.4
 """The correlation is long if the ratio of the standard deviations in bands 4 to 7 and 2 to 5 is below it."""
 LEAST = 1e-12
-White = Callable[[NDArray[Any], float], NDArray[Any]]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from groupsc.noise.correlation import Correlated, correlated_noise, denoise_half_first
 from groupsc.noise.maps import denoise_by_levels
-from groupsc.noise.photon_noise import denoise_photons, photon_parameters
+from groupsc.noise.photon_noise import White, denoise_photons, photon_parameters
 from groupsc.utils.errors import GroupSCError
 
 KINDS = ("white", "poisson")
@@ -19,7 +18,6 @@ KINDS = ("white", "poisson")
 CLEAN = 2 / 255
 """Estimate of σ, as a share of the range, below which an image may be clean: a pixel changes by at most this value."""
 
-White = Callable[[NDArray[Any], float], NDArray[Any]]
 Restored = tuple[NDArray[Any], dict[str, Any]]
 
 

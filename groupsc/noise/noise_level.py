@@ -6,9 +6,10 @@ Transactions on Image Processing 22(12), 2013, doi:10.1109/TIP.2013.2283400, whi
 so the smallest eigenvalue over such patches is σ². The selection of these patches depends on σ, so selection and
 estimate alternate.
 
-Small images have few patches, and the smallest eigenvalue of their covariance is then far below σ². The estimate for
-them is the mean of the smaller eigenvalues, as many as have a mean that is not above their median: G. Chen, F. Zhu, P.
-A. Heng, An efficient statistical method for image noise level estimation, ICCV 2015, doi:10.1109/ICCV.2015.62.
+Small images have few patches, and the smallest eigenvalue of their covariance is far below σ². For them, the estimate
+of σ² is the mean of the n smallest eigenvalues, with the largest n for which this mean is not above the median of these
+n: G. Chen, F. Zhu, P. A. Heng, An efficient statistical method for image noise level estimation, ICCV 2015,
+doi:10.1109/ICCV.2015.62.
 """
 
 from __future__ import annotations
@@ -200,7 +201,7 @@ def _smallest_eigenvalue(moments: np.ndarray, count: int) -> float:
 
 
 def _level_of_eigenvalues(moments: np.ndarray, count: int) -> float:
-    """Return the mean of the most small eigenvalues whose mean is not above their median."""
+    """Return the mean of the n smallest eigenvalues, with the largest n for which it is not above their median."""
     values = np.linalg.eigvalsh(moments / (count - 1))
     means = values.cumsum() / np.arange(1, len(values) + 1)
     return float(next(means[n - 1] for n in range(len(values), 0, -1) if means[n - 1] <= np.median(values[:n])))

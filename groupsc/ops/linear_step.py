@@ -50,7 +50,7 @@ class LinearStep:
         return step
 
     def backward(self, A: Tensor | None, R: Tensor, dB: Tensor) -> Tensor | None:
-        """Add the gradients of D and C to dD and dC; return dQ, which gives dA = dB − dQ, or None for zero codes."""
+        """Add the gradients of D and C to dD and dC; return dRD, which gives dA = dB − dRD, or None for zero codes."""
         self.dC += R.flatten(0, 1).T @ dB.flatten(0, 1)
         if A is None:
             return None

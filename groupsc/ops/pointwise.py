@@ -1,9 +1,10 @@
 """Pointwise functions of the unrolled iterations and their derivatives.
 
 Symbols as in `groupsc.ops.unrolled`. Codes before a shrinkage are passed in two parts, B = A + Q, where A = None stands
-for zeros. Gradients of codes are passed as dA = dB − dQ, where dQ = None stands for zeros. The sum is computed where it
-is used, which saves one pass over memory. The functions compute in the type of Λ (float32 with bfloat16 products) and
-return tensors of the size of the codes in the type of the codes. `groupsc.ops.compilation` compiles each to one kernel.
+for zeros. Gradients of codes are passed as dA = dB − dRD, where dRD = None stands for zeros. The sum is computed where
+it is used, which saves one pass over memory. The functions compute in the type of Λ (float32 with bfloat16 products)
+and return tensors of the size of the codes in the type of the codes. `groupsc.ops.compilation` compiles each to one
+kernel.
 
 Shapes, unless stated otherwise: A, Q, B, G, H and their gradients (b, N, p); `lam`, the thresholds λ of one iteration,
 (p,) or (b, 1, p); `mass` (b, N); `weight` = √mass (b, N, 1); `gamma` (1,). Gradients of `lam` have its shape.
@@ -23,9 +24,9 @@ def plus(A: Tensor | None, Q: Tensor) -> Tensor:
     return Q if A is None else A + Q
 
 
-def minus(dB: Tensor, dQ: Tensor | None) -> Tensor:
-    """dB − dQ, or dB for dQ = None."""
-    return dB if dQ is None else dB - dQ
+def minus(dB: Tensor, dRD: Tensor | None) -> Tensor:
+    """dB − dRD, or dB for dRD = None."""
+    return dB if dRD is None else dB - dRD
 
 
 def soft(B: Tensor, lam: Tensor) -> Tensor:
@@ -44,9 +45,9 @@ def soft_step(A: Tensor | None, Q: Tensor, lam: Tensor) -> Tensor:
     return soft(plus(A, Q), lam)
 
 
-def soft_backward(dB: Tensor, dQ: Tensor | None, A: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
+def soft_backward(dB: Tensor, dRD: Tensor | None, A: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients of B and of λ for `soft_step`, from the codes A after the shrinkage."""
-    dB = torch.where(A != 0, minus(dB, dQ), 0)
+    dB = torch.where(A != 0, minus(dB, dRD), 0)
     return dB, -_sum_to(lam, torch.sign(A).to(wide(A)) * dB)
 
 
@@ -124,7 +125,7 @@ def group_shrink_(B: Tensor, G: Tensor, lam: Tensor, weight: Tensor, scratch: Sc
 
 
 def shrink_backward(
-    dB: Tensor, dQ: Tensor | None, A: Tensor | None, Q: Tensor, G: Tensor, lam: Tensor, weight: Tensor
+    dB: Tensor, dRD: Tensor | None, A: Tensor | None, Q: Tensor, G: Tensor, lam: Tensor, weight: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Derivatives of `shrink`.
 
@@ -135,7 +136,7 @@ def shrink_backward(
     dlam, dweight : Tensor
         The latter (b, N).
     """
-    B, dA = plus(A, Q), minus(dB, dQ)
+    B, dA = plus(A, Q), minus(dB, dRD)
     B_wide, dA_wide = B.to(lam.dtype), dA.to(lam.dtype)
     G_wide = G.to(lam.dtype) + NORM_EPSILON
     inverse = torch.rsqrt(G_wide)
@@ -179,8 +180,8 @@ def csr_step(A: Tensor | None, Q: Tensor, H: Tensor, mass: Tensor, lam: Tensor, 
 
 def csr_backward(
     dB: Tensor,
-    dQ: Tensor | None,
-    dS: Tensor | None,
+    dRD: Tensor | None,
+    dA_H: Tensor | None,
     A: Tensor | None,
     Q: Tensor,
     H: Tensor,
@@ -190,10 +191,10 @@ def csr_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of B and H (b, N, p), of `mass` (b, N), of `lam` and of `gamma`, for `csr_step`.
 
-    The gradient of the codes after the iteration is dB − dQ + dS, where dS = None stands for zeros.
+    The gradient of the codes after the iteration is dB − dRD + dA_H, where dA_H = None stands for zeros.
     """
-    u, dA = plus(A, Q), minus(dB, dQ)
-    dA = dA if dS is None else dA + dS
+    u, dA = plus(A, Q), minus(dB, dRD)
+    dA = dA if dA_H is None else dA + dA_H
     beta = H.to(lam.dtype) / mass.unsqueeze(-1)
     shift = beta + lam * torch.sign(beta)
     v = u.to(lam.dtype) - shift

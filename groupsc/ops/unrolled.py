@@ -9,7 +9,9 @@ Symbols: Y centred patches (b, N, m); M mask of measured entries (b, N, m), None
 after and before a shrinkage (b, N, p), None for zeros; D, C dictionary and encoder (m, p); lam thresholds Λ, one row
 per iteration, (k, p), or (k, b, 1, p) where every sample has its own; Sigma similarity matrix Σ (b, N, N) [source,
 target]; mass column sums of Σ (b, N); G = Σᵀ B² squared group norms, H = Σᵀ A similarity-weighted sums of codes
-(b, N, p). The prefix d denotes the gradient of the loss.
+(b, N, p); Q = B − A change of the codes (b, N, p); R residual (b, N, m). The prefix d denotes the gradient of the
+loss. Two terms of dA = dB − dRD + dA_H have names: dRD = (M ⊙ dB Cᵀ) D, through the residual, and dA_H = Σ dH,
+through H.
 """
 
 from __future__ import annotations
@@ -121,13 +123,13 @@ class SoftSteps(Function):
         lam, *codes = ctx.saved_tensors
         linear: LinearStep = ctx.linear.with_gradients()
         dlam: list[Tensor] = []
-        dQ: Tensor | None = None
-        # dB − dQ is the gradient of the codes after an iteration, at first the gradient of the result.
+        dRD: Tensor | None = None
+        # dB − dRD is the gradient of the codes after an iteration, at first the gradient of the result.
         for A, after, row in zip(codes[-2::-1], codes[:0:-1], reversed(lam), strict=True):
-            dB, drow = fused(pointwise.soft_backward, dB, training=True)(dB, dQ, after, row)
+            dB, drow = fused(pointwise.soft_backward, dB, training=True)(dB, dRD, after, row)
             dlam.append(drow)
-            dQ = linear.backward(A, linear.residual(A), dB)
-        return _gradient(codes[0], dB, dQ), None, None, linear.dD, linear.dC, torch.stack(dlam[::-1])
+            dRD = linear.backward(A, linear.residual(A), dB)
+        return _gradient(codes[0], dB, dRD), None, None, linear.dD, linear.dC, torch.stack(dlam[::-1])
 
 
 class GroupSteps(Function):
@@ -167,21 +169,21 @@ class GroupSteps(Function):
         squares: list[Tensor] = []
         dnorms: list[Tensor] = []
         dweight: Tensor | int = 0
-        dQ: Tensor | None = None
-        # dB − dQ is the gradient of the codes after an iteration, at first the gradient of the result.
+        dRD: Tensor | None = None
+        # dB − dRD is the gradient of the codes after an iteration, at first the gradient of the result.
         for A, G, row in zip(rest[len(lam) - 1 :: -1], rest[: len(lam) - 1 : -1], reversed(lam), strict=True):
             Q, R = linear.change(A)
             backward = fused(pointwise.shrink_backward, Q, training=True)
-            S, dG, dB, drow, dw = backward(dB, dQ, A, Q, G, row, weight)
+            S, dG, dB, drow, dw = backward(dB, dRD, A, Q, G, row, weight)
             dweight = dweight + dw
             dlam.append(drow)
             squares.append(S)
             dnorms.append(dG)
             dB = fused(pointwise.norm_backward, Q, training=True)(dB, A, Q, torch.bmm(Sigma, dG))
-            dQ = linear.backward(A, R, dB)
+            dRD = linear.backward(A, R, dB)
         dSigma = torch.bmm(torch.cat(squares, 2), torch.cat(dnorms, 2).transpose(1, 2))
         dmass = dweight / (2 * weight.squeeze(-1))
-        dA = _gradient(A, dB, dQ)
+        dA = _gradient(A, dB, dRD)
         return dA, None, None, linear.dD, linear.dC, torch.stack(dlam[::-1]), dSigma, dmass
 
 
@@ -222,27 +224,27 @@ class CentralisedSteps(Function):
         dlam: list[Tensor] = []
         sources: list[Tensor] = []
         dsums: list[Tensor] = []
-        dQ: Tensor | None = None
-        dS: Tensor | None = None
-        # dB − dQ + dS is the gradient of the codes after an iteration, at first the gradient of the result.
+        dRD: Tensor | None = None
+        dA_H: Tensor | None = None
+        # dB − dRD + dA_H is the gradient of the codes after an iteration, at first the gradient of the result.
         for A, H, row in zip(rest[len(lam) - 1 :: -1], rest[: len(lam) - 1 : -1], reversed(lam), strict=True):
             Q, R = linear.change(A)
             backward = fused(pointwise.csr_backward, Q, training=True)
-            dB, dH, dm, drow, dg = backward(dB, dQ, dS, A, Q, H, mass, row, gamma)
+            dB, dH, dm, drow, dg = backward(dB, dRD, dA_H, A, Q, H, mass, row, gamma)
             dmass, dgamma = dmass + dm, dgamma + dg
             dlam.append(drow)
-            dQ = linear.backward(A, R, dB)
+            dRD = linear.backward(A, R, dB)
             if A is not None:
                 sources.append(A)
                 dsums.append(dH)
-                dS = torch.bmm(Sigma, dH)
+                dA_H = torch.bmm(Sigma, dH)
         dSigma = torch.bmm(torch.cat(sources, 2), torch.cat(dsums, 2).transpose(1, 2)) if sources else None
-        dA = None if A is None or dS is None else pointwise.minus(dB, dQ) + dS
+        dA = None if A is None or dA_H is None else pointwise.minus(dB, dRD) + dA_H
         return dA, None, None, linear.dD, linear.dC, torch.stack(dlam[::-1]), dSigma, dmass, dgamma
 
 
-def _gradient(A: Tensor | None, dB: Tensor, dQ: Tensor | None) -> Tensor | None:
-    return None if A is None else pointwise.minus(dB, dQ)
+def _gradient(A: Tensor | None, dB: Tensor, dRD: Tensor | None) -> Tensor | None:
+    return None if A is None else pointwise.minus(dB, dRD)
 
 
 def _target_major(Sigma: Tensor) -> Tensor:

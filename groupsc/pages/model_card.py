@@ -12,8 +12,8 @@ import yaml
 from groupsc.benchmark.averages import average, image_count
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.labels import level_label
-from groupsc.pages.first_weights import first_weights
 from groupsc.pages.model_results import model_results
+from groupsc.pages.training_steps import training_steps
 from groupsc.paper.tables import read_published
 from groupsc.utils.durations import duration
 from groupsc.utils.errors import GroupSCError
@@ -205,8 +205,7 @@ def _measured(card: dict[str, Any], results: list[dict[str, Any]]) -> str:
 
 def _training(card: dict[str, Any]) -> str:
     training, source = card["training"], _source(card["training"]["dataset"])
-    steps = " ".join(filter(None, (f"{card['steps']:,} steps", first_weights(card))))
-    how = f"""{steps}, in {duration(60 * card["minutes"])} on {card["device"]};
+    how = f"""{training_steps(card)}, in {duration(60 * card["minutes"])} on {card["device"]};
         {training["batch_size"]} crops of {training["crop_size"]}×{training["crop_size"]} pixels per step, seed
         {training["seed"]}. `groupsc info {card["name"]}` shows all settings, which the file contains."""
     how += f" Note: {card['note']}." if card.get("note") else ""

@@ -7,8 +7,8 @@ import pandas as pd
 from groupsc.benchmark.averages import average, image_count
 from groupsc.benchmark.metrics import measure_of
 from groupsc.data.manifests import data_digest
-from groupsc.pages.first_weights import first_weights
 from groupsc.pages.model_results import model_results
+from groupsc.pages.training_steps import training_steps
 from groupsc.utils.durations import duration
 from groupsc.weights.scores import Score
 
@@ -65,9 +65,8 @@ def index(
     runs, lines = average(rows), []
     for name, (card, parameters) in models.items():
         training = card["training"]
-        steps = [f"{card['steps']:,} steps", duration(60 * card["minutes"]), first_weights(card)]
         lines.append(
-            f"| `{name}` | {parameters:,} | {', '.join(filter(None, steps))} "
+            f"| `{name}` | {parameters:,} | {training_steps(card)}, in {duration(60 * card['minutes'])} "
             f"| {training['batch_size']} of {training['crop_size']}×{training['crop_size']} "
             f"| {card['device'].partition(',')[0]} "
             f"| {training['seed']} | {_data(card)} | {_validation(scores.get(name))} "

@@ -12,7 +12,7 @@ from groupsc.paper.table import CELL_COLUMNS, Table
 from groupsc.paper.typesetting import Cell, Part
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError, unreadable
-from groupsc.weights.cards import read_card
+from groupsc.weights.cards import read_card, total_steps
 
 BOUNDS = {"psnr": 0.05, "ssim": 0.002}
 """Largest absolute differences of reproduced values: PSNR in dB, and SSIM."""
@@ -192,7 +192,7 @@ def _reasons(lines: pd.DataFrame, cards: dict[str, dict]) -> list[str]:
         shares = [f"{line.images:.0f} of {line.images_of:.0f} of {line.dataset}" for line in part.itertuples()]
         reasons.append(f"images: {', '.join(shares)}")
     ran = lines[lines["ours"].notna()]
-    steps = sorted({card["steps"] for digest in ran["weights_sha256"] if (card := cards.get(digest))})
+    steps = sorted({total_steps(card) for digest in ran["weights_sha256"] if (card := cards.get(digest))})
     if steps and steps[0] < PAPER_STEPS:
         counts = f"{steps[0]:,}" + (f" to {steps[-1]:,}" if len(steps) > 1 else "")
         reasons.append(f"schedule: {counts} steps, in the paper {PAPER_STEPS:,}")

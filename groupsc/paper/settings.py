@@ -8,6 +8,7 @@ from groupsc.config.definitions import METHODS
 from groupsc.paper.table import CELL_COLUMNS, Table
 from groupsc.paper.tables import read_published
 from groupsc.paper.typesetting import Cell, Part
+from groupsc.weights.cards import total_steps
 
 EPOCH = 400
 """Steps in an epoch of the authors' code."""
@@ -85,7 +86,8 @@ def _values(setting: str, card: dict) -> tuple[str, float]:
     if setting.startswith("Correlation update"):
         return (f"1/{interval}", 1 / interval) if interval else ("0", 0.0)
     if setting == "Nr epochs":
-        return f"{card['steps'] / EPOCH:g} ({card['steps']:,} steps)", card["steps"] / EPOCH
+        steps = total_steps(card)
+        return f"{steps / EPOCH:.3g} ({steps:,} steps)", steps / EPOCH
     value = {
         "Patch size": model["patch_size"], "Dictionary size": model["n_atoms"], "Batch size": training["batch_size"],
         "K iterations": model["n_iterations"],

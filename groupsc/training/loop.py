@@ -167,7 +167,7 @@ def earlier_trainings(init: PathLike | None) -> list[dict[str, Any]]:
     if init is None:
         return []
     card = read_metadata(init)
-    own = {key: card.get(key) for key in ("name", "steps", "minutes", "device")}
+    own = {key: card.get(key) for key in ("name", "steps", "best_step", "minutes", "device")}
     return [*card.get("earlier", []), own]
 
 

@@ -1,11 +1,15 @@
 """Adam with protection against single bad batches, and with a learning rate in the units of each parameter.
 
 At high learning rates, single batches can have losses of 1e8 to 1e24. One such step changes all parameters and makes
-the moments of Adam useless for hundreds of steps. Two rules prevent this. A step whose loss or gradient is not finite
-is skipped. Gradients are clipped at a multiple of the running median of their norm; without clipping, a step above
-`OUTLIER` times the running median is skipped as well. Clipped steps are short, and they are not skipped, because gains
-are applied to crops in order to include those on which a model diverges: for gray SC at σ = 50 with ρ = 1.50, these
-were 17 of 200 steps of 8 crops. All decisions are made on the device, so that the CPU does not wait for them.
+the moments of Adam useless for hundreds of steps. Two rules prevent this:
+
+1. A step is skipped if its loss or gradient is not finite.
+2. With `grad_clip`, the norm of a gradient is limited to a multiple of its running median. Without it, a step is
+   skipped if its loss or norm is above `OUTLIER` times the running median.
+
+Clipped steps are not skipped. They come from crops with gains on which the model diverges, and the training needs these
+crops: for gray SC at σ = 50 with ρ = 1.50, these were 17 of 200 steps of 8 crops. All decisions are made on the device,
+so that the CPU does not wait for them.
 
 Symbols: κ weights of the distance between patches, ν weight of a new similarity matrix, Λ thresholds, γ weight of the
 distance to the mean codes in CSR.

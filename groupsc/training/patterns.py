@@ -22,7 +22,7 @@ from groupsc.training.contrast import random_color
 LONGEST_PERIOD = 12.0
 """Longest period of stripes and gratings in pixels. The logarithm of the periods is uniform, from 2 pixels on."""
 
-GRID = 8
+JPEG_BLOCK = 8
 """Side in pixels of the blocks of JPEG."""
 
 LARGEST_CELL = 5
@@ -97,9 +97,9 @@ def with_compressed_patterns(
     clean, degraded = clean.clone(), degraded.clone()
     chosen = torch.rand(len(clean), generator=generator) < share
     for number in chosen.nonzero().flatten().tolist():
-        pattern = with_patterns(clean.new_zeros(1, 1, height + GRID - 1, width + GRID - 1), 1.0, generator)
+        pattern = with_patterns(clean.new_zeros(1, 1, height + JPEG_BLOCK - 1, width + JPEG_BLOCK - 1), 1.0, generator)
         compressed = degrade(pattern, "jpeg", quality, None)[0]
-        top, left = (int(torch.randint(GRID, (), generator=generator)) for _ in range(2))
+        top, left = (int(torch.randint(JPEG_BLOCK, (), generator=generator)) for _ in range(2))
         clean[number], degraded[number] = (
             image[0, :, top : top + height, left : left + width] for image in (pattern, compressed)
         )

@@ -139,7 +139,7 @@ def make_dictionary(experiment: Experiment, data_dir: PathLike, path: PathLike) 
     """
     model, config = experiment.model, experiment.training
     size = {"channels": model.channels, "patch_size": model.patch_size, "n_atoms": model.n_atoms}
-    write_dictionary(path, config.dataset, data_dir, **size, seed=config.seed)
+    write_dictionary(path, config.dataset, data_dir, **size)
     return Path(path)
 
 

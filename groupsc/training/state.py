@@ -136,7 +136,8 @@ class Run:
                     f"{self.experiment.name} diverges at every lr tried; set training.lr below {config.lr:g}"
                 )
             self._restore(self.best)
-            self.psnr = self.best_psnr
+            # The score is the mean of both PSNRs.
+            self.psnr, self.contrast_psnr = self.best_psnr, 2 * self.best_score - self.best_psnr
         elif score > self.best_score:
             self.best_score, self.best_psnr, self.best_step = score, self.psnr, self.step
             self.best = self._copy(self.average)

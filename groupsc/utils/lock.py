@@ -29,8 +29,8 @@ def alone(folder: PathLike) -> Iterator[None]:
 
     Notes
     -----
-    Without an error, no lock is held on a file system that does not support locks, or where the lock file can't be
-    created.
+    On a file system that does not support locks, or where the lock file can't be created, the block runs without a
+    lock, and no error is raised.
 
     Examples
     --------

@@ -141,6 +141,28 @@ def model_of(path: PathLike, card: Mapping[str, Any]) -> ModelConfig:
     return model_from_dict(card["model"])
 
 
+def own_steps(card: Mapping[str, Any]) -> int:
+    """Count the steps of the last training that led to the parameters: those of the best validation.
+
+    Examples
+    --------
+    >>> own_steps({"steps": 24}), own_steps({"steps": 24, "best_step": 16})
+    (24, 16)
+    """
+    return int(card["steps"] if card.get("best_step") is None else card["best_step"])
+
+
+def total_steps(card: Mapping[str, Any]) -> int:
+    """Count the steps of all trainings that led to the parameters.
+
+    Examples
+    --------
+    >>> total_steps({"steps": 24, "best_step": 16, "earlier": [{"steps": 1000}, {"steps": 500}]})
+    1516
+    """
+    return own_steps(card) + sum(own_steps(training) for training in card.get("earlier", ()))
+
+
 def name_of(path: PathLike, card: Mapping[str, Any]) -> str:
     """Return the name of a model from its card, or from its file if the card has no name.
 

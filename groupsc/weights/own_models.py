@@ -50,7 +50,7 @@ def save_own(
     if not re.fullmatch(VARIANT, name) or name.startswith("blind"):
         raise GroupSCError(f"the name is {name!r}; write small letters, digits and at most one dash, such as mine-v2")
     level = card.get("level") if level is None else float(level)
-    before = {key: card[key] for key in ("name", "steps", "minutes", "device") if key in card}
+    before = {key: card[key] for key in ("name", "steps", "best_step", "minutes", "device") if key in card}
     kept = {key: card[key] for key in ("task", "method") if key in card}
     own = {
         "name": experiment_name(card["task"], method_name(card["method"], name), level),

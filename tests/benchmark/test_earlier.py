@@ -148,3 +148,4 @@ def test_the_command_takes_over_without_packages_and_images(weights, name, tmp_p
     assert f"{measured.mean():.2f} dB over {len(measured)} images, measured before" in result.stdout
     assert len(pd.read_csv(tmp_path / "rows.csv")) == 68
     assert groupsc(MEASURED / "gray-dncnn-sigma15/BSD68.csv").returncode != 0
+    assert groupsc(MEASURED / name / "BSD68.csv", "--noise", "known").returncode != 0

@@ -127,6 +127,8 @@ def test_experiments_of_a_grid(groupsc, tmp_path):
         (("train", "absent.yaml", "--output", "run"), "absent.yaml"),
         (("train", "unknown.yaml", "--output", "run"), "colour"),
         (("train", "--output", "run"), "--queue"),
+        (("train", "unknown.yaml", "--released", "weights", "--output", "run"), "--released is for a queue"),
+        (("train", "--queue", "text.yaml", "--init", "gray-sc-sigma25", "--output", "run"), "into the queue"),
         (("info", "absent.safetensors"), "absent.safetensors"),
         (("info", "text.yaml"), "text.yaml"),
         (("evaluate", "input", "--task", "mosaic", "--dataset", "NoSuchSet", "--output", "r.csv"), "NoSuchSet"),

@@ -80,6 +80,26 @@ def test_a_bad_file_stops_no_other(run, album):
         np.testing.assert_array_equal(np.asarray(Image.open(album / "out" / name)), expected)
 
 
+def test_two_images_with_one_output_are_told(run, tmp_path):
+    """A JPEG name with an image with alpha gets the suffix of PNG."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    pixels = skimage.data.astronaut()[100:121, 200:224]
+    Image.fromarray(np.dstack([pixels, pixels[..., 0]])).save(folder / "a.jpg", format="PNG")
+    command = ("denoise", "in", "out", *OPTIONS)
+    assert run(*command, cwd=tmp_path).returncode == 0
+    assert names(tmp_path / "out") == ["a.png"]
+    again = run(*command, "--skip-existing", cwd=tmp_path)
+    assert again.returncode == 0, again.said
+    assert "skipped" in again.stdout or "exist" in again.stdout
+
+    Image.fromarray(pixels).save(folder / "a.png")
+    result = run("denoise", "in", "both", *OPTIONS, "--overwrite", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "would both be written to both/a.png" in result.stdout
+    assert Image.open(tmp_path / "both/a.png").mode == "RGB"
+
+
 def test_the_case_of_the_shared_folder(run, shared, tmp_path):
     """The first file that can't be read comes second of three."""
     case = shared / "cases/folder_with_bad_file"

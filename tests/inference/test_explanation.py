@@ -36,17 +36,19 @@ def test_similarities_are_those_of_the_patch_around_the_pixel(place, stride):
     image, _ = some_image(1, 22, 20)
     x, y = place
     found = explain(model, image[0], x, y)
-    assert found.degraded.shape == (1, 7, 7)
+    missing = [7 - length for length in found.degraded.shape[1:]]
+    assert all(0 <= number < stride for number in missing)
     assert len(found.similarities) == 1 + len(model.config.similarity_updates)
-    patches = found.degraded[0].unfold(0, 3, 1).unfold(1, 3, 1).reshape(25, 9)
+    seen = torch.nn.functional.pad(found.degraded, (0, missing[1], 0, missing[0]), mode="reflect")[0]
+    patches = seen.unfold(0, 3, 1).unfold(1, 3, 1).reshape(25, 9)
     features = (patches - patches.mean(1, keepdim=True)) * model.kappa.detach()
     target = found.top * 5 + found.left
     rows, columns = torch.arange(25) // 5 - found.top, torch.arange(25) % 5 - found.left
     inside = (rows.abs() <= 2) & (columns.abs() <= 2) & (rows % stride == 0) & (columns % stride == 0)
     expected = torch.exp(-(features - features[target]).square().sum(1)) * inside
     torch.testing.assert_close(found.similarities[0].flatten(), expected)
-    patch = found.degraded[0, found.top : found.top + 3, found.left : found.left + 3]
-    assert image[0, 0, min(y, 22 - stride), min(x, 20 - stride)] in patch
+    patch = seen[found.top : found.top + 3, found.left : found.left + 3]
+    assert image[0, 0, y, x] in patch
     if stride == 1:
         assert patch[1, 1] == image[0, 0, np.clip(y, 1, 20), np.clip(x, 1, 18)]
 

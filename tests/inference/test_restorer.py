@@ -59,6 +59,12 @@ def test_a_mask_without_a_batch_holds_for_all_images(demosaicker):
     together = demosaicker(y, mask=M)
     torch.testing.assert_close(together, demosaicker(y, mask=M[None]))
     torch.testing.assert_close(together, demosaicker(y, mask=M.expand(3, 3, 12, 14)))
+    torch.testing.assert_close(demosaicker.codes(y[:1], mask=M), demosaicker.codes(y[:1], mask=M[None]))
+
+
+def test_images_of_integers_are_told(denoiser):
+    with pytest.raises(GroupSCError, match="give floats"):
+        denoiser(torch.zeros(1, 1, 12, 14, dtype=torch.uint8), 0.1)
 
 
 @pytest.mark.parametrize(

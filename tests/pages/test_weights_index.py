@@ -66,7 +66,7 @@ def test_a_remark_on_how_a_model_was_made_stands_below_the_table(page):
 def test_metrics_stand_beside_the_paper_s_with_their_number_of_images(page):
     line = line_of(page, "gray-groupsc-sigma25")
     assert "68,434" in line
-    assert "1,200 steps, 20 min, from sc after 1,500 earlier steps |" in line
+    assert "1,200 steps from sc after 1,500 earlier steps, in 20 min |" in line
     assert "8 of 40×40" in line
     assert "| 27.49 | checkerboard -10.1 (2 of 11 fail) |" in line
     assert "BSD68 29.10 (paper 29.20, 2 of 68 images)" in line

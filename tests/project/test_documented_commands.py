@@ -31,7 +31,7 @@ PAGES += ["examples/README.md"]
 PAGES += sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 PROGRAMS = (
     "groupsc", "snakemake", "make", "python", "dvc", "pip", "pipx", "pip-audit", "pytest", "docker", "apptainer", "git",
-    "cp", "export", "sinfo", "editor", "torchrun",
+    "cp", "export", "sinfo", "nano", "python3", "source", "torchrun",
 )  # fmt: skip
 
 RUN = (
@@ -61,7 +61,9 @@ NOT_RUN = {
     "sinfo": "needs Slurm",
     "python -m http.server": "serves until it is stopped",
     "snakemake --cores all --configfile firm.yaml": "tests/project/test_worked_examples.py runs what it would run",
-    "editor": "waits for its user",
+    "nano": "waits for its user",
+    "python3 -m venv": "makes an environment; `.ci/run` does it",
+    "source": "changes the reader's shell",
     "export": "secrets of the reader",
     "cp": "copies what a training or a measurement made",
     "git": "changes the reader's repository",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from groupsc.config.definitions import BLOCK, ModelConfig
 from groupsc.data.bundled import BUNDLED, CROPS, SIDE
+from groupsc.models.sizes import number_of_blocks
 
 if TYPE_CHECKING:
     import torch
@@ -154,25 +155,7 @@ def image_operations(config: ModelConfig, pixels: float, stride: int | None = No
     if stride is None:
         return _operations(config, pixels / config.patch_stride**2, config.grid_window**2)
     side = config.block(stride)
-    return blocks(math.sqrt(pixels), side, stride) ** 2 * block_operations(config, side)
-
-
-def blocks(length: float, side: int, stride: int) -> int:
-    """Count the blocks along an axis, with the padding of `groupsc.inference.tiling.blockwise`.
-
-    Parameters
-    ----------
-    length : float
-        Length of the axis in pixels.
-    side, stride : int
-        Side of a block and step between blocks in pixels.
-
-    Examples
-    --------
-    >>> blocks(321, 56, 48)
-    9
-    """
-    return math.floor((length + side - 2) / stride) + 2
+    return number_of_blocks(math.sqrt(pixels), side, stride) ** 2 * block_operations(config, side)
 
 
 def _operations(config: ModelConfig, patches: float, compared: float) -> float:

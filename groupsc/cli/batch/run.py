@@ -44,6 +44,11 @@ class Report:
     unread: list[str] = field(default_factory=list)
     skipped: int = 0
 
+    def skip(self, pairs: list[Pair]) -> None:
+        """Record images whose outputs exist."""
+        self.facts += [{"input": str(source), "output": str(target), "skipped": "exists"} for source, target in pairs]
+        self.skipped += len(pairs)
+
 
 def restore_all(operation: Operation, paths: list[Path], output: Path | None, settings: Settings) -> None:
     """Restore images and print what happens.
@@ -129,10 +134,10 @@ def _restore_files(operation: Operation, paths: list[Path], output: Path, settin
     options = json.loads(json.dumps({"command": operation.name, **given, **settings.recorded}))  # As they are read.
     if folder is not None and not settings.dry_run:
         check_writable(folder)
+    taken = {target: source for source, target in pairs}
     pairs, skipped = split_existing(pairs, folder, options, settings)
-    report.facts += [{"input": str(a), "output": str(b), "skipped": "exists"} for a, b in skipped]
-    report.skipped = len(skipped)
-    jobs = _plan_all(pairs, folder is not None, operation, settings, options, say, report)
+    report.skip(skipped)
+    jobs = _plan_all(pairs, folder, taken, operation, settings, options, say, report)
     if not settings.dry_run:
         _restore_jobs(jobs, operation, settings, folder, options, say, report)
     else:
@@ -154,7 +159,8 @@ def _unread(paths: list[Path]) -> list[str]:
 
 def _plan_all(
     pairs: list[Pair],
-    folder: bool,
+    folder: Path | None,
+    taken: dict[Path, Path],
     operation: Operation,
     settings: Settings,
     options: dict[str, Any],
@@ -164,15 +170,19 @@ def _plan_all(
     """Plan all images and print a line for each. The pixels are kept only if there is one image.
 
     In a folder, an image gets another suffix if its format can't store it. A file that the user named does not.
+    `taken` has the input of each output.
     """
-    from groupsc.io.photographs import check_target, storable_path
+    from groupsc.io.photographs import check_target
 
     jobs = []
     for source, target in pairs:
         try:
             photo, pages, done = _next_image(source, target, options, settings, say)
-            if folder:
-                target = storable_path(target, photo)
+            if folder is not None:
+                named, target = target, _storable(source, target, photo, taken)
+                if target != named and not split_existing([(source, target)], folder, options, settings)[0]:
+                    report.skip([(source, target)])
+                    continue
             check_target(target, photo, overwrite=settings.overwrite)
             job = plan(source, target, photo, operation, settings, pages=pages, done=done)
         except (GroupSCError, OSError) as error:
@@ -186,6 +196,18 @@ def _plan_all(
     if len(jobs) > 1:
         say(f"{len(jobs)} images: about {duration(sum(job.choice.seconds for job in jobs))}")
     return jobs
+
+
+def _storable(source: Path, target: Path, photo: Photograph, taken: dict[Path, Path]) -> Path:
+    """Return an output with a suffix whose format can store the image; refuse the output of another image."""
+    from groupsc.io.photographs import storable_path
+
+    target = storable_path(target, photo)
+    if taken.setdefault(target, source) != source:
+        raise GroupSCError(
+            f"{taken[target]} and {source} would both be written to {target}; restore them into different folders"
+        )
+    return target
 
 
 def _next_image(

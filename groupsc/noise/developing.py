@@ -2,13 +2,8 @@
 
 The models for mosaics are trained without noise on gamma-encoded pictures. The noise of a sensor depends on the signal:
 a linear value x has the variance S x + O. It is therefore removed first, in each of the four colour planes of the Bayer
-cell, which are stabilised by the generalised Anscombe transform if S and O are known, and by the square root otherwise.
-The planes are gray images of half the size. Then the white-balanced and gamma-encoded mosaic is demosaicked.
-
-References
-----------
-Mäkitalo and Foi, "Optimal inversion of the generalized Anscombe transformation for Poisson-Gaussian noise", IEEE
-Transactions on Image Processing 22 (2013), https://doi.org/10.1109/TIP.2012.2202675
+cell, which are stabilised by the transform of `groupsc.noise.anscombe` if S and O are known, and by the square root
+otherwise. The planes are gray images of half the size. Then the white-balanced and gamma-encoded mosaic is demosaicked.
 """
 
 from __future__ import annotations
@@ -18,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from groupsc.noise.photon_noise import denoise_photons
 
 Array = NDArray[Any]
 
@@ -90,38 +87,12 @@ def _denoised(plane: Array, profile: Array | None, denoise: Callable[[Array, flo
     if profile is None:
         root = denoise((np.sign(plane) * np.sqrt(np.abs(plane))).astype(np.float32), None)
         return root * np.abs(root)
-    stable = stabilised(plane, *profile)
-    low, high = float(stable.min()), float(max(stable.max(), stable.min() + 1))
-    found = denoise(((stable - low) / (high - low)).astype(np.float32), 1 / (high - low))
-    return restored_mean(found * (high - low) + low, *profile).astype(np.float32)
+    gain, intercept = (np.full((1, 1, 1), float(value)) for value in profile)
 
+    def white(image: Array, sigma: float) -> Array:
+        return denoise(image[0].astype(np.float32), sigma)[None]
 
-def stabilised(values: Array, slope: float, offset: float) -> Array:
-    """Apply the generalised Anscombe transform: values with the variance slope · x + offset get the variance 1.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> x = 0.3 + rng.normal(0, np.sqrt(0.001 * 0.3 + 1e-5), 10000)
-    >>> round(float(stabilised(x, 0.001, 1e-5).std()), 1)
-    1.0
-    """
-    found: Array = 2 / slope * np.sqrt(np.maximum(slope * values.astype(np.float64) + 0.375 * slope**2 + offset, 0))
-    return found
-
-
-def restored_mean(stable: Array, slope: float, offset: float) -> Array:
-    """Return the mean of noisy values from the mean of their transforms: the closed form of the unbiased inverse.
-
-    Examples
-    --------
-    >>> round(float(restored_mean(stabilised(np.array(0.3), 0.001, 1e-5), 0.001, 1e-5)), 2)
-    0.3
-    """
-    t = np.maximum(stable, 1)
-    root = np.sqrt(1.5)
-    counts = t**2 / 4 + root / 4 / t - 11 / 8 / t**2 + 5 * root / 8 / t**3 - 1 / 8 - offset / slope**2
-    found: Array = slope * counts
+    found: Array = denoise_photons(plane[None], white, gain, intercept)[0].astype(np.float32)
     return found
 
 

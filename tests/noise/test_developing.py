@@ -7,7 +7,7 @@ import pytest
 import skimage.data
 
 import groupsc
-from groupsc.inference.developing import decoded, encoded, restored_mean, stabilised
+from groupsc.noise.developing import decoded, encoded
 from groupsc.utils.errors import GroupSCError
 
 GAINS = np.array([2.0, 1.0, 1.6])
@@ -52,21 +52,15 @@ def test_noise_is_removed_before_the_colors_are_reconstructed(noise):
     assert psnr(found) > psnr(groupsc.develop(sensor(True), "RGGB", denoised=False, **LEVELS)) + 1.5
 
 
-def test_the_transform_stabilises_and_its_inverse_has_no_bias():
-    rng = np.random.default_rng(0)
-    for mean in (0.01, 0.1, 0.9):
-        noisy = SLOPE * rng.poisson(mean / SLOPE, 200_000) + np.sqrt(OFFSET) * rng.standard_normal(200_000)
-        stable = stabilised(noisy, SLOPE, OFFSET)
-        assert stable.std() == pytest.approx(1, abs=0.05)
-        assert restored_mean(stable.mean(), SLOPE, OFFSET) == pytest.approx(mean, abs=1e-4)
-
-
 @pytest.mark.parametrize(
     ("options", "hint"),
     [
         ({"white_level": 100, "black_level": 256}, "the white level 100 is not above the black level 256"),
         ({"white_balance": (1, 0, 1)}, "three factors above 0"),
         ({"pattern": "RGB"}, "RGGB, BGGR"),
+        ({"noise": [[0, 1e-4]] * 3}, "give S > 0 and O"),
+        ({"noise": [1e-3, 1e-4]}, "give S > 0 and O"),
+        ({"matrix": np.eye(4)}, "give 3×3 finite numbers"),
     ],
 )
 def test_levels_that_can_not_be_right(options, hint):
