@@ -75,8 +75,10 @@ def develop(
     values = np.asarray(mosaic)
     bayer_mask(2, 2, pattern)  # An error for another pattern.
     white = _largest_value(values.dtype) if white_level is None else white_level
-    if not white > black_level:
-        raise GroupSCError(f"the white level {white:g} is not above the black level {black_level:g}; correct them")
+    if not -np.inf < black_level < white < np.inf:
+        raise GroupSCError(
+            f"the white level {white:g} is not above the black level {black_level:g}, or not finite; correct them"
+        )
     gains = _gains(white_balance)
 
     def clean(plane: NDArray[Any], sigma: float | None) -> NDArray[Any]:

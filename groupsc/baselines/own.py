@@ -9,14 +9,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from groupsc.baselines.base import Baseline
+from groupsc.baselines.identity import identity
 from groupsc.config.definitions import LEVEL_NAMES, TASKS
-from groupsc.utils.digests import file_digest, parameters_digest
 from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
 from groupsc.utils.typing import PathLike
 
@@ -127,14 +126,8 @@ class OwnMethod(Baseline):
         return found
 
     def digest(self, task: str, level: float | None) -> str | None:
-        """Return the sha256 of the parameters of a module, or of the file with the code of a function."""
-        if self.module is not None:
-            return parameters_digest(self.module)
-        try:
-            file = inspect.getsourcefile(inspect.unwrap(self.function))
-        except TypeError:
-            file = inspect.getsourcefile(type(self.function))
-        return file_digest(file) if file is not None and Path(file).is_file() else None
+        """Return the sha256 of the code and the values that the function or the module uses."""
+        return identity(self.function)
 
 
 def named_function(text: str) -> Callable[..., Any]:
@@ -153,7 +146,7 @@ def named_function(text: str) -> Callable[..., Any]:
     Raises
     ------
     GroupSCError
-        When the text has another form, or nothing can be imported by that name.
+        When the text has another form, nothing can be imported by that name, or it can't be called.
 
     Examples
     --------
@@ -174,6 +167,8 @@ def named_function(text: str) -> Callable[..., Any]:
     finally:
         sys.path[:] = before
     made: Any = found() if inspect.isclass(found) else found
+    if not callable(made):
+        raise GroupSCError(f"{text} is no function and no network, but a {type(made).__name__}; name one that restores")
     return made
 
 

@@ -10,6 +10,7 @@ from groupsc import baselines
 from groupsc.baselines.own import OwnMethod
 from groupsc.benchmark.measurement import Evaluation
 from groupsc.benchmark.rows import complete, earlier_rows, finished_rows, read_rows, table_of, write_rows
+from groupsc.data.datasets import named_paths, own_set
 from groupsc.inference.restorer import Restorer
 from groupsc.utils.errors import GroupSCError
 
@@ -73,7 +74,7 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
 
     Finished rows are written to `<path>.partial`, which becomes `path` when all images are measured. Rows in either
     file are reused when all `SETTINGS` agree, including the digest of the weights and the code version; other rows are
-    measured again.
+    measured again. So are images of an own folder that changed after the file was written.
 
     Parameters
     ----------
@@ -105,7 +106,9 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
     evaluation = Evaluation(weights, dataset, **options)
     settings = evaluation.settings()
     earlier = {} if cached_results is None else earlier_rows(cached_results, settings, evaluation.repetitions)
-    finished = earlier | finished_rows([path, partial], settings)
+    finished = dict(earlier)
+    for file in (path, partial):
+        finished |= _of_unchanged_images(finished_rows([file], settings), file, evaluation)
     rows = []
     for row in evaluation.rows(finished):
         rows.append(row)
@@ -116,3 +119,16 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
     write_rows(path, table_of(rows))
     partial.unlink(missing_ok=True)
     return read_rows([path])
+
+
+def _of_unchanged_images(rows: dict, file: Path, evaluation: Evaluation) -> dict:
+    """Leave out the rows of images of an own folder that are newer than the file of the rows.
+
+    Images of public data sets are checked by their checksums when they are fetched.
+    """
+    if not rows or own_set(str(evaluation.dataset), evaluation.data_dir) is None:
+        return rows
+    written = file.stat().st_mtime
+    states = {name: path.stat() for name, path in named_paths(str(evaluation.dataset), evaluation.data_dir).items()}
+    changed = {name for name, state in states.items() if max(state.st_mtime, state.st_ctime) > written}
+    return {place: row for place, row in rows.items() if place[0] not in changed}

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from groupsc.config.definitions import LEVEL_NAMES
 from groupsc.data.bundled import STRESS
-from groupsc.data.datasets import load_images, set_name
+from groupsc.data.datasets import load_images, own_set, set_name
 from groupsc.data.degradations import degrade, interpolate_mosaic, noise_generator
+from groupsc.data.manifests import data_digest
 from groupsc.data.stress_set import STRESS_LEVELS, stress_pictures
 from groupsc.inference.tiling import restore
 from groupsc.models.coder import SparseCoder
@@ -60,8 +61,8 @@ def measure_file(path, data_dir="data/raw", *, dataset: str = VALIDATION_SET, de
     dataset : str
         The validation set.
     details : path, optional
-        Folder in which the results are stored, by the name of the model and the checksum of its file. Results that
-        exist there are reused.
+        Folder in which the results are stored, by the name of the model and the checksums of its file and of own
+        images. Results that exist there are reused.
 
     Returns
     -------
@@ -78,7 +79,14 @@ def measure_file(path, data_dir="data/raw", *, dataset: str = VALIDATION_SET, de
     >>> measure_file("model.safetensors")  # doctest: +SKIP
     """
     model, card = load_weights(path)
-    kept = None if details is None else Path(details) / f"{name_of(path, card)}-{file_digest(path)[:12]}-{dataset}.csv"
+    images = data_digest(dataset, data_dir) if own_set(dataset, data_dir) else None
+    parts = [
+        name_of(path, card),
+        file_digest(path)[:12],
+        set_name(dataset, data_dir),
+        *([images[:12]] if images else []),
+    ]
+    kept = None if details is None else Path(details) / f"{'-'.join(parts)}.csv"
     if kept is not None and kept.exists():
         return pd.read_csv(kept, dtype={"case": str})
     rows = measure(model, card, data_dir, dataset=dataset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def check_kind(noise: str, sigma: Any, parameters: dict[str, Any], strength: flo
         raise GroupSCError(f"white noise has no {' and no '.join(given)}; choose the noise poisson, or give sigma")
     if noise == "poisson" and sigma is not None:
         raise GroupSCError("Poisson noise has no single sigma; give gain, offset and read_noise, or none of them")
-    if not 0 < strength < np.inf:
+    if not isinstance(strength, Real) or not 0 < strength < np.inf:
         raise GroupSCError(f"strength is {strength!r}; give a factor of sigma, above 0")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from groupsc.noise.affine_variance import fit_variance
 from groupsc.noise.anscombe import anscombe, inverse
 from groupsc.noise.sampling import sample
 from groupsc.utils.errors import GroupSCError
+
+BELOW_OFFSET = 0.02
+"""Largest distance of the mean of an image below the offset, as a share of the range of the image."""
 
 White = Callable[[NDArray[Any], float], NDArray[Any]]
 """A method that removes white noise: `white(image, sigma)` for an image (c, H, W) in [0, 1] and σ in its units."""
@@ -92,12 +96,11 @@ def photon_parameters(
 
     Examples
     --------
-    >>> gain, intercept = photon_parameters(np.zeros((1, 16, 16)), gain=2, offset=10, read_noise=3)
+    >>> gain, intercept = photon_parameters(np.full((1, 16, 16), 30), gain=2, offset=10, read_noise=3)
     >>> gain.item(), intercept.item()
     (2.0, -11.0)
     """
-    if read_noise is not None and not read_noise >= 0:
-        raise GroupSCError(f"read_noise is {read_noise!r}; give a standard deviation of at least 0")
+    _check_parameters(image, gain, offset, read_noise)
     if gain is None:
         counted = np.ones(image.shape[1:], bool)
         part, counted = sample(image, counted)
@@ -105,8 +108,32 @@ def photon_parameters(
             part = part[:, counted.any(1)][:, :, counted.any(0)]
         found = np.array([fit_variance(channel, offset, read_noise) for channel in part])
         return found[:, :1, None], found[:, 1:, None]
-    gains = np.asarray(gain, np.float64).ravel()
-    if len(gains) not in (1, len(image)) or not (np.isfinite(gains).all() and gains.min() > 0):
-        raise GroupSCError(f"gain is {gain!r}; give a number above 0, or one per channel")
-    each = np.broadcast_to(gains, len(image)).reshape(-1, 1, 1)
+    each = np.broadcast_to(np.ravel(gain).astype(np.float64), len(image)).reshape(-1, 1, 1)
     return each, (read_noise or 0.0) ** 2 - each * (offset or 0.0)
+
+
+def _check_parameters(image: NDArray[Any], gain: Any, offset: Any, read_noise: Any) -> None:
+    """Raise an error if a given parameter is not a possible one for the image."""
+    gains = np.ravel(1.0 if gain is None else gain)
+    numbers = gains.dtype.kind in "iuf" and len(gains) in (1, len(image))
+    if not numbers or not (np.isfinite(gains).all() and gains.min() > 0):
+        raise GroupSCError(f"gain is {gain!r}; give a number above 0, or one per channel")
+    if read_noise is not None and not 0 <= _number(read_noise) < np.inf:
+        raise GroupSCError(f"read_noise is {read_noise!r}; give a standard deviation of at least 0")
+    if offset is None:
+        return
+    dark = _number(offset)
+    if not np.isfinite(dark):
+        raise GroupSCError(f"offset is {offset!r}; give the value of the image without light")
+    low, mean, high = float(image.min()), float(image.mean()), float(image.max())
+    # Light only adds to the offset, so a mean below it is not possible, except for the error of a given offset.
+    if low < high and mean + BELOW_OFFSET * (high - low) < dark:
+        raise GroupSCError(
+            f"offset is {dark:g}, but the mean of the image is {mean:.4g} (values {low:g} to {high:g}); give the value "
+            "of the image without light"
+        )
+
+
+def _number(value: Any) -> float:
+    """Return a number as a float, and NaN for other values."""
+    return float(value) if isinstance(value, Real) else np.nan

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,12 +15,12 @@ from torch import nn
 
 import groupsc
 from groupsc import baselines
+from groupsc.baselines.identity import identity
 from groupsc.baselines.own import OwnMethod
 from groupsc.benchmark.metrics import psnr
 from groupsc.data.degradations import add_noise, bayer_mask, noise_generator
 from groupsc.io.images import read_image, write_image
 from groupsc.models.coder import SparseCoder
-from groupsc.utils.digests import parameters_digest
 from groupsc.utils.errors import GroupSCError, TooLittleMemoryError
 
 
@@ -58,9 +59,46 @@ def test_a_network_gets_the_images_of_the_tables(folder):
     row = rows.query("image == 'b.png' and repetition == 1").iloc[0]
     assert row["psnr"] == pytest.approx(expected, abs=1e-3)
     assert (row["method"], row["experiment"], row["parameters"]) == ("smooth", "gray-smooth-sigma15", 9)
-    assert row["weights_sha256"] == parameters_digest(network)
+    assert row["weights_sha256"] == identity(network)
     assert "thread" in row["device"]
     assert (network.training, network.conv.training, network.drop.training) == (True, True, False)
+
+
+def scaled(x, factor):
+    return factor * x
+
+
+def closure(factor):
+    def changed(x):
+        return factor * x
+
+    return changed
+
+
+class Scale(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
+@pytest.mark.parametrize(
+    "method", [closure, Scale, lambda factor: partial(scaled, factor=factor)], ids=["closure", "module", "partial"]
+)
+def test_results_of_a_changed_method_are_not_reused(folder, tmp_path, method):
+    options = {"sigma": 25, "name": "mine", "progress": False, "output": tmp_path / "rows.csv"}
+    first, again, other = (groupsc.evaluate(method(factor), folder, **options) for factor in (1.0, 1.0, 0.5))
+    assert first.equals(again)  # Also the seconds.
+    assert (other["psnr"] < first["psnr"] - 3).all()
+
+
+def test_results_of_code_without_a_file_are_not_reused():
+    space = {}
+    exec("def typed(x): return x", space)
+    assert identity(space["typed"]) != identity(space["typed"])
+    assert identity(closure(1)) == identity(closure(1)) != identity(closure(2))
 
 
 def test_arguments_are_given_by_their_names():
@@ -131,6 +169,7 @@ def test_the_command_takes_a_function_of_a_file(folder, tmp_path):
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith("photos: 20.")
     assert ",same," in (tmp_path / "rows.csv").read_text()
+    assert "is no function" in run("--method", "os:path").stderr
     missing = run("--method", "networks:other")
     assert missing.returncode == 2
     assert "networks:other can't be imported" in missing.stderr

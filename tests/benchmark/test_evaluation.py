@@ -140,6 +140,24 @@ def test_an_interrupted_evaluation_goes_on(dataset, weights, tmp_path, monkeypat
     assert len(read_rows([path])) == 2
 
 
+def test_a_changed_image_of_an_own_folder_is_measured_again(weights, tmp_path):
+    folder, images = tmp_path / "mine", np.random.default_rng(0).random((3, 1, 24, 30)).astype(np.float32)
+    for name, image in zip("ab", images[:2], strict=True):
+        write_image(folder / f"{name}.png", image)
+    options = {"task": "gray", "device": "cpu", "progress": False}
+
+    def measured():
+        rows = evaluate_to_csv(tmp_path / "rows.csv", weights, str(folder), **options)
+        return rows.set_index("image")[["psnr", "seconds"]]
+
+    before = measured()
+    write_image(tmp_path / "other.png", images[2])
+    (tmp_path / "other.png").replace(folder / "b.png")
+    after = measured()
+    pd.testing.assert_series_equal(after.loc["a.png"], before.loc["a.png"])
+    assert after.loc["b.png", "psnr"] != before.loc["b.png", "psnr"]
+
+
 def test_another_number_of_threads_or_cpu_measures_nothing_again(dataset, weights, tmp_path, monkeypatch):
     path = tmp_path / "rows.csv"
     first = evaluate_to_csv(path, weights, dataset, device="cpu", progress=False, images=2)

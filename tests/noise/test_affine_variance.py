@@ -49,7 +49,12 @@ def test_what_is_given_is_used_and_what_is_impossible_is_said():
     for picture, options, hint in (
         (image, {"gain": 0}, "above 0"),
         (image, {"gain": [1, 2]}, "one per channel"),
+        (image, {"gain": "a"}, "above 0"),
         (image, {"read_noise": -1}, "at least 0"),
+        (image, {"read_noise": np.inf}, "at least 0"),
+        (image, {"offset": np.nan}, "without light"),
+        (image, {"offset": [1, 2, 3]}, "without light"),
+        (white, {"gain": 2, "offset": 300}, r"offset is 300, but the mean of the image is 100"),
         (white, {}, "does not increase"),
         (image[:, :4], {}, "too small"),
     ):
