@@ -29,6 +29,9 @@ BLUE, RED = 1.772, 1.402
 FACTORS = dict(zip(SUBSAMPLINGS, ((1, 1), (1, 2), (2, 2)), strict=True))
 """Rows and columns of luma per row and column of chroma."""
 
+WHITE = 255
+"""White of a decoded JPEG picture. Pictures of 16 bits have multiples of 257."""
+
 Steps = Sequence[NDArray[Any]]
 """Quantisation tables (64,) of luma and chroma."""
 
@@ -53,8 +56,8 @@ def deblock(
     Parameters
     ----------
     image : array (..., H, W)
-        Decoded gray images, or images with 1 or 3 channels along `channel_axis`. The luma and the chroma of colour
-        images are restored one by one.
+        Decoded gray images, or images with 1 or 3 channels along `channel_axis`: uint8, uint16 or floats in
+        [0, 1]. The luma and the chroma of colour images are restored one by one.
     quality : float
         Quality factor of libjpeg, 1 to 100; required. The model of the nearest trained quality is used for luma and
         chroma. Above the trained quality of the model, its correction is reduced linearly, to zero at 100. An array
@@ -161,6 +164,8 @@ def _deblocked(
 ) -> tuple[NDArray[Any], dict[str, Any]]:
     """Restore one image; result as for `deblock_with_facts`."""
     pixels, back = unpack(image, channel_axis)
+    if image.dtype.kind == "u" and image.dtype.itemsize > 1 and 0 < image.max() <= WHITE:
+        raise GroupSCError(f"the values of the uint16 image are at most {image.max()}; convert 8-bit values to uint8")
     guarding = _Guard(pixels, quality, steps) if guard else None
 
     def change(plane: NDArray[Any], factors: tuple[int, int] | None = None) -> NDArray[Any]:

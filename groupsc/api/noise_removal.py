@@ -60,7 +60,8 @@ def denoise_with_facts(
         As `denoise` returns it.
     facts : dict
         σ if it is one number; noise, gain and variance without light if they are not those of white noise; names of the
-        weights, none if no model was used; largest share of the image that the guard replaced.
+        weights, none if no model was used; share of the image that the guard replaced, the largest one of several
+        restorations.
 
     Examples
     --------
@@ -73,7 +74,7 @@ def denoise_with_facts(
     check_kind(noise, sigma, parameters, strength)
     own, back = unpack(image, channel_axis, scaled=False)
     names: list[str] = []
-    shares = [0.0]
+    shares: list[float] = []
 
     def white(x: NDArray[Any], level: float) -> NDArray[Any]:
         level = 255 * min(level, 1.0)
@@ -91,7 +92,9 @@ def denoise_with_facts(
         restored, facts = _with_several_sigmas(own, white, strength, sigma_array(sigma, np.shape(image), channel_axis))
     else:
         restored, facts = _with_one_sigma(own, white, strength, where, sigma)  # type: ignore[arg-type]  # A number.
-    return back(restored), facts | {"weights": list(dict.fromkeys(names)), "share": max(shares)}
+    if parts := facts.pop("parts", None):
+        shares = [sum(part * share for part, share in zip(parts, shares, strict=True))]
+    return back(restored), facts | {"weights": list(dict.fromkeys(names)), "share": max(shares, default=0.0)}
 
 
 def _with_estimated_sigma(

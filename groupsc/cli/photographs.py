@@ -66,7 +66,11 @@ Speed = Annotated[
 ]
 Jobs = Annotated[int | None, Option(min=1, help="Images restored at the same time; by default as many as are useful.")]
 SkipExisting = Annotated[
-    bool, Option("--skip-existing", help="Skip images whose output exists and was made with the same options.")
+    bool,
+    Option(
+        "--skip-existing",
+        help="Skip images whose output exists; in a folder, only those that were made with the same options.",
+    ),
 ]
 DryRun = Annotated[bool, Option("--dry-run", help="Print model, level and expected time of each image, and end.")]
 
@@ -219,7 +223,7 @@ def explain(
     from groupsc.io.photographs import read_photograph
     from groupsc.weights.selection import choose
 
-    _refuse_existing(output or [], overwrite=overwrite)
+    _check_outputs(image, output or [], overwrite=overwrite)
     x, y = pixel(at)
     photo = read_photograph(image)
     refuse_raw(photo)
@@ -236,7 +240,9 @@ def explain(
         save(draw_explanation(explained), output)
 
 
-def _refuse_existing(targets: list[Path], *, overwrite: bool) -> None:
+def _check_outputs(image: Path, targets: list[Path], *, overwrite: bool) -> None:
+    if any(target.exists() and target.samefile(image) for target in targets if image.exists()):
+        raise GroupSCError(f"{image} would be replaced by the figure; choose another name")
     existing = [str(target) for target in targets if target.exists()]
     if existing and not overwrite:
         raise GroupSCError(f"{existing[0]} exists; choose another name, or replace it with --overwrite")
@@ -245,10 +251,11 @@ def _refuse_existing(targets: list[Path], *, overwrite: bool) -> None:
 def _bytes(text: str | None) -> float | None:
     if text is None:
         return None
-    match = re.fullmatch(r"([0-9.]+)\s*([KMG]?i?B)", text.strip(), re.IGNORECASE)
-    if match is None:
+    match = re.fullmatch(r"([0-9.]+)\s*((?:[KMG]i?)?B)", text.strip(), re.IGNORECASE)
+    number = 0.0 if match is None else _number(match[1], "--memory") * UNITS[match[2].upper()]
+    if number <= 0:
         raise GroupSCError(f"--memory is {text!r}; write it like 4GB or 500MB")
-    return _number(match[1], "--memory") * UNITS[match[2].upper()]
+    return number
 
 
 def _three_numbers(text: str) -> tuple[float, float, float]:

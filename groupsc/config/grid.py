@@ -305,3 +305,7 @@ def _check_task(where: str, task: str, given: Task) -> None:
             require(
                 cell.levels or not cell.methods, f"{place} lacks levels ({kind}); give a list such as levels: [15, 25]"
             )
+            for level in cell.levels or ():
+                possible = level <= 255 if kind == "sigma" else level in range(1, 101)
+                hint = "σ is at most 255" if kind == "sigma" else "a quality is a whole number from 1 to 100"
+                require(possible, f"{place}.levels contains {level:g}; {hint}")

@@ -23,7 +23,7 @@ def unpack(
     Parameters
     ----------
     image : array_like
-        (H, W), or 1 or 3 channels along `channel_axis`; integers, or floats.
+        (H, W), or 1 or 3 channels along `channel_axis`; integers, or floats; with `scaled`, uint8, uint16 or floats.
     channel_axis : int or None
         Axis of the channels. None means that the image is (H, W).
     scaled : bool
@@ -32,8 +32,8 @@ def unpack(
     Returns
     -------
     pixels : ndarray (c, H, W)
-        With `scaled`, values divided by the maximum of an integer type; float64 for a float64 image or integers of more
-        than 16 bits, float32 for the others.
+        With `scaled`, values divided by the maximum of an integer type; float64 for a float64 image, float32 for the
+        others.
     back : callable
         Converts a result (c, H, W) in the units of `pixels` to the layout, range and type of `image`. It clips the
         result to the range of the type, which is [0, 1] for floats if all values of `image` are in it, and rounds it
@@ -42,8 +42,8 @@ def unpack(
     Raises
     ------
     GroupSCError
-        When the type or the shape is not supported, a value is NaN or infinite, or the range of floats is not [0, 1]
-        although they are to be scaled.
+        When the type or the shape is not supported, or a value is NaN or infinite; with `scaled` also when the range of
+        floats is not [0, 1].
 
     Examples
     --------
@@ -57,7 +57,7 @@ def unpack(
     image = np.asarray(image)
     _check_array(image, channel_axis)
     floats = image.dtype.kind == "f"
-    if floats and scaled:
+    if scaled:
         _check_unit_range(image)
     pixels = np.ascontiguousarray(image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0))
     factor = float(np.iinfo(image.dtype).max) if scaled and not floats else 1.0
@@ -114,7 +114,14 @@ def _check_array(image: NDArray[Any], channel_axis: int | None) -> None:
 
 
 def _check_unit_range(image: NDArray[Any]) -> None:
-    """Raise an error unless the values of floats are in [0, 1] apart from noise."""
+    """Raise an error unless the type gives the value of white, or floats are in [0, 1] apart from noise."""
+    if image.dtype.kind != "f":
+        if image.dtype.kind != "u" or image.dtype.itemsize > 2:
+            raise GroupSCError(
+                f"the image has the type {image.dtype}, whose value of white is not known; give uint8, uint16, or "
+                "floats in [0, 1]"
+            )
+        return
     if np.abs(image).max() > MAX_ABSOLUTE or (image.min() >= 0 and image.max() > MAX_NONNEGATIVE):
         raise GroupSCError(
             f"the image contains values from {image.min():g} to {image.max():g}; scale floats to [0, 1] (divide 8-bit "

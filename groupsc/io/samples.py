@@ -111,6 +111,10 @@ def require_size(pixels: int) -> None:
         raise GroupSCError(f"has more than {limit / 1e6:.0f} megapixels, the limit for one image; cut it into parts")
 
 
+NARROW = 0.01
+"""Range of samples, as a share of the largest one, up to which the least sample is black."""
+
+
 def value_range(samples: np.ndarray) -> tuple[float, float]:
     """Return the samples that become 0 and 1.
 
@@ -123,7 +127,8 @@ def value_range(samples: np.ndarray) -> tuple[float, float]:
     -------
     (float, float)
         0 and the largest value of an 8-bit or 16-bit type. 0 and 1 for floats in [0, 1] with or without noise. For
-        other samples 0, or their least value if it is negative, and their largest value.
+        other samples 0 and their largest value; the least value instead of 0 if it is negative, or if the range is so
+        narrow (`NARROW`) that float32 would lose digits.
 
     Raises
     ------
@@ -143,7 +148,8 @@ def value_range(samples: np.ndarray) -> tuple[float, float]:
     limit = MAX_NONNEGATIVE if low >= 0 else MAX_ABSOLUTE
     if samples.dtype.kind == "f" and max(high, -low) <= limit:
         return 0.0, 1.0
-    low = min(0.0, low)
+    if low > 0 and high - low > NARROW * high:
+        low = 0.0
     return low, high if high > low else low + 1
 
 

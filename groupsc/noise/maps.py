@@ -6,7 +6,7 @@ and every pixel is interpolated between the two restorations whose σ are next t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -45,9 +45,12 @@ def sigma_array(sigma: ArrayLike, shape: tuple[int, ...], channel_axis: int | No
     >>> sigma_array([1, 2, 3], (8, 9, 3), -1).shape
     (3, 8, 9)
     """
-    values = np.asarray(sigma, np.float64)
+    try:
+        values = np.asarray(sigma, np.float64)
+    except (TypeError, ValueError) as error:
+        raise GroupSCError("sigma contains values that are no numbers; give standard deviations") from error
     channels = 1 if channel_axis is None else shape[channel_axis]
-    plane = shape if channel_axis is None else tuple(np.delete(shape, channel_axis))
+    plane = shape if channel_axis is None else tuple(map(int, np.delete(shape, channel_axis)))
     if values.shape == (channels,) and values.shape != shape:
         values = values[:, None, None]
     elif values.shape == plane:
@@ -116,11 +119,30 @@ def denoise_by_levels(
             [2.5, 4. ]]])
     """
     steps = levels(sigma)
+    restored: NDArray[Any] = image.astype(np.float64)
+    for level, weight in zip(steps, weights_of_levels(sigma, steps), strict=True):
+        restored = restored + weight * (white(image, level) - image)
+    return restored
+
+
+def weights_of_levels(sigma: NDArray[np.float64], steps: list[float]) -> Iterator[NDArray[np.float64]]:
+    """Yield the weight of the restoration of each level, for every value of an image.
+
+    The sum of the weights of a value is 1. Below the lowest level it decreases to 0, since less is removed.
+
+    Parameters
+    ----------
+    sigma : array (c, H, W)
+        σ of every value.
+    steps : list of float
+        `levels` of sigma.
+
+    Examples
+    --------
+    >>> [weight.round(1).tolist() for weight in weights_of_levels(np.array([0.0, 1.0, 2.0, 4.0]), [1.0, 4.0])]
+    [[0.0, 1.0, 0.5, 0.0], [0.0, 0.0, 0.5, 1.0]]
+    """
     at = np.log(np.maximum(sigma, steps[0]))
-    restored = np.zeros(image.shape, np.float64)
-    for number, level in enumerate(steps):
+    for number in range(len(steps)):
         weight = np.interp(at, np.log(steps), np.eye(len(steps))[number])
-        restored += weight * white(image, level)
-    # Below the lowest level, less and less is removed.
-    mixed: NDArray[Any] = image + np.minimum(SAME * sigma / steps[0], 1) * (restored - image)
-    return mixed
+        yield weight * np.minimum(SAME * sigma / steps[0], 1)

@@ -26,6 +26,7 @@ from groupsc.training.initialization import first_model
 from groupsc.training.state import Run
 from groupsc.training.validation_blocks import Validation, validation
 from groupsc.utils.device import pick_own_device
+from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.lock import alone
 from groupsc.utils.typing import PathLike
@@ -72,8 +73,8 @@ def train(
     Raises
     ------
     GroupSCError
-        When data are missing, the state belongs to another configuration, another process trains in the folder, the
-        memory is too small, or the loss still diverges after the learning rate was reduced.
+        When data are missing, the state belongs to another configuration or another start, another process trains in
+        the folder, the memory is too small, or the loss still diverges after the learning rate was reduced.
 
     Examples
     --------
@@ -86,7 +87,10 @@ def train(
     batches = Batches(training_images(experiment, data_dir), experiment)
     spread = batches.spread()
     model = first_model(experiment, dictionary, init, spread=spread)
-    run = Run(experiment, model, pick_own_device(device), output, spread=spread)
+    given = {"initial dictionary": dictionary, "initial model": init}
+    source = {name: None if path is None else file_digest(path) for name, path in given.items()}
+    source["training set"] = data_digest(config.dataset, data_dir)
+    run = Run(experiment, model, pick_own_device(device), output, spread=spread, source=source)
     with alone(output) if rank == 0 else contextlib.nullcontext():
         resumed = run.resume()
         if resumed and run.step == config.max_steps and _readable(weights):
@@ -104,7 +108,7 @@ def train(
         if rank == 0:
             best = run.best_model()
             earlier = {"earlier": earlier_trainings(init)}
-            data = {"data_digest": data_digest(config.dataset, data_dir)}
+            data = {"data_digest": source["training set"]}
             save_weights(weights, best, run.card() | data | earlier | _validation(best, experiment, data_dir))
     return weights
 

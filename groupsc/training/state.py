@@ -52,6 +52,8 @@ class Run:
         Folder of the state and of the log.
     spread : float, optional
         Standard deviation of the error that the degradation causes, in [0, 1]; None for mosaics.
+    source : dict of str to str or None, optional
+        Checksums of what the training starts from, by name, such as "dictionary"; a state with others is not continued.
 
     Examples
     --------
@@ -66,9 +68,10 @@ class Run:
         output: Path,
         *,
         spread: float | None = None,
+        source: Mapping[str, str | None] | None = None,
     ):
         config = experiment.training
-        self.experiment, self.device = experiment, device
+        self.experiment, self.device, self.source = experiment, device, dict(source or {})
         self.model = model.to(device)
         self.state, self.log = output / "state.safetensors", output / "log.csv"
         self.matmul_dtype = fast_matmul_dtype(device, config.precision)
@@ -203,7 +206,11 @@ class Run:
         tensors = {f"{part}.{name}": tensor.cpu() for part, named in parts.items() for name, tensor in named.items()}
         tensors["losses"] = self.losses.cpu()
         counters = {name: getattr(self, name) for name in COUNTERS}
-        save_state(self.state, tensors, {**counters, "experiment": dataclasses.asdict(self.experiment)})
+        save_state(
+            self.state,
+            tensors,
+            {**counters, "experiment": dataclasses.asdict(self.experiment), "source": self.source},
+        )
 
     def resume(self) -> bool:
         """Load the saved state and remove later lines from the log; returns False when there is no state.
@@ -211,7 +218,7 @@ class Run:
         Raises
         ------
         GroupSCError
-            When the state belongs to another configuration, or was altered.
+            When the state belongs to another configuration or another source, or was altered.
         """
         saved = load_state(self.state)
         if saved is None:
@@ -222,6 +229,13 @@ class Run:
                 f"{self.state} belongs to another configuration of {self.experiment.name}; "
                 "remove it to start a new training, or, for example for more steps, train in another folder with "
                 "--init and the weights of this one"
+            )
+        before = counters.get("source", {})
+        other = [name for name, digest in self.source.items() if name in before and before[name] != digest]
+        if other:
+            raise GroupSCError(
+                f"{self.state} belongs to a training with another {' and '.join(other)}; remove it to start a new "
+                "training, or train in another folder"
             )
         try:
             self._take(tensors, counters)

@@ -48,7 +48,7 @@ def pick_device(name: torch.device | str = "auto") -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).add(1).item()  # torch lists a GPU that is too old for its kernels.
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise GroupSCError(f"this machine can't compute on the device {name!r}; choose auto or cpu") from error
     return device
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -212,6 +213,8 @@ def find_weights(name_or_path) -> Path:
     >>> find_weights("own/model.safetensors").as_posix()
     'own/model.safetensors'
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise GroupSCError(f"the weights are {name_or_path!r}; give the name of a release or a file")
     path = Path(name_or_path)
     if path.suffix == ".safetensors" or path.is_file():
         return path

@@ -36,6 +36,14 @@ def test_the_default_improves_photographs_of_little_and_of_much_noise(sigma):
     assert psnr(groupsc.denoise(noisy, sigma / 255, device="cpu"), clean) > psnr(noisy, clean)
 
 
+def test_blank_pages_of_a_stack_stay_as_they_are(weights):
+    noise = 20 * np.random.default_rng(0).standard_normal((64, 64))
+    stack = np.stack([np.zeros((64, 64)), 500 + noise, np.full((64, 64), 7)]).astype(np.float32)
+    restored = groupsc.denoise(stack, 20, weights=weights["gray"])
+    np.testing.assert_array_equal(restored[[0, 2]], stack[[0, 2]])
+    assert restored[1].std() < 15
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
 def test_what_comes_back_has_the_type_that_was_given(weights, dtype):
     _, noisy = noisy_camera()

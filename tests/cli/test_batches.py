@@ -202,12 +202,24 @@ def test_streams_in_a_terminal_without_greek_letters(album):
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(result.stdout))), expected)
     assert rb"\u03c3 25 (given)" in result.stderr
     assert os.listdir(album) == ["in"]
+    described = subprocess.run([*command, "--json"], cwd=album, env=environment, input=content, capture_output=True)
+    assert described.stdout == result.stdout
+    assert b'"input": "-"' in described.stderr
+    bad = subprocess.run(command, cwd=album, env=environment, input=b"text", capture_output=True)
+    assert bad.stderr.startswith(b"groupsc: - is not an image")
+    closed = subprocess.run(
+        f"{sys.executable} -m groupsc denoise - - <&-", cwd=album, env=environment, shell=True, capture_output=True
+    )
+    assert b"standard input is closed" in closed.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("denoise", "in", "-"), "takes one image"),
+        (("denoise", "in/a.png", "b.png", "--memory", "4iB"), "write it like 4GB"),
+        (("denoise", "in/a.png", "b.png", "--memory", "0GB"), "write it like 4GB"),
+        (("explain", "in/a.png", "--at", "3,3", "-o", "in/a.png", "--overwrite"), "would be replaced by the figure"),
         (("denoise", "in", "out", "--speed", "quick"), "fast, balanced, best"),
         (("denoise", "in", "out", "--speed", "fast", "--method", "sc"), "leave out"),
     ],

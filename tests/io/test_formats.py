@@ -13,7 +13,7 @@ from PIL import PngImagePlugin
 
 from groupsc.io.codecs.formats import FORMATS, READ_ONLY
 from groupsc.io.paths import photographs, targets
-from groupsc.io.photographs import Photograph, read_photograph, storable_path, write_photograph
+from groupsc.io.photographs import Photograph, lost_metadata, read_photograph, storable_path, write_photograph
 from groupsc.io.restoring import restore_file
 from groupsc.utils.errors import GroupSCError
 
@@ -196,6 +196,30 @@ def test_metadata_are_kept_or_named(tmp_path, format, suffix, depth):
         assert found.dpi == pytest.approx((150, 300), rel=1e-3)
     if suffix == "png":
         assert dict(found.texts) == ({"Author": "Émile"} if format == "PNG" else {"Comment": "hello"})
+
+
+@pytest.mark.parametrize("depth", ["uint8", "uint16"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp"])
+def test_metadata_that_are_too_large_for_a_format_are_named(tmp_path, suffix, depth):
+    large = {
+        "XMP": {"xmp": b"x" * 65505}, "texts": {"texts": (("Comment", "x" * 65534),)}, "resolution": {"dpi": (1e8, 1e8)}
+    }  # fmt: skip
+    unlimited = {"jpg": (), "png": ("XMP", "texts"), "bmp": ()}[suffix]
+    for name, fields in large.items():
+        photo = Photograph(
+            pixels=np.zeros((1, 4, 6), np.float32), depth=depth if suffix == "png" else "uint8", **fields
+        )
+        write_photograph(tmp_path / f"a.{suffix}", photo, overwrite=True)
+        assert lost_metadata(tmp_path / f"a.{suffix}", photo) == ([] if name in unlimited else [name])
+        assert name not in unlimited or read_photograph(tmp_path / f"a.{suffix}").names() == [name]
+
+
+@pytest.mark.parametrize(("offset", "step", "kind"), [(10**9, 1, np.int32), (1e6, 1 / 255, np.float64)])
+def test_values_with_a_large_offset_keep_their_digits(tmp_path, offset, step, kind):
+    values = (offset + step * GRAY8[..., 0].astype(np.float64)).astype(kind)
+    np.save(tmp_path / "a.npy", values)
+    restore_file(tmp_path / "a.npy", tmp_path / "b.npy", SAME)
+    np.testing.assert_allclose(np.load(tmp_path / "b.npy"), values, rtol=0, atol=step / 100)
 
 
 def test_the_header_of_fits_is_kept(tmp_path):

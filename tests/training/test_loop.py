@@ -201,6 +201,15 @@ def test_a_finished_run_is_left_alone(whole):
     assert weights.stat().st_mtime_ns == before
 
 
+def test_another_start_does_not_continue_a_training(whole, tmp_path):
+    options = {"data_dir": "unused", "output": tmp_path, "device": "cpu", "progress": False}
+    assert train(tiny_experiment(), **options, max_minutes=0) is None
+    with pytest.raises(GroupSCError, match="another initial model; remove it"):
+        train(tiny_experiment(), **options, init=whole / "weights.safetensors")
+    train(tiny_experiment(), **options)
+    assert digest(tmp_path) == digest(whole)
+
+
 def test_no_readable_state_and_another_configuration_are_one_sentence(tmp_path):
     experiment = tiny_experiment()
     train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False, max_minutes=0)
@@ -245,7 +254,7 @@ def test_groupsc_starts_from_sc(tmp_path):
     weights = train(experiment, data_dir="unused", output=tmp_path / "group", init=init, device="cpu", progress=False)
     (sc, sc_card), (group, card) = load_weights(init), load_weights(weights)
     assert sc_card["earlier"] == []
-    assert card["earlier"] == [{key: sc_card[key] for key in ("name", "steps", "minutes", "device")}]
+    assert card["earlier"] == [{key: sc_card[key] for key in ("name", "steps", "best_step", "minutes", "device")}]
     torch.testing.assert_close(group.D, sc.D)
     torch.testing.assert_close(group.thresholds, 0.5 * sc.thresholds)
     distance = 2 * 25 * (25 / 255) ** 2 * group.kappa.square()

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -83,7 +83,7 @@ def restore_all(operation: Operation, paths: list[Path], output: Path | None, se
     say = functools.partial(tqdm.write, file=messages)
     try:
         with _streams(paths, output) as places:
-            _restore_files(operation, *places, settings, say)
+            _restore_files(operation, *places, settings, say, sys.stderr if str(output) == STREAM else sys.stdout)
     except KeyboardInterrupt:
         if str(output) != STREAM:
             say("interrupted; the same command with --skip-existing continues")
@@ -99,6 +99,8 @@ def _streams(paths: list[Path], output: Path) -> Iterator[tuple[list[Path], Path
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         place = Path(folder, "input")
         if STREAM in map(str, paths):
+            if sys.stdin is None:
+                raise GroupSCError("standard input is closed; name a file instead of -")
             place.write_bytes(sys.stdin.buffer.read())
         paths = [place if str(path) == STREAM else path for path in paths]
         if str(output) != STREAM:
@@ -108,6 +110,8 @@ def _streams(paths: list[Path], output: Path) -> Iterator[tuple[list[Path], Path
             return
         if len(paths) != 1 or paths[0].is_dir():
             raise GroupSCError("standard output takes one image; name a folder for the output of several")
+        if sys.stdout is None:
+            raise GroupSCError("standard output is closed; name a file instead of -")
         result = Path(folder, f"output{_suffix(paths[0])}")
         yield paths, result
         if result.exists():
@@ -120,11 +124,17 @@ def _suffix(source: Path) -> str:
     from groupsc.io.codecs.formats import FORMATS
     from groupsc.io.restoring import first_image
 
-    name = first_image(source).format
+    try:
+        name = first_image(source).format
+    except GroupSCError as error:
+        raise _named(source, error) from error
     return next((suffix for suffix, kind in FORMATS.items() if kind.name == name), ".png")
 
 
-def _restore_files(operation: Operation, paths: list[Path], output: Path, settings: Settings, say: Say) -> None:
+def _restore_files(
+    operation: Operation, paths: list[Path], output: Path, settings: Settings, say: Say, document: TextIO
+) -> None:
+    """Restore images; with `as_json`, the report is printed to `document`."""
     from groupsc.io.paths import check_writable, photographs, targets
 
     pairs = targets(photographs(paths), output)
@@ -142,7 +152,7 @@ def _restore_files(operation: Operation, paths: list[Path], output: Path, settin
         _restore_jobs(jobs, operation, settings, folder, options, say, report)
     else:
         report.facts += [job.facts | {"seconds": round(job.choice.seconds, 1)} for job in jobs]
-    _conclude(report, settings, say)
+    _conclude(report, settings, say, document)
 
 
 def _unread(paths: list[Path]) -> list[str]:
@@ -228,7 +238,9 @@ def _next_image(
 
 def _named(source: Path, error: Exception) -> Exception:
     """Return an error whose message names the image."""
-    return error if str(source) in str(error) else GroupSCError(f"{shown(source)}: {error}")
+    if str(source) not in str(error):
+        return GroupSCError(f"{shown(source)}: {error}")
+    return error if shown(source) == str(source) else GroupSCError(str(error).replace(str(source), shown(source)))
 
 
 def _restore_jobs(
@@ -285,12 +297,12 @@ def _restored(
     say(f"{shown(job.target)}: {how}{guarded}{lost}")
 
 
-def _conclude(report: Report, settings: Settings, say: Say) -> None:
+def _conclude(report: Report, settings: Settings, say: Say, document: TextIO) -> None:
     """Print the report; end with exit code 1 if images failed."""
     if settings.as_json:
         others = [{"input": name, "error": reason} for name, reason in report.failures.items()]
         others += [{"input": name, "skipped": "this type of file is not read"} for name in report.unread]
-        print(json.dumps(report.facts + others, indent=1))
+        print(json.dumps(report.facts + others, indent=1), file=document)
     if report.skipped:
         say(f"{report.skipped} of {report.number} images exist and were skipped")
     if report.unread:

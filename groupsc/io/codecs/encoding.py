@@ -11,7 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin
 
 from groupsc.io.codecs import exif as exif_data
-from groupsc.io.codecs.formats import FITS, JPEG, NPY, PGM, PNG, PPM, TIFF, Format, fitting_profile
+from groupsc.io.codecs.formats import FITS, JPEG, NPY, PGM, PNG, PPM, TIFF, Format, fitting_profile, within_limits
 from groupsc.io.codecs.scientific import encode_fits, encode_npy
 from groupsc.io.samples import Metadata
 
@@ -47,7 +47,7 @@ def encode(samples: np.ndarray, kind: Format, *, metadata: Metadata, quality: in
     b'PNG'
     """
     profile = metadata.profile and fitting_profile(metadata.profile, kind, samples.shape[2])
-    metadata = dataclasses.replace(metadata, profile=profile)
+    metadata = dataclasses.replace(within_limits(metadata, kind), profile=profile)
     if kind is TIFF:
         return _encode_tiff(samples, metadata)
     if kind in (NPY, FITS):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +42,10 @@ class Format:
         Maximum width and height in pixels.
     exif : int
         Maximum size of the EXIF data in bytes.
+    xmp, text : int
+        Maximum size of the XMP packet and of a text in bytes.
+    dpi : float
+        Maximum resolution in pixels per inch.
     keeps : tuple of str
         Names of the metadata that the format stores, from `groupsc.io.samples.NAMES`.
     colors : bool
@@ -56,19 +62,27 @@ class Format:
     alpha: bool
     side: int = 2**31 - 1
     exif: int = 2**31 - 1
+    xmp: int = 2**31 - 1
+    text: int = 2**31 - 1
+    dpi: float = math.inf
     keeps: tuple[str, ...] = ()
     colors: bool = True
 
 
 _CAMERA = ("ICC profile", "EXIF", "XMP")
 _INTEGERS = ("uint8", "uint16", "uint32", "int8", "int16", "int32")
-PNG = Format("PNG", ("uint8", "uint16"), alpha=True, keeps=(*_CAMERA, "resolution", "texts"))
+_DPI_OF_METRES = (2**31 - 1) * 0.0254
+"""Largest resolution of formats that store pixels per metre as 31 bits."""
+PNG = Format("PNG", ("uint8", "uint16"), alpha=True, dpi=_DPI_OF_METRES, keeps=(*_CAMERA, "resolution", "texts"))
 TIFF = Format("TIFF", (*_INTEGERS, "float32"), alpha=True, keeps=(*_CAMERA, "resolution"))
-JPEG = Format("JPEG", ("uint8",), alpha=False, side=65500, exif=65533, keeps=(*_CAMERA, "resolution"))
+JPEG = Format(
+    "JPEG", ("uint8",), alpha=False, side=65500, exif=65533, xmp=65504, text=65533, dpi=65535,
+    keeps=(*_CAMERA, "resolution"),
+)  # fmt: skip
 WEBP = Format("WebP", ("uint8",), alpha=True, side=16383, keeps=_CAMERA)
 AVIF = Format("AVIF", ("uint8",), alpha=True, side=65536, keeps=_CAMERA)
 JPEG_2000 = Format("JPEG2000", ("uint8",), alpha=True)
-BMP = Format("BMP", ("uint8",), alpha=False, keeps=("resolution",))
+BMP = Format("BMP", ("uint8",), alpha=False, dpi=_DPI_OF_METRES, keeps=("resolution",))
 PPM = Format("PPM", ("uint8", "uint16"), alpha=False)
 PGM = Format("PGM", ("uint8", "uint16"), alpha=False, colors=False)
 NPY = Format("npy", tuple(DEPTHS), alpha=True)
@@ -162,12 +176,29 @@ def dropped(metadata: Metadata, kind: Format, channels: int) -> list[str]:
     >>> dropped(Metadata(dpi=(300, 300), lost=("Photoshop data",)), WEBP, 3)
     ['resolution', 'Photoshop data']
     """
-    names = [name for name in metadata.names() if name not in kind.keeps]
-    if kind is JPEG and all(keyword == "Comment" for keyword, _ in metadata.texts):
+    small = within_limits(metadata, kind)
+    names = [name for name in metadata.names() if name not in kind.keeps or name not in small.names()]
+    if kind is JPEG and small.texts and all(keyword == "Comment" for keyword, _ in metadata.texts):
         names = [name for name in names if name != "texts"]
     if "ICC profile" in kind.keeps and metadata.profile and fitting_profile(metadata.profile, kind, channels) is None:
         names.append("ICC profile")
     return [*names, *metadata.lost]
+
+
+def within_limits(metadata: Metadata, kind: Format) -> Metadata:
+    """Return the metadata without those that are too large for a format.
+
+    Examples
+    --------
+    >>> within_limits(Metadata(dpi=(1e5, 1e5)), JPEG).dpi is None, within_limits(Metadata(dpi=(300, 300)), JPEG).dpi
+    (True, (300, 300))
+    """
+    return dataclasses.replace(
+        metadata,
+        xmp=None if len(metadata.xmp or b"") > kind.xmp else metadata.xmp,
+        dpi=None if metadata.dpi and max(metadata.dpi) > kind.dpi else metadata.dpi,
+        texts=tuple((keyword, text) for keyword, text in metadata.texts if len(text.encode()) <= kind.text),
+    )
 
 
 def format_for(path: Path, **needs) -> Format:
