@@ -31,7 +31,7 @@ def main() -> None:
         psnr = {}
         for pattern in BAYER_PATTERNS:
             restored = [
-                demosaick((x * bayer_mask(*x.shape[1:], pattern).numpy()).sum(0), pattern, weights=weights)
+                demosaick((x * bayer_mask(x.shape[1], x.shape[2], pattern).numpy()).sum(0), pattern, weights=weights)
                 for x in images.values()
             ]
             pairs = zip(restored, images.values(), strict=True)

@@ -50,7 +50,8 @@ def centres(data_dir: str, images: int, side: int) -> list[tuple[torch.Tensor, t
         clean = torch.from_numpy(image)[None]
         noisy, _ = degrade(clean, "gray", LEVEL, noise_generator("BSD68", name, LEVEL))
         top, left = ((length - side) // 2 for length in clean.shape[-2:])
-        found.append(tuple(x[..., top : top + side, left : left + side] for x in (clean, noisy)))
+        cut = (..., slice(top, top + side), slice(left, left + side))
+        found.append((clean[cut], noisy[cut]))
     return found
 
 

@@ -37,7 +37,7 @@ OTHER = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4
 
 def demosaicked(image: np.ndarray) -> np.ndarray:
     """Colours (3, H, W) that are interpolated from a Bayer mosaic of the image."""
-    mosaic = image * bayer_mask(*image.shape[1:], "RGGB").numpy()
+    mosaic = image * bayer_mask(image.shape[1], image.shape[2], "RGGB").numpy()
     kernels = (OTHER, GREEN, OTHER)
     return np.stack([convolve(x, kernel, mode="mirror") for x, kernel in zip(mosaic, kernels, strict=True)])
 
@@ -54,7 +54,9 @@ def compressed(image: np.ndarray, quality: int) -> np.ndarray:
 
 def resized(image: np.ndarray, factor: float) -> np.ndarray:
     size = [round(factor * length) for length in image.shape[:0:-1]]
-    return np.stack([np.asarray(Image.fromarray(x.astype(np.float32)).resize(size, Image.BICUBIC)) for x in image])
+    return np.stack(
+        [np.asarray(Image.fromarray(x.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)) for x in image]
+    )
 
 
 PROCESSES = {

@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 import functools
 from collections import Counter
+from collections.abc import Callable
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from groupsc import load
-from groupsc.inference.sliding_window import restore_whole
+from groupsc.inference.sliding_window import Window, restore_whole
 from groupsc.ops import workers
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.window import SlidingWindow
@@ -46,7 +47,7 @@ def main() -> None:
     image = torch.rand(1, model.config.channels, height, width, generator=torch.Generator().manual_seed(0))
     torch.set_num_threads(1)  # A dispatch mode counts only in its own thread.
     workers.CHUNK = workers.LARGE_CHUNK
-    windows = {
+    windows: dict[str, Callable[..., Window]] = {
         "tiles of CPUs": SlidingWindow,
         "tiles of GPUs": functools.partial(GatheredWindow, device=image.device),
     }

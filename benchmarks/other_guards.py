@@ -38,7 +38,7 @@ def photographs(options) -> dict[str, np.ndarray]:
     for name in SKIMAGE:
         picture = getattr(skimage.data, name)()
         picture = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, -1)
-        images[name] = np.float32(picture.transpose(2, 0, 1) / 255)
+        images[name] = (picture.transpose(2, 0, 1) / 255).astype(np.float32)
     side = options.side
     places = {name: [(length - side) // 2 for length in x.shape[1:]] for name, x in images.items()}
     return {
@@ -53,6 +53,7 @@ def deblocked(weights: str, quality: int, clean: np.ndarray, colors: str):
         clean = np.round(255 * np.tensordot(LUMA, clean, 1)[None]) / 255
     pixels = np.round(255 * clean.transpose(1, 2, 0)).astype(np.uint8)
     file = io.BytesIO()
+    subsampling = colors or "4:2:0"
     options = {"subsampling": colors} if colors else {}
     Image.fromarray(pixels if colors else pixels[..., 0]).save(file, "JPEG", quality=quality, **options)
     decoded = np.asarray(Image.open(file))
@@ -60,7 +61,7 @@ def deblocked(weights: str, quality: int, clean: np.ndarray, colors: str):
     for guard in (False, True):
         began = time.perf_counter()
         result, facts = deblock_with_facts(
-            decoded, quality, weights=weights, channel_axis=-1 if colors else None, guard=guard, **options
+            decoded, quality, weights=weights, channel_axis=-1 if colors else None, guard=guard, subsampling=subsampling
         )
         times.append(time.perf_counter() - began)
         found.append(result / 255)

@@ -69,6 +69,7 @@ def main() -> None:
                 else make_dictionary(experiment, options.data_dir, dictionary)
             }
         weights = train(experiment, data_dir=options.data_dir, output=folder / name, device=options.device, **first)
+        assert weights is not None  # Without a time limit, a training ends with its weights.
         card = load_weights(weights)[1]
         kept = {key: card[key] for key in ("steps", "minutes", "validation_psnr", "device", "code_version")}
         rows.append(

@@ -60,20 +60,21 @@ def main() -> None:
     device = pick_device(options.device)
     batch = options.batch or (32 if device.type == "cuda" else 4)
     matmul_dtype = fast_matmul_dtype(device)
+    rows: list[dict] = []
     report = {
         "device": device_name(device),
         "torch": torch.__version__,
         "code_version": code_version(),
         "matmul_dtype": str(matmul_dtype),
         "matmul_gflop_per_second": {str(t): matmul_rate(device, t) / 1e9 for t in {torch.float32, matmul_dtype}},
-        "rows": [],
+        "rows": rows,
     }
     print(f"{report['device']}; matrix products, GFLOP/s: {report['matmul_gflop_per_second']}")
     print("task   method   batch  plain s  fast s  ratio  GFLOP/s  share of matmul rate")
     for name in options.rows:
         task, method = name.split("-")
         row = measure(task, method, batch, options.plain_batch or min(batch, 4), device, options.repetitions)
-        report["rows"].append(row)
+        rows.append(row)
         print(
             f"{task:6} {method:8} {batch:5} {row['plain_seconds']:8.3f} {row['fast_seconds']:7.4f} {row['ratio']:6.1f} "
             f"{row['gflop_per_second']:8.0f}  {row['share_of_matmul_rate']:.0%}",

@@ -44,7 +44,7 @@ baseline = method(options.method)
 reason = baseline.skip("gray", options.sigma)
 if reason is None:
     baseline.prepare("gray", options.sigma)
-    methods[options.method] = lambda image: baseline.restore(np.float32(image)[None], "gray", options.sigma)[0]
+    methods[options.method] = lambda image: baseline.restore(image.astype(np.float32)[None], "gray", options.sigma)[0]
 else:
     print(f"{options.method} is left out: {reason}")
 

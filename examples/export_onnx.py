@@ -35,6 +35,7 @@ model = groupsc.load(options.weights, device="cpu", precision="float32").eval()
 path = options.output / f"{options.weights}-{options.block}.onnx"
 example = torch.rand(1, 1, options.block, options.block)
 program = torch.onnx.export(model, (example,), dynamo=True, verbose=False, input_names=["noisy"])
+assert program is not None  # It is None only without `dynamo`.
 program.save(path)
 megabytes = {"ONNX": path.stat().st_size / 1e6, "safetensors": find_weights(options.weights).stat().st_size / 1e6}
 print(

@@ -64,8 +64,7 @@ def modules_behind(root: Path, module: str, uncounted: frozenset[str] = frozense
     --------
     >>> "groupsc.utils" in modules_behind(Path(), "groupsc.utils.errors")  # doctest: +SKIP
     """
-    if _path(root, module) is None:
-        raise LookupError(f"there is no module {module} in {root}; correct its name in workflow/rules")
+    _existing(root, module)
     found, queue = set(), [module]
     while queue:
         name = queue.pop()
@@ -90,7 +89,7 @@ def _imported(root: Path, module: str) -> frozenset[str]:
 
 def _imports(root: Path, module: str) -> Iterator[str]:
     """Yield the modules of the same package that a module imports."""
-    path, package = _path(root, module), module.partition(".")[0]
+    path, package = _existing(root, module), module.partition(".")[0]
     inside = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     for node in _statements(_tree(path)):
         if isinstance(node, ast.Import):
@@ -121,7 +120,7 @@ def _module(root: Path, name: str, importer: str) -> Iterator[str]:
 
 def _origins(root: Path, source: str, name: str, importer: str) -> Iterator[str]:
     """Yield the modules that define a name which is imported from a module or package."""
-    path = _path(root, source)
+    path = _existing(root, source)
     if path.name != "__init__.py":
         return
     if _path(root, f"{source}.{name}") is not None:
@@ -132,8 +131,8 @@ def _origins(root: Path, source: str, name: str, importer: str) -> Iterator[str]
         yield from (origin for origin in exported.values() if origin)
     elif name not in exported:
         raise LookupError(f"{importer} imports {name} from {source}, which neither holds nor exports it")
-    elif exported[name]:
-        yield exported[name]
+    elif origin := exported[name]:
+        yield origin
 
 
 def _exports(root: Path, package: str) -> dict[str, str | None]:
@@ -175,11 +174,21 @@ def _listed_names(root: Path, node: ast.Dict, package: str) -> dict[str, str]:
     """Return the names that a dictionary in an `__init__` lists with their modules."""
     found = {}
     for key, value in zip(node.keys, node.values, strict=True):
-        if isinstance(key, ast.Constant) and isinstance(value, ast.Constant) and isinstance(value.value, str):
+        if not (isinstance(key, ast.Constant) and isinstance(value, ast.Constant)):
+            continue
+        if isinstance(key.value, str) and isinstance(value.value, str):
             name = f"{package}{value.value}" if value.value.startswith(".") else value.value
             if _path(root, name) is not None:
                 found[key.value] = name
     return found
+
+
+def _existing(root: Path, module: str) -> Path:
+    """Return the file of a module, or raise an error if it does not exist."""
+    path = _path(root, module)
+    if path is None:
+        raise LookupError(f"there is no module {module} in {root}; correct its name in workflow/rules")
+    return path
 
 
 def _path(root: Path, module: str) -> Path | None:

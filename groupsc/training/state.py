@@ -161,13 +161,17 @@ class Run:
         Outputs are clipped to the range of the clean blocks, at least to [0, 1].
         """
         blocks = blocks.each(lambda x: x.to(self.device))
-        model, squares = self._model_of(self.average), []
+        model, squares = self.averaged_model(), []
         highest = max(1.0, float(blocks.clean.max()))
         with torch.no_grad():
             for clean, degraded, mask, level in micro_batches(blocks, VALIDATED_TOGETHER):
                 restored = model(degraded, mask, level=level, matmul_dtype=self.matmul_dtype).clamp(0, highest)
                 squares.append((restored - clean).square().mean((1, 2, 3)))
         return float(-10 * torch.log10(torch.cat(squares)).mean())
+
+    def averaged_model(self) -> SparseCoder:
+        """The model with the averaged parameters."""
+        return self._model_of(self.average)
 
     def best_model(self) -> SparseCoder:
         """The model with the averaged parameters of the best validation."""
