@@ -90,6 +90,8 @@ def deblock(
     ((40, 40, 3), dtype('uint8'), [128, 128, 128])
     """
     _check(quality, subsampling)
+    if isinstance(image, np.ndarray) and image.dtype.kind == "u" and image.itemsize > 1 and 0 < image.max() <= WHITE:
+        raise GroupSCError(f"the values of the uint16 image are at most {image.max()}; convert 8-bit values to uint8")
 
     def model() -> Restorer:
         return model_for("jpeg", weights or choose("jpeg", method, quality), image, device)
@@ -164,8 +166,6 @@ def _deblocked(
 ) -> tuple[NDArray[Any], dict[str, Any]]:
     """Restore one image; result as for `deblock_with_facts`."""
     pixels, back = unpack(image, channel_axis)
-    if image.dtype.kind == "u" and image.dtype.itemsize > 1 and 0 < image.max() <= WHITE:
-        raise GroupSCError(f"the values of the uint16 image are at most {image.max()}; convert 8-bit values to uint8")
     guarding = _Guard(pixels, quality, steps) if guard else None
 
     def change(plane: NDArray[Any], factors: tuple[int, int] | None = None) -> NDArray[Any]:

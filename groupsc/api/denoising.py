@@ -72,7 +72,7 @@ def denoise(
         `offset` is given, otherwise estimated.
     strength : float
         Factor of the noise level, given or estimated: above 1 to remove more, below 1 to remove less.
-    method : {"best", "groupsc", "csr", "sc", "groupsc-fast"}
+    method : {"best", "groupsc", "csr", "sc", "groupsc-fast", "sc-short"}
         "best" selects among the models of all methods: a model trained for the level or near it, otherwise a blind
         model, otherwise the model of the nearest level. Among several, it selects the one with the highest validation
         PSNR. `groupsc.weights.selection.NEAR` defines which levels are near.

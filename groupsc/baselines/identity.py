@@ -7,12 +7,19 @@ import hashlib
 import inspect
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from groupsc.utils.digests import file_digest, parameters_digest
+
+PLAIN = bool | int | float | complex | str | bytes | np.generic | np.dtype | np.ufunc | PurePath | range | slice
+"""Types whose values are identified by their text."""
+
+
+if TYPE_CHECKING:
+    import torch
 
 
 class _UnknownError(Exception):
@@ -23,8 +30,8 @@ def identity(function: Any) -> str:
     """Compute the sha256 of the code and the values that a callable uses.
 
     It covers the source file, captured variables and defaults of a function, the arguments of a `functools.partial`,
-    and the source files, parameters, buffers and attributes of a torch module. Global variables are covered only by the
-    source file.
+    and the source files, parameters, buffers and attributes of a torch module. It does not cover hooks, and
+    global variables only by the source file.
 
     Parameters
     ----------
@@ -51,30 +58,53 @@ def _parts(value: Any) -> Iterator[Any]:
     """Yield texts and numbers that identify a value."""
     import torch
 
-    if value is None or isinstance(value, bool | int | float | complex | str | bytes):
-        yield repr(value)
-    elif isinstance(value, np.ndarray | torch.Tensor):
-        array = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
-        yield str(array.dtype), array.shape, hashlib.sha256(array.tobytes()).hexdigest()
+    if value is None or isinstance(value, PLAIN | torch.dtype | torch.device):
+        yield type(value).__name__, str(value)
+    elif isinstance(value, torch.Tensor):
+        dense = value.detach().cpu().to_dense().contiguous()
+        yield str(dense.dtype), tuple(dense.shape), *_parts(dense.flatten().view(torch.uint8).numpy())
+    elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        yield str(value.dtype), value.shape, hashlib.sha256(value.tobytes()).hexdigest()
+    elif isinstance(value, set | frozenset):
+        yield sorted(repr(list(_parts(item))) for item in value)
     elif isinstance(value, list | tuple | dict):
         for item in value.items() if isinstance(value, dict) else value:
             yield list(_parts(item))
     elif isinstance(value, torch.nn.Module):
-        yield parameters_digest(value)
-        for name, part in value.named_modules():
-            own = {key: x for key, x in vars(part).items() if not key.startswith("_") and key != "training"}
-            yield name, _source(type(part)), list(_parts(own))
-    elif isinstance(value, functools.partial):
-        yield from _parts([value.func, value.args, value.keywords])
-    elif inspect.ismethod(value):
-        yield from _parts([value.__self__, value.__func__])
-    elif inspect.isfunction(value):
-        cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        yield _source(value), list(_parts([cells, value.__defaults__, value.__kwdefaults__]))
-    elif inspect.isbuiltin(value) or inspect.isclass(value):
-        yield value.__module__, value.__qualname__
+        yield from _parts_of_module(value)
+    elif isinstance(value, functools.partial | type) or inspect.isroutine(value):
+        yield from _parts_of_code(value)
+    elif hasattr(value, "__dict__") and not any(vars(kind).get("__slots__") for kind in type(value).__mro__):
+        yield _source(type(value)), list(_parts(vars(value)))
     else:
-        yield _source(type(value)), list(_parts(vars(value) if hasattr(value, "__dict__") else None))
+        raise _UnknownError
+
+
+def _parts_of_module(module: torch.nn.Module) -> Iterator[Any]:
+    """Yield what identifies a torch module."""
+    import torch
+
+    yield parameters_digest(module)
+    base = vars(torch.nn.Module())
+    for name, part in module.named_modules():
+        own = {key: x for key, x in vars(part).items() if key not in base}
+        if type(part).__module__.startswith("torch."):  # Caches of torch's own layers.
+            own = {key: x for key, x in own.items() if not key.startswith("_")}
+        unsaved = [part.get_buffer(key) for key in sorted(part._non_persistent_buffers_set)]
+        yield name, _source(type(part)), list(_parts([own, unsaved]))
+
+
+def _parts_of_code(code: Any) -> Iterator[Any]:
+    """Yield what identifies a function, a method, a class or a partial function."""
+    if isinstance(code, functools.partial):
+        yield from _parts([code.func, code.args, code.keywords])
+    elif inspect.ismethod(code):
+        yield from _parts([code.__self__, code.__func__])
+    elif inspect.isfunction(code):
+        cells = [cell.cell_contents for cell in code.__closure__ or ()]
+        yield _source(code), list(_parts([cells, code.__defaults__, code.__kwdefaults__]))
+    else:
+        yield code.__module__, code.__qualname__
 
 
 def _source(code: Any) -> tuple[str, str, str]:

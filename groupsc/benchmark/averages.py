@@ -150,12 +150,10 @@ def summary(rows: pd.DataFrame, tables=(), figures=(), sizes: dict | None = None
     >>> from groupsc.benchmark.rows import table_of
     >>> print(summary(table_of([]), ["results/tables/table4.md"]))
     Tables:  results/tables/table4.md
-    Average PSNR over all pixels and channels (in Tables 6 and 11 over channels), with the number of images:
+    Average PSNR over all pixels and channels (Tables 6, 11: over channels), with the number of images:
     """
     lines = [f"Tables:  {path}" for path in tables] + [f"Figures: {path}" for path in figures]
-    lines.append(
-        "Average PSNR over all pixels and channels, with the number of images (Tables 6 and 11 average the channels):"
-    )
+    lines.append("Average PSNR over all pixels and channels (Tables 6, 11: over channels), with the number of images:")
     for run in average(rows, sizes).itertuples(index=False):
         noise = f", {run.repetitions} noise realisations" if run.repetitions > 1 else ""
         mode = f", {mode_name(run.mode, run.stride)}" if run.mode else ""

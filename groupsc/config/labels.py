@@ -23,6 +23,7 @@ METHOD_LABELS = {
     "cdncnn": "CDnCNN",
     "dncnn-3": "DnCNN-3",
     **MODEL_LABELS,
+    "sc-short": "SC-short",
     "groupsc-fast": "GroupSC-fast",
     **{f"{method}-blind": f"{label}, blind" for method, label in MODEL_LABELS.items()},
 }

@@ -139,7 +139,8 @@ def check_sigma(sigma: float, image: ArrayLike | None = None) -> None:
     Raises
     ------
     GroupSCError
-        If σ is not a finite number of at least 0, or is larger than the range of an image that is not constant.
+        If σ is not a finite number of at least 0, or is larger than the range of the image. Floats that are constant
+        have no range.
 
     Warns
     -----
@@ -160,7 +161,7 @@ def check_sigma(sigma: float, image: ArrayLike | None = None) -> None:
         return
     image = np.asarray(image)
     found = value_range(image, float(sigma))
-    if image.min() == image.max():  # A blank page of a stack has no range.
+    if image.dtype.kind == "f" and image.min() == image.max():  # A blank page of a stack has no range.
         return
     integers = image.dtype.kind in "iu"
     highest = float(np.iinfo(image.dtype).max) if integers else found.width

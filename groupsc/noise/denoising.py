@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from groupsc.noise.correlation import Correlated, correlated_noise, denoise_half_first
 from groupsc.noise.maps import denoise_by_levels, levels, weights_of_levels
-from groupsc.noise.photon_noise import White, denoise_photons, photon_parameters
+from groupsc.noise.photon_noise import White, denoise_photons, number_of, photon_parameters
 from groupsc.utils.errors import GroupSCError
 
 KINDS = ("white", "poisson")
@@ -51,7 +50,7 @@ def check_kind(noise: str, sigma: Any, parameters: dict[str, Any], strength: flo
         raise GroupSCError(f"white noise has no {' and no '.join(given)}; choose the noise poisson, or give sigma")
     if noise == "poisson" and sigma is not None:
         raise GroupSCError("Poisson noise has no single sigma; give gain, offset and read_noise, or none of them")
-    if not isinstance(strength, Real) or not 0 < strength < np.inf:
+    if not 0 < number_of(strength) < np.inf:
         raise GroupSCError(f"strength is {strength!r}; give a factor of sigma, above 0")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,6 @@ from groupsc.noise.affine_variance import fit_variance
 from groupsc.noise.anscombe import anscombe, inverse
 from groupsc.noise.sampling import sample
 from groupsc.utils.errors import GroupSCError
-
-BELOW_OFFSET = 0.02
-"""Largest distance of the mean of an image below the offset, as a share of the range of the image."""
 
 White = Callable[[NDArray[Any], float], NDArray[Any]]
 """A method that removes white noise: `white(image, sigma)` for an image (c, H, W) in [0, 1] and σ in its units."""
@@ -118,22 +114,27 @@ def _check_parameters(image: NDArray[Any], gain: Any, offset: Any, read_noise: A
     numbers = gains.dtype.kind in "iuf" and len(gains) in (1, len(image))
     if not numbers or not (np.isfinite(gains).all() and gains.min() > 0):
         raise GroupSCError(f"gain is {gain!r}; give a number above 0, or one per channel")
-    if read_noise is not None and not 0 <= _number(read_noise) < np.inf:
+    if read_noise is not None and not 0 <= number_of(read_noise) < np.inf:
         raise GroupSCError(f"read_noise is {read_noise!r}; give a standard deviation of at least 0")
     if offset is None:
         return
-    dark = _number(offset)
+    dark = number_of(offset)
     if not np.isfinite(dark):
         raise GroupSCError(f"offset is {offset!r}; give the value of the image without light")
-    low, mean, high = float(image.min()), float(image.mean()), float(image.max())
-    # Light only adds to the offset, so a mean below it is not possible, except for the error of a given offset.
-    if low < high and mean + BELOW_OFFSET * (high - low) < dark:
+    low, high = float(image.min()), float(image.max())
+    if low < high < dark:
         raise GroupSCError(
-            f"offset is {dark:g}, but the mean of the image is {mean:.4g} (values {low:g} to {high:g}); give the value "
-            "of the image without light"
+            f"offset is {dark:g}, but the values of the image range from {low:g} to {high:g}; give the value of the "
+            "image without light"
         )
 
 
-def _number(value: Any) -> float:
-    """Return a number as a float, and NaN for other values."""
-    return float(value) if isinstance(value, Real) else np.nan
+def number_of(value: Any) -> float:
+    """Return a number as a float, and NaN for other values.
+
+    Examples
+    --------
+    >>> number_of(np.array(2)), number_of("2")
+    (2.0, nan)
+    """
+    return float(value) if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf" else np.nan

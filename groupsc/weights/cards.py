@@ -153,7 +153,7 @@ def own_steps(card: Mapping[str, Any]) -> int:
 
 
 def total_steps(card: Mapping[str, Any]) -> int:
-    """Count the steps of all trainings that led to the parameters.
+    """Count the steps of all trainings that the card names; older cards do not name the trainings before.
 
     Examples
     --------

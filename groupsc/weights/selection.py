@@ -17,11 +17,12 @@ its PSNR is higher at every level on BSDval32 (`benchmarks/between_levels.py`). 
 level of a model."""
 
 
-FAST = "groupsc-fast"
-"""Method of the models that restore with one of four patches: about ten times faster than GroupSC, with a PSNR between
-those of SC and GroupSC. They are released for few levels."""
+GROUPSC_FAST, SC_SHORT = FASTER = ("groupsc-fast", "sc-short")
+"""Methods of faster models, released for few levels. GroupSC-fast restores with one of four patches: it is about ten
+times faster than GroupSC, with a PSNR between those of SC and GroupSC. SC-short has a third or half of the iterations
+of SC, and is two to three times faster."""
 
-CHOICES = ("best", *METHODS, FAST)
+CHOICES = ("best", *METHODS, *FASTER)
 """Methods that a user can choose."""
 
 LEAST_BLIND = 5.0
@@ -39,7 +40,7 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     Parameters
     ----------
     task : {"gray", "color", "mosaic", "jpeg"}
-    method : {"best", "sc", "csr", "groupsc", "groupsc-fast"}
+    method : {"best", "sc", "csr", "groupsc", "groupsc-fast", "sc-short"}
         "best" compares the models of SC, CSR and GroupSC within the first preference that has any, and takes the model
         with the highest validation PSNR.
     level : float or None
@@ -92,7 +93,8 @@ def faster(task: str, level: float | None, known=None) -> list[str]:
     Returns
     -------
     list of str
-        A model of the method `FAST`, if the ratio of its level and `level` is at most `NEAR`, then the model of SC.
+        The model of GroupSC-fast, of SC and of SC-short. The first and the last are left out if no such model has a
+        level near `level`, as `choose` defines it.
 
     Raises
     ------
@@ -101,12 +103,24 @@ def faster(task: str, level: float | None, known=None) -> list[str]:
 
     Examples
     --------
-    >>> known = dict.fromkeys(["gray-sc-sigma25", "gray-groupsc-fast-sigma25"], 29.0)
-    >>> faster("gray", 20, known), faster("gray", 50, known)
-    (['gray-groupsc-fast-sigma25', 'gray-sc-sigma25'], ['gray-sc-sigma25'])
+    >>> known = dict.fromkeys(["gray-sc-sigma25", "gray-groupsc-fast-sigma25", "gray-sc-short-sigma25"], 29.0)
+    >>> faster("gray", 20, known)
+    ['gray-groupsc-fast-sigma25', 'gray-sc-sigma25', 'gray-sc-short-sigma25']
+    >>> faster("gray", 50, known)
+    ['gray-sc-sigma25']
     """
-    names, ratio = ([], math.inf) if level is None else nearest(task, [FAST], level or 1e-6, known or releases())
-    return [*(names if ratio <= NEAR else []), choose(task, "sc", level, known)]
+    sc = [choose(task, "sc", level, known)]
+    if level is None:
+        return sc
+    wanted = max(level, 1e-6)  # A ratio to zero has no value.
+    found = {method: nearest(task, [method], wanted, releases() if known is None else known) for method in FASTER}
+    near = {method: names if _is_near(wanted, ratio) else [] for method, (names, ratio) in found.items()}
+    return [*near[GROUPSC_FAST], *sc, *near[SC_SHORT]]
+
+
+def _is_near(level: float, ratio: float) -> bool:
+    """Whether a model whose level has this ratio to `level` is preferred to a blind model."""
+    return ratio <= NEAR or (level < LEAST_BLIND and level * ratio < 1.001 * LEAST_BLIND)
 
 
 def _preferences(task: str, methods, level: float | None, known) -> Iterator[list[str]]:
@@ -116,8 +130,7 @@ def _preferences(task: str, methods, level: float | None, known) -> Iterator[lis
         level = max(level, 1e-6)  # A ratio to zero has no value.
         names, ratio = nearest(task, methods, level, known)
         blind = [f"{task}-{method}-blind" for method in methods]
-        near = ratio <= NEAR or (level < LEAST_BLIND and level * ratio < 1.001 * LEAST_BLIND)
-        kinds += [names, blind] if near else [blind, names]
+        kinds += [names, blind] if _is_near(level, ratio) else [blind, names]
     for names in kinds:
         yield [name for name in names if name in known]
 

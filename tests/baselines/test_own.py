@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,8 +85,20 @@ class Scale(nn.Module):
         return self.factor * x
 
 
+class HiddenScale(Scale):
+    def __init__(self, factor):
+        super().__init__(1.0)
+        self.register_buffer("_hidden", torch.tensor(factor), persistent=False)
+        self._factor = np.float32(factor)
+
+    def forward(self, x):
+        return self._factor * x
+
+
 @pytest.mark.parametrize(
-    "method", [closure, Scale, lambda factor: partial(scaled, factor=factor)], ids=["closure", "module", "partial"]
+    "method",
+    [closure, Scale, HiddenScale, lambda factor: partial(scaled, factor=np.float32(factor))],
+    ids=["closure", "module", "private attribute", "partial"],
 )
 def test_results_of_a_changed_method_are_not_reused(folder, tmp_path, method):
     options = {"sigma": 25, "name": "mine", "progress": False, "output": tmp_path / "rows.csv"}
@@ -99,6 +112,19 @@ def test_results_of_code_without_a_file_are_not_reused():
     exec("def typed(x): return x", space)
     assert identity(space["typed"]) != identity(space["typed"])
     assert identity(closure(1)) == identity(closure(1)) != identity(closure(2))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (torch.float32, torch.float64), (Path("a"), Path("b")), ({1, 2}, {1, 3}), (range(3), range(4)),
+        (torch.ones(2, dtype=torch.bfloat16), torch.zeros(2, dtype=torch.bfloat16)), (np.int64(1), np.int64(2)),
+    ],
+)  # fmt: skip
+def test_values_of_all_kinds_are_told_apart(values):
+    one, other = (identity(partial(scaled, factor=value)) for value in values)
+    assert one != other
+    assert one == identity(partial(scaled, factor=values[0]))
 
 
 def test_arguments_are_given_by_their_names():

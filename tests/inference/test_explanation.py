@@ -99,7 +99,7 @@ def test_the_command_explains_a_photograph(groupsc, tmp_path):
     photo = (tmp_path / "photo.png").read_bytes()
     result = groupsc(*command, *over, cwd=ROOT)
     assert result.returncode == 2
-    assert "photo.png exists; choose another name" in result.stderr
+    assert "photo.png would be replaced by the figure" in result.stderr
     assert (tmp_path / "photo.png").read_bytes() == photo
     over[-1] = tmp_path / "why.pdf"
     (tmp_path / "why.pdf").write_bytes(b"before")

@@ -240,6 +240,30 @@ def test_divergence_is_caught_within_one_validation_interval(tmp_path):
         )
 
 
+@pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
+@pytest.mark.parametrize("levels", [None, (0, 50)])
+def test_fewer_iterations_are_the_last_ones_of_the_start(tmp_path, penalty, levels):
+    config = dataclasses.replace(
+        TINY, penalty=penalty, n_iterations=8, similarity_interval=2, shared_similarity=False, levels=levels,
+        interpolate=levels is not None,
+    )  # fmt: skip
+    start = SparseCoder(config)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in start.parameters():
+            parameter.copy_(torch.rand(parameter.shape, generator=generator))
+    card = {"name": "start", "task": "gray", "method": "sc", "level": None if levels else 25.0}
+    save_weights(tmp_path / "start.safetensors", start, card)
+    short = dataclasses.replace(tiny_experiment(), model=dataclasses.replace(config, n_iterations=5))
+    found = first_model(short, init=tmp_path / "start.safetensors")
+    torch.testing.assert_close(found.D, start.D)
+    torch.testing.assert_close(found.thresholds, start.thresholds[..., -5:, :])
+    if penalty != "l1":
+        # Similarities are computed before the iterations 0, 3, 5 and 7 of eight, and before 0 and 3 of five.
+        torch.testing.assert_close(found.kappa, start.kappa[-2:])
+        torch.testing.assert_close(found.nu_logit, start.nu_logit[-1:])
+
+
 def test_crops_larger_than_the_images_are_one_sentence(tmp_path):
     with pytest.raises(GroupSCError, match="smaller than a crop of side 400"):
         train(tiny_experiment(crop_size=400), data_dir="unused", output=tmp_path, device="cpu", progress=False)

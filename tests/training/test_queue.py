@@ -9,7 +9,7 @@ import yaml
 
 from groupsc.training.queue import read_queue, run_queue
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.files import load_weights
+from groupsc.weights.files import load_weights, save_weights
 
 TOY = {
     "budget": "cpu",
@@ -82,6 +82,10 @@ def test_a_start_among_released_weights(trained, tmp_path):
         GroupSCError, match="starts from gray-sc-sigma25, which is not trained; put gray-sc-sigma25 before"
     ):
         run(group, tmp_path)
+    assert run(group, tmp_path, weights=released) == {"gray-groupsc-sigma25": "finished"}
+    other, card = load_weights(released / "gray-sc-sigma25.safetensors")
+    other.D.data.mul_(1.1)
+    save_weights(released / "gray-sc-sigma25.safetensors", other, card)
     assert run(group, tmp_path, weights=released) == {"gray-groupsc-sigma25": "finished"}
 
 

@@ -71,10 +71,10 @@ def choose_model(size: tuple[int, int], level: Level, settings: Settings) -> Cho
 
 def _with_larger_regions(first: Choice, others: list[str], size: tuple[int, int], predict: Predict) -> Choice | None:
     """Return a model with one of four patches if `first` would compute pixels more than `COSTLY_REPETITION` times."""
-    from groupsc.weights.selection import FAST
+    from groupsc.weights.selection import GROUPSC_FAST
 
     factor = first.pixels / (size[0] * size[1])
-    fast = next((name for name in others if f"-{FAST}-" in name), None)
+    fast = next((name for name in others if f"-{GROUPSC_FAST}-" in name), None)
     if factor <= COSTLY_REPETITION or fast is None:
         return None
     choice = predict(fast)

@@ -80,7 +80,8 @@ def restore_all(operation: Operation, paths: list[Path], output: Path | None, se
     operation.check()
     settings.check()
     messages = sys.stderr if settings.as_json or str(output) == STREAM else sys.stdout
-    say = functools.partial(tqdm.write, file=messages)
+    silent = settings.as_json and str(output) == STREAM  # Standard error then contains the report alone.
+    say = _nothing if silent else functools.partial(tqdm.write, file=messages)
     try:
         with _streams(paths, output) as places:
             _restore_files(operation, *places, settings, say, sys.stderr if str(output) == STREAM else sys.stdout)
@@ -88,6 +89,10 @@ def restore_all(operation: Operation, paths: list[Path], output: Path | None, se
         if str(output) != STREAM:
             say("interrupted; the same command with --skip-existing continues")
         raise
+
+
+def _nothing(line: str) -> None:
+    pass
 
 
 @contextlib.contextmanager

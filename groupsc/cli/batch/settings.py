@@ -61,6 +61,6 @@ class Settings:
 
 def faster_method(weights: str) -> str | None:
     """Return the method of a released model if it is one of those of `groupsc.weights.selection.faster`."""
-    from groupsc.weights.selection import FAST
+    from groupsc.weights.selection import FASTER
 
-    return next((method for method in (FAST, "sc") if f"-{method}-" in f"{weights}-"), None)
+    return next((method for method in (*FASTER, "sc") if f"-{method}-" in f"{weights}-"), None)
