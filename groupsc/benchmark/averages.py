@@ -115,7 +115,7 @@ def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict[str, flo
             {run.level for run in ours}, key=lambda level: (*(level != headline for headline in headlines), level)
         )
         for method in reversed(METHODS):
-            for level in levels[: HEADLINES_PER_TASK if method == METHODS[-1] else 1]:
+            for level in levels[: HEADLINES_PER_TASK if method == "groupsc" else 1]:
                 same = [run for run in ours if (run.method, run.level) == (method, level)]
                 if same:
                     run = min(same, key=lambda run: run.mode != "whole")

@@ -6,6 +6,8 @@ A configuration is a mapping that `groupsc.config.files.complete_grid` returns: 
 
 from __future__ import annotations
 
+import re
+
 from groupsc.config.definitions import Experiment, experiment_name
 from groupsc.data.configured import images_of
 
@@ -184,8 +186,8 @@ def dataset_and_stride(place: str) -> tuple[str, int | None]:
     >>> dataset_and_stride("BSD68-stride24"), dataset_and_stride("BSD68")
     (('BSD68', 24), ('BSD68', None))
     """
-    dataset, _, stride = place.partition("-stride")
-    return dataset, int(stride) if stride else None
+    found = re.fullmatch(r"(.+)-stride(\d+)", place)
+    return (place, None) if found is None else (found[1], int(found[2]))
 
 
 def own_stride(config: dict, experiment: Experiment) -> int | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from groupsc import baselines
 from groupsc.benchmark.earlier import cached_results_folder
-from groupsc.benchmark.grid import block_places
+from groupsc.benchmark.grid import block_places, dataset_and_stride
 from groupsc.config.checks import require
 from groupsc.config.definitions import LEVEL_NAMES, METHODS, Experiment, method_name
 from groupsc.config.experiments import stress_measurements
@@ -136,6 +136,10 @@ def _check_own_sets(config: dict) -> None:
     for name, folder in data_dir_of(config).folders.items():
         require(
             name not in (*datasets(), STRESS), f"datasets.{name} has the name of a public data set; choose another name"
+        )
+        require(
+            dataset_and_stride(name)[1] is None,
+            f"datasets.{name} ends like the name of results in blocks; choose a name without -stride",
         )
         try:
             images_in(Path(folder).expanduser())

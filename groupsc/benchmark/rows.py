@@ -62,7 +62,9 @@ def read_rows(paths) -> pd.DataFrame:
 def _read_rows(path) -> pd.DataFrame:
     try:
         content = Path(path).read_bytes()
-        table = pd.read_csv(io.BytesIO(content), dtype={"image": str, "weights_sha256": str})
+        texts = dict.fromkeys([*TEXTS, "mode", "device", "weights_sha256"], str)
+        # A data set or a method can have a name such as 2024 or NA.
+        table = pd.read_csv(io.BytesIO(content), dtype=texts, keep_default_na=False, na_values=[""])
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise unreadable(error)(
             f"{path} can't be read as per-image results ({error}); make it with `groupsc evaluate`"

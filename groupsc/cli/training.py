@@ -140,11 +140,20 @@ def train(
         )
     if released is not None:
         raise GroupSCError("--released is for a queue; give --init for one experiment")
+    from groupsc.config.experiments import require_fit
     from groupsc.config.files import read_experiment
     from groupsc.training.loop import train as train_experiment
     from groupsc.weights.released import find_weights
 
     settings = read_experiment(experiment)
+    require_fit(settings.task, settings.method, settings.model, settings.training)
+    if init is not None and dictionary is not None:
+        raise GroupSCError("--init and --dictionary exclude each other; leave one of them out")
+    if init is None and settings.init_from is not None:
+        raise GroupSCError(
+            f"{settings.name} starts from {settings.init_from}; give its weights by --init, or set training.init_from "
+            "to null"
+        )
     weights = train_experiment(
         settings,
         data_dir=where,

@@ -110,15 +110,18 @@ def index_weights(
     from groupsc.pages.weights_index import index
     from groupsc.paper.tables import read_published
     from groupsc.utils.atomic import write_text
+    from groupsc.utils.digests import file_digest
     from groupsc.weights.files import load_weights
     from groupsc.weights.released import releases
     from groupsc.weights.scores import scores_of
 
-    models = {}
+    models, digests = {}, set()
     for name, release in releases().items():
         model, card = load_weights(release.find())
         models[name] = card, model.number_of_parameters
-    text = index(models, scores_of(releases()), read_rows(rows or []), read_published())
+        digests.add(file_digest(release.find()))
+    found = read_rows(rows or [])
+    text = index(models, scores_of(releases()), found[found["weights_sha256"].isin(digests)], read_published())
     write_text(output, text)
 
 

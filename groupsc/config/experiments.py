@@ -119,6 +119,23 @@ def _variants(grid: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"variant": name, "methods": methods, "levels": [], "model": BLIND[kind], "training": {}}
 
 
+def require_fit(task: str, method: str, model: ModelConfig, training: TrainingConfig) -> None:
+    """Raise `GroupSCError` unless model and training fit together and suit the task and the method.
+
+    Examples
+    --------
+    >>> require_fit("gray", "groupsc", ModelConfig(), TrainingConfig())
+    """
+    penalty = PENALTIES[method]
+    require(model.penalty == penalty, f"penalty is {model.penalty!r}; models of the method {method} have {penalty!r}")
+    channels = TASK_MODELS[task]["channels"]
+    require(model.channels == channels, f"channels is {model.channels}; models of the task {task} have {channels}")
+    require(
+        training.patch_stride <= model.patch_size,
+        f"training.patch_stride is {training.patch_stride}; choose at most {model.patch_size}, the patch_size",
+    )
+
+
 def _cell(config: dict[str, Any], task: str, cell: dict[str, Any]) -> Iterator[Experiment]:
     """Yield the experiments of a task's grid, or of one of its variants."""
     grid = config["tasks"][task]
@@ -139,6 +156,7 @@ def _cell(config: dict[str, Any], task: str, cell: dict[str, Any]) -> Iterator[E
             **cell["training"],
         }
         recipe, coder = TrainingConfig(**training), ModelConfig(**model)
+        require_fit(task, method, coder, recipe)
         require(
             recipe.crop_size > coder.patch_size,
             f"crop_size is {recipe.crop_size}; choose more than patch_size, {coder.patch_size}",

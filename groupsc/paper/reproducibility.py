@@ -39,6 +39,10 @@ ALL = "All tables"
 SUMS = f'The rows "{ALL}" count the values of all tables together; a value that two tables print counts twice.'
 
 
+TEXTS = ("row", "column", "printed", "rank", "source", "task", "method", "dataset", "experiment", "mode", "device")
+"""Columns that are read as texts, because names can look like numbers."""
+
+
 def read_cells(paths) -> pd.DataFrame:
     """Read the cells of tables from the CSV files that `groupsc table` writes.
 
@@ -64,7 +68,7 @@ def read_cells(paths) -> pd.DataFrame:
     found = []
     for path in paths:
         try:
-            cells = pd.read_csv(path, dtype={name: str for name in ("row", "column", "printed", "rank", "source")})
+            cells = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=[""])
         except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
             raise unreadable(error)(
                 f"{path} can't be read as a table ({error}); make it with `groupsc table`"

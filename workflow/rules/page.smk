@@ -6,6 +6,14 @@ SHOWN_FIGURES = [f"{OUT}/figures/{figure}.png" for figure in ["reproducibility",
 PLANNED = ("tasks", "budget", "weights", "blocks", "images", "repetitions", "mode", "stride", "model", "training")
 
 
+def planned_grid():
+    """Return the part of the configuration that the cost depends on, with the own data sets that the grid uses."""
+    used = {*shared_grid.test_sets(config, EXPERIMENTS)}
+    used |= {name for e in EXPERIMENTS.values() for name in (e.training.dataset, e.training.validation)}
+    own = {name: given for name, given in config["datasets"].items() if name in used}
+    return {**{key: config[key] for key in PLANNED}, "datasets": own}
+
+
 # Estimate what the grid costs, for the page.
 rule plan:
     output:
@@ -16,7 +24,7 @@ rule plan:
     conda:
         ENVIRONMENT
     params:
-        settings=lambda wildcards: yaml.safe_dump({key: config[key] for key in PLANNED}, sort_keys=False),
+        settings=lambda wildcards: yaml.safe_dump(planned_grid(), sort_keys=False),
         code=code("benchmark.cost.plan"),
     shell:
         "(printf %s {params.settings:q} > {output.json:q}.yaml; "
