@@ -128,6 +128,8 @@ def test_experiments_of_a_grid(groupsc, tmp_path):
         (("train", "unknown.yaml", "--output", "run"), "colour"),
         (("train", "--output", "run"), "--queue"),
         (("train", "unknown.yaml", "--released", "weights", "--output", "run"), "--released is for a queue"),
+        (("train", "group.yaml", "--output", "run"), "starts from gray-sc-sigma25; give its weights by --init"),
+        (("train", "wrong_penalty.yaml", "--output", "run"), "models of the method sc have 'l1'"),
         (("train", "--queue", "text.yaml", "--init", "gray-sc-sigma25", "--output", "run"), "into the queue"),
         (("info", "absent.safetensors"), "absent.safetensors"),
         (("info", "text.yaml"), "text.yaml"),
@@ -144,6 +146,9 @@ def test_mistakes_end_in_one_sentence(groupsc, arguments, words, tmp_path):
     (tmp_path / "text.yaml").write_text("just words")
     (tmp_path / "wrong.yaml").write_text("budget: cpu\ntasks: {gray: {methods: [bm4d], levels: [25]}}")
     (tmp_path / "unknown.yaml").write_text("name: a\ntask: gray\nmethod: sc\nlevel: 25\nmodel: {colour: 3}")
+    start = "name: gray-groupsc-sigma25\ntask: gray\nmethod: groupsc\nlevel: 25\ntraining: {init_from: sc}"
+    (tmp_path / "group.yaml").write_text(start)
+    (tmp_path / "wrong_penalty.yaml").write_text("name: a\ntask: gray\nmethod: sc\nlevel: 25")
     before = sorted(tmp_path.rglob("*"))
     assert words in complaint(groupsc(*arguments, cwd=tmp_path))
     assert sorted(tmp_path.rglob("*")) == before

@@ -143,6 +143,8 @@ def test_an_experiment_survives_its_file(tmp_path):
             {"tasks": {"gray": {"methods": ["bm3d"], "levels": [25]}}},
             r"tasks.gray.methods\[0\] is 'bm3d'; choose one of sc, csr, groupsc",
         ),
+        ({"training": {"patch_stride": 10}}, "training.patch_stride is 10; choose at most 9"),
+        ({"model": {"channels": 3}}, "channels is 3; models of the task gray have 1"),
         ({"training": {"learning_rate": 1}}, "training has no learning_rate; it has .*lr"),
         ({"model": {"layers": 3}}, "model has no layers"),
         ({"model": {"channels": 2}}, r"channels is 2; choose 1 \(gray\) or 3 \(color\)"),

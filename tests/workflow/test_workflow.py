@@ -162,6 +162,17 @@ def test_a_configuration_with_a_base_is_planned(finished, tmp_path, monkeypatch)
     assert not {"figure_figure4", "index", "train"} & set(jobs)
 
 
+def test_the_cost_of_a_grid_on_own_images_is_planned(checkout):
+    grid = yaml.safe_load((checkout / "config/ci.yaml").read_text())
+    (checkout / "photos").mkdir()
+    shutil.copy(next((checkout / "results/ci/pictures").rglob("*.png")), checkout / "photos/a.png")
+    grid |= {"output": "results/own", "datasets": {"mine": {"path": "photos"}}, "figures": {}}
+    grid["tasks"]["gray"]["datasets"] = ["mine"]
+    (checkout / "own.yaml").write_text(yaml.safe_dump(grid))
+    snakemake("results/own/plan.json", cwd=checkout, config="own.yaml")
+    assert json.loads((checkout / "results/own/plan.json").read_text())
+
+
 def test_a_model_that_the_grid_lacks_is_told(finished):
     result = snakemake("-n", "results/ci/training/gray-sc-sigma26/weights.safetensors", cwd=finished, check=False)
     assert result.returncode != 0
