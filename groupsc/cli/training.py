@@ -54,7 +54,7 @@ def dictionary(
     channels: Annotated[int, Option(help="1 for gray, 3 for color.")] = 1,
     patch_size: Annotated[int, Option(min=1, help="Side of the patches, in pixels.")] = 9,
     n_atoms: Annotated[int, Option(min=1, help="Number of atoms.")] = 256,
-    seed: Annotated[int, Option(help="Seed for the random patches and the initial atoms.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Seed for the random patches and the initial atoms.")] = 0,
     data_dir: DataDir = Path("data/raw"),
     folders: Folders = None,
     images: Images = None,
@@ -113,7 +113,7 @@ def train(
     queue: Annotated[Path | None, Option(help="Train all experiments of this YAML list of grids.")] = None,
     minutes: Annotated[
         float | None,
-        Option("--max-minutes", "--minutes", help="Save and stop after this time; the same command then continues."),
+        Option("--max-minutes", "--minutes", min=0, help="Save and stop after this time; the same command then continues."),
     ] = None,
     data_dir: DataDir = Path("data/raw"),
     folders: Folders = None,

@@ -123,3 +123,15 @@ def evaluation_options(wildcards):
 def table_options(wildcards):
     """Return the option of a table: of the paired differences, the method to compare with."""
     return options(baseline=config["compare_with"] if wildcards.table == "paired" else None)
+
+
+# Keys that the cost of all results without earlier ones depends on.
+PLANNED = ("tasks", "budget", "weights", "blocks", "images", "repetitions", "mode", "stride", "model", "training")
+
+
+def planned_grid():
+    """Return the part of the configuration that the cost depends on, with the own data sets that the grid uses."""
+    used = {*shared_grid.test_sets(config, EXPERIMENTS)}
+    used |= {name for e in EXPERIMENTS.values() for name in (e.training.dataset, e.training.validation)}
+    own = {name: given for name, given in config["datasets"].items() if name in used}
+    return {**{key: config[key] for key in PLANNED}, "datasets": own}

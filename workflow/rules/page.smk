@@ -2,17 +2,6 @@
 SHOWN_TABLES = [f"{OUT}/tables/{table}.html" for table in ["reproducibility", *TABLE_NAMES]]
 SHOWN_FIGURES = [f"{OUT}/figures/{figure}.png" for figure in ["reproducibility", *FIGURES]]
 
-# Keys that the cost of all results without earlier ones depends on.
-PLANNED = ("tasks", "budget", "weights", "blocks", "images", "repetitions", "mode", "stride", "model", "training")
-
-
-def planned_grid():
-    """Return the part of the configuration that the cost depends on, with the own data sets that the grid uses."""
-    used = {*shared_grid.test_sets(config, EXPERIMENTS)}
-    used |= {name for e in EXPERIMENTS.values() for name in (e.training.dataset, e.training.validation)}
-    own = {name: given for name, given in config["datasets"].items() if name in used}
-    return {**{key: config[key] for key in PLANNED}, "datasets": own}
-
 
 # Estimate what the grid costs, for the page.
 rule plan:
