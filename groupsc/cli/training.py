@@ -113,7 +113,9 @@ def train(
     queue: Annotated[Path | None, Option(help="Train all experiments of this YAML list of grids.")] = None,
     minutes: Annotated[
         float | None,
-        Option("--max-minutes", "--minutes", min=0, help="Save and stop after this time; the same command then continues."),
+        Option(
+            "--max-minutes", "--minutes", min=0, help="Save and stop after this time; the same command then continues."
+        ),
     ] = None,
     data_dir: DataDir = Path("data/raw"),
     folders: Folders = None,
