@@ -9,6 +9,7 @@ import tifffile
 from photographs_of_skimage import noisy_camera, psnr
 
 import groupsc
+from groupsc.api import denoise_with_facts
 from groupsc.data.stress_set import stress_pictures
 from groupsc.utils.errors import GroupSCWarning
 
@@ -34,6 +35,15 @@ def test_levels_between_the_trained_ones_are_denoised_as_well(sigma):
 def test_the_default_improves_photographs_of_little_and_of_much_noise(sigma):
     clean, noisy = noisy_camera(sigma)
     assert psnr(groupsc.denoise(noisy, sigma / 255, device="cpu"), clean) > psnr(noisy, clean)
+
+
+def test_the_guard_is_not_counted_where_no_noise_is_removed():
+    clean = skimage.data.camera()[100:164, 200:264] / 255
+    sigma = np.where(np.arange(64)[:, None] < 32, 0, 25 / 255) * np.ones((64, 64))
+    noisy = clean + sigma * np.random.default_rng(0).standard_normal(clean.shape)
+    restored, facts = denoise_with_facts(noisy, sigma, method="sc", device="cpu")
+    assert facts["share"] < 0.1
+    np.testing.assert_allclose(restored[:24], noisy[:24], atol=1e-9)
 
 
 def test_blank_pages_of_a_stack_stay_as_they_are(weights):
