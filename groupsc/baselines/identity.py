@@ -14,12 +14,11 @@ import numpy as np
 
 from groupsc.utils.digests import file_digest, parameters_digest
 
-PLAIN = bool | int | float | complex | str | bytes | np.generic | np.dtype | np.ufunc | PurePath | range | slice
-"""Types whose values are identified by their text."""
-
-
 if TYPE_CHECKING:
     import torch
+
+PLAIN = bool | int | float | complex | str | bytes | np.generic | np.dtype | np.ufunc | PurePath | range | slice
+"""Types whose values are identified by their text."""
 
 
 class _UnknownError(Exception):

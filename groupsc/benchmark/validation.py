@@ -79,20 +79,20 @@ def measure_file(path, data_dir="data/raw", *, dataset: str = VALIDATION_SET, de
     >>> measure_file("model.safetensors")  # doctest: +SKIP
     """
     model, card = load_weights(path)
-    images = data_digest(dataset, data_dir) if own_set(dataset, data_dir) else None
-    parts = [
-        name_of(path, card),
-        file_digest(path)[:12],
-        set_name(dataset, data_dir),
-        *([images[:12]] if images else []),
-    ]
-    kept = None if details is None else Path(details) / f"{'-'.join(parts)}.csv"
+    kept = None if details is None else Path(details) / _details_name(path, card, dataset, data_dir)
     if kept is not None and kept.exists():
         return pd.read_csv(kept, dtype={"case": str})
     rows = measure(model, card, data_dir, dataset=dataset)
     if kept is not None:
         write_text(kept, rows.to_csv(index=False))
     return rows
+
+
+def _details_name(path, card: dict, dataset: str, data_dir) -> str:
+    """Return the name of the file for the results of weights; public images are checked when they are fetched."""
+    parts = [name_of(path, card), file_digest(path)[:12], set_name(dataset, data_dir)]
+    images = data_digest(dataset, data_dir) if own_set(dataset, data_dir) else None
+    return "-".join(parts if images is None else [*parts, images[:12]]) + ".csv"
 
 
 def measure(
