@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groupsc.noise.correlation import Correlated, correlated_noise, denoise_half_first
-from groupsc.noise.maps import denoise_by_levels, levels, weights_of_levels
+from groupsc.noise.maps import denoise_by_levels
 from groupsc.noise.photon_noise import White, denoise_photons, number_of, photon_parameters
 from groupsc.utils.errors import GroupSCError
 
@@ -112,9 +112,8 @@ def denoise_mapped(pixels: NDArray[Any], white: White, sigma: NDArray[np.float64
     >>> restored[0, 0].tolist()
     [0.0, 1.0, 1.0, 1.0]
     """
-    sigma = strength * sigma
-    parts = [float(weight.mean()) for weight in weights_of_levels(sigma, levels(sigma))]
-    return denoise_by_levels(pixels, sigma, white), {"parts": parts}
+    restored, parts = denoise_by_levels(pixels, strength * sigma, white)
+    return restored, {"parts": parts}
 
 
 def used_sigma(

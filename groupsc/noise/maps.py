@@ -94,7 +94,7 @@ def levels(sigma: NDArray[np.float64]) -> list[float]:
 
 def denoise_by_levels(
     image: NDArray[Any], sigma: NDArray[np.float64], white: Callable[[NDArray[Any], float], NDArray[Any]]
-) -> NDArray[Any]:
+) -> tuple[NDArray[Any], list[float]]:
     """Remove noise whose σ differs between the values of an image.
 
     The cost is that of one to three restorations of the whole image.
@@ -109,20 +109,23 @@ def denoise_by_levels(
 
     Returns
     -------
-    array (c, H, W)
+    restored : array (c, H, W)
+    parts : list of float
+        Mean weight of each call of `white` in the result.
 
     Examples
     --------
     >>> image = np.ones((1, 2, 2))
-    >>> denoise_by_levels(image, np.array([[[0, 1], [2, 4]]]), lambda x, sigma: x * sigma).round(2)
+    >>> denoise_by_levels(image, np.array([[[0, 1], [2, 4]]]), lambda x, sigma: x * sigma)[0].round(2)
     array([[[1. , 1. ],
             [2.5, 4. ]]])
     """
-    steps = levels(sigma)
+    steps, parts = levels(sigma), []
     restored: NDArray[Any] = image.astype(np.float64)
     for level, weight in zip(steps, weights_of_levels(sigma, steps), strict=True):
         restored = restored + weight * (white(image, level) - image)
-    return restored
+        parts.append(float(weight.mean()))
+    return restored, parts
 
 
 def weights_of_levels(sigma: NDArray[np.float64], steps: list[float]) -> Iterator[NDArray[np.float64]]:
@@ -136,6 +139,10 @@ def weights_of_levels(sigma: NDArray[np.float64], steps: list[float]) -> Iterato
         σ of every value.
     steps : list of float
         `levels` of sigma.
+
+    Yields
+    ------
+    array (c, H, W)
 
     Examples
     --------
