@@ -1,7 +1,7 @@
 """Compare learning rates, and their units, by short trainings from given weights, with several seeds each.
 
     python benchmarks/learning_rates.py WEIGHTS.safetensors --max-steps 100 --batch-size 4 --lrs 7e-4 2e-3
-    python benchmarks/learning_rates.py data/weights/gray-sc-sigma25.safetensors --method groupsc --seeds 5
+    python benchmarks/learning_rates.py data/weights/gray-sc-sigma25.safetensors --method groupsc --seeds 0 1 2 3 4
 
 Every training runs a complete cycle and is validated on the central blocks of BSDval32. One line per training gives the
 validation PSNR before and after, the number of returns to the best snapshot, the number of skipped steps, the spectral
@@ -85,12 +85,12 @@ def main() -> None:
     )
     parser.add_argument("--gains", type=float, default=0.5, help="share of the crops with gains")
     parser.add_argument("--grad-clip", type=float, default=2.0, help="multiple of the median norm, 0 for none")
-    parser.add_argument("--seeds", type=int, default=1, help="number of seeds")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds, one training each")
     options = parser.parse_args()
     card = load_weights(options.weights)[1]
     for units in options.units:
         for lr in options.lrs:
-            for seed in range(options.seeds):
+            for seed in options.seeds:
                 wanted = experiment(card, options, lr, units == "yes", seed)
                 train(wanted, options.weights, options.data_dir)
 

@@ -17,8 +17,10 @@ from groupsc.benchmark.grid import dataset_and_stride
 from groupsc.benchmark.rows import complete, earlier_rows, measured_places, table_of
 from groupsc.benchmark.subjects import DEGRADED, INPUT, Subject, baseline_subject, file_subject
 from groupsc.config.definitions import repetitions
-from groupsc.data.configured import image_names
+from groupsc.data.configured import data_dir_of, image_names
+from groupsc.data.datasets import own_set
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.typing import PathLike
 from groupsc.weights.cards import read_card
 
 
@@ -33,6 +35,7 @@ def cached_rows(
     times: int = 1,
     mode: str = "whole",
     stride: int | None = None,
+    data_dir: PathLike = "data/raw",
 ) -> pd.DataFrame | None:
     """Return the rows of an evaluation from cached results, if these are complete.
 
@@ -42,7 +45,7 @@ def cached_rows(
         File of cached results, with the columns `groupsc.benchmark.rows.COLUMNS`.
     weights : str or path
         A weights file, a baseline's name, or "input".
-    dataset, task, level, images, mode, stride : str, str, float, int, str, int
+    dataset, task, level, images, mode, stride, data_dir
         As for `groupsc.benchmark.measurement.Evaluation`.
     times : int
         Noise realisations per image.
@@ -51,7 +54,8 @@ def cached_rows(
     -------
     pandas.DataFrame or None
         The rows of the first `images` images, in the order of the data set, and of all others that were measured; None
-        where one of the first is missing, or where `weights` is neither an existing file nor a baseline of the task.
+        where one of the first is missing, where `weights` is neither an existing file nor a baseline of the task, or
+        for a folder of own images, which can have changed.
 
     Raises
     ------
@@ -65,7 +69,7 @@ def cached_rows(
     68
     """
     settings = _settings(weights, dataset, task, level, mode, stride)
-    if settings is None:
+    if settings is None or own_set(dataset, data_dir) is not None:
         return None
     times = repetitions(task, times)
     earlier = earlier_rows(measured, settings, times)
@@ -97,6 +101,8 @@ def unsuited(method: str, task: str, level: float | None) -> str | None:
 def taken_over(config: dict, weights, place: str, task: str, level: float | None) -> bool:
     """Return whether the cached results of a configuration contain all images and repetitions of an evaluation.
 
+    For a folder of own images, which can have changed, this is never so.
+
     Parameters
     ----------
     config : dict
@@ -122,6 +128,8 @@ def taken_over(config: dict, weights, place: str, task: str, level: float | None
     if config["cached_results"] is None:
         return False
     dataset, stride = dataset_and_stride(place)
+    if own_set(dataset, data_dir_of(config)) is not None:
+        return False
     mode, step = ("block", stride) if stride else (config["mode"], config["stride"])
     settings = _settings(weights, dataset, task, level, mode, step)
     path = settings and cached_results_of(config, settings["experiment"], place)

@@ -74,7 +74,8 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
 
     Finished rows are written to `<path>.partial`, which becomes `path` when all images are measured. Rows in either
     file are reused when all `SETTINGS` agree, including the digest of the weights and the code version; other rows are
-    measured again. So are images of an own folder that changed after the file was written.
+    measured again. So are images of an own folder that changed after the file was written, or after the file of
+    `cached_results`.
 
     Parameters
     ----------
@@ -105,7 +106,10 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
     partial = path.with_name(path.name + ".partial")
     evaluation = Evaluation(weights, dataset, **options)
     settings = evaluation.settings()
-    earlier = {} if cached_results is None else earlier_rows(cached_results, settings, evaluation.repetitions)
+    earlier = {}
+    if cached_results is not None:
+        earlier = earlier_rows(cached_results, settings, evaluation.repetitions)
+        earlier = _of_unchanged_images(earlier, Path(cached_results), evaluation)
     finished = dict(earlier)
     for file in (path, partial):
         finished |= _of_unchanged_images(finished_rows([file], settings), file, evaluation)

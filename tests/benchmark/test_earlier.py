@@ -7,14 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from groupsc.baselines import methods
 from groupsc.benchmark.earlier import cached_rows, taken_over
+from groupsc.benchmark.evaluation import evaluate_to_csv
 from groupsc.benchmark.rows import measured_places, read_rows
 from groupsc.config.files import complete_grid
 from groupsc.data.registry import registry
+from groupsc.io.images import write_image
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.released import releases
 
@@ -149,3 +152,24 @@ def test_the_command_takes_over_without_packages_and_images(weights, name, tmp_p
     assert len(pd.read_csv(tmp_path / "rows.csv")) == 68
     assert groupsc(MEASURED / "gray-dncnn-sigma15/BSD68.csv").returncode != 0
     assert groupsc(MEASURED / name / "BSD68.csv", "--noise", "known").returncode != 0
+
+
+def test_of_own_images_only_those_that_did_not_change_keep_their_results(tmp_path):
+    mine, cached, output = tmp_path / "mine", tmp_path / "gray-input-sigma25/mine.csv", tmp_path / "rows.csv"
+    for name, level in (("a.png", 0.2), ("b.png", 0.3)):
+        write_image(mine / name, np.full((1, 16, 16), level, np.float32))
+    evaluate_to_csv(cached, "input", str(mine), task="gray", level=25, progress=False)
+    rows = pd.read_csv(cached, dtype=str).assign(psnr="12.34")
+    rows.to_csv(cached, index=False)
+    write_image(mine / "b.png", np.full((1, 16, 16), 0.9, np.float32))
+    after = cached.stat().st_mtime + 1
+    os.utime(mine / "b.png", (after, after))
+    tasks, own = {"gray": {"baselines": ["input"], "datasets": ["mine"]}}, {"mine": {"path": str(mine)}}
+    config = complete_grid({"tasks": tasks, "cached_results": str(tmp_path), "datasets": own})
+    assert cached_rows(cached, "input", str(mine), "gray", 25) is None
+    assert not taken_over(config, "input", "mine", "gray", 25)
+    found = evaluate_to_csv(
+        output, "input", str(mine), task="gray", level=25, progress=False, cached_results=cached
+    ).set_index("image")["psnr"]
+    assert found["a.png"] == 12.34
+    assert found["b.png"] != 12.34
