@@ -6,6 +6,7 @@ JSON schema of the workflow and the tables of keys in config/README.md from them
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -34,6 +35,20 @@ from groupsc.config.values import (
 )  # fmt: skip
 
 VARIANT = r"[a-z0-9]+(-[a-z0-9]+)?"
+RESERVED = r"blind|guarded|known|(trained|sigma|quality)\d*"
+"""Parts that a name of a variant can't have, since results of other models have them: `gray-sc-trained25-sigma50`."""
+
+
+def reserved_part(name: str) -> str | None:
+    """Return the part of a variant's name that results of other models have; None if there is none.
+
+    Examples
+    --------
+    >>> reserved_part("robust-trained25"), reserved_part("robust")
+    ('trained25', None)
+    """
+    return next((part for part in name.split("-") if re.fullmatch(RESERVED, part)), None)
+
 
 VariantName = Annotated[
     str, Field(pattern=f"^{VARIANT}$"), Allowed("small letters and digits, since it names files", as_key)
@@ -296,7 +311,14 @@ def _check_task(where: str, task: str, given: Task) -> None:
     """Raise an error if a task has levels or blind models that it does not support, or lacks levels."""
     kind = LEVEL_NAMES[task]
     cells: dict[str, Task | Variant] = {where: given}
-    cells |= {f"{where}.variants.{name}": variant for name, variant in given.variants.items()}
+    for name, variant in given.variants.items():
+        cells[f"{where}.variants.{name}"] = variant
+        part = reserved_part(name)
+        require(
+            part is None,
+            f"{where}.variants.{name} has the part {part!r}, which results of other models have in their names; choose "
+            "another name",
+        )
     for place, cell in cells.items():
         require(not cell.blind or kind == "sigma", f"blind models are for noise only; remove `blind` from {place}")
         if kind is None:

@@ -45,10 +45,16 @@ def save_own(
     --------
     >>> save_own("tuned.safetensors", coder, card, name="tuned", level=20)  # doctest: +SKIP
     """
-    from groupsc.config.grid import VARIANT  # Loading a model needs no grid, whose classes take time to build.
+    from groupsc.config.grid import (
+        VARIANT,
+        reserved_part,
+    )  # Loading a model needs no grid, whose classes take time to build.
 
-    if not re.fullmatch(VARIANT, name) or name.startswith("blind"):
-        raise GroupSCError(f"the name is {name!r}; write small letters, digits and at most one dash, such as mine-v2")
+    if not re.fullmatch(VARIANT, name) or reserved_part(name):
+        raise GroupSCError(
+            f"the name is {name!r}; write small letters, digits and at most one dash, such as mine-v2, without the "
+            "part blind, guarded, known, trained, sigma or quality"
+        )
     level = card.get("level") if level is None else float(level)
     before = {key: card[key] for key in ("name", "steps", "best_step", "minutes", "device") if key in card}
     kept = {key: card[key] for key in ("task", "method") if key in card}

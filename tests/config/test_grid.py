@@ -85,6 +85,12 @@ def test_a_variant_is_not_overwritten_by_one_of_a_product():
         complete_grid(grid(patch7atoms128={"methods": ["sc"], "levels": [5]}, sizes=SIZES))
 
 
+@pytest.mark.parametrize("name", ["blind", "guarded", "robust-known", "trained25", "sigma5"])
+def test_a_variant_can_not_have_a_name_that_results_of_other_models_have(name):
+    with pytest.raises(GroupSCError, match=f"tasks.gray.variants.{name} has the part"):
+        complete_grid(grid(**{name: {"methods": ["sc"], "levels": [5]}}))
+
+
 def test_a_file_with_a_base_replaces_whole_keys(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     base = {**grid(), "images": {"Set12": 2}, "figures": {"step": {}}, "training": {"seed": 1}}
