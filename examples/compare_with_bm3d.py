@@ -30,7 +30,8 @@ parser.add_argument("--output", type=Path, default=Path("results/examples"), hel
 options = parser.parse_args()
 
 photograph = Image.open(options.image).convert("L") if options.image else Image.fromarray(skimage.data.camera())
-clean = np.asarray(photograph)[70:, 150:][: options.size, : options.size] / 255
+top, left = (0, 0) if options.image else (70, 150)  # The head of the man with the camera.
+clean = np.asarray(photograph)[top:, left:][: options.size, : options.size] / 255
 sigma = options.sigma / 255
 noisy = clean + sigma * np.random.default_rng(0).standard_normal(clean.shape)
 

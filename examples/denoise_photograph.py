@@ -31,7 +31,8 @@ options = parser.parse_args()
 
 # The photograph: gray values from 0 to 1. The noise is neither clipped nor rounded.
 photograph = Image.open(options.image).convert("L") if options.image else Image.fromarray(skimage.data.camera())
-clean = np.asarray(photograph)[70:, 150:][: options.size, : options.size] / 255
+top, left = (0, 0) if options.image else (70, 150)  # The head of the man with the camera.
+clean = np.asarray(photograph)[top:, left:][: options.size, : options.size] / 255
 noisy = clean + options.added_noise / 255 * np.random.default_rng(0).standard_normal(clean.shape)
 
 # σ has the units of the image. `denoise` estimates it too if it is not given.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from groupsc.benchmark.metrics import measure_of
@@ -120,7 +122,7 @@ def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict[str, flo
                 if same:
                     run = min(same, key=lambda run: run.mode != "whole")
                     found[f"{run.experiment} on {run.dataset}"] = _headline(run)
-    return found
+    return {name: value for name, value in found.items() if math.isfinite(value)}  # JSON has no infinite numbers.
 
 
 def _headline(run) -> float:

@@ -209,14 +209,20 @@ class Evaluation:
         Raises
         ------
         GroupSCError
-            When an image is missing, or the restored image has values that are not finite.
+            When an image is missing or one of `names` is not restored, or when a restored image has values that are
+            not finite.
         """
         assert self.task is not None  # __post_init__ found the task.
         finished = finished or {}
         settings = self.settings()
         title = f"{settings['experiment']} on {settings['dataset']}"
         sizes: set[torch.Size] = set()
-        for name, source in tqdm(self._sources().items(), desc=title, unit="image", disable=not self.progress):
+        sources = self._sources()
+        for name in self.names or ():
+            if name not in sources:
+                some = ", ".join(list(sources)[:3])
+                raise GroupSCError(f"no image {name!r} of {settings['dataset']} is restored here; they are {some}, ...")
+        for name, source in tqdm(sources.items(), desc=title, unit="image", disable=not self.progress):
             clean = None
             for repetition in range(self.repetitions):
                 pictures = self._pictures(name) if repetition == 0 else []

@@ -161,13 +161,14 @@ def report(
     """
     from groupsc.benchmark.rows import read_rows
     from groupsc.pages.report import write_report
+    from groupsc.weights.released import with_released
 
     texts = dict(text.partition("=")[::2] for text in captions or [])
     sources: dict[str, Any] = {
         "tables": tables or (),
         "figures": figures or (),
         "pictures": pictures,
-        "weights": weights or (),
+        "weights": with_released(weights or []),
         "plan": plan,
     }
     print(f"wrote {write_report(output, read_rows(rows or []), captions=texts, **sources)}")

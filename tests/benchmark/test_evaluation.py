@@ -140,6 +140,15 @@ def test_an_interrupted_evaluation_goes_on(dataset, weights, tmp_path, monkeypat
     assert len(read_rows([path])) == 2
 
 
+def test_pictures_of_images_that_are_not_restored_are_refused(dataset, tmp_path):
+    options = {"task": "gray", "level": 25, "pictures": tmp_path}
+    quiet("input", dataset, names=["02"], **options)
+    assert {path.name.split("-")[0] for path in tmp_path.glob("*.png")} == {"02"}
+    for images, name in ((1, "02"), (None, "04")):
+        with pytest.raises(GroupSCError, match=f"no image '{name}' of Small is restored here; they are 01"):
+            quiet("input", dataset, names=[name], images=images, **options)
+
+
 def test_a_changed_image_of_an_own_folder_is_measured_again(weights, tmp_path):
     folder, images = tmp_path / "mine", np.random.default_rng(0).random((3, 1, 24, 30)).astype(np.float32)
     for name, image in zip("ab", images[:2], strict=True):
