@@ -81,10 +81,20 @@ def measure_file(path, data_dir="data/raw", *, dataset: str = VALIDATION_SET, de
     model, card = load_weights(path)
     kept = None if details is None else Path(details) / _details_name(path, card, dataset, data_dir)
     if kept is not None and kept.exists():
-        return pd.read_csv(kept, dtype={"case": str})
+        return _kept_rows(kept)
     rows = measure(model, card, data_dir, dataset=dataset)
     if kept is not None:
         write_text(kept, rows.to_csv(index=False))
+    return rows
+
+
+def _kept_rows(path: Path) -> pd.DataFrame:
+    try:
+        rows = pd.read_csv(path, dtype={"case": str})
+    except (OSError, ValueError) as error:
+        raise GroupSCError(f"{path} can't be read ({error}); remove it to measure the model again") from error
+    if list(rows.columns) != COLUMNS or rows[COLUMNS[-1]].isna().any():
+        raise GroupSCError(f"{path} is no complete result of a validation; remove it to measure the model again")
     return rows
 
 

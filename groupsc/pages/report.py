@@ -105,7 +105,7 @@ def write_report(
     Raises
     ------
     GroupSCError
-        When a file is missing or is not a table.
+        When a file is missing, is not a table, or is not a plan.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def write_report(
     page = environment.get_template("report.html").render(
         tiles=[*reproduced(cells), *best(means)],
         points=points(means),
-        plan=json.loads(Path(plan).read_text(encoding="utf-8")) if plan is not None else None,
+        plan=_plan(plan) if plan is not None else None,
         gain=GAIN,
         tables=[_table(path, output) for path in tables],
         figures=[_figure(Path(path), output, (captions or {}).get(Path(path).stem)) for path in figures],
@@ -133,6 +133,17 @@ def write_report(
     )
     write_text(output, page)
     return output
+
+
+def _plan(path) -> dict:
+    """Read the JSON file of `groupsc plan --json`."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise unreadable(error)(f"{path} can't be read ({error}); make it with `groupsc plan --json`") from error
+    if not isinstance(found, dict) or "machines" not in found:
+        raise GroupSCError(f"{path} is not a plan; make it with `groupsc plan --json`")
+    return found
 
 
 def _table(path: Path, output: Path) -> PageTable:

@@ -149,6 +149,12 @@ def test_commands_measure_and_compare(groupsc, weights, tmp_path):
     )
     ended = groupsc("compare", weights, weights, *options, cwd=tmp_path)
     assert ended.said == "not released: validation +0.0000 ± 0.0000 dB\n"
+    whole = kept.read_text()
+    for damaged in ("", "\0", "a,b\n1,2\n", whole[: len(whole) - 30], whole.replace("after", "later")):
+        kept.write_text(damaged)
+        ended = groupsc("compare", weights, weights, *options, cwd=tmp_path)
+        assert ended.returncode == 2
+        assert "remove it to measure the model again" in ended.said
 
 
 def a_score(name: str, **changes) -> Score:

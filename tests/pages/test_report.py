@@ -108,6 +108,14 @@ def test_the_page_says_where_everything_comes_from(page):
     assert "4,321.0" in text
 
 
+@pytest.mark.parametrize("text", ["", "[1, 2]", '{"evaluations": 3}', None])
+def test_a_file_that_is_no_plan_is_one_sentence(tmp_path, text):
+    if text is not None:
+        (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(GroupSCError, match=r"plan.json .*; make it with `groupsc plan --json`"):
+        write_report(tmp_path / "index.html", rows(), plan=tmp_path / "plan.json")
+
+
 def test_tiles_name_the_best_model_and_what_is_reproduced(page, tmp_path):
     text = page.read_text()
     assert '<dd class="value">GroupSC 29.87 dB</dd><dd class="remark">SC 29.37, 2 of 12 images</dd>' in text
