@@ -4,6 +4,7 @@
 
 Each line of the stress set shows the mean of several noise realisations: noisy image, restored image, guarded image,
 and the smallest gain of the guard over the noisy image in any picture. The photographs are central parts of BSDval32.
+As in `groupsc denoise`, restored images are clipped to the range of the noisy image; `groupsc stress` does not clip.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def measure(model, clean: Tensor, sigma: float, seeds: int, name: str) -> list[f
         noise = torch.randn(clean.shape, generator=seeded("robustness", name, sigma, seed))
         noisy = clean + sigma / 255 * noise
         began = time.perf_counter()
-        restored = torch.from_numpy(model.restore(noisy.numpy(), level=sigma))
+        restored = torch.from_numpy(model.restore(noisy.numpy(), level=sigma, guarded=True))
         between = time.perf_counter()
         guarded, _ = guard(noisy, restored, sigma / 255)
         ended = time.perf_counter()

@@ -61,7 +61,7 @@ def reproducibility(
     weights: Annotated[list[Path] | None, Option(help="Evaluated weights; their training explains gaps.")] = None,
     charts: Annotated[list[Path] | None, Option("--chart", help="Also draw to this .png, .pdf or .svg file.")] = None,
 ) -> None:
-    """Count the reproduced PSNR values of the paper.
+    """Count the reproduced PSNR and SSIM values of the paper.
 
     The table gives the known reasons for the values that are not reproduced.
     """

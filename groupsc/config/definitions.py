@@ -213,7 +213,8 @@ class TrainingConfig(Settings):
     ema_decay: Decay = 0.0
     """Decay of the exponential moving average of the parameters; 0 for no average."""
     backtrack_threshold: NonNegative = 0.2
-    """Fall of the validation PSNR, in dB, after which the best snapshot is restored."""
+    """Fall of the validation PSNR, in dB, after which the best snapshot is restored. With `gain_share`, the compared
+    value is the mean of the PSNR of plain blocks and of blocks of high contrast."""
     backtrack_factor: Factor = 0.8
     """Factor of the learning rate each time that the best snapshot is restored."""
     precision: Annotated[str, Choice(("auto", "float32", "bfloat16"))] = "auto"
@@ -227,7 +228,8 @@ class TrainingConfig(Settings):
     authors' code."""
     patch_stride: Count = 1
     """Group priors are trained on every `patch_stride`-th patch in each direction, which divides the sums over similar
-    patches by its fourth power. Validation and restoration use the patches of the model; 1 trains on them as well."""
+    patches by its fourth power. Validation and restoration use the patches of the model. With 1, the training uses the
+    same patches."""
     source_weight: Positive = 1.0
     """Weight of all similar patches but the patch itself, for `patch_stride` above 1."""
     all_patches_share: Share = 0.0

@@ -14,7 +14,7 @@ def spectral_radius(D: Tensor, C: Tensor) -> float:
 
     It is the factor by which an iteration multiplies the residual when the shrinkage changes little.
     Above 1, large codes grow in every iteration (`groupsc.training.contrast`). Mosaics measure one third of each patch;
-    their encoder is therefore larger, and values of about 4.5 are harmless.
+    their encoder is therefore larger, and values up to 5.4 are harmless.
 
     Parameters
     ----------
