@@ -25,6 +25,10 @@ of SC, and is two to three times faster."""
 CHOICES = ("best", *METHODS, *FASTER)
 """Methods that a user can choose."""
 
+LEAST_GAIN = 0.02
+"""Gain of the validation PSNR in dB for which a slower model is preferred. Smaller gains are not visible, and GroupSC
+takes several times the seconds of SC."""
+
 LEAST_BLIND = 5.0
 """Lowest noise σ in gray levels of 255 at which a blind model is used without scaling, since its training has few crops
 of less noise. A model of one level up to this one is preferred to it on images of less noise."""
@@ -41,8 +45,8 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     ----------
     task : {"gray", "color", "mosaic", "jpeg"}
     method : {"best", "sc", "csr", "groupsc", "groupsc-fast", "sc-short"}
-        "best" compares the models of SC, CSR and GroupSC within the first preference that has any, and takes the model
-        with the highest validation PSNR.
+        "best" compares the models of SC, CSR and GroupSC within the first preference that has any. It takes the fastest
+        of those whose validation PSNR is within `LEAST_GAIN` of the highest one.
     level : float or None
         Noise σ in gray levels of 255 or JPEG quality, at least 0; None for mosaics.
     known : dict, optional
@@ -79,7 +83,8 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     if len(found) == 1:
         return found[0]
     psnr = validation_psnr(found) if measured is None else measured
-    return max(found, key=psnr.__getitem__)
+    highest = max(psnr[name] for name in found)
+    return [name for name in found if psnr[name] >= highest - LEAST_GAIN][-1]  # The methods begin with the slowest.
 
 
 def faster(task: str, level: float | None, known=None) -> list[str]:
@@ -93,8 +98,8 @@ def faster(task: str, level: float | None, known=None) -> list[str]:
     Returns
     -------
     list of str
-        The model of GroupSC-fast, of SC and of SC-short. The first and the last are left out if no such model has a
-        level near `level`, as `choose` defines it.
+        The model of GroupSC-fast, of SC and of SC-short. The first and the last are left out if no such model has the
+        level of SC, or a level near `level` as `choose` defines it.
 
     Raises
     ------
@@ -109,13 +114,16 @@ def faster(task: str, level: float | None, known=None) -> list[str]:
     >>> faster("gray", 50, known)
     ['gray-sc-sigma25']
     """
-    sc = [choose(task, "sc", level, known)]
+    sc = choose(task, "sc", level, known)
     if level is None:
-        return sc
+        return [sc]
     wanted = max(level, 1e-6)  # A ratio to zero has no value.
-    found = {method: nearest(task, [method], wanted, releases() if known is None else known) for method in FASTER}
-    near = {method: names if _is_near(wanted, ratio) else [] for method, (names, ratio) in found.items()}
-    return [*near[GROUPSC_FAST], *sc, *near[SC_SHORT]]
+    others: dict[str, list[str]] = {}
+    for method in FASTER:
+        names, ratio = nearest(task, [method], wanted, releases() if known is None else known)
+        same = [name.replace(f"-{method}-", "-sc-") for name in names] == [sc]
+        others[method] = names if same or _is_near(wanted, ratio) else []
+    return [*others[GROUPSC_FAST], sc, *others[SC_SHORT]]
 
 
 def _is_near(level: float, ratio: float) -> bool:

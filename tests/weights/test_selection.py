@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.selection import choose
+from groupsc.weights.selection import choose, faster
 
 
 def test_the_model_is_trained_near_the_level_or_blind_or_the_nearest():
@@ -43,3 +43,19 @@ def test_the_best_of_several_models_did_best_in_validation():
     assert choose("color", "best", 20, known) == "color-csr-sigma25"
     assert choose("color", "best", 50, known) == "color-sc-blind"
     assert choose("color", "groupsc", 20, known) == "color-groupsc-blind"
+
+
+@pytest.mark.parametrize(("gain", "method"), [(0.01, "sc"), (0.03, "groupsc"), (-0.5, "sc")])
+def test_a_slower_model_is_chosen_for_a_gain_that_counts(gain, method):
+    known = {"jpeg-sc-quality40": 30.7, "jpeg-csr-quality40": 30.2, "jpeg-groupsc-quality40": 30.7 + gain}
+    assert choose("jpeg", "best", 90, known) == f"jpeg-{method}-quality40"
+
+
+def test_a_faster_model_is_near_the_level_or_at_the_level_of_sc():
+    jpeg = dict.fromkeys(["jpeg-sc-quality40", "jpeg-sc-short-quality40"], 30.0)
+    assert faster("jpeg", 90, jpeg) == ["jpeg-sc-quality40", "jpeg-sc-short-quality40"]
+    gray = dict.fromkeys(
+        ["gray-sc-sigma50", "gray-sc-blind", "gray-sc-short-sigma50", "gray-groupsc-fast-sigma50"], 24.0
+    )
+    assert faster("gray", 100, gray) == ["gray-sc-blind"]
+    assert faster("gray", 70, gray) == ["gray-groupsc-fast-sigma50", "gray-sc-sigma50", "gray-sc-short-sigma50"]
