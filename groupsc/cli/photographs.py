@@ -34,7 +34,13 @@ NoiseMethod = Annotated[
         autocompletion=terminal.methods,
     ),
 ]
-JpegMethod = Annotated[str, Option(help="groupsc, sc, or best.", autocompletion=terminal.methods)]
+JpegMethod = Annotated[
+    str,
+    Option(
+        help="groupsc, sc, sc-short (fewer iterations, three times faster than sc), or best.",
+        autocompletion=terminal.methods,
+    ),
+]
 Weights = Annotated[
     str | None,
     Option(
