@@ -53,15 +53,15 @@ ENLARGED = 5
 
 
 class Steps(Recorder):
-    """A coder that keeps the codes after every iteration."""
+    """A recorder that keeps the codes after every iteration."""
 
-    def __init__(self, config: Any):
-        super().__init__(config)
+    def __init__(self, coder: Any):
+        super().__init__(coder)
         self.steps: list[torch.Tensor] = []
 
-    def _iterate(self, A: Any, Y: Any, M: Any, thresholds: Any, *rest: Any) -> torch.Tensor:
+    def _kept_codes(self, A: Any, Y: Any, M: Any, thresholds: Any, *rest: Any) -> torch.Tensor:
         for lam in thresholds:
-            A = super()._iterate(A, Y, M, lam[None], *rest)
+            A = super()._kept_codes(A, Y, M, lam[None], *rest)
             self.steps.append(A)
         return A
 
@@ -71,15 +71,13 @@ def pixel() -> dict[str, Any]:
     """The patch at `PIXEL`, its codes after every iteration, and the decoder."""
     model, noisy, _ = degraded_image(find_weights(MODEL), IMAGE["dataset"], IMAGE["images"][0])
     seen, top, left = seen_around(model, noisy, *PIXEL)
-    steps = Steps(model.config)
-    steps.load_state_dict(model.state_dict())
-    with torch.no_grad():
-        steps(seen)
+    steps = Steps(model)
+    steps(seen)
     side = model.config.patch_size
     target = top * (seen.shape[-1] - side + 1) + left
     patch = seen[0, 0, top : top + side, left : left + side]
     codes = torch.stack([A[0, target] for A in steps.steps])
-    return {"patch": patch, "codes": codes, "model": steps}
+    return {"patch": patch, "codes": codes, "model": steps.coder}
 
 
 def restoration() -> dict[str, Any]:

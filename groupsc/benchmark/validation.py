@@ -22,6 +22,7 @@ from groupsc.data.datasets import load_images, own_set, set_name
 from groupsc.data.degradations import degrade, interpolate_mosaic, noise_generator
 from groupsc.data.manifests import data_digest
 from groupsc.data.stress_set import STRESS_LEVELS, stress_pictures
+from groupsc.inference.sliding_window import restores_whole
 from groupsc.inference.tiling import restore
 from groupsc.models.coder import SparseCoder
 from groupsc.models.stability import spectral_radius
@@ -318,6 +319,8 @@ def spread_levels(levels, number: int) -> list[float]:
 def _restored(model: SparseCoder, task: str, clean: Tensor, level, generator, *, crop: bool = False):
     """Return the degraded image (1, c, H, W), interpolated for mosaics, and the output of the model.
 
+    Images are restored as a whole, or in blocks where the penalty has no step for whole images.
+
     With `crop` only the central part is restored. JPEG compresses the whole image before the crop, to keep its 8×8
     grid.
     """
@@ -329,7 +332,9 @@ def _restored(model: SparseCoder, task: str, clean: Tensor, level, generator, *,
     mask = None if mask is None else mask[None]
     blind_level = level if model.config.levels is not None else None
     device = model.D.device
-    after = restore(model, degraded.to(device), None if mask is None else mask.to(device), level=blind_level).cpu()
+    mode = "whole" if restores_whole(model) else "block"
+    measured = None if mask is None else mask.to(device)
+    after = restore(model, degraded.to(device), measured, level=blind_level, mode=mode).cpu()
     return degraded if mask is None else interpolate_mosaic(degraded, mask), after
 
 

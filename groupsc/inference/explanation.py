@@ -5,13 +5,14 @@ Symbols as in `groupsc.models.coder`: Σ similarity matrix, W decoder (m, p), wi
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from groupsc.config.definitions import ModelConfig
+from groupsc.inference.restorer import Restorer
 from groupsc.models.coder import SparseCoder
 from groupsc.models.iterations import Similarities
 from groupsc.utils.errors import GroupSCError
@@ -62,7 +63,14 @@ class Explanation:
 
 
 def explain(
-    model: SparseCoder, image: Tensor, x: int, y: int, *, level: float | None = None, gain: float = 1.0
+    model: SparseCoder | Restorer,
+    image: Tensor,
+    x: int,
+    y: int,
+    *,
+    mask: Tensor | None = None,
+    level: float | None = None,
+    gain: float = 1.0,
 ) -> Explanation:
     """Restore the part of an image around a pixel and keep the similarities and codes of the patch at the pixel.
 
@@ -70,16 +78,19 @@ def explain(
 
     Parameters
     ----------
-    model : SparseCoder
+    model : SparseCoder or Restorer
+        A coder, or a model that `groupsc.load` returned. The overridden methods of a subclass are used.
     image : Tensor (c, H, W)
         Degraded image in [0, 1].
     x, y : int
         Column and row of the pixel.
+    mask : Tensor (c, H, W), optional
+        1 where a value of a mosaic was measured; models for mosaics need it.
     level : float, optional
         Noise σ in gray levels of 255, for blind models.
     gain : float
         Factor that the image is multiplied by before the restoration, to bring its noise to a trained level; see
-        `Restorer.gain`. Σ and codes are those of the scaled image.
+        `Restorer.scaling`. Σ and codes are those of the scaled image.
 
     Returns
     -------
@@ -88,8 +99,8 @@ def explain(
     Raises
     ------
     GroupSCError
-        If the pixel lies outside the image, or the image is smaller than a patch or has another number of channels
-        than the model.
+        If the pixel lies outside the image, the image is smaller than a patch or has another number of channels than
+        the model, the mask has another shape than the image, or the mask of a mosaic is missing.
 
     Examples
     --------
@@ -101,16 +112,15 @@ def explain(
     >>> found.summary()["similar_patches"]
     [25.0]
     """
-    config = model.config
-    channels, height, width = image.shape
-    if channels != config.channels or min(height, width) < config.patch_size:
-        raise GroupSCError(
-            f"the image has the shape {tuple(image.shape)}; give an image ({config.channels}, H, W) of at least "
-            f"{config.patch_size}×{config.patch_size} pixels"
-        )
-    surroundings, top, left = seen_around(model, image, x, y)
-    recorder, restored = recorded(model, gain * surroundings, None if level is None else gain * level)
-    grid = model.patch_grid(surroundings.shape[-2], surroundings.shape[-1])
+    coder = model.coder if isinstance(model, Restorer) else model
+    _check(coder, image, mask)
+    if mask is None and isinstance(model, Restorer) and model.card["task"] == "mosaic":
+        raise GroupSCError("this model restores mosaics; give the mask of the measured values")
+    surroundings, top, left = seen_around(coder, image, x, y)
+    measured = None if mask is None else seen_around(coder, mask, x, y)[0]
+    recorder = Recorder(coder, dtype=image.dtype)
+    restored = recorder(gain * surroundings, measured, level=None if level is None else gain * level)
+    grid = coder.patch_grid(surroundings.shape[-2], surroundings.shape[-1])
     target = grid.number(top, left)
     positions = [(number - 1) * grid.stride + 1 for number in (grid.rows, grid.columns)]
     similarities = torch.zeros(len(recorder.similarities), *positions, dtype=restored.dtype)
@@ -123,28 +133,48 @@ def explain(
         left=left,
         similarities=similarities,
         codes=recorder.codes[0, target],
-        W=recorder.W.detach(),
+        W=recorder.coder.W.detach(),
     )
 
 
-class Recorder(SparseCoder):
-    """A coder that keeps its similarity matrices and codes.
+def _check(coder: SparseCoder, image: Tensor, mask: Tensor | None) -> None:
+    channels, side = coder.config.channels, coder.config.patch_size
+    if not isinstance(image, Tensor) or not image.is_floating_point():
+        raise GroupSCError(f"the image is of the type {getattr(image, 'dtype', type(image))}; give a tensor of floats")
+    if image.ndim != 3 or image.shape[0] != channels or min(image.shape[1:]) < side:
+        raise GroupSCError(
+            f"the image has the shape {tuple(image.shape)}; give an image ({channels}, H, W) of at least {side}×{side} "
+            "pixels"
+        )
+    if mask is not None and mask.shape != image.shape:
+        raise GroupSCError(f"the mask has the shape {tuple(mask.shape)}; give one of the image, {tuple(image.shape)}")
+
+
+class Recorder:
+    """Restore images with a copy of a coder, and keep the similarity matrices and codes.
+
+    The copy has the class of the coder, so that the prior and the similarity of a subclass are used.
 
     Parameters
     ----------
-    config : ModelConfig
+    coder : SparseCoder
+    dtype : torch.dtype, optional
+        Type of the computation; by default that of the coder.
 
     Attributes
     ----------
+    coder : SparseCoder
+        The copy.
     similarities : list of Tensor (b, N, N)
         Similarity matrices of all calls: per call the initial one and one per update; empty for SC.
     codes : Tensor (b, N, p)
-        Codes after the last iteration of the last call; None before the first call.
+        Codes after the last iteration of the last call.
 
     Examples
     --------
     >>> from groupsc.config.definitions import ModelConfig
-    >>> recorder = Recorder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> recorder = Recorder(model)
     >>> _ = recorder(torch.full((1, 1, 6, 6), 0.5))
     >>> len(recorder.similarities), recorder.codes.shape
     (1, torch.Size([1, 16, 8]))
@@ -152,48 +182,26 @@ class Recorder(SparseCoder):
 
     codes: Tensor
 
-    def __init__(self, config: ModelConfig):
-        super().__init__(config)
+    def __init__(self, coder: SparseCoder, *, dtype: torch.dtype | None = None):
+        self.coder = copy.deepcopy(coder).to(dtype)
         self.similarities: list[Tensor] = []
+        self._refresh, self._iterate = self.coder._refresh, self.coder._iterate
+        self.coder._refresh, self.coder._iterate = self._kept_similarity, self._kept_codes  # type: ignore[method-assign]
 
-    def _refresh(self, *arguments: Any) -> Similarities:
-        found = super()._refresh(*arguments)
+    def __call__(self, image: Tensor, mask: Tensor | None = None, *, level: float | None = None) -> Tensor:
+        """Restore an image (b, c, H, W) as `SparseCoder.forward` does."""
+        with torch.no_grad():
+            restored: Tensor = self.coder(image, mask, level=level)
+        return restored
+
+    def _kept_similarity(self, *arguments: Any) -> Similarities:
+        found = self._refresh(*arguments)
         self.similarities.append(found if isinstance(found, Tensor) else found[0])
         return found
 
-    def _iterate(self, *arguments: Any) -> Tensor:
-        self.codes = super()._iterate(*arguments)
+    def _kept_codes(self, *arguments: Any) -> Tensor:
+        self.codes = self._iterate(*arguments)
         return self.codes
-
-
-def recorded(model: SparseCoder, image: Tensor, level: float | None) -> tuple[Recorder, Tensor]:
-    """Restore an image with a recorder that has the parameters of a model.
-
-    Parameters
-    ----------
-    model : SparseCoder
-    image : Tensor (b, c, H, W)
-        Degraded image in [0, 1].
-    level : float or None
-        Noise σ in gray levels of 255, for blind models.
-
-    Returns
-    -------
-    recorder : Recorder
-    restored : Tensor (b, c, H, W)
-
-    Examples
-    --------
-    >>> from groupsc.config.definitions import ModelConfig
-    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
-    >>> recorder, restored = recorded(model, torch.full((1, 1, 6, 6), 0.5), None)
-    >>> recorder.codes.shape, restored.shape
-    (torch.Size([1, 16, 8]), torch.Size([1, 1, 6, 6]))
-    """
-    recorder = Recorder(model.config)
-    recorder.load_state_dict(model.state_dict())
-    with torch.no_grad():
-        return recorder, recorder.to(image.dtype)(image, level=level)
 
 
 def seen_around(model: SparseCoder, image: Tensor, x: int, y: int) -> tuple[Tensor, int, int]:

@@ -335,7 +335,8 @@ class Restorer(nn.Module):
         Raises
         ------
         GroupSCError
-            When the name has other letters or is that of a released model, or the file can't be written.
+            When the name has other letters or is that of a released model, the coder is of a subclass of
+            `SparseCoder`, the file has another ending, or it can't be written.
 
         Examples
         --------

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from groupsc.config.definitions import PENALTIES
 from groupsc.config.labels import MODEL_LABELS
-from groupsc.inference.explanation import recorded, seen_around
+from groupsc.inference.explanation import Recorder, seen_around
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
 
@@ -86,7 +86,9 @@ def similar_patches(
             "same patch size and patch stride"
         )
     seen, top, left = seen_around(models[-1], image, x, y)
-    recorders = [recorded(model, seen, level)[0] for model in models]
+    recorders = [Recorder(model, dtype=image.dtype) for model in models]
+    for recorder in recorders:
+        recorder(seen, level=level)
     grid = models[-1].patch_grid(seen.shape[-2], seen.shape[-1])
     target = grid.number(top, left)
     nearest = recorders[-1].similarities[-1][0, :, target].argsort(descending=True)

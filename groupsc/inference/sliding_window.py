@@ -51,6 +51,18 @@ class ShrinkingWindow(Window, Protocol):
     def shrink(self, x: Tensor, codes: Tensor, lam: Tensor, /) -> None: ...
 
 
+def restores_whole(model: SparseCoder) -> bool:
+    """Return whether whole images can be restored: non-local penalties need a step of their own here.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> restores_whole(SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5)))
+    True
+    """
+    return not model.kind.nonlocal_ or model.config.penalty in SUMMED
+
+
 @torch.no_grad()
 def restore_whole(
     model: SparseCoder,
@@ -145,7 +157,7 @@ def _coded(
     each: Each,
 ) -> _Coding:
     """Run all iterations; the arguments are those of `restore_whole`."""
-    if model.kind.nonlocal_ and model.config.penalty not in SUMMED:
+    if not restores_whole(model):
         raise GroupSCError(
             f"whole-image mode does not support the non-local penalty {model.config.penalty!r}, only "
             f"{', '.join(SUMMED)}; use mode='block', or write its step in groupsc/inference/sliding_window.py"

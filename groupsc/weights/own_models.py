@@ -39,17 +39,23 @@ def save_own(
     Raises
     ------
     GroupSCError
-        When the name has other letters or is that of a released model, or the file can't be written.
+        When the name has other letters or is that of a released model, the coder is of a subclass, the file has another
+        ending, or it can't be written.
 
     Examples
     --------
     >>> save_own("tuned.safetensors", coder, card, name="tuned", level=20)  # doctest: +SKIP
     """
-    from groupsc.config.grid import (
-        VARIANT,
-        reserved_part,
-    )  # Loading a model needs no grid, whose classes take time to build.
+    # Loading a model needs no grid, whose classes take time to build.
+    from groupsc.config.grid import VARIANT, reserved_part
 
+    if type(coder) is not SparseCoder:
+        raise GroupSCError(
+            f"a weights file has no code, so {type(coder).__name__} would be loaded as SparseCoder; keep its "
+            "state_dict(), or add its prior to the package (docs/extend/prior.md)"
+        )
+    if Path(path).suffix != ".safetensors":
+        raise GroupSCError(f"the file is {path}; choose a name that ends in .safetensors")
     if not re.fullmatch(VARIANT, name) or reserved_part(name):
         raise GroupSCError(
             f"the name is {name!r}; write small letters, digits and at most one dash, such as mine-v2, without the "

@@ -15,6 +15,9 @@ from small_models import perturbed_coder, some_image
 from groupsc.figures.explanation import draw_explanation
 from groupsc.figures.style import save
 from groupsc.inference.explanation import explain
+from groupsc.inference.restorer import Restorer
+from groupsc.models import penalties
+from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,8 +56,56 @@ def test_similarities_are_those_of_the_patch_around_the_pixel(place, stride):
         assert patch[1, 1] == image[0, 0, np.clip(y, 1, 20), np.clip(x, 1, 18)]
 
 
+class Firm(penalties.Penalty):
+    """Firm shrinkage at the thresholds of SC."""
+
+    nonlocal_ = False
+    first_step_masked = True
+
+    def prox(self, B, A, lam, Sigma):
+        return B.sign() * (2 * (B.abs() - lam).relu()).minimum(B.abs())
+
+
+class OwnCoder(SparseCoder):
+    """A coder with another prior, and for non-local priors with another similarity."""
+
+    @property
+    def penalty(self):
+        return super().penalty if self.kind.nonlocal_ else Firm()
+
+    def features(self, E, number, *, mosaic):
+        return 0 * super().features(E, number, mosaic=mosaic)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "group"])
+def test_the_methods_of_a_subclass_are_explained(penalty):
+    known, (image, _) = perturbed_coder(penalty=penalty), some_image(1, 6, 6)
+    own = OwnCoder(known.config).double()
+    own.load_state_dict(known.state_dict())
+    found = explain(own, image[0], 2, 3)
+    with torch.no_grad():
+        torch.testing.assert_close(found.restored, own(image)[0])
+        assert (found.restored - known(image)[0]).abs().max() > 1e-3
+    assert (found.similarities == 1).all()
+
+
+def test_a_mosaic_is_explained_with_its_mask():
+    coder, (image, mask) = perturbed_coder(penalty="group", channels=3), some_image(3, 6, 6, masked=True)
+    model = Restorer(coder, {"name": "small", "task": "mosaic"})
+    found = explain(model, image[0], 2, 3, mask=mask.expand_as(image)[0])
+    with torch.no_grad():
+        torch.testing.assert_close(found.restored, coder(image, mask)[0])
+    with pytest.raises(GroupSCError, match="give the mask"):
+        explain(model, image[0], 2, 3)
+    with pytest.raises(GroupSCError, match=r"the mask has the shape \(3, 5, 6\)"):
+        explain(model, image[0], 2, 3, mask=torch.ones(3, 5, 6))
+
+
 def test_what_cannot_be_explained_is_said():
     model, (image, _) = perturbed_coder(penalty="group"), some_image(1, 9, 8)
+    for wrong, sentence in ((image, r"give an image \(1, H, W\)"), (image[0].numpy(), "give a tensor of floats")):
+        with pytest.raises(GroupSCError, match=sentence):
+            explain(model, wrong, 0, 0)
     with pytest.raises(GroupSCError, match="a column from 0 to 7 and a row from 0 to 8"):
         explain(model, image[0], 8, 0)
     with pytest.raises(GroupSCError, match=r"give an image \(1, H, W\)"):

@@ -7,7 +7,10 @@ import torch
 from small_models import perturbed_coder, some_image
 
 from groupsc.benchmark.cost.operation_counts import block_operations
+from groupsc.benchmark.validation import central, validate
 from groupsc.config import definitions
+from groupsc.data.datasets import load_images
+from groupsc.data.degradations import degrade, noise_generator
 from groupsc.inference.tiling import blockwise, restore
 from groupsc.models import penalties
 from groupsc.models.iterations import FAST_STEPS
@@ -89,6 +92,18 @@ def test_whole_images_know_priors_of_single_patches_and_refuse_others(prior):
     else:
         with torch.no_grad():
             torch.testing.assert_close(restore(new, image), new(image))
+
+
+def test_a_training_can_validate_it(prior):
+    new, _ = alike(prior, window=8)
+    rows = validate(new.float(), {"task": "gray", "level": 25}, "data/raw", dataset="Bundled", images=1)
+    clean = central(torch.from_numpy(load_images("Bundled", channels=1, images=1)["astronaut"]))[None]
+    degraded, _ = degrade(clean, "gray", 25, noise_generator("Bundled", "astronaut", 25))
+    with torch.no_grad():
+        restored = restore(new, degraded, mode="block" if prior.nonlocal_ else "whole")
+    assert rows["after"].item() == pytest.approx(
+        -10 * float((restored.clamp(0, 1) - clean).square().mean().log10()), abs=1e-3
+    )
 
 
 def test_a_fast_path_for_training_changes_nothing_of_that(monkeypatch):

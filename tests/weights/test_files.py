@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from small_models import perturbed_coder
 
+from groupsc.inference.restorer import Restorer
+from groupsc.models.coder import SparseCoder
 from groupsc.utils.digests import parameters_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.files import load_state, load_weights, read_tensors, save_state, save_weights
@@ -90,3 +92,31 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(GroupSCError, match="free some space or choose another folder"):
         save_weights(tmp_path / "file" / "w.safetensors", perturbed_coder(), {})
+
+
+class OwnCoder(SparseCoder):
+    """A coder of a user's own."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "name", "sentence"),
+    [
+        (SparseCoder, "mine.safetensors", "mine", None),
+        (SparseCoder, "mine.pt", "mine", "ends in .safetensors"),
+        (SparseCoder, "mine.safetensors", "mine-known", "without the part"),
+        (OwnCoder, "mine.safetensors", "mine", "OwnCoder would be loaded as SparseCoder"),
+    ],
+)
+def test_an_own_model_is_saved_if_it_can_be_loaded_again(tmp_path, kind, file, name, sentence):
+    known = perturbed_coder(penalty="l1").float()
+    coder = kind(known.config)
+    coder.load_state_dict(known.state_dict())
+    model = Restorer(coder, {"name": "first", "task": "gray", "method": "sc", "level": 25})
+    if sentence is None:
+        loaded, card = load_weights(model.save(tmp_path / file, name=name))
+        assert card["name"] == "gray-sc-mine-sigma25"
+        torch.testing.assert_close(loaded.state_dict(), coder.state_dict())
+    else:
+        with pytest.raises(GroupSCError, match=sentence):
+            model.save(tmp_path / file, name=name)
+        assert not any(tmp_path.iterdir())
