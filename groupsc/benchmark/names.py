@@ -19,6 +19,8 @@ from groupsc.data.configured import data_dir_of, image_names, known_sets
 from groupsc.data.folders import images_in
 from groupsc.data.registry import datasets
 from groupsc.utils.errors import GroupSCError
+from groupsc.weights.cards import model_of, read_card
+from groupsc.weights.released import releases
 
 TABLES = (*(f"table{number}" for number in range(1, 14)), "overview", "robustness")
 """Tables of the paper, that of all measurements, and that of the stress set; `groupsc.paper` makes them."""
@@ -39,6 +41,9 @@ FIGURES = {
     "progress": (),
 }
 """Figures of `groupsc.figures.catalog`, and the keys that each needs in a configuration."""
+
+SHOWN = 5
+"""Number of names in a sentence about models that are not released."""
 
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -72,7 +77,8 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
     for name in config["tables"]:
         require(name in TABLES, f"In tables: there is no table {name!r}; choose among {', '.join(TABLES)}")
     _check_stress(config, found)
-    baseline, methods = config["compare_with"], [*METHODS, *baselines.methods()]
+    own = {method_name(experiment.method, experiment.variant) for experiment in found.values()}
+    baseline, methods = config["compare_with"], dict.fromkeys([*METHODS, *sorted(own), *baselines.methods()])
     require(
         baseline is None or baseline in methods,
         f"compare_with is {baseline!r}; choose one of {', '.join(methods)}, or null",
@@ -118,6 +124,57 @@ def check_grid(config: dict, found: dict[str, Experiment]) -> None:
             step <= side, f"stride is {step}, but {name} is restored in blocks of {side} pixels; choose at most {side}"
         )
     cached_results_folder(config)
+    _check_released(config, found)
+
+
+def not_released(config: dict, found: dict[str, Experiment]) -> str | None:
+    """Return a sentence with the models of a grid that are not released; None if all are, or will be trained.
+
+    Parameters
+    ----------
+    config : dict
+    found : dict of str to Experiment
+
+    Examples
+    --------
+    >>> from groupsc.config.experiments import experiments
+    >>> config = {"budget": "cpu", "weights": "released", "tasks": {"gray": {"methods": ["sc"], "levels": [20]}}}
+    >>> not_released(config, experiments(config))  # doctest: +ELLIPSIS
+    'gray-sc-sigma20 is not released, so that tables mark it as not run; ...'
+    """
+    known = releases()
+    missing = [] if config["weights"] == "trained" else [name for name in found if name not in known]
+    if not missing:
+        return None
+    first, more = ", ".join(missing[:SHOWN]), len(missing) - SHOWN
+    names = f"{first} and {more} others" if more > 0 else first
+    are, them = ("are", "them") if len(missing) > 1 else ("is", "it")
+    return (
+        f"{names} {are} not released, so that tables mark {them} as not run; set `weights: trained` to train {them}, "
+        "or measure a released model at another level with `groupsc evaluate`"
+    )
+
+
+def _check_released(config: dict, found: dict[str, Experiment]) -> None:
+    """Check that released models, which are taken by their names, have the values that the keys `model` give."""
+    if config["weights"] != "released":
+        return
+    known = releases()
+    for name, experiment in found.items():
+        grid = config["tasks"][experiment.task]
+        variant = grid["variants"].get((experiment.variant or "").removesuffix("-blind"), {"model": {}})
+        wanted = {**config["model"], **grid["model"], **variant["model"]}
+        path = known[name].available() if wanted and name in known else None
+        if path is None:
+            continue
+        model = model_of(path, read_card(path))
+        for key, value in wanted.items():
+            has = getattr(model, key)
+            require(
+                has == (tuple(value) if isinstance(value, list) else value),
+                f"the released {name} has {key} {has}, and the configuration asks for {value}; set `weights: trained` "
+                f"to train it, or remove {key}",
+            )
 
 
 def _check_images_and_blocks(config: dict, found: dict[str, Experiment]) -> None:

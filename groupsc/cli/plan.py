@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,8 @@ def plan(
     The estimate contains the numbers of trainings and evaluations, the hours, the download and the disk space.
     """
     from groupsc.benchmark.cost.plan import plan as count
+    from groupsc.benchmark.names import not_released
+    from groupsc.config.experiments import experiments
     from groupsc.config.files import read_grid
 
     values = read_grid(config)
@@ -46,6 +49,8 @@ def plan(
         "teraflop": round(sum(job.operations for job in found.jobs) / 1e12),
         **_machines(found, gpus or (), values["threads"]["train"]),
     }
+    if (missing := not_released(values, experiments(values))) is not None:
+        print(f"{config}: {missing}", file=sys.stderr)
     print(json.dumps(report, indent=1) if as_json else _text(report))
 
 

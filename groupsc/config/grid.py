@@ -136,10 +136,10 @@ class Task(Part):
     """Models that differ from the task's, by name, as in `refresh12: {methods: [groupsc], levels: [15], model:
     {similarity_interval: 12}}`, which makes `gray-groupsc-refresh12-sigma15`."""
     baselines: Unique[Text] = Field(default=[])
-    """Baselines to measure on the same degraded images: names from `groupsc methods`, as in `[bm3d, dncnn]`, and
-    `input`, the degraded images themselves. A baseline is left out if it doesn't support the task, or if it has no
-    cached results and can't run on this machine, for example without its package (`pip install 'groupsc[peers]'`). The
-    reason is printed before every run and dry run, and in the summary."""
+    """Baselines to measure on the same degraded images, at `levels`: names from `groupsc methods`, as in `[bm3d,
+    dncnn]`, and `input`, the degraded images themselves. A baseline is left out if it doesn't support the task, or if
+    it has no cached results and can't run on this machine, for example without its package (`pip install
+    'groupsc[peers]'`). The reason is printed before every run and dry run, and in the summary."""
     model: ModelChanges = ModelChanges()
     """Differences from the paper's model, for this task only; they replace those in `model` of the configuration."""
     training: TrainingChanges = TrainingChanges()
@@ -272,7 +272,8 @@ class Grid(Part):
     stride: OrNull[Count] = None
     """Stride of the blocks in pixels, for `mode: block` only; null uses the window of the model."""
     model: ModelChanges = ModelChanges()
-    """Differences from the paper's model in every experiment, as in `{n_iterations: 12}`."""
+    """Differences from the paper's model in every experiment, as in `{n_iterations: 12}`. With `weights: released`,
+    released models must have these values; other keys of models and trainings are for `weights: trained`."""
     training: TrainingChanges = TrainingChanges()
     """Differences from the budget in every experiment, as in `{seed: 1}`."""
     device: Device = "auto"

@@ -139,7 +139,9 @@ def averaged(pairs: pd.DataFrame, baseline: str, sizes: dict[str, int] | None = 
 
 
 def paired_table(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] | None = None) -> Table:
-    """Make the table of paired differences; it shows the paper's models, and its CSV file contains all methods.
+    """Make the table of paired differences.
+
+    It shows the paper's models, and own methods and variants; its CSV file contains the baselines too.
 
     Parameters
     ----------
@@ -158,6 +160,7 @@ def paired_table(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] | None
     """
     found = paired_differences(rows, baseline, sizes).sort_values(["task", "level", "dataset"], kind="stable")
     models = [method for method in METHOD_LABELS if method.removesuffix("-blind") in METHODS]
+    models += [method for method in found["method"].unique() if method not in METHOD_LABELS]
     shown = found[found["method"].isin(models)]
     columns = [
         (method, mode, stride)
@@ -194,7 +197,7 @@ def _cell(line) -> Cell:
 
 
 def _title(method: str, mode: str, stride: float | None) -> str:
-    return METHOD_LABELS[method] + ("" if mode == "whole" else f", {mode_name(mode, plain(stride))}")
+    return METHOD_LABELS.get(method, method) + ("" if mode == "whole" else f", {mode_name(mode, plain(stride))}")
 
 
 def difference_text(line) -> str:

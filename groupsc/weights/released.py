@@ -55,6 +55,10 @@ class Release:
         """Path of the file in the remote `data/store` of a checkout."""
         return self.path.parents[1] / "store/files/md5" / self.md5[:2] / self.md5[2:]
 
+    def available(self) -> Path | None:
+        """Return the path of the file beside its pointer or in the remote; None if it is in neither place."""
+        return next((place for place in (self.path, self.stored) if place.is_file()), None)
+
     def find(self) -> Path:
         """Find the file beside its pointer or in the remote, and verify its checksum.
 
@@ -67,17 +71,17 @@ class Release:
         GroupSCError
             When the file is missing in both places, or was altered.
         """
-        for place in (self.path, self.stored):
-            if place.is_file():
-                if md5_of(place) != self.md5:
-                    raise GroupSCError(
-                        f"{place} is not the file that was released (its checksum differs); remove it and run "
-                        "`groupsc weights pull`, or pass the path of the weights that you mean"
-                    )
-                return place
-        raise MissingFileError(
-            f"the weights {self.name} are missing; run `dvc pull` in a checkout, or reinstall groupsc"
-        )
+        place = self.available()
+        if place is None:
+            raise MissingFileError(
+                f"the weights {self.name} are missing; run `dvc pull` in a checkout, or reinstall groupsc"
+            )
+        if md5_of(place) != self.md5:
+            raise GroupSCError(
+                f"{place} is not the file that was released (its checksum differs); remove it and run "
+                "`groupsc weights pull`, or pass the path of the weights that you mean"
+            )
+        return place
 
     def pull(self) -> Path:
         """Copy the verified file from the remote beside its pointer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,43 @@ def test_every_configuration_of_the_repository_passes(path):
 def test_a_figure_that_can_not_be_drawn_is_told(figure, words):
     with pytest.raises(GroupSCError, match=words):
         names.check_figure("mine", figure)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"model": {"n_atoms": 64}},
+            "sigma25 has n_atoms 256, and the configuration asks for 64; set `weights: trained",
+        ),
+        ({"model": {"n_atoms": 256}}, None),
+        ({"model": {"n_atoms": 64}, "weights": "trained"}, None),
+        ({"compare_with": "sc-deep"}, "compare_with is 'sc-deep'; choose one of sc, csr, groupsc, sc-blind, dncnn"),
+        ({"compare_with": "sc-blind"}, None),
+    ],
+)
+def test_released_models_are_those_of_the_configuration(changes, sentence):
+    task = {"methods": ["sc"], "levels": [25], "datasets": ["Set12"], "blind": {"methods": ["sc"], "levels": [25]}}
+    config = complete_grid({"tasks": {"gray": task}, **changes})
+    if sentence is None:
+        names.check(config, experiments(config))
+    else:
+        with pytest.raises(GroupSCError, match=sentence):
+            names.check(config, experiments(config))
+
+
+@pytest.mark.parametrize(
+    ("levels", "sentence"),
+    [
+        ([25, 50], None),
+        ([20, 25], "^gray-sc-sigma20 is not released, so that tables mark it as not run"),
+        ([*range(60, 68)], "^gray-sc-sigma60, .*, gray-sc-sigma64 and 3 others are not released"),
+    ],
+)
+def test_models_without_a_release_are_named(levels, sentence):
+    config = complete_grid({"tasks": {"gray": {"methods": ["sc"], "levels": levels, "datasets": ["Set12"]}}})
+    found = names.not_released(config, experiments(config))
+    assert (found is None) if sentence is None else re.search(sentence, found)
 
 
 @pytest.mark.parametrize(

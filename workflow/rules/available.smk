@@ -3,6 +3,7 @@ import cost
 
 from groupsc.benchmark.earlier import taken_over
 from groupsc.benchmark.cost.operation_counts import evaluation_memory
+from groupsc.benchmark.names import not_released
 from groupsc.data.sources import out_of_reach
 from groupsc.utils.memory import free_on_machine
 from groupsc.weights.released import releases
@@ -83,13 +84,14 @@ BASELINES = {
 
 
 def left_out():
-    """Return sentences about what is omitted: all that needs missing images, and baselines, one for each reason."""
+    """Return sentences about what is omitted: models without release, all that needs missing images, and baselines."""
     found = {}
     for name, dataset in LEFT_OUT:
         if name not in UNSUITED:
             continue
         found.setdefault(UNSUITED[name], {}).setdefault(name, []).append(dataset)
-    sentences = []
+    missing = not_released(config, EXPERIMENTS)
+    sentences = [] if missing is None else [missing]
     if OUT_OF_REACH:
         sentences.append(
             f"{', '.join(OUT_OF_REACH)} {'is' if len(OUT_OF_REACH) == 1 else 'are'} neither in {config['data_dir']} nor can "
