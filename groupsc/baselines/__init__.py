@@ -18,7 +18,7 @@ from groupsc.baselines.dncnn import ColorDnCNN, DnCNN, DnCNN3
 from groupsc.baselines.drunet import DRUNet
 from groupsc.baselines.ffdnet import FFDNet
 from groupsc.baselines.filters import BayesShrink, NonLocalMeans, TotalVariation
-from groupsc.baselines.own import OwnMethod
+from groupsc.baselines.own import OwnMethod, Unloadable
 from groupsc.config.definitions import METHODS
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
@@ -54,7 +54,7 @@ def installed(data_dir: PathLike = "data/raw") -> dict[str, Baseline]:
 
     An entry point refers to a class derived from `Baseline`, to a function, to a torch module or to a class of torch
     modules without arguments (`groupsc.baselines.own.OwnMethod`). Its name is the name of the method in configurations
-    and results.
+    and results. A method that can't be loaded is in the list, and its `unfit` returns the reason.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def installed(data_dir: PathLike = "data/raw") -> dict[str, Baseline]:
     Raises
     ------
     GroupSCError
-        When an entry point can't be imported, or has the name of another method.
+        When an entry point has the name of another method.
 
     Examples
     --------
@@ -86,9 +86,10 @@ def installed(data_dir: PathLike = "data/raw") -> dict[str, Baseline]:
             if isinstance(made, type):
                 made = made(data_dir) if issubclass(made, Baseline) else made()
         except Exception as error:  # A package of somebody else may raise anything when it is imported.
-            raise GroupSCError(
+            reason = (
                 f"the method {point.name!r} = {point.value} can't be loaded ({error}); repair or uninstall its package"
-            ) from error
+            )
+            made = Unloadable(point.name, reason)
         found[point.name] = made if isinstance(made, Baseline) else OwnMethod(made, name=point.name, data_dir=data_dir)
         found[point.name].name = point.name
     return found

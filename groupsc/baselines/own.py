@@ -23,6 +23,10 @@ NO_MEMORY = re.compile("can't allocate memory|not enough memory|out of memory", 
 """Words in the messages of torch when the memory of the CPU or of a GPU is full."""
 
 
+NEEDED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+"""Kinds of parameters that a call must give a value if they have no default."""
+
+
 class OwnMethod(Baseline):
     """A function or a `torch.nn.Module` that restores images.
 
@@ -91,7 +95,8 @@ class OwnMethod(Baseline):
         Raises
         ------
         GroupSCError
-            When the result has another shape than the image.
+            When the function has other arguments without defaults, or when the result is no tensor and no array, or has
+            another shape than the image.
         TooLittleMemoryError
             When the memory is too small for the image.
         """
@@ -100,6 +105,8 @@ class OwnMethod(Baseline):
         x = torch.from_numpy(np.ascontiguousarray(degraded))[None].to(self.device)
         with _evaluating(self.module), torch.inference_mode(), _within_memory(self.name):
             restored = self.function(x, **self._further(task, level, degraded.shape[-2:]))
+            if not isinstance(restored, (torch.Tensor, np.ndarray)):
+                raise GroupSCError(f"{self.name} returns a {type(restored).__name__}; return a tensor or an array")
             found = torch.as_tensor(restored).detach().to("cpu", torch.float32)
         if found.shape not in (x.shape, x.shape[1:]):
             raise GroupSCError(
@@ -123,11 +130,45 @@ class OwnMethod(Baseline):
             found["level"] = level
         if "mask" in names and task == "mosaic":
             found["mask"] = bayer_mask(*size)[None].to(self.device)
+        further = list(names.values())[1:]  # The first one is the image.
+        missing = [p.name for p in further if p.default is p.empty and p.kind in NEEDED and p.name not in found]
+        if missing:
+            also = ", ".join(found) or "nothing else"
+            raise GroupSCError(
+                f"{self.name} needs {', '.join(missing)}, but for the task {task!r} it gets the image and {also}; give "
+                "the other arguments defaults"
+            )
         return found
 
     def digest(self, task: str, level: float | None) -> str | None:
         """Return the sha256 of the code and the values that the function or the module uses."""
         return identity(self.function)
+
+
+class Unloadable(Baseline):
+    """A method of another package that can't be loaded.
+
+    Parameters
+    ----------
+    name, reason : str
+
+    Examples
+    --------
+    >>> Unloadable("mine", "its package is damaged").unfit("gray", 25)
+    'its package is damaged'
+    """
+
+    tasks, reference = TASKS, ""
+
+    def __init__(self, name: str, reason: str):
+        super().__init__()
+        self.name, self.reason = name, reason
+
+    def unfit(self, task: str, level: float | None) -> str | None:
+        return self.reason
+
+    def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:
+        raise GroupSCError(self.reason)
 
 
 def named_function(text: str) -> Callable[..., Any]:

@@ -90,7 +90,8 @@ def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict[str, flo
     Returns
     -------
     dict
-        Mean PSNR in dB by name, as in `{"gray-groupsc-sigma25 on BSD68": 28.93}`; for mosaics the mean over channels.
+        Mean PSNR in dB by name, as in `{"gray-groupsc-sigma25 on BSD68": 28.93}`, and `on 7 of Kodak24` for a part of
+        the images; for mosaics the mean over channels.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict[str, flo
     >>> row = {"experiment": "gray-sc-sigma25", "task": "gray", "method": "sc", "level": 25.0, "dataset": "BSD68",
     ...        "mode": "block", "stride": 12, "image": "test001", "repetition": 0, "psnr": 28.0}
     >>> metrics_json(table_of([row]))
-    {'gray-sc-sigma25 on BSD68': 28.0}
+    {'gray-sc-sigma25 on 1 of BSD68': 28.0}
     """
     runs = average(rows, sizes)
     runs = runs[runs["method"].isin(METHODS)]
@@ -121,7 +122,8 @@ def metrics_json(rows: pd.DataFrame, sizes: dict | None = None) -> dict[str, flo
                 same = [run for run in ours if (run.method, run.level) == (method, level)]
                 if same:
                     run = min(same, key=lambda run: run.mode != "whole")
-                    found[f"{run.experiment} on {run.dataset}"] = _headline(run)
+                    part = f"{run.images} of " if run.images_of and run.images < run.images_of else ""
+                    found[f"{run.experiment} on {part}{run.dataset}"] = _headline(run)
     return {name: value for name, value in found.items() if math.isfinite(value)}  # JSON has no infinite numbers.
 
 

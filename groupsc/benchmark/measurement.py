@@ -275,8 +275,12 @@ class Evaluation:
             restored, cost = self._restore(degraded, mask, new_size=new_size)
         except GroupSCError as error:
             raise type(error)(f"{path} can't be restored: {error}") from error
+        except Exception as error:
+            error.add_note(f"{self.method} was restoring {path}")
+            raise
         if not restored.isfinite().all():
-            raise GroupSCError(f"{self.method} restores {path} to values that are not finite; choose other weights")
+            cure = "correct it" if self.model is None else "choose other weights"
+            raise GroupSCError(f"{self.method} restores {path} to values that are not finite; {cure}")
         return restored, cost
 
     def _restore(self, degraded: Tensor, mask: Tensor | None, *, new_size: bool) -> tuple[Tensor, dict]:

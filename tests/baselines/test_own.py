@@ -170,7 +170,20 @@ def full(x):
     [
         (lambda x: x[..., :5], {}, GroupSCError, r"a\.png can't be restored: mine returns the shape"),
         (full, {}, TooLittleMemoryError, r"a\.png can't be restored: the memory is too small for mine"),
-        (lambda x: x * float("nan"), {}, GroupSCError, "mine restores .*a.png to values that are not finite"),
+        (
+            lambda x: x * float("nan"),
+            {},
+            GroupSCError,
+            "mine restores .*a.png to .* not finite; correct it",
+        ),
+        (lambda x: None, {}, GroupSCError, r"a\.png can't be restored: mine returns a NoneType"),
+        (
+            lambda x, a, b=1: x,
+            {},
+            GroupSCError,
+            "mine needs a, but .*'gray' it gets the image and nothing else",
+        ),
+        (lambda x, sigma, *, a, **b: x, {}, GroupSCError, "mine needs a, but .* it gets the image and sigma"),
         (lambda x: x, {"name": "bm3d"}, GroupSCError, "there is another method 'bm3d'"),
         (lambda x: x, {"name": "groupsc"}, GroupSCError, "there is another method 'groupsc'"),
         (lambda x: x, {"level": 25}, GroupSCError, "sigma and level are one setting"),
@@ -179,6 +192,15 @@ def full(x):
 def test_errors_name_method_and_file(folder, function, options, error, words):
     with pytest.raises(error, match=words):
         groupsc.evaluate(function, folder, sigma=25, progress=False, **{"name": "mine", **options})
+
+
+def test_an_error_of_a_function_keeps_its_type_and_gets_the_name_of_the_file(folder):
+    def broken(x):
+        raise ValueError("my own error")
+
+    with pytest.raises(ValueError, match="my own error") as caught:
+        groupsc.evaluate(broken, folder, sigma=25, progress=False)
+    assert caught.value.__notes__ == [f"broken was restoring {folder / 'a.png'}"]
 
 
 def test_the_command_takes_a_function_of_a_file(folder, tmp_path):
@@ -211,7 +233,10 @@ def test_packages_add_methods_to_the_grid(monkeypatch):
     found = baselines.methods()
     assert {"mine", "wiener", "bm3d"} <= set(found)
     assert found["mine"].number_of_parameters("gray") == 9
-    for name, words in [("absent", "can't be loaded"), ("tv", "has the name of another method")]:
-        points[:] = [importlib.metadata.EntryPoint(name, "absent_package:x", "groupsc.methods")]
-        with pytest.raises(GroupSCError, match=words):
-            baselines.methods()
+    points[:] = [importlib.metadata.EntryPoint("absent", "absent_package:x", "groupsc.methods")]
+    assert {"absent", "bm3d"} <= set(baselines.methods())
+    with pytest.raises(GroupSCError, match=r"'absent' = absent_package:x can't be loaded \(No module named"):
+        groupsc.evaluate("absent", "Bundled", task="gray", sigma=25, images=1, progress=False)
+    points[:] = [importlib.metadata.EntryPoint("tv", "absent_package:x", "groupsc.methods")]
+    with pytest.raises(GroupSCError, match="has the name of another method"):
+        baselines.methods()
