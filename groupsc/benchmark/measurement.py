@@ -8,6 +8,7 @@ range. Metrics are computed over all pixels and channels; no border is cropped.
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -111,6 +112,9 @@ class Evaluation:
     progress: bool = True
 
     def __post_init__(self):
+        if not isinstance(self.dataset, (str, os.PathLike)):
+            kind = type(self.dataset).__name__
+            raise GroupSCError(f"the data set is a {kind}; give the name of a data set or a folder with images")
         if not callable(self.weights):
             [self.weights] = with_released([self.weights])
         self._check_options()

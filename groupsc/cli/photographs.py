@@ -217,7 +217,7 @@ def explain(
     weights: Weights = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Show how a model restores a pixel.
+    """Show how a denoising model restores a pixel.
 
     The command prints the number of similar patches and the atoms in use, and draws both.
     """

@@ -70,6 +70,7 @@ def dictionary(
         from groupsc.figures.dictionaries import draw_dictionary
 
         draw_dictionary(D, picture, channels=channels, patch_size=patch_size)
+    print(f"wrote {output}")
 
 
 def experiment(
@@ -98,6 +99,7 @@ def experiment(
         write_experiment(output, grid[name])
     else:
         raise GroupSCError(f"{config} has no experiment {name!r}; choose one of {', '.join(grid)}")
+    print(f"wrote {output}")
 
 
 def train(

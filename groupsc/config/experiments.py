@@ -134,6 +134,10 @@ def require_fit(task: str, method: str, model: ModelConfig, training: TrainingCo
         training.patch_stride <= model.patch_size,
         f"training.patch_stride is {training.patch_stride}; choose at most {model.patch_size}, the patch_size",
     )
+    require(
+        training.crop_size > model.patch_size,
+        f"crop_size is {training.crop_size}; choose more than patch_size, {model.patch_size}",
+    )
 
 
 def _cell(config: dict[str, Any], task: str, cell: dict[str, Any]) -> Iterator[Experiment]:
@@ -157,10 +161,6 @@ def _cell(config: dict[str, Any], task: str, cell: dict[str, Any]) -> Iterator[E
         }
         recipe, coder = TrainingConfig(**training), ModelConfig(**model)
         require_fit(task, method, coder, recipe)
-        require(
-            recipe.crop_size > coder.patch_size,
-            f"crop_size is {recipe.crop_size}; choose more than patch_size, {coder.patch_size}",
-        )
         # A patch is then compared with as many patches in a whole image as in a training crop.
         if "window" not in model:
             coder = dataclasses.replace(coder, window=min(BLOCK, recipe.crop_size) + 1 - coder.patch_size)

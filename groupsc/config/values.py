@@ -217,7 +217,11 @@ Decay = Annotated[float, Field(ge=0, lt=1), AllowedNumber("a number from 0, belo
 Truth = Annotated[bool, Allowed("true or false", as_truth)]
 Text = Annotated[str, Field(min_length=1), Allowed("a text", as_text)]
 Folder = Annotated[str, Field(pattern=r"^[^{}]+$"), Allowed("a path without { and }", as_text)]
-DataSet = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$"), Allowed("the name of a data set", as_text)]
+DataSet = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$"),
+    Allowed("the name of a data set, public or in the key `datasets`, of letters, digits and dashes", as_text),
+]
 Ascending = Annotated[
     tuple[NonNegative, ...],
     Field(min_length=2),

@@ -83,9 +83,11 @@ def registry_rows(dataset: str, images: int | None, files: pd.DataFrame | None =
     files = _registry() if files is None else files
     rows = files[files["dataset"] == dataset].sort_values("file")
     if rows.empty:
-        names = [*files["dataset"].unique(), *bundled.FILES_OF]
+        names = [name for name in files["dataset"].unique() if not name.startswith("peers-")]
+        known = ", ".join([*names, *bundled.FILES_OF])
         raise GroupSCError(
-            f"there is no data set {dataset!r}; choose one of {', '.join(names)}, or the path of a folder with images"
+            f"there is no data set {dataset!r}; choose one of {known}, or the path of a folder with images, or name a "
+            f"folder by `--folder {dataset}=FOLDER`"
         )
     for name in (dataset, *rows["file"]):
         if not FILE_NAME.fullmatch(name):

@@ -71,7 +71,9 @@ def draw(name: str, outputs, **sources) -> list[Path]:
     recipe = FIGURES[name]
     missing = [source for source in recipe.needs if sources.get(source) is None]
     if missing:
-        raise GroupSCError(f"the figure {name!r} needs {' and '.join(missing)}; give them")
+        options = {"images": "--image", "at": "--at", "dataset": "--dataset", "pictures": "--pictures"}
+        named = [f"{source} ({options[source]})" if source in options else source for source in missing]
+        raise GroupSCError(f"the figure {name!r} needs {' and '.join(named)}; give them")
     given = {source: value for source, value in sources.items() if value is not None}
     known = inspect.signature(recipe.draw).parameters
     if others := [source for source in given if source not in known]:

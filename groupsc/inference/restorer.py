@@ -122,6 +122,11 @@ class Restorer(nn.Module):
 
     def _check(self, x: Tensor, mask: Tensor | None) -> None:
         channels = self.coder.config.channels
+        if not isinstance(x, Tensor):
+            raise GroupSCError(
+                f"the images are a {type(x).__name__}; give a tensor (b, {channels}, H, W), or use `groupsc.denoise`, "
+                "which takes arrays"
+            )
         if not x.is_floating_point():
             raise GroupSCError(f"the images have the type {x.dtype}; give floats in [0, 1], such as x / 255")
         if x.ndim != 4 or x.shape[1] != channels:

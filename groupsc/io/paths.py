@@ -57,6 +57,32 @@ def photographs(paths: Iterable) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def subfolders_with_images(folder) -> list[Path]:
+    """List the subfolders of a folder that contain images, which `photographs` leaves out.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    list of Path
+        In sorted order.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("inner/a.png", "notes/b.txt"):
+    ...         Path(folder, name).parent.mkdir()
+    ...         Path(folder, name).touch()
+    ...     [path.name for path in subfolders_with_images(folder)]
+    ['inner']
+    """
+    subfolders = sorted(path for path in Path(folder).iterdir() if path.is_dir() and os.access(path, os.R_OK | os.X_OK))
+    return [path for path in subfolders if any(map(_is_image, path.iterdir()))]
+
+
 def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
     """Determine the output file of each input file.
 
@@ -139,11 +165,13 @@ def _is_folder(output: Path, inputs: int) -> bool:
     return folder
 
 
+def _is_image(path: Path) -> bool:
+    known = path.suffix.lower() in (*FORMATS, *READ_ONLY, *RAW)
+    return known and not path.name.startswith(".") and os.path.isfile(path)
+
+
 def _images_among(candidates: Iterable[Path], finding: str) -> list[Path]:
-    images = [
-        path for path in candidates if path.suffix.lower() in (*FORMATS, *READ_ONLY, *RAW) and os.path.isfile(path)
-    ]
-    images = sorted(path for path in images if not path.name.startswith("."))
+    images = sorted(filter(_is_image, candidates))
     if not images:
         raise GroupSCError(
             f"{finding} no image; the names of images must end in one of {', '.join((*FORMATS, *READ_ONLY, *RAW))}"

@@ -189,13 +189,15 @@ class SparseCoder(nn.Module):
         Raises
         ------
         GroupSCError
-            When the image is smaller than one patch, or the model is blind and `level` is missing.
+            When the image has another shape or is smaller than one patch, or the model is blind and `level` is missing.
         """
         if by is not None:
             return by(self, image, mask, level=level)
         config = self.config
         if matmul_dtype is not None and (config.penalty not in FAST_STEPS or transformed()):
             matmul_dtype = None
+        if image.ndim != 4 or image.shape[1] != config.channels:
+            raise GroupSCError(f"the image has the shape {tuple(image.shape)}; give (b, {config.channels}, H, W)")
         height, width = image.shape[-2:]
         grid = self.patch_grid(height, width, patch_stride)
         patches = grid.extract(image)

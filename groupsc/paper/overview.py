@@ -45,7 +45,8 @@ def build_overview(rows: pd.DataFrame, *, sizes: dict | None = None) -> Table:
     modes = {(line.mode, plain(line.stride)) for line in lines if line.mode} if lines else set()
     grid = [_cells(line, named_modes=len(modes) > 1) for line in lines]
     records = [_record(line) for line in lines]
-    sentences = [provenance(runs[runs["task"] == task], task) for task in TASKS if (runs["task"] == task).any()]
+    tasks = [task for task in TASKS if (runs["task"] == task).any()]
+    sentences = dict.fromkeys(provenance(runs[runs["task"] == task], task) for task in tasks)
     cells = pd.DataFrame(records, columns=CELL_COLUMNS)
     return Table("overview", "Overview", TITLE, HEADER, grid, cells, " ".join(sentences) or provenance(runs, "gray"))
 

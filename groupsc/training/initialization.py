@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from groupsc.config.definitions import LEVEL_NAMES, Experiment
 from groupsc.models.coder import SparseCoder
-from groupsc.utils.errors import GroupSCError
+from groupsc.utils.errors import GroupSCError, MissingFileError
 from groupsc.utils.typing import PathLike
 from groupsc.weights.cards import purpose
 from groupsc.weights.files import load_weights, read_tensors
@@ -76,6 +77,8 @@ def first_model(
 
 def _dictionary(path: PathLike) -> Tensor:
     """Read the initial dictionary."""
+    if not Path(path).exists():
+        raise MissingFileError(f"{path} does not exist; learn a dictionary with `groupsc dictionary`")
     tensors, _ = read_tensors(path)
     if "D" not in tensors:
         raise GroupSCError(f"{path} contains no dictionary D; learn one with `groupsc dictionary`")

@@ -59,6 +59,9 @@ def album(tmp_path):
     (folder / "empty.jpg").touch()
     (folder / "text.png").write_text("no image")
     (folder / "notes.xyz").write_text("no image")
+    for name in ("inner/a.png", "texts/b.txt"):
+        (folder / name).parent.mkdir()
+        (folder / name).write_bytes((folder / "e.png").read_bytes())
     return tmp_path
 
 
@@ -73,6 +76,7 @@ def test_a_bad_file_stops_no_other(run, album):
     last = result.stdout.partition("3 of 9 images failed:")[2].splitlines()[1:]
     assert [line.split()[0] for line in last] == ["in/cut.png", "in/empty.jpg", "in/text.png"]
     assert "types that are not read: in/notes.xyz\n" in result.stdout
+    assert "images in subfolders are not restored: in/inner; give these folders too\n" in result.stdout
     assert "Traceback" not in result.said
     for name in ("a.png", "e.png"):
         image = np.asarray(Image.open(album / "in" / name))

@@ -174,7 +174,7 @@ def test_lines_of_markdown_have_equal_cells():
 
 def test_metrics_and_summary():
     rows = pd.concat([make_rows(psnr=(28.0, 29.0)), make_rows(psnr=(28.0,), mode="block", stride=12.0)])
-    assert metrics_json(rows, SIZES) == {"gray-sc-sigma25 on BSD68": 28.5}, "whole images come before blocks"
+    assert metrics_json(rows, SIZES) == {"gray-sc-sigma25 on 2 of BSD68": 28.5}, "whole images come before blocks"
     text = summary(rows, ["results/tables/table4.md"], ["results/figures/figure4.png"], SIZES)
     assert "results/tables/table4.md" in text
     assert "28.50 dB   2 of 4 images, whole image" in text
@@ -277,7 +277,8 @@ def test_headline_numbers_are_few_and_the_most_important_ones():
     rows = pd.concat(rows, ignore_index=True)
     rows.loc[rows["task"] == "mosaic", "level"] = None
     found = metrics_json(rows, SIZES)
-    color = {name: value for name, value in found.items() if name.startswith("color")}
+    assert all(" of " in name for name in found), "values over a part of a set are marked"
+    color = {name.replace(" 1 of", ""): value for name, value in found.items() if name.startswith("color")}
     assert color == {
         "color-groupsc-sigma25 on CBSD68": 22.5, "color-groupsc-sigma5 on CBSD68": 20.5,
         "color-groupsc-sigma15 on CBSD68": 21.5, "color-groupsc-sigma50 on CBSD68": 25.0,
@@ -293,7 +294,7 @@ def test_headline_numbers_are_few_and_the_most_important_ones():
 def test_the_metrics_of_the_repository_are_those_of_its_rows():
     committed = json.loads((ROOT / RESULTS / "metrics.json").read_text())
     places = [name.partition(" on ") for name in committed]
-    kept = [ROOT / f"data/measured/{experiment}/{dataset}.csv" for experiment, _, dataset in places]
+    kept = [ROOT / f"data/measured/{experiment}/{place.split()[-1]}.csv" for experiment, _, place in places]
     kept = metrics_json(read_rows([path for path in kept if path.is_file()]))
     assert len(kept) > 15
     assert kept.items() <= committed.items()

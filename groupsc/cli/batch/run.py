@@ -42,6 +42,7 @@ class Report:
     facts: list[dict[str, Any]] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    subfolders: list[str] = field(default_factory=list)
     skipped: int = 0
 
     def skip(self, pairs: list[Pair]) -> None:
@@ -140,10 +141,12 @@ def _restore_files(
     operation: Operation, paths: list[Path], output: Path, settings: Settings, say: Say, document: TextIO
 ) -> None:
     """Restore images; with `as_json`, the report is printed to `document`."""
-    from groupsc.io.paths import check_writable, photographs, targets
+    from groupsc.io.paths import check_writable, photographs, subfolders_with_images, targets
 
     pairs = targets(photographs(paths), output)
-    report = Report(number=len(pairs), unread=_unread(paths))
+    inner = [path for folder in filter(Path.is_dir, paths) for path in subfolders_with_images(folder)]
+    subfolders = [str(path) for path in inner if path.resolve() != output.resolve()]
+    report = Report(number=len(pairs), unread=_unread(paths), subfolders=subfolders)
     folder = pairs[0][1].parent if pairs[0][1] != output else None
     given = dataclasses.asdict(operation)  # type: ignore[call-overload]  # Operations are dataclasses.
     options = json.loads(json.dumps({"command": operation.name, **given, **settings.recorded}))  # As they are read.
@@ -312,6 +315,8 @@ def _conclude(report: Report, settings: Settings, say: Say, document: TextIO) ->
         say(f"{report.skipped} of {report.number} images exist and were skipped")
     if report.unread:
         say(f"files of types that are not read: {', '.join(report.unread)}")
+    if report.subfolders:
+        say(f"images in subfolders are not restored: {', '.join(report.subfolders)}; give these folders too")
     if report.failures:
         say(f"{len(report.failures)} of {report.number} images failed:")
         for name, reason in report.failures.items():
