@@ -19,6 +19,13 @@ def released_file(name):
         return None
 
 
+def rows_of_other_releases():
+    """Return the cached results of released models that the grid lacks, for the page about all released models."""
+    folder = config["cached_results"]
+    names = [] if folder is None else sorted({*released_weights()} - {*EXPERIMENTS})
+    return [str(path) for name in names for path in sorted(Path(folder, name).glob("*.csv")) if path.stem != "stress"]
+
+
 @cache
 def is_cached(name, place):
     """Return whether the cached results of an evaluation are complete, so that it needs no images."""

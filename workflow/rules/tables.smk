@@ -114,6 +114,7 @@ rule manifest:
 rule index:
     input:
         rows=rows(),
+        others=rows_of_other_releases(),
         pointers=list(RELEASED.values()),
         published=PUBLISHED,
     output:
@@ -126,7 +127,7 @@ rule index:
     params:
         code=code("pages.weights_index"),
     shell:
-        "python -m groupsc weights index {input.rows:q} --output {output.page:q} &> {log:q}"
+        "python -m groupsc weights index {input.rows:q} {input.others:q} --output {output.page:q} &> {log:q}"
 
 
 # Write the summary of a run: the paths of the results, and the number of images behind each metric.
