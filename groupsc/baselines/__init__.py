@@ -85,13 +85,15 @@ def installed(data_dir: PathLike = "data/raw") -> dict[str, Baseline]:
             made = point.load()
             if isinstance(made, type):
                 made = made(data_dir) if issubclass(made, Baseline) else made()
+            if not isinstance(made, Baseline):
+                made = OwnMethod(made, name=point.name, data_dir=data_dir)
         except Exception as error:  # A package of somebody else may raise anything when it is imported.
             reason = (
                 f"the method {point.name!r} = {point.value} can't be loaded ({error}); repair or uninstall its package"
             )
             made = Unloadable(point.name, reason)
-        found[point.name] = made if isinstance(made, Baseline) else OwnMethod(made, name=point.name, data_dir=data_dir)
-        found[point.name].name = point.name
+        made.name = point.name
+        found[point.name] = made
     return found
 
 

@@ -131,7 +131,8 @@ class OwnMethod(Baseline):
         if "mask" in names and task == "mosaic":
             found["mask"] = bayer_mask(*size)[None].to(self.device)
         further = list(names.values())[1:]  # The first one is the image.
-        missing = [p.name for p in further if p.default is p.empty and p.kind in NEEDED and p.name not in found]
+        needed = [p for p in further if p.default is p.empty and p.kind in NEEDED]
+        missing = [p.name for p in needed if p.kind is p.POSITIONAL_ONLY or p.name not in found]
         if missing:
             also = ", ".join(found) or "nothing else"
             raise GroupSCError(

@@ -224,8 +224,8 @@ class Evaluation:
         sources = self._sources()
         for name in self.names or ():
             if name not in sources:
-                some = ", ".join(list(sources)[:3])
-                raise GroupSCError(f"no image {name!r} of {settings['dataset']} is restored here; they are {some}, ...")
+                some = ", ".join(list(sources)[:3]) + (" and others" if len(sources) > 3 else "")
+                raise GroupSCError(f"no image {name!r} of {settings['dataset']} is restored; choose among {some}")
         for name, source in tqdm(sources.items(), desc=title, unit="image", disable=not self.progress):
             clean = None
             for repetition in range(self.repetitions):

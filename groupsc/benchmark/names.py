@@ -12,7 +12,7 @@ from groupsc import baselines
 from groupsc.benchmark.earlier import cached_results_folder
 from groupsc.benchmark.grid import block_places, dataset_and_stride
 from groupsc.config.checks import require
-from groupsc.config.definitions import LEVEL_NAMES, METHODS, Experiment, method_name
+from groupsc.config.definitions import LEVEL_NAMES, METHODS, PENALTIES, Experiment, method_name
 from groupsc.config.experiments import stress_measurements
 from groupsc.data.bundled import STRESS
 from groupsc.data.configured import data_dir_of, image_names, known_sets
@@ -41,6 +41,9 @@ FIGURES = {
     "progress": (),
 }
 """Figures of `groupsc.figures.catalog`, and the keys that each needs in a configuration."""
+
+NONLOCAL_KEYS = {"similarity_interval", "middle_averaging", "shared_similarity", "source_weight", "window"}
+"""Keys of models without effect on SC."""
 
 SHOWN = 5
 """Number of names in a sentence about models that are not released."""
@@ -164,6 +167,8 @@ def _check_released(config: dict, found: dict[str, Experiment]) -> None:
         grid = config["tasks"][experiment.task]
         variant = grid["variants"].get((experiment.variant or "").removesuffix("-blind"), {"model": {}})
         wanted = {**config["model"], **grid["model"], **variant["model"]}
+        if PENALTIES[experiment.method] == "l1":
+            wanted = {key: value for key, value in wanted.items() if key not in NONLOCAL_KEYS}
         path = known[name].available() if wanted and name in known else None
         if path is None:
             continue
@@ -173,7 +178,8 @@ def _check_released(config: dict, found: dict[str, Experiment]) -> None:
             require(
                 has == (tuple(value) if isinstance(value, list) else value),
                 f"the released {name} has {key} {has}, and the configuration asks for {value}; set `weights: trained` "
-                f"to train it, or remove {key}",
+                f"to train it, or remove {key} from `model` of the configuration, of tasks.{experiment.task} or of its "
+                "variant",
             )
 
 

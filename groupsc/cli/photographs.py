@@ -37,7 +37,7 @@ NoiseMethod = Annotated[
 JpegMethod = Annotated[
     str,
     Option(
-        help="groupsc, sc, sc-short (fewer iterations, three times faster than sc), or best.",
+        help="groupsc, sc, sc-short (fewer iterations, two to three times faster than sc), or best.",
         autocompletion=terminal.methods,
     ),
 ]

@@ -49,7 +49,7 @@ def plan(
         "teraflop": round(sum(job.operations for job in found.jobs) / 1e12),
         **_machines(found, gpus or (), values["threads"]["train"]),
     }
-    if (missing := not_released(values, experiments(values))) is not None:
+    if not released and (missing := not_released(values, experiments(values))) is not None:
         print(f"{config}: {missing}", file=sys.stderr)
     print(json.dumps(report, indent=1) if as_json else _text(report))
 

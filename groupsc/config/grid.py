@@ -262,9 +262,9 @@ class Grid(Part):
     cached_results: OrNull[Text] = None
     """Folder of per-image results of earlier evaluations, such as `data/measured`. Results of the same weights and the
     same protocol are used instead of a new measurement, with their recorded device and code version, also for images
-    beyond the first `images`. Images that a figure shows are restored again, but only to draw them. An
-    evaluation with complete results needs no images, and a baseline neither its package nor its weights. Null measures
-    everything again."""
+    beyond the first `images`. Images that a figure shows are restored again, but only to draw them. An evaluation with
+    complete results needs no images, and a baseline neither its package nor its weights. Results of own images count
+    only for images that are older than the file, and their images are needed. Null measures everything again."""
     repetitions: Count = 1
     """Noise realisations per image; with more than one the tables show the spread."""
     mode: Annotated[str, Choice(("whole", "block"))] = "whole"
@@ -273,7 +273,8 @@ class Grid(Part):
     """Stride of the blocks in pixels, for `mode: block` only; null uses the window of the model."""
     model: ModelChanges = ModelChanges()
     """Differences from the paper's model in every experiment, as in `{n_iterations: 12}`. With `weights: released`,
-    released models must have these values; other keys of models and trainings are for `weights: trained`."""
+    the released models must have the values of this key and of `model` of tasks and variants; keys `training` have no
+    effect then."""
     training: TrainingChanges = TrainingChanges()
     """Differences from the budget in every experiment, as in `{seed: 1}`."""
     device: Device = "auto"

@@ -87,7 +87,7 @@ def registry_rows(dataset: str, images: int | None, files: pd.DataFrame | None =
         known = ", ".join([*names, *bundled.FILES_OF])
         raise GroupSCError(
             f"there is no data set {dataset!r}; choose one of {known}, or the path of a folder with images, or name a "
-            f"folder by `--folder {dataset}=FOLDER`"
+            "folder by `--folder NAME=FOLDER`"
         )
     for name in (dataset, *rows["file"]):
         if not FILE_NAME.fullmatch(name):

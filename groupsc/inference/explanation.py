@@ -74,7 +74,8 @@ def explain(
 ) -> Explanation:
     """Restore the part of an image around a pixel and keep the similarities and codes of the patch at the pixel.
 
-    The pixel is in the middle of the patch, or as near to it as the border of the image and the patch stride allow.
+    This is computed on the CPU. The pixel is in the middle of the patch, or as near to it as the border of the image
+    and the patch stride allow.
 
     Parameters
     ----------
@@ -116,9 +117,10 @@ def explain(
     _check(coder, image, mask)
     if mask is None and isinstance(model, Restorer) and model.card["task"] == "mosaic":
         raise GroupSCError("this model restores mosaics; give the mask of the measured values")
+    image = image.detach().cpu()
     surroundings, top, left = seen_around(coder, image, x, y)
-    measured = None if mask is None else seen_around(coder, mask, x, y)[0]
-    recorder = Recorder(coder, dtype=image.dtype)
+    measured = None if mask is None else seen_around(coder, mask.cpu(), x, y)[0]
+    recorder = Recorder(coder, dtype=image.dtype, device=image.device)
     restored = recorder(gain * surroundings, measured, level=None if level is None else gain * level)
     grid = coder.patch_grid(surroundings.shape[-2], surroundings.shape[-1])
     target = grid.number(top, left)
@@ -146,8 +148,11 @@ def _check(coder: SparseCoder, image: Tensor, mask: Tensor | None) -> None:
             f"the image has the shape {tuple(image.shape)}; give an image ({channels}, H, W) of at least {side}×{side} "
             "pixels"
         )
-    if mask is not None and mask.shape != image.shape:
-        raise GroupSCError(f"the mask has the shape {tuple(mask.shape)}; give one of the image, {tuple(image.shape)}")
+    if mask is not None and (not isinstance(mask, Tensor) or mask.shape != image.shape):
+        raise GroupSCError(
+            f"the mask is a {type(mask).__name__} of the shape {tuple(mask.shape)}; give a tensor of the shape of the "
+            f"image, {tuple(image.shape)}"
+        )
 
 
 class Recorder:
@@ -160,6 +165,8 @@ class Recorder:
     coder : SparseCoder
     dtype : torch.dtype, optional
         Type of the computation; by default that of the coder.
+    device : torch.device, optional
+        Device of the computation; by default that of the coder.
 
     Attributes
     ----------
@@ -182,8 +189,8 @@ class Recorder:
 
     codes: Tensor
 
-    def __init__(self, coder: SparseCoder, *, dtype: torch.dtype | None = None):
-        self.coder = copy.deepcopy(coder).to(dtype)
+    def __init__(self, coder: SparseCoder, *, dtype: torch.dtype | None = None, device: torch.device | None = None):
+        self.coder = copy.deepcopy(coder).to(device=device, dtype=dtype)
         self.similarities: list[Tensor] = []
         self._refresh, self._iterate = self.coder._refresh, self.coder._iterate
         self.coder._refresh, self.coder._iterate = self._kept_similarity, self._kept_codes  # type: ignore[method-assign]

@@ -327,7 +327,8 @@ class Restorer(nn.Module):
         path : path
             File with the ending .safetensors.
         name : str
-            Name of the model, made of small letters, digits and at most one dash, such as "tuned" or "mine-v2".
+            Name of the model, made of small letters, digits and at most one dash, such as "tuned" or "mine-v2". No part
+            is "blind", "guarded" or "known", or "trained", "sigma" or "quality" with or without a number.
         level : float, optional
             σ in gray levels of 255, or JPEG quality, that the model was trained for; by default the level before. Leave
             it out after a training with `model(x, sigma)`, which scales images to the level before.

@@ -79,8 +79,9 @@ def subfolders_with_images(folder) -> list[Path]:
     ...     [path.name for path in subfolders_with_images(folder)]
     ['inner']
     """
-    subfolders = sorted(path for path in Path(folder).iterdir() if path.is_dir() and os.access(path, os.R_OK | os.X_OK))
-    return [path for path in subfolders if any(map(_is_image, path.iterdir()))]
+    subfolders = sorted(path for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith("."))
+    readable = [path for path in subfolders if os.access(path, os.R_OK | os.X_OK)]
+    return [path for path in readable if any(map(_is_image, path.iterdir()))]
 
 
 def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:

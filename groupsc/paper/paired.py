@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from groupsc.baselines import BASELINES
 from groupsc.benchmark.averages import KEYS, mode_name, plain
 from groupsc.benchmark.metrics import measure_of
 from groupsc.config.definitions import METHODS
@@ -141,7 +142,8 @@ def averaged(pairs: pd.DataFrame, baseline: str, sizes: dict[str, int] | None = 
 def paired_table(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] | None = None) -> Table:
     """Make the table of paired differences.
 
-    It shows the paper's models, and own methods and variants; its CSV file contains the baselines too.
+    It shows the paper's models, and own methods and variants. Its CSV file also contains the baselines and the faster
+    models.
 
     Parameters
     ----------
@@ -160,7 +162,8 @@ def paired_table(rows: pd.DataFrame, baseline: str, sizes: dict[str, int] | None
     """
     found = paired_differences(rows, baseline, sizes).sort_values(["task", "level", "dataset"], kind="stable")
     models = [method for method in METHOD_LABELS if method.removesuffix("-blind") in METHODS]
-    models += [method for method in found["method"].unique() if method not in METHOD_LABELS]
+    others = {*METHOD_LABELS, *(peer.name for peer in BASELINES)}
+    models += [method for method in found["method"].unique() if method not in others]
     shown = found[found["method"].isin(models)]
     columns = [
         (method, mode, stride)

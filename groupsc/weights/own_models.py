@@ -59,16 +59,17 @@ def save_own(
     if not re.fullmatch(VARIANT, name) or reserved_part(name):
         raise GroupSCError(
             f"the name is {name!r}; write small letters, digits and at most one dash, such as mine-v2, without the "
-            "part blind, guarded, known, trained, sigma or quality"
+            "parts blind, guarded, known, and trained, sigma or quality with or without a number"
         )
     level = card.get("level") if level is None else float(level)
     before = {key: card[key] for key in ("name", "steps", "best_step", "minutes", "device") if key in card}
     kept = {key: card[key] for key in ("task", "method") if key in card}
+    trained = "steps" in before or "earlier" in card
     own = {
         "name": experiment_name(card["task"], method_name(card["method"], name), level),
         "variant": name,
         "level": level,
-        "earlier": [*card.get("earlier", []), before],
+        "earlier": [*card.get("earlier", []), *([before] if trained else [])],
         "code_version": code_version(),
     }
     if own["name"] in releases():

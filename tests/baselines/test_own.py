@@ -184,6 +184,7 @@ def full(x):
             "mine needs a, but .*'gray' it gets the image and nothing else",
         ),
         (lambda x, sigma, *, a, **b: x, {}, GroupSCError, "mine needs a, but .* it gets the image and sigma"),
+        (lambda x, sigma, /: x, {}, GroupSCError, "mine needs sigma, but"),
         (lambda x: x, {"name": "bm3d"}, GroupSCError, "there is another method 'bm3d'"),
         (lambda x: x, {"name": "groupsc"}, GroupSCError, "there is another method 'groupsc'"),
         (lambda x: x, {"level": 25}, GroupSCError, "sigma and level are one setting"),
@@ -237,6 +238,14 @@ def test_packages_add_methods_to_the_grid(monkeypatch):
     assert {"absent", "bm3d"} <= set(baselines.methods())
     with pytest.raises(GroupSCError, match=r"'absent' = absent_package:x can't be loaded \(No module named"):
         groupsc.evaluate("absent", "Bundled", task="gray", sigma=25, images=1, progress=False)
+    points[:] = [importlib.metadata.EntryPoint("pi", "math:pi", "groupsc.methods")]
+    assert (
+        baselines.methods()["pi"]
+        .skip("gray", 25)
+        .endswith(
+            "is no function and no torch module; give one that restores an image); repair or uninstall its package"
+        )
+    )
     points[:] = [importlib.metadata.EntryPoint("tv", "absent_package:x", "groupsc.methods")]
     with pytest.raises(GroupSCError, match="has the name of another method"):
         baselines.methods()

@@ -145,7 +145,7 @@ def test_pictures_of_images_that_are_not_restored_are_refused(dataset, tmp_path)
     quiet("input", dataset, names=["02"], **options)
     assert {path.name.split("-")[0] for path in tmp_path.glob("*.png")} == {"02"}
     for images, name in ((1, "02"), (None, "04")):
-        with pytest.raises(GroupSCError, match=f"no image '{name}' of Small is restored here; they are 01"):
+        with pytest.raises(GroupSCError, match=f"no image '{name}' of Small is restored; choose among 01"):
             quiet("input", dataset, names=[name], images=images, **options)
 
 

@@ -53,13 +53,20 @@ def test_a_figure_that_can_not_be_drawn_is_told(figure, words):
             "sigma25 has n_atoms 256, and the configuration asks for 64; set `weights: trained",
         ),
         ({"model": {"n_atoms": 256}}, None),
+        ({"model": {"similarity_interval": 12}}, None),
         ({"model": {"n_atoms": 64}, "weights": "trained"}, None),
+        (
+            {"variants": {"short": {"methods": ["sc"], "levels": [25], "model": {"n_iterations": 12}}}},
+            "gray-sc-short-sigma25 has n_iterations 8, and the configuration asks for 12; .* or of its variant",
+        ),
+        ({"variants": {"deep": {"methods": ["sc"], "levels": [25], "model": {"n_iterations": 48}}}}, None),
         ({"compare_with": "sc-deep"}, "compare_with is 'sc-deep'; choose one of sc, csr, groupsc, sc-blind, dncnn"),
         ({"compare_with": "sc-blind"}, None),
     ],
 )
 def test_released_models_are_those_of_the_configuration(changes, sentence):
     task = {"methods": ["sc"], "levels": [25], "datasets": ["Set12"], "blind": {"methods": ["sc"], "levels": [25]}}
+    task |= {"variants": changes.pop("variants", {})}
     config = complete_grid({"tasks": {"gray": task}, **changes})
     if sentence is None:
         names.check(config, experiments(config))

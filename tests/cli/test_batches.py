@@ -59,7 +59,7 @@ def album(tmp_path):
     (folder / "empty.jpg").touch()
     (folder / "text.png").write_text("no image")
     (folder / "notes.xyz").write_text("no image")
-    for name in ("inner/a.png", "texts/b.txt"):
+    for name in ("inner/a.png", "texts/b.txt", ".hidden/a.png"):
         (folder / name).parent.mkdir()
         (folder / name).write_bytes((folder / "e.png").read_bytes())
     return tmp_path
@@ -78,6 +78,8 @@ def test_a_bad_file_stops_no_other(run, album):
     assert "types that are not read: in/notes.xyz\n" in result.stdout
     assert "images in subfolders are not restored: in/inner; give these folders too\n" in result.stdout
     assert "Traceback" not in result.said
+    shown = run("denoise", "in/a.png", "in/inner", "in", "out2", *OPTIONS, "--dry-run", cwd=album)
+    assert "subfolders" not in shown.stdout
     for name in ("a.png", "e.png"):
         image = np.asarray(Image.open(album / "in" / name))
         expected = groupsc.denoise(image, 25, method="sc", channel_axis=None if image.ndim == 2 else -1, device="cpu")

@@ -97,7 +97,7 @@ def test_a_mosaic_is_explained_with_its_mask():
         torch.testing.assert_close(found.restored, coder(image, mask)[0])
     with pytest.raises(GroupSCError, match="give the mask"):
         explain(model, image[0], 2, 3)
-    with pytest.raises(GroupSCError, match=r"the mask has the shape \(3, 5, 6\)"):
+    with pytest.raises(GroupSCError, match=r"of the shape \(3, 5, 6\); give a tensor"):
         explain(model, image[0], 2, 3, mask=torch.ones(3, 5, 6))
 
 

@@ -76,6 +76,14 @@ def test_table_marks_other_devices_and_code(given, remark):
     assert f"| Denoising, σ = 25 | BSD68    | 2 of 68 | +0.200 ± {half:.3f}; 2 of 2{mark} |" in made.to_markdown()
 
 
+def test_own_methods_and_variants_have_columns_and_baselines_have_none():
+    methods = ["sc", "groupsc", "sc-mine", "mine", "nlm", "drunet", "bm3d", "sc-short"]
+    rows = table_of([row for number, method in enumerate(methods) for row in results(method, [30.0 + number])])
+    made = paired_table(rows, "sc", {"BSD68": 68})
+    assert made.header == ["Task", "Data set", "Images", "GroupSC", "sc-mine", "mine"]
+    assert set(made.cells["method"]) == {*methods} - {"sc"}
+
+
 def test_one_image_has_no_interval():
     rows = table_of(results("sc", [30.0]) + results("groupsc", [29.75]))
     assert pd.isna(paired_differences(rows, "sc")["interval"].iloc[0])

@@ -115,6 +115,7 @@ def test_an_own_model_is_saved_if_it_can_be_loaded_again(tmp_path, kind, file, n
     if sentence is None:
         loaded, card = load_weights(model.save(tmp_path / file, name=name))
         assert card["name"] == "gray-sc-mine-sigma25"
+        assert card["earlier"] == [], "a model without training starts from none"
         torch.testing.assert_close(loaded.state_dict(), coder.state_dict())
     else:
         with pytest.raises(GroupSCError, match=sentence):

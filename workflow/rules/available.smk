@@ -23,7 +23,9 @@ def rows_of_other_releases():
     """Return the cached results of released models that the grid lacks, for the page about all released models."""
     folder = config["cached_results"]
     names = [] if folder is None else sorted({*released_weights()} - {*EXPERIMENTS})
-    return [str(path) for name in names for path in sorted(Path(folder, name).glob("*.csv")) if path.stem != "stress"]
+    patterns = [f"{name}-sigma*/*.csv" if name.endswith("-blind") else f"{name}/*.csv" for name in names]
+    paths = [path for pattern in patterns for path in sorted(Path(folder).glob(pattern))]
+    return [str(path) for path in paths if path.stem != "stress"]
 
 
 @cache
