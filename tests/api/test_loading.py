@@ -13,6 +13,7 @@ import torch
 from photographs_of_skimage import noisy_camera, psnr
 
 import groupsc
+from groupsc.utils.errors import GroupSCError
 from groupsc.weights.files import load_weights, save_weights
 from groupsc.weights.released import find_weights
 
@@ -24,6 +25,21 @@ def test_importing_the_package_loads_no_torch():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
     with pytest.raises(AttributeError, match="no attribute 'magic'"):
         _ = groupsc.magic
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda model: model(np.ones((1, 1, 9, 9))), r"the images are a ndarray; give a tensor \(b, 1, H, W\)"),
+        (lambda model: model.coder(torch.ones(1, 3, 9, 9)), r"the shape \(1, 3, 9, 9\); give \(b, 1, H, W\)"),
+        (lambda model: model.coder(torch.ones(9, 9)), r"the shape \(9, 9\); give \(b, 1, H, W\)"),
+        (lambda model: groupsc.evaluate(model, np.ones((9, 9)), sigma=25), "the data set is a ndarray; give the name"),
+        (lambda model: groupsc.evaluate(model, "mine", sigma=25), "name a folder by `--folder NAME=FOLDER`"),
+    ],
+)
+def test_other_types_and_shapes_are_one_sentence(weights, call, sentence):
+    with pytest.raises(GroupSCError, match=sentence):
+        call(groupsc.load(weights["gray"], device="cpu"))
 
 
 def test_a_file_that_changes_is_read_again(weights, tmp_path):

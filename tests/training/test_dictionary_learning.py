@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from groupsc.config.experiments import experiments
 from groupsc.data.datasets import load_images
 from groupsc.ops.patches import extract
 from groupsc.ops.prox import soft_threshold
 from groupsc.training.dictionary_learning import learn_dictionary
-from groupsc.utils.errors import GroupSCError
+from groupsc.training.initialization import first_model
+from groupsc.utils.errors import GroupSCError, MissingFileError
 
 
 def lasso_objective(D: torch.Tensor, Y: torch.Tensor, lam: float) -> float:
@@ -54,3 +56,9 @@ def test_unusable_images_are_one_sentence():
         learn_dictionary([np.zeros((1, 20, 20), np.float32)], channels=3, patch_size=4, n_atoms=8)
     with pytest.raises(GroupSCError, match="too few to learn 8 atoms"):
         learn_dictionary([np.zeros((1, 20, 20), np.float32)], channels=1, patch_size=4, n_atoms=8)
+
+
+def test_a_missing_dictionary_is_named_with_its_command(tmp_path):
+    experiment = experiments({"budget": "cpu", "tasks": {"gray": {"methods": ["sc"], "levels": [25]}}})
+    with pytest.raises(MissingFileError, match=r"none.safetensors does not exist; .* `groupsc dictionary`"):
+        first_model(experiment["gray-sc-sigma25"], tmp_path / "none.safetensors", None)
