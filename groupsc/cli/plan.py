@@ -29,6 +29,7 @@ def plan(
     from groupsc.benchmark.names import not_released
     from groupsc.config.experiments import experiments
     from groupsc.config.files import read_grid
+    from groupsc.weights.released import releases
 
     values = read_grid(config)
     if released:
@@ -49,7 +50,7 @@ def plan(
         "teraflop": round(sum(job.operations for job in found.jobs) / 1e12),
         **_machines(found, gpus or (), values["threads"]["train"]),
     }
-    if not released and (missing := not_released(values, experiments(values))) is not None:
+    if not released and (missing := not_released(values, experiments(values), releases())) is not None:
         print(f"{config}: {missing}", file=sys.stderr)
     print(json.dumps(report, indent=1) if as_json else _text(report))
 

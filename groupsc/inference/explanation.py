@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groupsc.inference.restorer import Restorer
 from groupsc.models.coder import SparseCoder
 from groupsc.models.iterations import Similarities
 from groupsc.utils.errors import GroupSCError
@@ -63,7 +62,7 @@ class Explanation:
 
 
 def explain(
-    model: SparseCoder | Restorer,
+    model: Any,
     image: Tensor,
     x: int,
     y: int,
@@ -113,9 +112,9 @@ def explain(
     >>> found.summary()["similar_patches"]
     [25.0]
     """
-    coder = model.coder if isinstance(model, Restorer) else model
+    coder: SparseCoder = model if isinstance(model, SparseCoder) else model.coder
     _check(coder, image, mask)
-    if mask is None and isinstance(model, Restorer) and model.card["task"] == "mosaic":
+    if mask is None and getattr(model, "card", {}).get("task") == "mosaic":
         raise GroupSCError("this model restores mosaics; give the mask of the measured values")
     image = image.detach().cpu()
     surroundings, top, left = seen_around(coder, image, x, y)

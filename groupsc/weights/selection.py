@@ -111,8 +111,8 @@ def faster(task: str, level: float | None, known=None) -> list[str]:
     >>> known = dict.fromkeys(["gray-sc-sigma25", "gray-groupsc-fast-sigma25", "gray-sc-short-sigma25"], 29.0)
     >>> faster("gray", 20, known)
     ['gray-groupsc-fast-sigma25', 'gray-sc-sigma25', 'gray-sc-short-sigma25']
-    >>> faster("gray", 50, known)
-    ['gray-sc-sigma25']
+    >>> faster("gray", 50, {**known, "gray-sc-blind": 28.0})
+    ['gray-sc-blind']
     """
     sc = choose(task, "sc", level, known)
     if level is None:

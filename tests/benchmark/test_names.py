@@ -13,6 +13,7 @@ from groupsc.config.files import complete_grid, read_grid
 from groupsc.figures import catalog
 from groupsc.paper.layouts import TABLES as LAYOUTS
 from groupsc.utils.errors import GroupSCError
+from groupsc.weights.released import releases
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,7 +86,7 @@ def test_released_models_are_those_of_the_configuration(changes, sentence):
 )
 def test_models_without_a_release_are_named(levels, sentence):
     config = complete_grid({"tasks": {"gray": {"methods": ["sc"], "levels": levels, "datasets": ["Set12"]}}})
-    found = names.not_released(config, experiments(config))
+    found = names.not_released(config, experiments(config), releases())
     assert (found is None) if sentence is None else re.search(sentence, found)
 
 

@@ -194,6 +194,7 @@ def test_data_of_full_size_is_not_downloaded(tmp_path):
     config = {
         **toy(),
         "weights": "released",
+        "model": {},
         "tasks": {"jpeg": {"methods": ["sc"], "levels": [10], "datasets": ["Classic5"]}},
     }
     files = registry()

@@ -22,7 +22,9 @@ def released_file(name):
 def rows_of_other_releases():
     """Return the cached results of released models that the grid lacks, for the page about all released models."""
     folder = config["cached_results"]
-    names = [] if folder is None else sorted({*released_weights()} - {*EXPERIMENTS})
+    pointers = [path for place in data_places() for path in Path(place, "weights").glob("*.safetensors.dvc")]
+    released = {path.name.removesuffix(".safetensors.dvc") for path in pointers}
+    names = [] if folder is None else sorted(released - {*EXPERIMENTS})
     patterns = [f"{name}-sigma*/*.csv" if name.endswith("-blind") else f"{name}/*.csv" for name in names]
     paths = [path for pattern in patterns for path in sorted(Path(folder).glob(pattern))]
     return [str(path) for path in paths if path.stem != "stress"]
@@ -99,7 +101,7 @@ def left_out():
         if name not in UNSUITED:
             continue
         found.setdefault(UNSUITED[name], {}).setdefault(name, []).append(dataset)
-    missing = not_released(config, EXPERIMENTS)
+    missing = not_released(config, EXPERIMENTS, RELEASED)
     sentences = [] if missing is None else [missing]
     if OUT_OF_REACH:
         sentences.append(
