@@ -81,7 +81,9 @@ def test_a_process_takes_its_part_of_the_cpus():
 @pytest.mark.skipif(not os.path.exists("/proc/meminfo"), reason="this system tells its memory otherwise")
 def test_what_is_free_lies_between_nothing_and_all():
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    assert 0 < memory_share(CPU) <= free_memory(CPU) / 2 < pages
+    assert 0 < free_memory(CPU) < pages
+    # Other processes can free memory between two calls.
+    assert 0 < memory_share(CPU) <= free_memory(CPU) / 2 + pages / 20
 
 
 def test_blocks_go_together_as_far_as_memory_reaches():
