@@ -159,7 +159,7 @@ class Unloadable(Baseline):
     'its package is damaged'
     """
 
-    tasks, reference = TASKS, ""
+    tasks = TASKS
 
     def __init__(self, name: str, reason: str):
         super().__init__()

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container
 from pathlib import Path
 
 from groupsc import baselines
 from groupsc.benchmark.earlier import cached_results_folder
 from groupsc.benchmark.grid import block_places, dataset_and_stride
 from groupsc.config.checks import require
-from groupsc.config.definitions import LEVEL_NAMES, METHODS, PENALTIES, Experiment, method_name
+from groupsc.config.definitions import LEVEL_NAMES, METHODS, Experiment, method_name
 from groupsc.config.experiments import stress_measurements
 from groupsc.data.bundled import STRESS
 from groupsc.data.configured import data_dir_of, image_names, known_sets
@@ -131,14 +131,14 @@ def check_grid(config: dict, found: dict[str, Experiment]) -> None:
     _check_released(config, found)
 
 
-def not_released(config: dict, found: dict[str, Experiment], known: Iterable[str]) -> str | None:
+def not_released(config: dict, found: dict[str, Experiment], known: Container[str]) -> str | None:
     """Return a sentence with the models of a grid that are not released; None if all are, or will be trained.
 
     Parameters
     ----------
     config : dict
     found : dict of str to Experiment
-    known : iterable of str
+    known : container of str
         Names of the released models.
 
     Examples
@@ -148,7 +148,6 @@ def not_released(config: dict, found: dict[str, Experiment], known: Iterable[str
     >>> not_released(config, experiments(config), ["gray-sc-sigma25"])  # doctest: +ELLIPSIS
     'gray-sc-sigma20 is not released, so that tables mark it as not run; ...'
     """
-    known = {*known}
     missing = [] if config["weights"] == "trained" else [name for name in found if name not in known]
     if not missing:
         return None
@@ -172,18 +171,18 @@ def _check_released(config: dict, found: dict[str, Experiment]) -> None:
     for name, experiment in found.items():
         grid = config["tasks"][experiment.task]
         variant = grid["variants"].get((experiment.variant or "").removesuffix("-blind"), {"model": {}})
-        wanted = {**config["model"], **grid["model"], **variant["model"]}
-        if PENALTIES[experiment.method] == "l1":
-            wanted = {key: value for key, value in wanted.items() if key not in NONLOCAL_KEYS}
-        path = known[name].available() if wanted and name in known else None
+        keys = list({**config["model"], **grid["model"], **variant["model"]})
+        if experiment.model.penalty == "l1":
+            keys = [key for key in keys if key not in NONLOCAL_KEYS]
+        path = known[name].available() if keys and name in known else None
         if path is None:
             continue
         model = model_of(path, read_card(path))
-        for key, value in wanted.items():
-            has = getattr(model, key)
+        for key in keys:
+            has, wanted = getattr(model, key), getattr(experiment.model, key)
             require(
-                has == (tuple(value) if isinstance(value, list) else value),
-                f"the released {name} has {key} {has}, and the configuration asks for {value}; set `weights: trained` "
+                has == wanted,
+                f"the released {name} has {key} {has}, and the configuration asks for {wanted}; set `weights: trained` "
                 f"to train it, or remove {key} from `model` of the configuration, of tasks.{experiment.task} or of its "
                 "variant",
             )

@@ -168,7 +168,7 @@ def report(
         "tables": tables or (),
         "figures": figures or (),
         "pictures": pictures,
-        "weights": with_released(weights or []),
+        "weights": with_released(weights),
         "plan": plan,
     }
     print(f"wrote {write_report(output, read_rows(rows or []), captions=texts, **sources)}")

@@ -119,7 +119,7 @@ def explain(
     image = image.detach().cpu()
     surroundings, top, left = seen_around(coder, image, x, y)
     measured = None if mask is None else seen_around(coder, mask.cpu(), x, y)[0]
-    recorder = Recorder(coder, dtype=image.dtype, device=image.device)
+    recorder = Recorder(coder)
     restored = recorder(gain * surroundings, measured, level=None if level is None else gain * level)
     grid = coder.patch_grid(surroundings.shape[-2], surroundings.shape[-1])
     target = grid.number(top, left)
@@ -162,10 +162,6 @@ class Recorder:
     Parameters
     ----------
     coder : SparseCoder
-    dtype : torch.dtype, optional
-        Type of the computation; by default that of the coder.
-    device : torch.device, optional
-        Device of the computation; by default that of the coder.
 
     Attributes
     ----------
@@ -188,16 +184,16 @@ class Recorder:
 
     codes: Tensor
 
-    def __init__(self, coder: SparseCoder, *, dtype: torch.dtype | None = None, device: torch.device | None = None):
-        self.coder = copy.deepcopy(coder).to(device=device, dtype=dtype)
+    def __init__(self, coder: SparseCoder):
+        self.coder = copy.deepcopy(coder)
         self.similarities: list[Tensor] = []
         self._refresh, self._iterate = self.coder._refresh, self.coder._iterate
         self.coder._refresh, self.coder._iterate = self._kept_similarity, self._kept_codes  # type: ignore[method-assign]
 
     def __call__(self, image: Tensor, mask: Tensor | None = None, *, level: float | None = None) -> Tensor:
-        """Restore an image (b, c, H, W) as `SparseCoder.forward` does."""
+        """Restore an image (b, c, H, W) as `SparseCoder.forward` does, in its type and on its device."""
         with torch.no_grad():
-            restored: Tensor = self.coder(image, mask, level=level)
+            restored: Tensor = self.coder.to(image)(image, mask, level=level)
         return restored
 
     def _kept_similarity(self, *arguments: Any) -> Similarities:

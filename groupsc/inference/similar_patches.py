@@ -86,7 +86,7 @@ def similar_patches(
             "same patch size and patch stride"
         )
     seen, top, left = seen_around(models[-1], image, x, y)
-    recorders = [Recorder(model, dtype=image.dtype, device=image.device) for model in models]
+    recorders = [Recorder(model) for model in models]
     for recorder in recorders:
         recorder(seen, level=level)
     grid = models[-1].patch_grid(seen.shape[-2], seen.shape[-1])

@@ -121,7 +121,7 @@ def faster(task: str, level: float | None, known=None) -> list[str]:
     others: dict[str, list[str]] = {}
     for method in FASTER:
         names, ratio = nearest(task, [method], wanted, releases() if known is None else known)
-        same = [name.replace(f"-{method}-", "-sc-") for name in names] == [sc]
+        same = names == [sc.replace("-sc-", f"-{method}-")]
         others[method] = names if same or _is_near(wanted, ratio) else []
     return [*others[GROUPSC_FAST], sc, *others[SC_SHORT]]
 

@@ -22,9 +22,7 @@ def released_file(name):
 def rows_of_other_releases():
     """Return the cached results of released models that the grid lacks, for the page about all released models."""
     folder = config["cached_results"]
-    pointers = [path for place in data_places() for path in Path(place, "weights").glob("*.safetensors.dvc")]
-    released = {path.name.removesuffix(".safetensors.dvc") for path in pointers}
-    names = [] if folder is None else sorted(released - {*EXPERIMENTS})
+    names = [] if folder is None else sorted({*POINTERS} - {*EXPERIMENTS})
     patterns = [f"{name}-sigma*/*.csv" if name.endswith("-blind") else f"{name}/*.csv" for name in names]
     paths = [path for pattern in patterns for path in sorted(Path(folder).glob(pattern))]
     return [str(path) for path in paths if path.stem != "stress"]

@@ -156,13 +156,13 @@ TRAINED = config["weights"] == "trained"
 # An environment variable and not an option: the address may contain a token, and logs and reports contain the commands.
 if config["mirror"]:
     os.environ.update(GROUPSC_MIRROR=config["mirror"])
-# Models that DVC tracks in data/weights, by the file that points to them.
-RELEASED = {
-    name: Path(relative(place / "weights" / f"{name}.safetensors.dvc"))
-    for name in EXPERIMENTS
+# Models that DVC tracks in data/weights, by the file that points to them; RELEASED has those of the grid.
+POINTERS = {
+    path.name.removesuffix(".safetensors.dvc"): Path(relative(path))
     for place in reversed(data_places())
-    if (place / "weights" / f"{name}.safetensors.dvc").exists()
+    for path in sorted((place / "weights").glob("*.safetensors.dvc"))
 }
+RELEASED = {name: POINTERS[name] for name in EXPERIMENTS if name in POINTERS}
 PUBLISHED = relative(data_file("published.csv"))
 # {name: (method, task, level)} of the baselines to measure.
 WANTED = wanted_baselines(config)

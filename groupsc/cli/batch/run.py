@@ -145,8 +145,8 @@ def _restore_files(
 
     pairs = targets(photographs(paths), output)
     inner = [path for folder in filter(Path.is_dir, paths) for path in subfolders_with_images(folder)]
-    given = {path.resolve() for path in (*paths, output)}
-    subfolders = [str(path) for path in inner if path.resolve() not in given]
+    named = {path.resolve() for path in (*paths, output)}
+    subfolders = [str(path) for path in inner if path.resolve() not in named]
     report = Report(number=len(pairs), unread=_unread(paths), subfolders=subfolders)
     folder = pairs[0][1].parent if pairs[0][1] != output else None
     given = dataclasses.asdict(operation)  # type: ignore[call-overload]  # Operations are dataclasses.
