@@ -189,7 +189,7 @@ def parameters() -> Figure:
     left.set(title="Λ: thresholds", xlabel="atoms, by mean threshold", ylabel="iteration")
     below.colorbar(drawn, ax=left)
     drawn = right.imshow(model.kappa.detach()[0].abs().view(side, side).numpy(), cmap="viridis")
-    right.set(title=f"|κ|; ν = {model.blend(1).item():.2f}", xticks=[], yticks=[])
+    right.set(title=f"|κ|; ν = {model.nu(1).item():.2f}", xticks=[], yticks=[])
     below.colorbar(drawn, ax=right, format="%.3f")
     return figure
 

@@ -13,17 +13,15 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from groupsc.inference.sliding_window import restores_whole
 from groupsc.models.coder import SparseCoder
 from groupsc.models.iterations import before_shrinkage
-from groupsc.models.penalties import Centralised
+from groupsc.models.penalties import NonLocalPenalty
 from groupsc.ops.differentiable_window import Grid, window_sum
 from groupsc.ops.patches import PatchGrid
-from groupsc.ops.prox import NORM_EPSILON, WEIGHT_EPSILON, csr_prox, soft_threshold
 
 PLAIN_PATCHES = 48**2
 """Number of patches up to which the plain coder is used: that of a training crop. It also has second derivatives."""
-PENALTIES = ("l1", "csr", "group")
-"""Penalties whose iterations are implemented here; others use the plain coder."""
 CHECKPOINT: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
 """Options of torch's `checkpoint`: iterations are computed again for the derivatives, without random numbers."""
 
@@ -60,8 +58,9 @@ def restore_with_gradients(
     True
     """
     grid = model.patch_grid(image.shape[-2], image.shape[-1])
-    if grid.rows * grid.columns <= PLAIN_PATCHES or model.config.penalty not in PENALTIES:
-        return model.forward(image, mask, level=level)
+    if grid.rows * grid.columns <= PLAIN_PATCHES or not restores_whole(model):
+        restored: Tensor = model(image, mask, level=level)
+        return restored
     levels = [level] * len(image) if not isinstance(level, Tensor) or level.ndim == 0 else list(level)
     masks = [mask] * len(image) if mask is None or len(mask) == 1 else list(mask.split(1))
     each = zip(image.split(1), masks, levels, strict=True)
@@ -83,7 +82,7 @@ def _restored(model: SparseCoder, image: Tensor, mask: Tensor | None, level: Ten
         if model.kind.nonlocal_ and step in updates:
             number = updates.index(step)
             features.append(checkpoint(_features, model, A, Y, mu, grid, number, mask is not None, **CHECKPOINT))
-            nu = model.blend(number)
+            nu = model.nu(number)
             if nu is not None:
                 coefficients = torch.cat([(1 - nu) * coefficients, nu.view(1)])
         A = checkpoint(_iterate, model, A, Y[0], M, lam, coefficients, window, *features, **CHECKPOINT)
@@ -112,13 +111,7 @@ def _iterate(
     """Codes (N, p) after one iteration."""
     penalty = model.penalty
     B = before_shrinkage(A, Y, M, model.D, model.C, first_masked=penalty.first_step_masked)
-    if not penalty.nonlocal_:
-        return soft_threshold(B, lam)
-    if isinstance(penalty, Centralised):
-        if A is None:
-            return soft_threshold(B, lam * (1 + penalty.gamma))
-        H, mass = window_sum(A, coefficients, list(features), window)
-        return csr_prox(B, H / mass[:, None], lam, penalty.gamma)
-    G, mass = window_sum(B.square(), coefficients, list(features), window)
-    weight = lam * (mass + WEIGHT_EPSILON).sqrt()[:, None]
-    return (1 - weight / (G + NORM_EPSILON).sqrt()).relu() * B
+    if not isinstance(penalty, NonLocalPenalty):
+        return penalty.prox(B, None, lam, None)
+    H, mass = window_sum(penalty.summand(A, B), coefficients, list(features), window)
+    return penalty.shrink(B, H, mass, lam)

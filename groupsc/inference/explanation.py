@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from groupsc.models.coder import SparseCoder
-from groupsc.models.iterations import Similarities
+from groupsc.models.iterations import Path
 from groupsc.utils.errors import GroupSCError
 
 
@@ -187,8 +187,8 @@ class Recorder:
     def __init__(self, coder: SparseCoder):
         self.coder = copy.deepcopy(coder)
         self.similarities: list[Tensor] = []
-        self._refresh, self._iterate = self.coder._refresh, self.coder._iterate
-        self.coder._refresh, self.coder._iterate = self._kept_similarity, self._kept_codes  # type: ignore[method-assign]
+        self._path = self.coder._path
+        self.coder._path = self._recorded_path  # type: ignore[method-assign]  # Of this copy alone.
 
     def __call__(self, image: Tensor, mask: Tensor | None = None, *, level: float | None = None) -> Tensor:
         """Restore an image (b, c, H, W) as `SparseCoder.forward` does, in its type and on its device."""
@@ -196,14 +196,27 @@ class Recorder:
             restored: Tensor = self.coder.to(image)(image, mask, level=level)
         return restored
 
-    def _kept_similarity(self, *arguments: Any) -> Similarities:
-        found = self._refresh(*arguments)
-        self.similarities.append(found if isinstance(found, Tensor) else found[0])
-        return found
+    def _recorded_path(self, Y: Tensor, M: Tensor | None, matmul_dtype: torch.dtype | None) -> Path:
+        return RecordedPath(self._path(Y, M, matmul_dtype), self)
 
-    def _kept_codes(self, *arguments: Any) -> Tensor:
-        self.codes = self._iterate(*arguments)
-        return self.codes
+
+class RecordedPath:
+    """A path of the coder whose similarity matrices and codes a `Recorder` keeps."""
+
+    def __init__(self, path: Path, recorder: Recorder):
+        self.path, self.recorder, self.Sigma = path, recorder, path.Sigma
+
+    def update(self, F: Tensor, nu: Tensor | None, inside: Tensor) -> None:
+        """Update Σ and keep it."""
+        self.path.update(F, nu, inside)
+        self.Sigma = self.path.Sigma
+        assert self.Sigma is not None  # It was just updated.
+        self.recorder.similarities.append(self.Sigma)
+
+    def iterate(self, A: Tensor | None, thresholds: Tensor) -> Tensor:
+        """Iterate and keep the codes."""
+        self.recorder.codes = self.path.iterate(A, thresholds)
+        return self.recorder.codes
 
 
 def seen_around(model: SparseCoder, image: Tensor, x: int, y: int) -> tuple[Tensor, int, int]:

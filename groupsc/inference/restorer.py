@@ -56,8 +56,8 @@ class Restorer(nn.Module):
     ) -> Tensor:
         """Restore a batch of images; `x` and `sigma` are the arguments of deepinv's denoisers.
 
-        Images of any size are restored in whole-image mode, and so are they with gradients of images, noise levels or
-        parameters (`groupsc.inference.differentiable`). In an export and in transforms of `torch.func`, the plain coder
+        Images of any size are restored in whole-image mode, also when gradients of images, noise levels or parameters
+        are needed (`groupsc.inference.differentiable`). In an export and in transforms of `torch.func`, the plain coder
         restores the image as one block; its memory grows with the square of the number of pixels.
 
         Parameters
@@ -103,8 +103,8 @@ class Restorer(nn.Module):
         if plain or (torch.is_grad_enabled() and self._learns(x, level)):
             dtype = self.coder.D.dtype
             mask, level = (a if a is None else a.to(dtype) for a in (mask, level))
-            by = None if plain else restore_with_gradients
-            return self._scaled(functools.partial(self.coder, by=by), x.to(dtype), mask, level).to(given)
+            function = self.coder if plain else functools.partial(restore_with_gradients, self.coder)
+            return self._scaled(function, x.to(dtype), mask, level).to(given)
         return self._one_by_one(x, mask, level).to(given)
 
     def _learns(self, x: Tensor, level: Tensor | None) -> bool:
@@ -117,7 +117,7 @@ class Restorer(nn.Module):
         levels = [None] * len(x) if level is None else level.tolist()
         masks = [mask] * len(x) if mask is None or len(mask) == 1 else mask.split(1)
         images = zip(x.split(1), masks, levels, strict=True)
-        function = functools.partial(self.coder, by=functools.partial(restore, precision=self.precision))
+        function = functools.partial(restore, self.coder, precision=self.precision)
         return torch.cat([self._scaled(function, *image) for image in images])
 
     def _check(self, x: Tensor, mask: Tensor | None) -> None:
@@ -270,8 +270,8 @@ class Restorer(nn.Module):
         where = self.coder.D.device
         x = torch.from_numpy(np.ascontiguousarray(image))[None].to(where)
         M = None if mask is None else torch.from_numpy(mask)[None].to(where)
-        by = functools.partial(restore, **{"precision": self.precision, **options})
-        scaled = self._scaled(functools.partial(self.coder, by=by), x, M, level, guarded=guarded)
+        function = functools.partial(restore, self.coder, **{"precision": self.precision, **options})
+        scaled = self._scaled(function, x, M, level, guarded=guarded)
         return scaled[0].cpu().numpy()
 
     def codes(self, x: Tensor, sigma: float | None = None, mask: Tensor | None = None) -> Tensor:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from groupsc.models.coder import SparseCoder
-from groupsc.models.penalties import L1, Centralised, GroupLasso
+from groupsc.models.penalties import L1, GroupLasso, NonLocalPenalty, Penalty
 from groupsc.ops import pointwise
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.linear_step import LinearStep, aligned
@@ -29,9 +29,6 @@ from groupsc.ops.prox import WEIGHT_EPSILON
 from groupsc.ops.window import Features, SlidingWindow
 from groupsc.ops.workers import Each, Scratch, chunks, workers
 from groupsc.utils.errors import GroupSCError
-
-SUMMED = ("csr", "group")
-"""Non-local penalties that `_Coding.step` implements."""
 
 
 class Window(Protocol):
@@ -52,7 +49,7 @@ class ShrinkingWindow(Window, Protocol):
 
 
 def restores_whole(model: SparseCoder) -> bool:
-    """Return whether whole images can be restored: non-local penalties need a step of their own here.
+    """Return whether whole images can be restored: a non-local penalty must be a `NonLocalPenalty`.
 
     Examples
     --------
@@ -60,7 +57,8 @@ def restores_whole(model: SparseCoder) -> bool:
     >>> restores_whole(SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5)))
     True
     """
-    return not model.kind.nonlocal_ or model.config.penalty in SUMMED
+    penalty = model.penalty
+    return isinstance(penalty, NonLocalPenalty) or not penalty.nonlocal_
 
 
 @torch.no_grad()
@@ -101,7 +99,7 @@ def restore_whole(
     Raises
     ------
     GroupSCError
-        If the penalty is non-local and is not implemented here.
+        If the penalty is non-local and is no `groupsc.models.penalties.NonLocalPenalty`.
 
     Examples
     --------
@@ -159,8 +157,8 @@ def _coded(
     """Run all iterations; the arguments are those of `restore_whole`."""
     if not restores_whole(model):
         raise GroupSCError(
-            f"whole-image mode does not support the non-local penalty {model.config.penalty!r}, only "
-            f"{', '.join(SUMMED)}; use mode='block', or write its step in groupsc/inference/sliding_window.py"
+            f"whole-image mode does not support the non-local penalty {model.config.penalty!r}; use mode='block', or "
+            "derive its class from groupsc.models.penalties.NonLocalPenalty"
         )
     coding = _Coding(model, image, mask, matmul_dtype, window)
     refreshes = (0, *model.config.similarity_updates)
@@ -176,13 +174,12 @@ def _coded(
 class _Coding:
     """Codes A (N, p) of all patches of an image, which each iteration changes in place.
 
-    For a non-local penalty, `shared` (N, p) contains the values that are summed over similar patches, and `summed`
-    (N, p) their sums. The values are the squares of B = A + Cᵀ(Y − D A) for GroupSC, and the codes before the iteration
-    for CSR. All arrays are allocated once, because a new allocation takes more time.
+    For a non-local penalty, `summand` (N, p) contains the values that are summed over similar patches, and `H` (N, p)
+    their sums. All arrays are allocated once, because a new allocation takes more time.
     """
 
-    shared: Tensor
-    summed: Tensor
+    summand: Tensor
+    H: Tensor
 
     def __init__(
         self,
@@ -220,12 +217,12 @@ class _Coding:
                     window = functools.partial(GatheredWindow, device=image.device)
             size = self.grid.rows, self.grid.columns, config.grid_window
             self.window = window(*size, matmul_dtype, weight=config.source_weight)
-            self.shared, self.summed = torch.zeros_like(self.A), torch.empty_like(self.A)
+            self.summand, self.H = torch.zeros_like(self.A), torch.empty_like(self.A)
 
     def refresh(self, number: int, each: Each) -> None:
         """Compute similarity `number` and blend it into Σ; `each` is the function of `groupsc.ops.workers.workers`."""
         assert self.window is not None  # The prior is non-local.
-        estimate, nu = self._estimate(each), self.model.blend(number)
+        estimate, nu = self._estimate(each), self.model.nu(number)
 
         def features(rows: slice) -> Tensor:
             return self.model.features(estimate(rows), number, mosaic=self.mosaic)
@@ -261,38 +258,54 @@ class _Coding:
         return self.grid.average(E.transpose(1, 2))
 
     def step(self, lam: Tensor, each: Each) -> None:
-        """Run one iteration of Algorithm 1."""
+        """Run one iteration of Algorithm 1; SC and GroupSC have functions that change the codes in place."""
         penalty = self.model.penalty
-        below = pointwise.negative(lam) if isinstance(penalty, L1) else None
+        if isinstance(penalty, NonLocalPenalty):
+            self._non_local_step(penalty, lam, each)
+        else:
+            self._local_step(penalty, lam, each)
+        self.begun = True
+
+    def _local_step(self, penalty: Penalty, lam: Tensor, each: Each) -> None:
+        below = pointwise.negative(lam)
+
+        def advance(number: int) -> None:
+            A = self.A[self.parts[number]]
+            self.linear[number].advance(A, self.scratch, begun=self.begun)
+            if type(penalty) is L1:
+                pointwise.soft_(A, lam, below, self.scratch)
+            else:
+                A.copy_(penalty.prox(A, None, lam, None))
+
+        each(advance, range(len(self.parts)))
+
+    def _non_local_step(self, penalty: NonLocalPenalty, lam: Tensor, each: Each) -> None:
+        assert self.window is not None  # The prior is non-local.
+        group = type(penalty) is GroupLasso
 
         def advance(number: int) -> None:
             part = self.parts[number]
-            A = self.A[part]
-            if self.model.config.penalty == "csr":
-                self.shared[part] = A
-            self.linear[number].advance(A, self.scratch, begun=self.begun)
-            if below is not None:
-                pointwise.soft_(A, lam, below, self.scratch)
-            elif self.window is None:
-                A.copy_(penalty.prox(A, None, lam, None))
-            elif self.model.config.penalty == "group":
-                torch.square(A, out=self.shared[part])
+            B, summand = self.A[part], self.summand[part]
+            if not group:
+                summand.copy_(B)  # The codes of the iteration before.
+            self.linear[number].advance(B, self.scratch, begun=self.begun)
+            if group:
+                torch.square(B, out=summand)
+            else:
+                summand.copy_(penalty.summand(summand if self.begun else None, B))
 
         each(advance, range(len(self.parts)))
-        self.begun = True
-        if self.window is None:
+        if group and isinstance(self.window, ShrinkingWindow):
+            self.window.shrink(self.summand, self.A, lam)
             return
-        if isinstance(penalty, GroupLasso) and isinstance(self.window, ShrinkingWindow):
-            self.window.shrink(self.shared, self.A, lam)
-            return
-        self.window.sum(self.shared, self.summed, each)
-        all_mass = self.window.mass
+        self.window.sum(self.summand, self.H, each)
+        mass = self.window.mass
 
         def shrink(part: slice) -> None:
-            A, summed, mass = self.A[part], self.summed[part], all_mass[part]
-            if isinstance(penalty, Centralised):
-                A.copy_(pointwise.csr(A, summed, mass.squeeze(-1), lam, penalty.gamma))
+            B, H = self.A[part], self.H[part]
+            if group:
+                pointwise.group_shrink_(B, H, lam, torch.sqrt(mass[part] + WEIGHT_EPSILON), self.scratch)
             else:
-                pointwise.group_shrink_(A, summed, lam, torch.sqrt(mass + WEIGHT_EPSILON), self.scratch)
+                B.copy_(penalty.shrink(B, H, mass[part].squeeze(-1), lam))
 
         each(shrink, self.parts)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from groupsc.config.checks import is_count, require_blocks
 from groupsc.inference.regions import least_memory, region_side, regionwise
-from groupsc.inference.sliding_window import SUMMED, restore_whole
+from groupsc.inference.sliding_window import restore_whole, restores_whole
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.patches import require_patch
 from groupsc.utils.device import device_name, fast_matmul_dtype
@@ -134,7 +134,7 @@ def _in_blocks(
 ) -> Tensor:
     """Restore an image in block mode."""
     # On a CPU the sum over similar patches is faster tile by tile, even in one block; a GPU needs many blocks.
-    tiled = image.device.type == "cpu" and model.config.penalty in SUMMED
+    tiled = image.device.type == "cpu" and model.kind.nonlocal_ and restores_whole(model)
     each: Callable[..., Tensor] = functools.partial(restore_whole, model) if tiled else model
     side = model.config.block(stride)
     return blockwise(

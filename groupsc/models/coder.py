@@ -7,6 +7,7 @@ Symbols, as in the paper (patches and codes are rows here):
     A      codes, (b, N, p)
     D C W  dictionary, encoder (used as Cᵀ), decoder, (m, p)
     Λ      `thresholds`, (K, p), one row per iteration; in a blind model (S, K, p) at the noise `levels` (S,)
+    E      centred patches of the estimate, (b, N, m); F features κ ⊙ E, whose distances define the similarity
     κ      `kappa`, (R, m), weights of the learned distance
     ν      sigmoid(`nu_logit`), weight of the new similarity matrix in an update (section 3.3)
     Σ      `Sigma`, similarity matrix, (b, N, N) [source, target]
@@ -15,15 +16,12 @@ Symbols, as in the paper (patches and codes are rows here):
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from groupsc.config.definitions import ModelConfig
-from groupsc.models import iterations
-from groupsc.models.iterations import FAST_STEPS, Similarities
+from groupsc.models.iterations import FAST_STEPS, FastPath, Path, PlainPath
 from groupsc.models.levels import shares
 from groupsc.models.penalties import Centralised, Penalty, kind_of
 from groupsc.models.similarity import source_weights, window_mask
@@ -78,8 +76,9 @@ class SparseCoder(nn.Module):
                 "learn a dictionary for this model"
             )
         self.D, self.C, self.W = (nn.Parameter(dictionary.clone()) for _ in range(3))
-        self.thresholds = nn.Parameter(torch.full((config.n_iterations, p), FIRST_THRESHOLD))
-        if config.levels is not None:
+        if config.levels is None:
+            self.thresholds = nn.Parameter(torch.full((config.n_iterations, p), FIRST_THRESHOLD))
+        else:
             self.register_buffer("levels", torch.tensor(config.levels))
             size = (1, 1) if config.scalar_thresholds else (config.n_iterations, p)
             share = self.levels.view(-1, 1, 1) / FIRST_THRESHOLD_LEVEL
@@ -89,7 +88,7 @@ class SparseCoder(nn.Module):
             self.kappa = nn.Parameter(torch.ones(1 if config.shared_similarity else refreshes + 1, m))
             self.nu_logit = nn.Parameter(torch.full((1 if config.shared_similarity else refreshes,), FIRST_NU_LOGIT))
         if self.kind is Centralised:
-            self.gamma = nn.Parameter(torch.tensor([FIRST_GAMMA]).expm1().log())
+            self.gamma = nn.Parameter(torch.tensor([FIRST_GAMMA]).expm1().log())  # The inverse of softplus.
 
     @property
     def number_of_parameters(self) -> int:
@@ -154,7 +153,6 @@ class SparseCoder(nn.Module):
         matmul_dtype: torch.dtype | None = None,
         patch_stride: int | None = None,
         source_weight: float | None = None,
-        by: Callable[..., Tensor] | None = None,
     ) -> Tensor:
         """Restore an image as one block: all its patches within the window are compared with each other.
 
@@ -177,9 +175,6 @@ class SparseCoder(nn.Module):
         source_weight : float, optional
             Weight of all similar patches except the patch itself, by default that of the model; see
             `groupsc.models.similarity.source_weights`.
-        by : callable, optional
-            `by(coder, image, mask, level=…)` restores the image instead, so that forward hooks of the coder are called
-            for every way of restoration. The other options are not used then.
 
         Returns
         -------
@@ -191,11 +186,7 @@ class SparseCoder(nn.Module):
         GroupSCError
             When the image has another shape or is smaller than one patch, or the model is blind and `level` is missing.
         """
-        if by is not None:
-            return by(self, image, mask, level=level)
         config = self.config
-        if matmul_dtype is not None and (config.penalty not in FAST_STEPS or transformed()):
-            matmul_dtype = None
         if image.ndim != 4 or image.shape[1] != config.channels:
             raise GroupSCError(f"the image has the shape {tuple(image.shape)}; give (b, {config.channels}, H, W)")
         height, width = image.shape[-2:]
@@ -206,25 +197,24 @@ class SparseCoder(nn.Module):
         M = None if mask is None else grid.extract(mask.to(image.dtype).expand_as(image))
         weight = config.source_weight if source_weight is None else source_weight
         inside = self._window(grid, weight, Y) if self.kind.nonlocal_ else None
+        path = self._path(Y, M, matmul_dtype)
         thresholds = self.thresholds_at(level)
         A: Tensor | None = None
-        similarities: Similarities | None = None
         starts = (0, *config.similarity_updates)
         for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.n_iterations), strict=True)):
             if inside is not None:
                 E = Y if A is None else self.estimate(A.to(Y.dtype) @ self.W.T, mu, grid)
-                F = self.features(E, number, mosaic=mask is not None)
-                similarities = self._refresh(similarities, F, self.blend(number), inside, matmul_dtype)
-            A = self._iterate(A, Y, M, thresholds[first:last], similarities, matmul_dtype)
+                path.update(self.features(E, number, mosaic=mask is not None), self.nu(number), inside)
+            A = path.iterate(A, thresholds[first:last])
         assert A is not None  # A model has at least one iteration.
         return grid.average(A.to(Y.dtype) @ self.W.T + mu)
 
-    def estimate(self, E: Tensor, mu: Tensor, grid: PatchGrid) -> Tensor:
-        """Centred patches of an estimate, averaged over overlaps if the model uses middle averaging.
+    def estimate(self, decoded: Tensor, mu: Tensor, grid: PatchGrid) -> Tensor:
+        """Centred patches E of the estimate, averaged over overlaps if the model uses middle averaging.
 
         Parameters
         ----------
-        E : Tensor (b, N, m)
+        decoded : Tensor (b, N, m)
             Decoded codes A Wᵀ.
         mu : Tensor (b, N, 1)
             Means of the patches.
@@ -235,12 +225,12 @@ class SparseCoder(nn.Module):
         -------
         Tensor (b, N, m)
         """
-        if self.config.middle_averaging:
-            E = grid.extract(grid.average(E + mu)) - mu
-        return E
+        if not self.config.middle_averaging:
+            return decoded
+        return grid.extract(grid.average(decoded + mu)) - mu
 
     def features(self, E: Tensor, number: int, *, mosaic: bool) -> Tensor:
-        """Features whose squared distances define the similarity (equation 14).
+        """Features F, whose squared distances define the similarity (equation 14).
 
         The first similarity of a mosaic sums over the channels, since each channel measures other pixels.
 
@@ -260,7 +250,7 @@ class SparseCoder(nn.Module):
         F = E * self.kappa[min(number, len(self.kappa) - 1)]
         return F.unflatten(-1, (self.config.channels, -1)).sum(-2) if mosaic and number == 0 else F
 
-    def blend(self, number: int) -> Tensor | None:
+    def nu(self, number: int) -> Tensor | None:
         """ν in (0, 1), the weight of similarity `number` in its update (section 3.3); None for the first similarity."""
         return None if number == 0 else torch.sigmoid(self.nu_logit[min(number - 1, len(self.nu_logit) - 1)])
 
@@ -269,34 +259,9 @@ class SparseCoder(nn.Module):
         inside = window_mask(grid.rows, grid.columns, self.config.window, grid.stride, device=Y.device)
         return inside if source_weight == 1 else source_weights(inside, source_weight, Y.dtype)
 
-    def _refresh(
-        self,
-        similarities: Similarities | None,
-        F: Tensor,
-        nu: Tensor | None,
-        inside: Tensor,
-        matmul_dtype: torch.dtype | None,
-        /,
-    ) -> Similarities:
-        """Σ, on the fast path Σ and its column sums, averaged with the similarity of features F."""
-        return iterations.refreshed(similarities, F, nu, inside, matmul_dtype)
-
-    def _iterate(
-        self,
-        A: Tensor | None,
-        Y: Tensor,
-        M: Tensor | None,
-        thresholds: Tensor,
-        similarities: Similarities | None,
-        matmul_dtype: torch.dtype | None,
-        /,
-    ) -> Tensor:
-        """The iterations between two updates of the similarity, one per row of `thresholds`."""
-        if matmul_dtype is None:
-            Sigma = similarities if isinstance(similarities, Tensor) else None
-            return iterations.plain(A, Y, M, self.D, self.C, thresholds, Sigma, self.penalty)
-        Y, D, C = (x.to(matmul_dtype) for x in (Y, self.D, self.C))
-        M = None if M is None else M.to(matmul_dtype)
-        sums = similarities if isinstance(similarities, tuple) else ()
-        gamma = (functional.softplus(self.gamma),) if self.kind is Centralised else ()
-        return FAST_STEPS[self.config.penalty](A, Y, M, D, C, thresholds, *sums, *gamma)
+    def _path(self, Y: Tensor, M: Tensor | None, matmul_dtype: torch.dtype | None) -> Path:
+        """The fast path if a type of its products is given, the penalty has one, and no `torch.func` transform runs."""
+        steps = FAST_STEPS.get(self.config.penalty)
+        if matmul_dtype is None or steps is None or transformed():
+            return PlainPath(Y, M, self.D, self.C, self.penalty)
+        return FastPath(Y, M, self.D, self.C, self.penalty, steps, matmul_dtype)

@@ -1,18 +1,19 @@
 """The iterations of the coder and the update of its similarity, on two paths with the same results.
 
-The plain path uses the proximal operators of `groupsc.models.penalties` and is differentiated by torch. The fast path
-(`groupsc.ops.unrolled`, `groupsc.ops.similarity_update`) has hand-written derivatives, and matrix products in a type of
-its own. Symbols as in `groupsc.models.coder`; B codes before a shrinkage, R residual, F features, lam one row of Λ.
+`PlainPath` uses the proximal operators of `groupsc.models.penalties` and is differentiated by torch. `FastPath` uses
+`groupsc.ops.unrolled` and `groupsc.ops.similarity_update`. Symbols as in `groupsc.models.coder`; B codes before a
+shrinkage, R residual, lam one row of Λ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from groupsc.models.penalties import Penalty
+from groupsc.models.penalties import Centralised, Penalty
 from groupsc.models.similarity import similarity
 from groupsc.ops import unrolled
 from groupsc.ops.similarity_update import blended_similarity
@@ -23,9 +24,6 @@ FAST_STEPS: dict[str, Callable[..., Tensor]] = {
     "group": unrolled.group_steps,
 }
 """Iterations of the fast path, by penalty; other penalties use the plain path."""
-
-Similarities = Tensor | tuple[Tensor, Tensor]
-"""Σ of the plain path; Σ and its column sums of the fast path."""
 
 
 def plain(
@@ -85,40 +83,113 @@ def before_shrinkage(
     return R @ C if A is None else A + R @ C
 
 
-def refreshed(
-    similarities: Similarities | None,
-    F: Tensor,
-    nu: Tensor | None,
-    inside: Tensor,
-    matmul_dtype: torch.dtype | None,
-) -> Similarities:
-    """Update Σ ← (1 − ν) Σ + ν · the similarity of features (section 3.3).
+class Path(Protocol):
+    """One way to compute Algorithm 1 for a batch of images, which keeps the similarity matrix between the calls."""
+
+    Sigma: Tensor | None
+
+    def update(self, F: Tensor, nu: Tensor | None, inside: Tensor) -> None: ...
+
+    def iterate(self, A: Tensor | None, thresholds: Tensor) -> Tensor: ...
+
+
+class PlainPath:
+    """Algorithm 1 by plain operations, in the type of the image.
 
     Parameters
     ----------
-    similarities : Tensor (b, N, N), (Tensor (b, N, N), Tensor (b, N)) or None
-        Σ before, on the fast path with its column sums; None for the first similarity.
-    F : Tensor (b, N, m)
-        Features, already multiplied by κ.
-    nu : Tensor () or None
-        Weight ν; None for the first similarity.
-    inside : Tensor (N, N)
-        Pairs within the window, or weights of the sources.
-    matmul_dtype : torch.dtype or None
-        Type of the matrix products of the fast path; None for the plain path.
+    Y, M : Tensor (b, N, m)
+        Centred patches, and their mask or None.
+    D, C : Tensor (m, p)
+    penalty : Penalty
 
-    Returns
-    -------
-    Tensor (b, N, N), or (Tensor (b, N, N), Tensor (b, N))
+    Attributes
+    ----------
+    Sigma : Tensor (b, N, N) or None
+        Similarity matrix; None before the first update.
 
     Examples
     --------
-    >>> refreshed(None, torch.tensor([[[0.0], [1.0]]]), None, torch.ones(2, 2), None)
-    tensor([[[1.0000, 0.3679],
-             [0.3679, 1.0000]]])
+    >>> from groupsc.models.penalties import GroupLasso
+    >>> Y, D = torch.tensor([[[2.0, 0.1]]]), torch.eye(2)
+    >>> path = PlainPath(Y, None, D, D, GroupLasso())
+    >>> path.update(Y, None, torch.ones(1, 1))
+    >>> path.iterate(None, torch.tensor([[0.5, 0.5]]))
+    tensor([[[1.5000, 0.0000]]])
     """
-    if matmul_dtype is not None:
-        before = similarities[0] if isinstance(similarities, tuple) else None
-        return blended_similarity(before, F, nu, inside, matmul_dtype)
-    fresh = similarity(F, inside)
-    return fresh if nu is None or not isinstance(similarities, Tensor) else (1 - nu) * similarities + nu * fresh
+
+    def __init__(self, Y: Tensor, M: Tensor | None, D: Tensor, C: Tensor, penalty: Penalty):
+        self.Y, self.M, self.D, self.C, self.penalty = Y, M, D, C, penalty
+        self.Sigma: Tensor | None = None
+
+    def update(self, F: Tensor, nu: Tensor | None, inside: Tensor) -> None:
+        """Update Σ ← (1 − ν) Σ + ν · the similarity of features (section 3.3).
+
+        Parameters
+        ----------
+        F : Tensor (b, N, m)
+            Features, already multiplied by κ.
+        nu : Tensor () or None
+            Weight ν; None for the first similarity.
+        inside : Tensor (N, N)
+            Pairs within the window, or weights of the sources.
+        """
+        fresh = similarity(F, inside)
+        self.Sigma = fresh if nu is None or self.Sigma is None else (1 - nu) * self.Sigma + nu * fresh
+
+    def iterate(self, A: Tensor | None, thresholds: Tensor) -> Tensor:
+        """Codes after one iteration per row of `thresholds`; see `plain`."""
+        return plain(A, self.Y, self.M, self.D, self.C, thresholds, self.Sigma, self.penalty)
+
+
+class FastPath:
+    """Algorithm 1 with hand-written derivatives, and matrix products in a type of its own.
+
+    Parameters
+    ----------
+    Y, M, D, C, penalty
+        As for `PlainPath`.
+    steps : callable
+        The iterations, one of `FAST_STEPS`.
+    matmul_dtype : torch.dtype
+
+    Attributes
+    ----------
+    Sigma : Tensor (b, N, N) or None
+        As for `PlainPath`, in `matmul_dtype`.
+
+    Examples
+    --------
+    >>> from groupsc.models.penalties import L1
+    >>> Y, D = torch.tensor([[[2.0, 0.1]]]), torch.eye(2)
+    >>> path = FastPath(Y, None, D, D, L1(), FAST_STEPS["l1"], torch.float32)
+    >>> path.iterate(None, torch.tensor([[0.5, 0.5]]))
+    tensor([[[1.5000, 0.0000]]])
+    """
+
+    def __init__(
+        self,
+        Y: Tensor,
+        M: Tensor | None,
+        D: Tensor,
+        C: Tensor,
+        penalty: Penalty,
+        steps: Callable[..., Tensor],
+        matmul_dtype: torch.dtype,
+    ):
+        self.Y, self.D, self.C, self.steps, self.matmul_dtype = Y, D, C, steps, matmul_dtype
+        self.M = None if M is None else M.to(matmul_dtype)
+        self.gamma = (penalty.gamma,) if isinstance(penalty, Centralised) else ()
+        self.Sigma: Tensor | None = None
+        self.mass: Tensor | None = None
+
+    def update(self, F: Tensor, nu: Tensor | None, inside: Tensor) -> None:
+        """Update Σ and its column sums, as `PlainPath.update` does."""
+        self.Sigma, self.mass = blended_similarity(self.Sigma, F, nu, inside, self.matmul_dtype)
+
+    def iterate(self, A: Tensor | None, thresholds: Tensor) -> Tensor:
+        """Codes (b, N, p) in `matmul_dtype` after one iteration per row of `thresholds`."""
+        # Converted in every call, so that the gradients of the calls are added in the type of the parameters.
+        Y, D, C = (x.to(self.matmul_dtype) for x in (self.Y, self.D, self.C))
+        sums = () if self.Sigma is None else (self.Sigma, self.mass)
+        return self.steps(A, Y, self.M, D, C, thresholds, *sums, *self.gamma)

@@ -2,23 +2,25 @@
 
 Symbols:
 
-    B      codes before the shrinkage, (b, N, p)
-    A      codes of the iteration before, (b, N, p)
+    B      codes before the shrinkage, (…, N, p)
+    A      codes of the iteration before, (…, N, p); None in the first iteration, where they are zero
     lam    thresholds λ of one iteration, one row of Λ, (p,)
-    Sigma  similarity matrix Σ, (b, N, N) [source, target]; None for a penalty that is not `nonlocal_`
+    Sigma  similarity matrix Σ, (b, N, N) [source, target]
+    H      sums over similar patches, Σᵀ applied to a function of the codes, (…, N, p)
+    mass   column sums of Σ, (…, N)
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
+
+import torch
+from torch import Tensor
 
 from groupsc.ops.prox import csr_prox, group_shrink, soft_threshold
 from groupsc.utils.errors import GroupSCError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Penalty(ABC):
@@ -29,7 +31,8 @@ class Penalty(ABC):
     nonlocal_ : bool
         Whether the proximal operator uses similar patches. The model has similarities only in this case.
     first_step_masked : bool
-        Whether the residual of the first iteration is masked in mosaics.
+        Whether the residual of the first iteration is masked in mosaics, as equation 16 has it. The models of the
+        non-local priors are trained without this mask.
     """
 
     nonlocal_: ClassVar[bool]
@@ -37,10 +40,34 @@ class Penalty(ABC):
 
     @abstractmethod
     def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor | None) -> Tensor:
-        """The codes after the shrinkage, (b, N, p).
+        """The codes after the shrinkage, (…, N, p).
 
-        A is None in the first iteration, and for penalties that are not `nonlocal_`.
+        A and Sigma are None for penalties that are not `nonlocal_`.
         """
+
+
+class NonLocalPenalty(Penalty):
+    """A prior whose proximal operator is a function of one sum over similar patches.
+
+    A class that defines `summand` and `shrink` can restore images of any size, with and without derivatives: the sum is
+    computed tile by tile, without the matrix Σ.
+    """
+
+    nonlocal_ = True
+    first_step_masked = False
+
+    @abstractmethod
+    def summand(self, A: Tensor | None, B: Tensor) -> Tensor:
+        """The values that are summed over similar patches, (…, N, p)."""
+
+    @abstractmethod
+    def shrink(self, B: Tensor, H: Tensor, mass: Tensor, lam: Tensor) -> Tensor:
+        """The codes after the shrinkage, (…, N, p), where H is Σᵀ applied to `summand(A, B)`."""
+
+    def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor | None) -> Tensor:
+        """The codes after the shrinkage, with the whole matrix Σ."""
+        assert Sigma is not None  # The prior is non-local.
+        return self.shrink(B, Sigma.transpose(1, 2) @ self.summand(A, B), Sigma.sum(1), lam)
 
 
 @dataclass(frozen=True)
@@ -49,7 +76,6 @@ class L1(Penalty):
 
     Examples
     --------
-    >>> import torch
     >>> L1().prox(torch.tensor([[[-2.0, 0.5]]]), None, torch.tensor([1.0, 1.0]), None)
     tensor([[[-1.,  0.]]])
     """
@@ -63,10 +89,10 @@ class L1(Penalty):
 
 
 @dataclass(frozen=True)
-class Centralised(Penalty):
+class Centralised(NonLocalPenalty):
     """CSR (equations 12 and 13, Proposition 1): ℓ1 penalties on the codes and on their distance to β.
 
-    β is the Σ-weighted mean of the codes of similar patches.
+    β is the Σ-weighted mean of the codes of similar patches; it is zero in the first iteration.
 
     Parameters
     ----------
@@ -75,45 +101,41 @@ class Centralised(Penalty):
 
     Examples
     --------
-    >>> import torch
     >>> A, Sigma = torch.tensor([[[1.0]]]), torch.ones(1, 1, 1)
     >>> Centralised(torch.tensor([1.0])).prox(torch.tensor([[[1.2]]]), A, torch.tensor([0.5]), Sigma)
     tensor([[[1.]]])
     """
 
     gamma: Tensor
-    nonlocal_ = True
-    first_step_masked = False
 
-    def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor | None) -> Tensor:
-        """Proximal operator of Proposition 1; in the first iteration β = 0."""
-        if A is None:
-            return soft_threshold(B, lam * (1 + self.gamma))
-        assert Sigma is not None  # The prior is non-local.
-        beta = (Sigma.transpose(1, 2) @ A) / Sigma.sum(1).unsqueeze(-1)
-        return csr_prox(B, beta, lam, self.gamma)
+    def summand(self, A: Tensor | None, B: Tensor) -> Tensor:
+        """The codes of the iteration before."""
+        return torch.zeros_like(B) if A is None else A
+
+    def shrink(self, B: Tensor, H: Tensor, mass: Tensor, lam: Tensor) -> Tensor:
+        """Proximal operator of Proposition 1 with β = H / mass."""
+        return csr_prox(B, H / mass.unsqueeze(-1), lam, self.gamma)
 
 
 @dataclass(frozen=True)
-class GroupLasso(Penalty):
+class GroupLasso(NonLocalPenalty):
     """GroupSC (equation 11): similar patches share their sparsity pattern.
 
     Examples
     --------
-    >>> import torch
     >>> B = torch.tensor([[[2.0, 0.1], [2.0, 0.1]]])
     >>> GroupLasso().prox(B, None, torch.tensor([0.5, 0.5]), torch.ones(1, 2, 2))
     tensor([[[1.5000, 0.0000],
              [1.5000, 0.0000]]])
     """
 
-    nonlocal_ = True
-    first_step_masked = False
+    def summand(self, A: Tensor | None, B: Tensor) -> Tensor:
+        """The squares of the codes; A is not used."""
+        return B.square()
 
-    def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor | None) -> Tensor:
-        """Relaxed Group Lasso shrinkage; A is not used."""
-        assert Sigma is not None  # The prior is non-local.
-        return group_shrink(B, lam, Sigma)
+    def shrink(self, B: Tensor, H: Tensor, mass: Tensor, lam: Tensor) -> Tensor:
+        """Relaxed Group Lasso shrinkage with the squared group norms H."""
+        return group_shrink(B, H, mass, lam)
 
 
 KINDS: dict[str, type[Penalty]] = {"l1": L1, "csr": Centralised, "group": GroupLasso}

@@ -3,9 +3,9 @@
 Symbols:
 
     B      codes before the shrinkage, (…, N, p)
-    Sigma  similarity matrix Σ, (b, N, N) [source, target]
     lam    thresholds λ of one iteration, (p,)
-    G      squared group norms, (…, N, p)
+    G      squared group norms Σᵀ B², (…, N, p), with the similarity matrix Σ (N, N) [source, target]
+    mass   column sums of Σ, (…, N)
 """
 
 from __future__ import annotations
@@ -70,36 +70,33 @@ def csr_prox(u: Tensor, beta: Tensor, lam: Tensor | float, gamma: Tensor | float
     return soft_threshold(soft_threshold(u - shift, lam * gamma) + shift, lam)
 
 
-def group_weights(Sigma: Tensor) -> Tensor:
-    """√(‖Σ_t‖₁) of every target t, (b, N, 1)."""
-    return (Sigma.sum(1) + WEIGHT_EPSILON).sqrt().unsqueeze(-1)
+def group_shrink(B: Tensor, G: Tensor, mass: Tensor, lam: Tensor) -> Tensor:
+    """Relaxed Group Lasso shrinkage max(0, 1 − λ √mass / √G) · B (equation 11).
 
-
-def group_shrink(B: Tensor, lam: Tensor, Sigma: Tensor) -> Tensor:
-    """Relaxed Group Lasso shrinkage max(0, 1 − λ √‖Σ_t‖₁ / ‖B diag(Σ_t)^½‖) · B (equation 11).
+    For the target t, mass is ‖Σ_t‖₁ and √G is ‖B diag(Σ_t)^½‖.
 
     With Σ the indicator of disjoint groups it is the proximal operator of the Group Lasso (Lemma 1), with thresholds
     multiplied by √|S_i|.
 
     Parameters
     ----------
-    B : Tensor (b, N, p)
+    B, G : Tensor (…, N, p)
+    mass : Tensor (…, N)
     lam : Tensor (p,)
-    Sigma : Tensor (b, N, N)
 
     Returns
     -------
-    Tensor (b, N, p)
+    Tensor (…, N, p)
 
     Examples
     --------
     Two equal patches in one group; the first atom is kept and the second one is set to zero:
 
     >>> import torch
-    >>> B = torch.tensor([[[2.0, 0.1], [2.0, 0.1]]])
-    >>> group_shrink(B, torch.tensor([0.5, 0.5]), torch.ones(1, 2, 2))
-    tensor([[[1.5000, 0.0000],
-             [1.5000, 0.0000]]])
+    >>> B, Sigma = torch.tensor([[2.0, 0.1], [2.0, 0.1]]), torch.ones(2, 2)
+    >>> group_shrink(B, Sigma.T @ B.square(), Sigma.sum(0), torch.tensor([0.5, 0.5]))
+    tensor([[1.5000, 0.0000],
+            [1.5000, 0.0000]])
     """
-    G = Sigma.transpose(1, 2) @ B.square()
-    return (1 - lam * group_weights(Sigma) / (G + NORM_EPSILON).sqrt()).relu() * B
+    weight = (mass + WEIGHT_EPSILON).sqrt().unsqueeze(-1)
+    return (1 - lam * weight / (G + NORM_EPSILON).sqrt()).relu() * B

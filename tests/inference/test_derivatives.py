@@ -181,15 +181,6 @@ def test_codes_are_those_of_the_restored_image(penalty):
         model.codes(x.expand(2, 1, 12, 13))
 
 
-@pytest.mark.parametrize("gradients", [False, True])
-def test_hooks_of_the_coder_are_called(gradients):
-    model = Restorer(perturbed_coder(penalty="group").requires_grad_(False), {"task": "gray", "level": 25})
-    seen = []
-    model.coder.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
-    model(image(2, 1, 12, 12).requires_grad_(gradients), 0.1)
-    assert seen == ([(2, 1, 12, 12)] if gradients else [(1, 1, 12, 12)] * 2)
-
-
 def test_precision_is_a_choice(weights):
     x = image(1, 1, 20, 20).float()
     exact = groupsc.load(weights, device="cpu")(x.double(), 0.1)

@@ -15,7 +15,7 @@ SUMS = """
 import torch
 from groupsc.inference.triton_window import TritonWindow
 from groupsc.models.similarity import similarity, source_weights, window_mask
-from groupsc.ops.prox import group_shrink
+from groupsc.models.penalties import GroupLasso
 
 def check(rows, columns, window, atoms, features, weight, dtype, tolerance):
     generator = torch.Generator().manual_seed(rows)
@@ -35,7 +35,7 @@ def check(rows, columns, window, atoms, features, weight, dtype, tolerance):
     close = lambda one, other: torch.testing.assert_close(one.float(), other, rtol=tolerance, atol=tolerance)
     close(found.mass, Sigma.sum(1).T)
     close(out, (Sigma.transpose(1, 2) @ x.float())[0])
-    close(codes, group_shrink(x.float()[None], lam, Sigma)[0])
+    close(codes, GroupLasso().prox(x.float()[None], None, lam, Sigma)[0])
 """
 IMAGES = """
 import functools

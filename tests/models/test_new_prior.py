@@ -11,12 +11,12 @@ from groupsc.benchmark.validation import central, validate
 from groupsc.config import definitions
 from groupsc.data.datasets import load_images
 from groupsc.data.degradations import degrade, noise_generator
+from groupsc.inference import differentiable
 from groupsc.inference.tiling import blockwise, restore
 from groupsc.models import penalties
 from groupsc.models.iterations import FAST_STEPS
 from groupsc.ops import unrolled
 from groupsc.ops.patches import counts
-from groupsc.ops.prox import group_shrink
 from groupsc.utils.errors import GroupSCError
 
 
@@ -31,16 +31,37 @@ class Firm(penalties.Penalty):
 
 
 class HalfGroup(penalties.Penalty):
-    """GroupSC at half the thresholds."""
+    """GroupSC at half the thresholds, with a function of the whole matrix Σ."""
 
     nonlocal_ = True
     first_step_masked = False
 
     def prox(self, B, A, lam, Sigma):
-        return group_shrink(B, lam / 2, Sigma)
+        return penalties.GroupLasso().prox(B, A, lam / 2, Sigma)
 
 
-@pytest.fixture(params=[Firm, HalfGroup])
+class HalfGroupSummed(penalties.NonLocalPenalty):
+    """The same prior as a function of one sum over similar patches."""
+
+    def summand(self, A, B):
+        return B**2
+
+    def shrink(self, B, H, mass, lam):
+        return (1 - lam / 2 * ((mass[..., None] + 1e-12) / (H + 1e-8)).sqrt()).clamp(min=0) * B
+
+
+class Pulled(penalties.NonLocalPenalty):
+    """Codes are pulled to the mean of the codes of similar patches before, then soft-thresholded."""
+
+    def summand(self, A, B):
+        return torch.zeros_like(B) if A is None else A
+
+    def shrink(self, B, H, mass, lam):
+        x = (B + H / mass[..., None]) / 2
+        return x.sign() * (x.abs() - lam).relu()
+
+
+@pytest.fixture(params=[Firm, HalfGroup, HalfGroupSummed, Pulled])
 def prior(request, monkeypatch):
     monkeypatch.setitem(definitions.PENALTIES, "mine", "mine")
     monkeypatch.setitem(penalties.KINDS, "mine", request.param)
@@ -77,21 +98,42 @@ def test_training_takes_its_own_prox_and_restoration_in_blocks_too(prior):
         sizes = {"side": 6, "stride": 3, "weight": counts(6, 6, 3), "together": 100}
         alone = blockwise(lambda b, m: new(b), image, None, **sizes)
         torch.testing.assert_close(blocks, alone)
-        if prior is HalfGroup:
+        if prior in (HalfGroup, HalfGroupSummed):
             known.thresholds /= 2
             torch.testing.assert_close(restored, known(image))
             torch.testing.assert_close(blocks, restore(known, image, mode="block", stride=3))
 
 
-def test_whole_images_know_priors_of_single_patches_and_refuse_others(prior):
-    new, _ = alike(prior)
-    image, _ = some_image(1, 14, 17)
-    if prior.nonlocal_:
-        with pytest.raises(GroupSCError, match=r"penalty 'mine', only csr, group; use mode='block', or write its step"):
-            restore(new, image)
+@pytest.mark.parametrize("masked", [False, True])
+def test_whole_images_take_every_prior_but_functions_of_the_whole_matrix(prior, masked, monkeypatch):
+    """With derivatives as well, where the images are too large for the plain coder."""
+    monkeypatch.setattr(differentiable, "PLAIN_PATCHES", 16)
+    new, _ = alike(prior, window=5)
+    image, mask = some_image(1, 14, 17, masked=masked)
+    if prior is HalfGroup:
+        with pytest.raises(GroupSCError, match=r"penalty 'mine'; use mode='block', or derive its class from .*Penalty"):
+            restore(new, image, mask)
     else:
         with torch.no_grad():
-            torch.testing.assert_close(restore(new, image), new(image))
+            torch.testing.assert_close(restore(new, image, mask), new(image, mask))
+    plain, tiled = image.clone().requires_grad_(), image.clone().requires_grad_()
+    new(plain, mask).square().sum().backward()
+    differentiable.restore_with_gradients(new, tiled, mask).square().sum().backward()
+    torch.testing.assert_close(tiled.grad, plain.grad)
+
+
+def test_a_subclass_of_a_known_prior_is_not_replaced_by_it(monkeypatch):
+    class Doubled(penalties.GroupLasso):
+        def shrink(self, B, H, mass, lam):
+            return super().shrink(B, H, mass, 2 * lam)
+
+    monkeypatch.setitem(definitions.PENALTIES, "mine", "mine")
+    monkeypatch.setitem(penalties.KINDS, "mine", Doubled)
+    new, known = alike(Doubled)
+    image, _ = some_image(1, 14, 17)
+    with torch.no_grad():
+        torch.testing.assert_close(restore(new, image), new(image))
+        assert (restore(new, image) - restore(known, image)).abs().max() > 1e-3
 
 
 def test_a_training_can_validate_it(prior):
@@ -100,7 +142,7 @@ def test_a_training_can_validate_it(prior):
     clean = central(torch.from_numpy(load_images("Bundled", channels=1, images=1)["astronaut"]))[None]
     degraded, _ = degrade(clean, "gray", 25, noise_generator("Bundled", "astronaut", 25))
     with torch.no_grad():
-        restored = restore(new, degraded, mode="block" if prior.nonlocal_ else "whole")
+        restored = restore(new, degraded, mode="block" if prior is HalfGroup else "whole")
     assert rows["after"].item() == pytest.approx(
         -10 * float((restored.clamp(0, 1) - clean).square().mean().log10()), abs=1e-3
     )

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.optimize import minimize_scalar
 
+from groupsc.models.penalties import GroupLasso
 from groupsc.ops.pointwise import group_shrink_, negative, soft_
 from groupsc.ops.prox import csr_prox, group_shrink, soft_threshold
 from groupsc.ops.workers import Scratch
@@ -58,7 +59,8 @@ def test_shrinkages_in_place_give_the_values_of_the_plain_ones(dtype):
     found, mass = B.clone(), Sigma.sum(1).T
     group_shrink_(found, G, lam, mass.sqrt(), scratch)
     tolerance = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 2e-2}[dtype]
-    torch.testing.assert_close(found, group_shrink(B.to(wide), lam, Sigma)[0].to(dtype), rtol=tolerance, atol=tolerance)
+    expected = group_shrink(B.to(wide), G.to(wide), mass.squeeze(-1), lam).to(dtype)
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_lemma_1_with_hard_groups():
@@ -71,7 +73,7 @@ def test_lemma_1_with_hard_groups():
             Sigma[0, s, group] = 1
     B = torch.randn(1, 5, 4, generator=generator, dtype=torch.float64)
     lam = torch.tensor([0.2, 0.5, 0.9, 3.0], dtype=torch.float64)
-    found = group_shrink(B, lam, Sigma)
+    found = GroupLasso().prox(B, None, lam, Sigma)
 
     def objective(Z):
         penalty = sum((lam * len(group) ** 0.5 * Z[0, group].norm(dim=0)).sum() for group in groups)
