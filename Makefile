@@ -66,25 +66,25 @@ docs: $(DOCS)
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@[ -x $(BIN)/pip ] || for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	@[ -x $(VENV)/bin/pip ] || for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
 	    if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
 	        echo "Making $(VENV) with $$($$python --version)"; $$python -m venv $(VENV); exit; fi; \
-	done; [ -x $(BIN)/pip ] || { \
+	done; [ -x $(VENV)/bin/pip ] || { \
 	    echo "groupsc needs Python 3.11, 3.12 or 3.13, and none is on the path; install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
 	    exit 1; }
 	@echo "Installing groupsc and what it needs into $(VENV); this takes a few minutes"
 	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	    $(BIN)/python -m pip install --quiet --editable '.[workflow,test]'
+	    $(VENV)/bin/python -m pip install --quiet --editable '.[workflow,test]'
 	@touch $@
 
 $(PEERS): $(INSTALLED)
 	@echo "Installing other people's methods (the extra peers) into $(VENV); the licence of bm3d allows non-commercial use only"
 	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	    $(BIN)/python -m pip install --quiet --editable '.[workflow,test,peers]'
+	    $(VENV)/bin/python -m pip install --quiet --editable '.[workflow,test,peers]'
 	@touch $@
 
 $(DOCS): $(INSTALLED)
 	@echo "Installing what builds the documentation site (the extra docs) into $(VENV)"
 	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	    $(BIN)/python -m pip install --quiet --editable '.[workflow,test,docs]'
+	    $(VENV)/bin/python -m pip install --quiet --editable '.[workflow,test,docs]'
 	@touch $@

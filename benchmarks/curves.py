@@ -21,7 +21,7 @@ from groupsc.config.definitions import Experiment
 from groupsc.config.experiments import experiments
 from groupsc.data.datasets import load_images
 from groupsc.data.degradations import degrade, noise_generator
-from groupsc.inference.tiling import restore
+from groupsc.inference.restoration import restore
 from groupsc.training.batches import Batches, training_images
 from groupsc.training.initialization import first_model
 from groupsc.training.loop import learning_rate

@@ -20,7 +20,7 @@ import groupsc
 from groupsc.data.stress_set import stress_pictures
 from groupsc.guards.white_noise import guard
 from groupsc.inference.dct import dct_denoise
-from groupsc.inference.tiling import restore
+from groupsc.inference.restoration import restore
 from groupsc.utils.randomness import seeded
 
 

@@ -27,7 +27,7 @@ from groupsc.benchmark.metrics import psnr
 from groupsc.config.definitions import BLOCK
 from groupsc.data.datasets import image_paths
 from groupsc.data.degradations import degrade, noise_generator
-from groupsc.inference.tiling import BLOCKS_TOGETHER, blockwise, restore
+from groupsc.inference.restoration import BLOCKS_TOGETHER, blockwise, restore
 from groupsc.io.images import read_image
 from groupsc.models.coder import SparseCoder
 from groupsc.models.sizes import number_of_blocks

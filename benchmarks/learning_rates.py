@@ -56,7 +56,7 @@ def train(wanted: Experiment, init: Path, data_dir: Path) -> None:
             run.advance(batches.at(run.step), lr, 1)
             if run.step % config.validate_every == 0 or run.step == config.max_steps:
                 run.validate(blocks, lr, write=True)
-        with open(run.log, newline="") as file:
+        with open(run.log_path, newline="") as file:
             log = list(csv.DictReader(file))
     returns = sum(bool(row["event"]) for row in log)
     print(

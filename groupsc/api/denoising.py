@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from groupsc.api.loading import device_of, model_of
+from groupsc.api.loading import cached_model, device_of
 from groupsc.api.noise_removal import Sigma, denoise_with_facts, noise_task
 from groupsc.guards.white_noise import AROUND
-from groupsc.inference.batches import restore_images
+from groupsc.inference.array_kinds import restore_images
 from groupsc.inference.regions import halo
 from groupsc.inference.units import ValueRange, check_sigma, value_range
 from groupsc.io.arrays import unpack
@@ -147,7 +147,7 @@ def denoise(
             raise GroupSCError("the noise of a dask array can't be estimated block by block; give sigma, one number")
         task = noise_task(np.empty(1 if channel_axis is None else image.shape[channel_axis]))
         weights = weights or choose(task, method, _range_of(image, float(sigma)).level(strength * float(sigma)))
-        return halo(model_of(weights, pick_device(device)).coder) + (AROUND if guard else 0)
+        return halo(cached_model(weights, pick_device(device)).coder) + (AROUND if guard else 0)
 
     return restore_images(restore, image, channel_axis, margin=margin)
 

@@ -17,7 +17,7 @@ from groupsc.models.sizes import number_of_parameters
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
-from groupsc.weights.cards import model_of, purpose, read_card
+from groupsc.weights.cards import config_of, purpose, read_card
 from groupsc.weights.released import find_weights
 
 
@@ -57,7 +57,7 @@ class GuardedMethod(OwnMethod):
         if LEVEL_NAMES[task] != "sigma":
             raise GroupSCError(f"{weights} is of the task {task!r}; the guard is for gray and color, so leave it out")
         super().__init__(denoise, name=f"{method_name(method, card.get('variant'))}-guarded", data_dir=data_dir)
-        self.tasks, self.parameters = (task,), number_of_parameters(model_of(self.path, card))
+        self.tasks, self.parameters = (task,), number_of_parameters(config_of(self.path, card))
         self.device = device
 
     def restore(self, degraded: np.ndarray, task: str, level: float | None) -> np.ndarray:

@@ -56,7 +56,7 @@ def load(
     return Restorer(coder, card, precision=precision).requires_grad_(trainable).train(trainable)
 
 
-def model_of(weights: PathLike, device: torch.device) -> Restorer:
+def cached_model(weights: PathLike, device: torch.device) -> Restorer:
     """Load a model, or return the loaded one if its file has not changed.
 
     Parameters
@@ -76,7 +76,7 @@ def model_of(weights: PathLike, device: torch.device) -> Restorer:
 
     Examples
     --------
-    >>> model_of("gray-sc-sigma25", torch.device("cpu")) is model_of("gray-sc-sigma25", torch.device("cpu"))
+    >>> cached_model("gray-sc-sigma25", torch.device("cpu")) is cached_model("gray-sc-sigma25", torch.device("cpu"))
     True
     """
     path = find_weights(weights)
@@ -88,7 +88,7 @@ def model_of(weights: PathLike, device: torch.device) -> Restorer:
 
 
 def model_for(task: str, weights: PathLike, image: Any, device: str) -> Restorer:
-    """Load a model of a task for an image, as `model_of`.
+    """Load a model of a task for an image, as `cached_model`.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def model_for(task: str, weights: PathLike, image: Any, device: str) -> Restorer
     >>> model_for("jpeg", "jpeg-sc-quality10", [[0.5]], "cpu").card["level"]
     10
     """
-    found = model_of(weights, pick_device(device_of(image, device)))
+    found = cached_model(weights, pick_device(device_of(image, device)))
     found.require(task)
     return found
 

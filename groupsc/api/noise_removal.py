@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from groupsc.api.loading import model_of
+from groupsc.api.loading import cached_model
 from groupsc.guards.white_noise import guard as guard_restoration
 from groupsc.inference.restorer import Restorer
 from groupsc.inference.units import check_sigma, rounding_noise, value_range
@@ -146,7 +146,7 @@ def _restore_white(
         Mean weight of the replacement by the guard, from 0 to 1; 0 without a guard. None if the guard replaced the
         model, whose gain can't be as high as this level needs.
     """
-    model = model_of(weights, pick_device(device))
+    model = cached_model(weights, pick_device(device))
     noisy = np.ascontiguousarray(noisy_channels(model, unit))
     if level == 0:
         return unit, 0.0

@@ -22,6 +22,8 @@ KEYS = ["task", "method", "level", "dataset", "mode", "stride"]
 def average(rows: pd.DataFrame, sizes: dict | None = None) -> pd.DataFrame:
     """Average per-image results over images, then over noise repetitions.
 
+    Repetitions with fewer images than the most complete one are left out, so that all means are over the same images.
+
     Parameters
     ----------
     rows : pandas.DataFrame

@@ -28,8 +28,8 @@ from groupsc.data import datasets
 from groupsc.data.bundled import STRESS
 from groupsc.data.degradations import degrade, noise_generator
 from groupsc.data.stress_set import stress_pictures
+from groupsc.inference.restoration import restore
 from groupsc.inference.restorer import Restorer
-from groupsc.inference.tiling import restore
 from groupsc.io.images import read_image, write_image
 from groupsc.noise.noise_level import estimate_noise
 from groupsc.utils.device import device_name, pick_own_device
@@ -72,8 +72,8 @@ class Evaluation:
     repetitions : int
         Noise realisations per image; JPEG and mosaics have no noise and are measured once.
     mode, stride : str, int, optional
-        Mode of `groupsc.inference.tiling.restore`: "whole", or "block" as in the paper, with the step between blocks in
-        pixels (default: the side of the window).
+        Mode of `groupsc.inference.restoration.restore`: "whole", or "block" as in the paper, with the step between
+        blocks in pixels (default: the side of the window).
     device : str
         "auto", "cpu" or "cuda".
     pictures : path, optional

@@ -14,7 +14,7 @@ from groupsc.baselines.base import Baseline
 from groupsc.config.definitions import experiment_name, method_name
 from groupsc.models.sizes import number_of_parameters
 from groupsc.utils.digests import file_digest
-from groupsc.weights.cards import model_of
+from groupsc.weights.cards import config_of
 
 INPUT = "input"
 """Stands for weights where the degraded image itself is measured, such as the JPEG baseline of Table 5."""
@@ -114,6 +114,6 @@ def file_subject(path: Path, card: Mapping[str, Any]) -> Subject:
     --------
     >>> file_subject(path, read_card(path))  # doctest: +SKIP
     """
-    model = model_of(path, card)
+    model = config_of(path, card)
     method = method_name(card["method"], card.get("variant"))
     return Subject(method, number_of_parameters(model), file_digest(path), window=model.window)

@@ -22,8 +22,8 @@ from groupsc.data.datasets import load_images, own_set, set_name
 from groupsc.data.degradations import degrade, interpolate_mosaic, noise_generator
 from groupsc.data.manifests import data_digest
 from groupsc.data.stress_set import STRESS_LEVELS, stress_pictures
+from groupsc.inference.restoration import restore
 from groupsc.inference.sliding_window import restores_whole
-from groupsc.inference.tiling import restore
 from groupsc.models.coder import SparseCoder
 from groupsc.models.stability import spectral_radius
 from groupsc.utils.atomic import write_text

@@ -64,11 +64,12 @@ def _show_warning(message, category, filename, lineno, file=None, line=None) -> 
     text = f"groupsc: {message}\n"
     if not issubclass(category, GroupSCWarning):
         text = warnings.formatwarning(message, category, filename, lineno, line)
-    (file or sys.stderr).write(text)
+    if stream := file or sys.stderr:
+        stream.write(text)
 
 
 def _report_error(sentence: str) -> int:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, AttributeError):  # A closed standard output is None.
         sys.stdout.flush()  # Earlier output must precede the error if both streams go to one file.
     print(f"groupsc: {' '.join(sentence.split())}", file=sys.stderr)
     return 2

@@ -89,7 +89,7 @@ def evaluate(
 
 def _copy_cached(measured: Path, output: Path, weights: str, dataset: str, *, task: str | None, **options) -> bool:
     """Write complete cached results to the output, without torch; return False if they are not complete."""
-    from groupsc.benchmark.earlier import cached_rows
+    from groupsc.benchmark.cached_results import cached_rows
     from groupsc.benchmark.rows import write_rows
     from groupsc.config.definitions import TASKS
 

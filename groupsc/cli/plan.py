@@ -25,8 +25,8 @@ def plan(
 
     The estimate contains the numbers of trainings and evaluations, the hours, the download and the disk space.
     """
+    from groupsc.benchmark.configuration_checks import not_released
     from groupsc.benchmark.cost.plan import plan as count
-    from groupsc.benchmark.names import not_released
     from groupsc.config.experiments import experiments
     from groupsc.config.files import read_grid
     from groupsc.weights.released import releases

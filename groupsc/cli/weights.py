@@ -50,15 +50,16 @@ def list_weights(as_json: AsJson = False) -> None:
 def pull_weights(
     names: Names = None,
     remote: Annotated[str | None, Option(help="DVC remote; by default the store of this checkout.")] = None,
+    output: Annotated[Path | None, Option(help="Folder for the files, instead of data/weights.")] = None,
 ) -> None:
-    """Copy released weights to data/weights (`dvc pull`)."""
-    if remote is None:
-        for release in _chosen(names):
-            print(release.pull())
-    else:
+    """Copy released weights to data/weights (`dvc pull`), or to another folder."""
+    chosen = _chosen(names)
+    if remote is not None:
         from groupsc.weights.remote import transfer
 
-        print(*transfer("pull", _chosen(names), remote), sep="\n")
+        transfer("pull", chosen, remote)
+    for release in chosen:
+        print(release.pull() if output is None else release.copy(output))
 
 
 @app.command("convert")
@@ -137,7 +138,7 @@ def model_card(
     from groupsc.utils.atomic import write_text
     from groupsc.utils.digests import file_digest
     from groupsc.utils.resources import cached_results
-    from groupsc.weights.cards import model_of, read_card
+    from groupsc.weights.cards import config_of, read_card
     from groupsc.weights.released import releases
     from groupsc.weights.scores import scores_of
 
@@ -148,7 +149,7 @@ def model_card(
     text = compose(
         card,
         rows[rows["weights_sha256"] == file_digest(path)],  # Without results of replaced weights.
-        parameters=number_of_parameters(model_of(path, card)),
+        parameters=number_of_parameters(config_of(path, card)),
         md5=release.md5,
         score=scores_of(releases()).get(name),
     )

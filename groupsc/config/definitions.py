@@ -93,8 +93,8 @@ class ModelConfig(Settings):
     penalty: Annotated[str, Choice(PENALTIES.values())] = "group"
     """Penalty on the codes: `l1` for the method `sc`, `csr` for `csr`, `group` for `groupsc`."""
     window: OrComputed[Count] = LEFT_OUT
-    """Side, in patch positions, of the neighbourhood in which similar patches are searched. By default, the
-    number of patches along a block of 56 pixels; in a grid, along a training crop."""
+    """Side, in pixels, of the neighbourhood of positions in which similar patches are searched. By default, the
+    number of positions of a patch along a block of 56 pixels; in a grid, along a training crop."""
     similarity_interval: OrNull[Count] = 6
     """Iterations between two updates of the similarity; null for no update."""
     middle_averaging: Truth = True
@@ -133,7 +133,10 @@ class ModelConfig(Settings):
 
     @property
     def similarity_updates(self) -> tuple[int, ...]:
-        """The iterations i (0 for the first prox) before which the similarity is updated."""
+        """The iterations, counted from 0, before which the similarity is updated: 1 + j · `similarity_interval`, j ≥ 1.
+
+        SC has none. Other priors of single patches have no similarity, and the coder does not use these numbers.
+        """
         if self.similarity_interval is None or self.penalty == "l1":
             return ()
         return tuple(i for i in range(2, self.n_iterations) if (i - 1) % self.similarity_interval == 0)
@@ -227,7 +230,7 @@ class TrainingConfig(Settings):
     """Whether the Bayer mosaics of training crops begin at any of the four phases, or all at the first, as in the
     authors' code."""
     patch_stride: Count = 1
-    """Group priors are trained on every `patch_stride`-th patch in each direction, which divides the sums over similar
+    """The model is trained on every `patch_stride`-th patch in each direction, which divides the sums over similar
     patches by its fourth power. Validation and restoration use the patches of the model. With 1, the training uses the
     same patches."""
     source_weight: Positive = 1.0
@@ -242,7 +245,7 @@ class TrainingConfig(Settings):
         """Number of steps at the end of the training that use all patches."""
         return self.max_steps if self.patch_stride == 1 else round(self.all_patches_share * self.max_steps)
 
-    def patch_grid(self, step: int) -> tuple[int, float] | None:
+    def patch_sampling(self, step: int) -> tuple[int, float] | None:
         """Patch stride and weight of the similar patches in a step, numbered from 0; None for those of the model."""
         if step >= self.max_steps - self.steps_with_all_patches:
             return None

@@ -141,7 +141,7 @@ def images_in(folder: Path) -> dict[str, Path]:
     MissingFileError
         When the folder does not exist.
     GroupSCError
-        When it contains no images, or can't be read.
+        When it contains no images, has an image whose name is not valid UTF-8, or can't be read.
 
     Examples
     --------
@@ -166,12 +166,21 @@ def images_in(folder: Path) -> dict[str, Path]:
         for name in files:
             if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("."):
                 path = Path(place, name)
-                found[path.relative_to(folder).as_posix()] = path
+                found[_readable(path.relative_to(folder).as_posix())] = path
     if not found:
         raise GroupSCError(
             f"the folder {folder} contains no images; put files there that end in {', '.join(IMAGE_SUFFIXES)}"
         )
     return dict(sorted(found.items()))
+
+
+def _readable(name: str) -> str:
+    """Return a name that can be written to result files, as UTF-8; refuse another one."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise GroupSCError(f"the name of the file {name!r} is not valid UTF-8; rename it") from error
+    return name
 
 
 def state_of(folder: Path) -> str:
@@ -192,7 +201,7 @@ def state_of(folder: Path) -> str:
         As `images_in`.
     """
     stats = [(name, *_stamp(path)) for name, path in images_in(folder).items()]
-    return hashlib.sha256(repr(stats).encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(repr(stats).encode()).hexdigest()
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -88,6 +88,21 @@ def data_digest(dataset: str, data_dir="data/raw") -> str | None:
     """
     if own_set(dataset, data_dir):
         return local_manifest(dataset, data_dir)["digest"]
+    return registered_digest(dataset)
+
+
+def registered_digest(dataset: str) -> str | None:
+    """Return the digest of a data set of the registry; None for other names, also if a folder has this name.
+
+    Parameters
+    ----------
+    dataset : str
+
+    Examples
+    --------
+    >>> registered_digest("Set12") == data_digest("Set12"), registered_digest("docs")
+    (True, None)
+    """
     found = registry()
     checksums = found[found["dataset"] == dataset].sort_values("file")["sha256"]
     return hashlib.sha256("\n".join(checksums).encode()).hexdigest() if len(checksums) else None

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from groupsc.config.definitions import ModelConfig
 from groupsc.figures.style import STYLE, WIDTH, save
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.cards import model_of, name_of, opened
+from groupsc.weights.cards import config_of, name_of, opened
 
 COLUMNS = 4
 """Number of dictionaries per line."""
@@ -136,7 +136,7 @@ def draw_dictionary(D, output, *, channels: int, patch_size: int) -> None:
 def _dictionary(path) -> tuple[np.ndarray, ModelConfig, dict[str, Any]]:
     """Read the dictionary D (m, p), the configuration and the card of weights, without loading torch."""
     with opened(path) as (file, card):
-        D, config = file.get_tensor("D"), model_of(path, card)
+        D, config = file.get_tensor("D"), config_of(path, card)
     if D.shape != (config.dimension, config.n_atoms):
         raise GroupSCError(
             f"{path} contains a dictionary of the size {D.shape}, but its model has another; fetch it again"

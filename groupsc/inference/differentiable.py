@@ -17,7 +17,7 @@ from groupsc.inference.sliding_window import restores_whole
 from groupsc.models.coder import SparseCoder
 from groupsc.models.iterations import before_shrinkage
 from groupsc.models.penalties import NonLocalPenalty
-from groupsc.ops.differentiable_window import Grid, window_sum
+from groupsc.ops.differentiable_window import WindowShape, window_sum
 from groupsc.ops.patches import PatchGrid
 
 PLAIN_PATCHES = 48**2
@@ -74,7 +74,7 @@ def _restored(model: SparseCoder, image: Tensor, mask: Tensor | None, level: Ten
     mu = patches.mean(-1, keepdim=True)
     Y = patches - mu
     M = None if mask is None else grid.extract(mask.to(image.dtype).expand_as(image))[0]
-    window = Grid(grid.rows, grid.columns, config.grid_window, config.source_weight)
+    window = WindowShape(grid.rows, grid.columns, config.grid_window, config.source_weight)
     updates = (0, *config.similarity_updates)
     coefficients, features = Y.new_ones(1), list[Tensor]()
     A: Tensor | None = None
@@ -105,7 +105,7 @@ def _iterate(
     M: Tensor | None,
     lam: Tensor,
     coefficients: Tensor,
-    window: Grid,
+    window: WindowShape,
     *features: Tensor,
 ) -> Tensor:
     """Codes (N, p) after one iteration."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from groupsc.inference.differentiable import restore_with_gradients
+from groupsc.inference.restoration import restore
 from groupsc.inference.sliding_window import codes_of
-from groupsc.inference.tiling import restore
 from groupsc.models.coder import SparseCoder
 from groupsc.models.noise_scaling import gain_and_share, value_spread
 from groupsc.ops.transforms import transformed
@@ -36,7 +36,8 @@ class Restorer(nn.Module):
     card : dict
         Metadata of the weights file: name, task, level and settings of the training.
     precision : {"auto", "float32", "bfloat16"}
-        Matrix products of float32 images; see `groupsc.inference.tiling.restore`. With gradients, they are float32.
+        Matrix products of float32 images; see `groupsc.inference.restoration.restore`. With gradients, they are in
+        float32.
 
     Examples
     --------
@@ -180,13 +181,13 @@ class Restorer(nn.Module):
         return restored.clamp(x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True))
 
     def scaling(self, x: Tensor, level: Tensor | float, *, guarded: bool = False) -> tuple[Tensor, Tensor]:
-        """Compute the factors that bring the noise of images to the trained level, and the shares of the restoration.
+        """Compute the factors that bring the noise of images to the trained level, and weights of the restored images.
 
         A blind model is trained for a range of levels; only images with noise outside it are scaled, to its nearest
         level. `CONTRAST_LIMIT` of `groupsc.models.noise_scaling` bounds the contrast of a scaled image. If it limits
-        the factor, the noise stays below the trained level, and only a share of the restoration is used: the squared
-        ratio of the noise of the scaled image to the trained level. If the restoration has a smaller error than an
-        image with noise of the trained level, the mixture has a smaller error than the image.
+        the factor, the noise stays below the trained level, and the restored image is mixed with the noisy one. Its
+        weight is the squared ratio of the noise of the scaled image to the trained level. If the restoration has a
+        smaller error than an image with noise of the trained level, the mixture has a smaller error than the image.
 
         Parameters
         ----------
@@ -247,7 +248,7 @@ class Restorer(nn.Module):
         guarded : bool
             As for `scaling`.
         **options
-            As for `groupsc.inference.tiling.restore`.
+            As for `groupsc.inference.restoration.restore`.
 
         Returns
         -------
@@ -257,7 +258,7 @@ class Restorer(nn.Module):
         Raises
         ------
         GroupSCError
-            As for `groupsc.inference.tiling.restore`.
+            As for `groupsc.inference.restoration.restore`.
 
         Examples
         --------

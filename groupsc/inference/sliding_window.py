@@ -36,7 +36,7 @@ class Window(Protocol):
 
     mass: Tensor
 
-    def refresh(self, features: Features, nu: Tensor | float | None, each: Each, /) -> None: ...
+    def update(self, features: Features, nu: Tensor | float | None, each: Each, /) -> None: ...
 
     def sum(self, x: Tensor, out: Tensor, each: Each, /) -> None: ...
 
@@ -164,7 +164,7 @@ def _coded(
     refreshes = (0, *model.config.similarity_updates)
     for step, lam in enumerate(model.thresholds_at(level)):
         if coding.window is not None and step in refreshes:
-            coding.refresh(refreshes.index(step), each)
+            coding.update(refreshes.index(step), each)
         coding.step(lam, each)
         if advance is not None:
             advance()
@@ -219,7 +219,7 @@ class _Coding:
             self.window = window(*size, matmul_dtype, weight=config.source_weight)
             self.summand, self.H = torch.zeros_like(self.A), torch.empty_like(self.A)
 
-    def refresh(self, number: int, each: Each) -> None:
+    def update(self, number: int, each: Each) -> None:
         """Compute similarity `number` and blend it into Σ; `each` is the function of `groupsc.ops.workers.workers`."""
         assert self.window is not None  # The prior is non-local.
         estimate, nu = self._estimate(each), self.model.nu(number)
@@ -227,7 +227,7 @@ class _Coding:
         def features(rows: slice) -> Tensor:
             return self.model.features(estimate(rows), number, mosaic=self.mosaic)
 
-        self.window.refresh(features, nu if nu is None else nu.item(), each)
+        self.window.update(features, nu if nu is None else nu.item(), each)
 
     def _estimate(self, each: Each) -> Features:
         """Return a function that computes the centred patches (n, m) of some rows of the grid of patches.

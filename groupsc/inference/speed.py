@@ -33,7 +33,7 @@ class Speed:
     ----------
     model : Restorer
     mode, stride
-        As for `groupsc.inference.tiling.restore`.
+        As for `groupsc.inference.restoration.restore`.
 
     Examples
     --------

@@ -62,7 +62,7 @@ def _exists(row, column, rows, columns):
 
 
 @triton.jit
-def _refresh(
+def _update(
     left, right, Sigma, mass, nu, weight, rows, columns, n, before, steps, across, tiles_across, length,
     BLEND: tl.constexpr, IEEE: tl.constexpr, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, SOURCES: tl.constexpr,
     FEATURES: tl.constexpr,
@@ -176,10 +176,10 @@ class TritonWindow:
         self.mass = torch.empty(rows * columns, 1, device=device)
         self.shape = {"HEIGHT": HEIGHT, "WIDTH": WIDTH, "SOURCES": SOURCES, "IEEE": matmul_dtype == torch.float32}
 
-    def refresh(self, features: Features, nu: Tensor | float | None, each: Each | None) -> None:
-        """Update Σ and `mass`; parameters as for `groupsc.ops.window.SlidingWindow.refresh`. `each` is not used."""
+    def update(self, features: Features, nu: Tensor | float | None, each: Each | None) -> None:
+        """Update Σ and `mass`; parameters as for `groupsc.ops.window.SlidingWindow.update`. `each` is not used."""
         left, right = grid_factors(features, self.parts, self.matmul_dtype)
-        _refresh[(len(self.Sigma),)](
+        _update[(len(self.Sigma),)](
             left, right, self.Sigma, self.mass, 1.0 if nu is None else float(nu), self.weight, self.rows, self.columns,
             self.window, self.window // 2, self.steps, self.across, self.tiles_across, left.shape[1],
             BLEND=nu is not None, FEATURES=FEATURES, **self.shape,

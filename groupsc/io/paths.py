@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
-import tempfile
+import sys
+import unicodedata
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -113,15 +115,27 @@ def targets(inputs: Iterable, output) -> list[tuple[Path, Path]]:
     inputs, output = [Path(path) for path in inputs], Path(output)
     folder = _is_folder(output, len(inputs))
     pairs = [(path, output / output_name(path.name) if folder else output) for path in inputs]
-    taken: dict[Path, Path] = {}
+    taken: dict[str, Path] = {}
     known = {_identity(path): path for path in inputs}
     for path, target in pairs:
-        if target in taken:
-            raise GroupSCError(f"{taken[target]} and {path} have the same name; restore them into different folders")
-        taken[target] = path
-        if other := known.get(_identity(target)):
-            raise GroupSCError(f"{target} would replace the input {other}; choose another name or folder")
+        if (other := taken.setdefault(place_of(target), path)) is not path:
+            raise GroupSCError(f"{other} and {path} have the same name; restore them into different folders")
+        if replaced := known.get(_identity(target)):
+            raise GroupSCError(f"{target} would replace the input {replaced}; choose another name or folder")
     return pairs
+
+
+def place_of(path: Path) -> str:
+    """Return a key that is equal for paths of one file, also where file names have no upper and lower case.
+
+    Examples
+    --------
+    >>> place_of(Path("out/a.png")) == place_of(Path("out/b.png"))
+    False
+    """
+    if sys.platform in ("darwin", "win32"):
+        return unicodedata.normalize("NFC", str(path)).casefold()
+    return str(path)
 
 
 def check_writable(folder) -> None:
@@ -144,10 +158,12 @@ def check_writable(folder) -> None:
     ...     check_writable(f"{folder}/new/one")
     """
     place = Path(folder).absolute()
-    there = next(parent for parent in (place, *place.parents) if parent.exists())
+    there = next((parent for parent in (place, *place.parents) if parent.exists()), place)
+    probe = there / f".groupsc-{uuid.uuid4().hex}"
     try:
-        with tempfile.TemporaryFile(dir=there):  # Permissions alone don't tell: the disk can be read-only.
+        with open(probe, "xb"):  # Permissions alone don't tell: the disk can be read-only.
             pass
+        probe.unlink()
     except OSError as error:
         reason = error.strerror or error
         raise GroupSCError(f"nothing can be written to {folder} ({reason}); choose another folder") from error

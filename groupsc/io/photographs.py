@@ -197,7 +197,7 @@ def check_path(path, *, overwrite: bool = False) -> None:
         raise GroupSCError(f"{path} is a folder; name a file for the image")
     if not overwrite and os.path.lexists(path):
         raise GroupSCError(f"{path} exists; choose another name, or set overwrite to replace it")
-    parent = next(folder for folder in path.absolute().parents if os.path.exists(folder))
+    parent = next((folder for folder in path.absolute().parents if os.path.exists(folder)), path.absolute().parent)
     if not os.path.isdir(parent) or not os.access(parent, os.W_OK | os.X_OK):
         raise GroupSCError(f"{path} can't be written, because {parent} is not a writable folder; choose another folder")
 

@@ -19,7 +19,7 @@ PEAKS = 6.0
 
 
 def gain_and_share(x: Tensor, level: Tensor, goal: Tensor | float, *, guarded: bool = False) -> tuple[Tensor, Tensor]:
-    """Compute the factors that bring the noise of images to a level, and the shares of the restoration.
+    """Compute the factors that bring the noise of images to a level, and the weights of the restored images.
 
     `groupsc.inference.restorer.Restorer.scaling` describes both.
 

@@ -41,7 +41,7 @@ def number_of_parameters(config: ModelConfig) -> int:
 
 
 def number_of_blocks(length: float, side: int, stride: int) -> int:
-    """Count the blocks along an axis, with the padding of `groupsc.inference.tiling.blockwise`.
+    """Count the blocks along an axis, with the padding of `groupsc.inference.restoration.blockwise`.
 
     Parameters
     ----------

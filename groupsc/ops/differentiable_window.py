@@ -22,7 +22,7 @@ from torch.autograd.function import once_differentiable
 from groupsc.ops.window import TILE, reach, within
 
 
-class Grid(NamedTuple):
+class WindowShape(NamedTuple):
     """Rows and columns of the grid of patches, side n of the window in patch positions, and weight of the sources."""
 
     rows: int
@@ -31,7 +31,7 @@ class Grid(NamedTuple):
     weight: float = 1.0
 
 
-def window_sum(X: Tensor, coefficients: Tensor, features: list[Tensor], grid: Grid) -> tuple[Tensor, Tensor]:
+def window_sum(X: Tensor, coefficients: Tensor, features: list[Tensor], grid: WindowShape) -> tuple[Tensor, Tensor]:
     """Σᵀ X and the column sums of Σ.
 
     Parameters
@@ -42,7 +42,7 @@ def window_sum(X: Tensor, coefficients: Tensor, features: list[Tensor], grid: Gr
         Weights c_j.
     features : list of J tensors (N, m_j)
         Features, already multiplied by κ.
-    grid : Grid
+    grid : WindowShape
 
     Returns
     -------
@@ -52,7 +52,7 @@ def window_sum(X: Tensor, coefficients: Tensor, features: list[Tensor], grid: Gr
     Examples
     --------
     >>> X, F = torch.tensor([[1.0], [2.0], [4.0]]), torch.zeros(3, 1)
-    >>> window_sum(X, torch.ones(1), [F], Grid(1, 3, 3))
+    >>> window_sum(X, torch.ones(1), [F], WindowShape(1, 3, 3))
     (tensor([[3.],
             [7.],
             [6.]]), tensor([2., 3., 2.]))
@@ -65,7 +65,7 @@ class WindowSum(Function):
     """See `window_sum`; first derivatives only."""
 
     @staticmethod
-    def forward(X: Tensor, coefficients: Tensor, grid: Grid, *features: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(X: Tensor, coefficients: Tensor, grid: WindowShape, *features: Tensor) -> tuple[Tensor, Tensor]:
         sums, mass = torch.empty_like(X), X.new_empty(len(X))
         for targets, sources, weights in _tiles(grid, X.device):
             parts = [_similarity(F[targets], F[sources], weights) for F in features]
@@ -98,7 +98,7 @@ class WindowSum(Function):
         return dX, dcoefficients, None, *dfeatures
 
 
-def _tiles(grid: Grid, device: torch.device) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _tiles(grid: WindowShape, device: torch.device) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield the positions of the targets (t,) and sources (s,) of each tile, and the weights w (t, s)."""
     rows, columns, window, weight = grid
     position = torch.arange(rows * columns, device=device).view(rows, columns)

@@ -51,13 +51,13 @@ class GatheredWindow:
     Three patches in one row, each compared with its neighbours; features 0, 0 and 1:
 
     >>> window = GatheredWindow(1, 3, 3, torch.float32, device=torch.device("cpu"))
-    >>> window.refresh(lambda rows: torch.tensor([[0.0], [0.0], [1.0]]), None, None)
+    >>> window.update(lambda rows: torch.tensor([[0.0], [0.0], [1.0]]), None, None)
     >>> window.mass.flatten()
     tensor([2.0000, 2.3679, 1.3679])
     """
 
     mass: Tensor
-    """Column sums of Σ (N, 1), set by `refresh`."""
+    """Column sums of Σ (N, 1), set by `update`."""
 
     def __init__(
         self,
@@ -104,8 +104,8 @@ class GatheredWindow:
         positions = torch.where(inside, rows * self.columns + columns, 0)
         return positions.flatten(2).flatten(0, 1), inside.flatten(2).flatten(0, 1)
 
-    def refresh(self, features: Features, nu: Tensor | float | None, each: Each | None) -> None:
-        """Update Σ; parameters as for `SlidingWindow.refresh`. `each` is not used."""
+    def update(self, features: Features, nu: Tensor | float | None, each: Each | None) -> None:
+        """Update Σ; parameters as for `SlidingWindow.update`. `each` is not used."""
         left, right = grid_factors(features, self.parts, self.matmul_dtype)
         mass = []
         for batch in self.batches:

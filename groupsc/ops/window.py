@@ -103,7 +103,7 @@ class SlidingWindow:
     >>> from groupsc.ops.workers import workers
     >>> window = SlidingWindow(1, 3, 3, torch.float32)
     >>> with workers(torch.device("cpu")) as each:
-    ...     window.refresh(lambda rows: torch.tensor([[0.0], [0.0], [1.0]]), None, each)
+    ...     window.update(lambda rows: torch.tensor([[0.0], [0.0], [1.0]]), None, each)
     >>> window.mass.flatten()
     tensor([2.0000, 2.3679, 1.3679])
     """
@@ -163,7 +163,7 @@ class SlidingWindow:
         itself = (down == 0)[:, None] & (along == 0)
         return log_weight_of(inside, itself, self.weight, self.matmul_dtype).flatten(0, 1)
 
-    def refresh(self, features: Features, nu: Tensor | float | None, each: Each) -> None:
+    def update(self, features: Features, nu: Tensor | float | None, each: Each) -> None:
         """Update Σ ← (1 − ν) Σ + ν w exp(−max(0, ‖F_s − F_t‖²)), and `mass` (section 3.3, equation 14).
 
         w is 1 for the target itself and `weight` for the other sources.
@@ -189,7 +189,7 @@ class SlidingWindow:
             for factor, found in zip(self.factors, distance_factors(features(part), self.matmul_dtype), strict=True):
                 factor[part] = found.view(-1, *factor.shape[1:])
 
-        def refresh(strip: Strip) -> None:
+        def update_strip(strip: Strip) -> None:
             sources = strip.sources(right, self.scratch)
             for tile in strip.tiles:
                 targets, Sigma = left[tile.rows, strip.columns].flatten(0, 1), tile.Sigma
@@ -205,7 +205,7 @@ class SlidingWindow:
                 mass.copy_(fresh.sum(1).view(mass.shape))
 
         each(factorise, self.parts)
-        each(refresh, self.strips)
+        each(update_strip, self.strips)
 
     def sum(self, x: Tensor, out: Tensor, each: Each) -> None:
         """Write Σᵀ x to `out`.
@@ -214,7 +214,7 @@ class SlidingWindow:
         ----------
         x, out : Tensor (N, p)
         each : callable
-            As for `refresh`.
+            As for `update`.
         """
         x, out = (one.unflatten(0, (self.rows, self.columns)) for one in (x, out))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from groupsc.data.manifests import data_digest
+from groupsc.data.manifests import registered_digest
 from groupsc.utils.device import device_name, pick_device
 from groupsc.utils.version import __version__, code_version
 
@@ -52,7 +52,7 @@ def manifest(rows: pd.DataFrame, *, commit: str | None = None) -> dict[str, Any]
         "packages": _packages(),
         "measured_on": sorted(rows["device"].dropna().unique()),
         "measured_by": sorted(rows["code_version"].dropna().unique()),
-        "datasets": {name: data_digest(name) for name in sorted(rows["dataset"].unique())},
+        "datasets": {name: registered_digest(name) for name in sorted(rows["dataset"].unique())},
         "weights": dict(sorted(zip(weights["experiment"], weights["weights_sha256"], strict=True))),
     }
 

@@ -18,7 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from groupsc.benchmark.averages import DECIMALS, average, plain
-from groupsc.data.manifests import data_digest
+from groupsc.data.manifests import registered_digest
 from groupsc.models.sizes import number_of_parameters
 from groupsc.pages.headlines import best, points, reproduced
 from groupsc.pages.sliders import GAIN, comparisons, webp
@@ -26,7 +26,7 @@ from groupsc.paper.reproducibility import read_cells
 from groupsc.utils.atomic import write_text
 from groupsc.utils.digests import file_digest
 from groupsc.utils.errors import GroupSCError, unreadable
-from groupsc.weights.cards import model_of, name_of, read_card
+from groupsc.weights.cards import config_of, name_of, read_card
 
 WIDTH = 1400
 """Largest width of a figure in pixels. The page links to the full files."""
@@ -185,11 +185,15 @@ def _figure(path: Path, output: Path, caption) -> PageFigure:
 def _files(path: Path, output: Path, endings) -> dict[str, str]:
     found = {ending: path.with_suffix(f".{ending}") for ending in endings}
     folder = output.parent.resolve()
-    return {
-        ending: Path(os.path.relpath(file.resolve(), folder)).as_posix()
-        for ending, file in found.items()
-        if file.exists()
-    }
+    return {ending: _address(file.resolve(), folder) for ending, file in found.items() if file.exists()}
+
+
+def _address(file: Path, folder: Path) -> str:
+    """Return the path of a file relative to a folder, or its address if it is on another drive."""
+    try:
+        return Path(os.path.relpath(file, folder)).as_posix()
+    except ValueError:
+        return file.as_uri()
 
 
 def _cells(cells: pd.DataFrame) -> list[list[tuple[str, str]]]:
@@ -227,14 +231,14 @@ def _word(value) -> tuple[str, str]:
 def _sets(rows: pd.DataFrame) -> list[tuple[str, int, str]]:
     """Return each data set of the results with its number of used images and the digest of the whole set."""
     counts = rows.groupby("dataset")["image"].nunique()
-    return [(name, int(count), data_digest(name) or "not in the registry") for name, count in counts.items()]
+    return [(name, int(count), registered_digest(name) or "not in the registry") for name, count in counts.items()]
 
 
 def _models(weights) -> list[dict]:
     found = []
     for path in map(Path, weights):
         card = read_card(path)
-        parameters = number_of_parameters(model_of(path, card))
+        parameters = number_of_parameters(config_of(path, card))
         found.append({
             "name": name_of(path, card), "digest": file_digest(path), "parameters": parameters,
             "steps": card.get("steps"), "minutes": card.get("minutes"), "device": card.get("device"),

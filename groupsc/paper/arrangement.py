@@ -75,10 +75,9 @@ class Arrangement:
             (line.method, line.dataset, line.level, (line.mode, line.stride)): line
             for line in runs.itertuples(index=False)
         }
-        axis = "row" if layout.methods == "rows" else "column"
-        self.titles = printed.drop_duplicates("method").set_index("method")[axis].to_dict()
-        if axis == "column":
-            self.titles = values.drop_duplicates("method").set_index("method")[axis].to_dict()
+        # In rows, also methods without a value of these metrics, such as one with a number of parameters alone.
+        named, axis = (printed, "row") if layout.methods == "rows" else (values, "column")
+        self.titles = named.drop_duplicates("method").set_index("method")[axis].to_dict()
         self.titles |= {method: method for method in sorted(set(runs["method"]) - set(self.titles))}
         self.sources = printed.drop_duplicates("method").set_index("method")["source"].to_dict()
         self.datasets = list(values["dataset"].unique())

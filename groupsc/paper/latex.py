@@ -67,7 +67,7 @@ def to_latex(table) -> str:
     >>> print(next(line for line in text.splitlines() if "29.20" in line))
     $\\sigma$ = 25 & \\textbf{29.20} \\\\
     """
-    notes, labels = _notes(table.grid), label_columns(table.grid)
+    notes, labels = _notes(table.body), label_columns(table.body)
     titles, widths = _headings(table)
     floating = "table" if LETTER * sum(widths) + GAP * len(widths) <= COLUMN else "table*"
     sides = "l" * labels + "r" * (len(titles) - labels)
@@ -76,7 +76,7 @@ def to_latex(table) -> str:
     below += [_escape(table.provenance)] if table.provenance else []
     last = [rf"\par\medskip\parbox{{\linewidth}}{{\scriptsize\raggedright {' '.join(below)}}}"] if below else []
     lines = [f"% {table.title} of the paper; needs \\usepackage{{{PACKAGES}}}"]
-    pages = _pages(table.grid)
+    pages = _pages(table.body)
     for number, page in enumerate(pages):
         first = [rf"\caption{{{_escape(table.caption)}}}", rf"\label{{tab:{table.name}}}"]
         lines += [
@@ -100,7 +100,7 @@ def to_latex(table) -> str:
 
 def _headings(table) -> tuple[list[list[str]], list[int]]:
     """Lines of the heading of each column, and the number of letters in its widest line."""
-    columns = [[row[number] for row in table.grid] for number in range(len(table.header))]
+    columns = [[row[number] for row in table.body] for number in range(len(table.header))]
     titles = [
         textwrap.wrap(title, max([SHORTEST, *map(_width, cells)]), break_long_words=False)
         for title, cells in zip(table.header, columns, strict=True)

@@ -176,4 +176,4 @@ TABLES = {
         position="{level:g} | {dataset}",
     ),
 }
-"""The tables that can be made, by name."""
+"""The tables of the paper with measured values, by name."""

@@ -47,7 +47,7 @@ def build_robustness(rows: pd.DataFrame) -> Table:
     >>> row = {"task": "gray", "level": 5.0, "dataset": "stress", "image": "bars 1", "repetition": 0}
     >>> rows = [{**row, "method": method, "psnr": psnr} for method, psnr in (("input", 34.2), ("sc", 19.0))]
     >>> made = build_robustness(table_of(rows))
-    >>> [[cell.parts[0].text for cell in line] for line in made.grid][-1]
+    >>> [[cell.parts[0].text for cell in line] for line in made.body][-1]
     ['', 'worst change', '–', '−15.20']
     """
     stressed = rows[rows["dataset"] == STRESS]

@@ -36,7 +36,7 @@ def build_settings(cards: dict[str, dict], published: pd.DataFrame | None = None
 
     Examples
     --------
-    >>> build_settings({}).cells["status"].unique().tolist()
+    >>> build_settings({}).values["status"].unique().tolist()
     ['not run']
     """
     published = read_published() if published is None else published

@@ -32,9 +32,9 @@ class Table:
         The caption says what the table shows.
     header : list of str
         Headings of the columns.
-    grid : list of list of Cell
+    body : list of list of Cell
         Cells in the paper's layout.
-    cells : pandas.DataFrame
+    values : pandas.DataFrame
         One row per method, position, metric and mode, columns `CELL_COLUMNS`: published, ours, difference, status ("all
         images", "subset", "other images", "not run", "quoted"), images, repetitions, spread and others.
     provenance : str
@@ -53,8 +53,8 @@ class Table:
     title: str
     caption: str
     header: list[str]
-    grid: list[list[Cell]]
-    cells: pd.DataFrame
+    body: list[list[Cell]]
+    values: pd.DataFrame
     provenance: str = ""
     page: bool = False
 
@@ -72,7 +72,7 @@ class Table:
 
     def to_csv(self) -> str:
         """Write `cells` as CSV."""
-        return self.cells.to_csv(index=False, lineterminator="\n")
+        return self.values.to_csv(index=False, lineterminator="\n")
 
     def write(self, stem) -> list[Path]:
         """Write `<stem>.md`, `.csv`, `.tex` and `.html`, and return their paths."""

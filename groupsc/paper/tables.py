@@ -68,7 +68,7 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
     --------
     >>> from groupsc.benchmark.rows import table_of
     >>> made = build("table4", table_of([]))
-    >>> made.title, (made.cells["status"] == "not run").sum().item()
+    >>> made.title, (made.values["status"] == "not run").sum().item()
     ('Table 4', 12)
     """
     if table not in TABLES:

@@ -65,7 +65,7 @@ PAGE = """<!DOCTYPE html>
 
 def to_markdown(table) -> str:
     """Return a table in GitHub-flavoured Markdown below its caption, with aligned columns."""
-    header, grid = table.header, table.grid
+    header, grid = table.header, table.body
     lines = [header, *[[_markdown(cell) for cell in row] for row in grid]]
     lines = [[text.replace("|", r"\|") for text in line] for line in lines]
     widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(header))]
@@ -84,12 +84,12 @@ def to_markdown(table) -> str:
 
 def to_html(table) -> str:
     """Return an HTML page that contains only the table."""
-    cells = pd.DataFrame([[_html(cell) for cell in row] for row in table.grid], columns=range(len(table.header)))
+    cells = pd.DataFrame([[_html(cell) for cell in row] for row in table.body], columns=range(len(table.header)))
     styler = cells.style.hide(axis="index").relabel_index(
         [html.escape(title) for title in table.header], axis="columns"
     )
-    classes = pd.DataFrame([[f"{cell.kind} {_rule(row)}".strip() for cell in row] for row in table.grid])
-    titles = [f"th.col{column}" for column in range(label_columns(table.grid))]
+    classes = pd.DataFrame([[f"{cell.kind} {_rule(row)}".strip() for cell in row] for row in table.body])
+    titles = [f"th.col{column}" for column in range(label_columns(table.body))]
     left = {"selector": ", ".join(titles), "props": "text-align: left !important"}
     caption = f"<b>{html.escape(table.title)}.</b> {html.escape(_words(table))}"
     styler = styler.set_table_styles([*STYLE, left]).set_td_classes(classes).set_caption(caption).set_uuid(table.name)

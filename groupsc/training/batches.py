@@ -93,11 +93,13 @@ class Batches:
         self.gain_share = experiment.training.gain_share
         self.strong_color_share = experiment.training.strong_color_share
         self.pattern_share = experiment.training.pattern_share
-        small = [tuple(image.shape) for image in images if min(image.shape[-2:]) < self.crop_size]
-        if not images or small:
+        if not images:
+            raise GroupSCError("there are no training images; choose another training.dataset")
+        smallest = min(min(image.shape[-2:]) for image in images)
+        if smallest < self.crop_size:
             raise GroupSCError(
-                f"{len(small)} of {len(images)} training images are smaller than a crop of side {self.crop_size}; "
-                "choose a training set with larger images, or reduce training.crop_size"
+                f"a training image has a side of {smallest} pixels, smaller than a crop of side {self.crop_size}; "
+                "choose larger images, or reduce training.crop_size"
             )
         self.clean = list(images)
         # Whole images are compressed, so that random crops contain all phases of the 8×8 grid of JPEG.

@@ -96,7 +96,7 @@ def train(
         if resumed and run.step == config.max_steps and _readable(weights):
             return weights
         if not resumed and rank == 0:
-            run.log.unlink(missing_ok=True)
+            run.log_path.unlink(missing_ok=True)
         blocks = validation(experiment, data_dir, block=min(BLOCK, config.crop_size))
         if not resumed:
             run.begin(blocks, write=rank == 0)
@@ -109,7 +109,7 @@ def train(
             best = run.best_model()
             earlier = {"earlier": earlier_trainings(init)}
             data = {"data_digest": source["training set"]}
-            save_weights(weights, best, run.card() | data | earlier | _validation(best, experiment, data_dir))
+            save_weights(weights, best, run.card() | data | earlier | _final_scores(best, experiment, data_dir))
     return weights
 
 
@@ -175,7 +175,7 @@ def earlier_trainings(init: PathLike | None) -> list[dict[str, Any]]:
     return [*card.get("earlier", []), own]
 
 
-def _validation(model: SparseCoder, experiment: Experiment, data_dir: PathLike) -> dict[str, Any]:
+def _final_scores(model: SparseCoder, experiment: Experiment, data_dir: PathLike) -> dict[str, Any]:
     """Validation metrics for the card of a model, measured in the same way for all crop sizes."""
     config = experiment.training
     dataset, images = config.validation, config.validation_images

@@ -30,7 +30,7 @@ CACHED_CODES = 2**20
 class LossGradient:
     """Compute the loss of a batch, and write its gradient to `.grad` of every parameter.
 
-    On a CPU, crops are processed one at a time, so that their data stay in the cache. On a GPU, the whole step is
+    On a CPU, as many crops are processed together as fit the cache. On a GPU, the whole step is
     recorded once as a CUDA graph and replayed, which takes one launch instead of a thousand.
 
     Parameters
@@ -41,7 +41,7 @@ class LossGradient:
     device : torch.device
     matmul_dtype : torch.dtype
         Type of the matrix products.
-    grid : (int, float), optional
+    sampling : (int, float), optional
         Stride of the grid of patches, and weight of all similar patches but the patch itself; by default those of the
         model.
 
@@ -67,10 +67,10 @@ class LossGradient:
         config: TrainingConfig,
         device: torch.device,
         matmul_dtype: torch.dtype,
-        grid: tuple[int, float] | None = None,
+        sampling: tuple[int, float] | None = None,
     ):
         self.model, self.config, self.device, self.matmul_dtype = model, config, device, matmul_dtype
-        self.grid = grid
+        self.sampling = sampling
         weight = model.patch_grid(config.crop_size, config.crop_size).counts(device=device)
         self.weight = weight / weight.max()
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -90,7 +90,7 @@ class LossGradient:
     def _compute(self, batch: Batch) -> Tensor:
         self.model.zero_grad(set_to_none=True)
         size = self.config.micro_batch_size or self._together(batch.clean)
-        patch_stride, source_weight = self.grid or (None, None)
+        patch_stride, source_weight = self.sampling or (None, None)
         total = torch.zeros((), device=self.device)
         for clean, degraded, mask, level in micro_batches(batch, size):
             try:
@@ -116,7 +116,7 @@ class LossGradient:
         if self.device.type == "cuda":
             return len(clean)
         height, width = clean.shape[-2:]
-        patches = self.model.patch_grid(height, width, self.grid[0] if self.grid else None)
+        patches = self.model.patch_grid(height, width, self.sampling[0] if self.sampling else None)
         return max(1, CACHED_CODES // (patches.rows * patches.columns * self.model.config.n_atoms))
 
     def _record(self, batch: Batch) -> torch.cuda.CUDAGraph:

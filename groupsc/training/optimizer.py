@@ -7,8 +7,8 @@ the moments of Adam useless for hundreds of steps. Two rules prevent this:
 2. With `grad_clip`, the norm of a gradient is limited to a multiple of its running median. Without it, a step is
    skipped if its loss or norm is above `OUTLIER` times the running median.
 
-Clipped steps are not skipped. They come from crops with gains on which the model diverges, and the training needs these
-crops: for gray SC at σ = 50 with ρ = 1.50, these were 17 of 200 steps of 8 crops. All decisions are made on the device,
+Clipped steps are not skipped: they come from crops of high contrast (`gain_share`), which the training needs for
+stability. All decisions are made on the device,
 so that the CPU does not wait for them.
 
 Symbols: κ weights of the distance between patches, ν weight of a new similarity matrix, Λ thresholds, γ weight of the

@@ -73,14 +73,14 @@ class Run:
         config = experiment.training
         self.experiment, self.device, self.source = experiment, device, dict(source or {})
         self.model = model.to(device)
-        self.state, self.log = output / "state.safetensors", output / "log.csv"
+        self.state_path, self.log_path = output / "state.safetensors", output / "log.csv"
         self.matmul_dtype = fast_matmul_dtype(device, config.precision)
         if device.type == "cuda" and self.matmul_dtype is torch.bfloat16:
             # Distances between patches keep float32 operands; TF32 multiplies them on the tensor cores.
             torch.set_float32_matmul_precision("high")
         if device.type == "cpu":
             keep_freed_memory()
-        self.gradient = LossGradient(self.model, config, device, self.matmul_dtype, config.patch_grid(0))
+        self.gradient = LossGradient(self.model, config, device, self.matmul_dtype, config.patch_sampling(0))
         self.optimizer = GuardedAdam(self.model, config, spread)
         self.average, self.best = self._snapshot(), self._snapshot()
         self.best_score = self.best_psnr = self.psnr = self.contrast_psnr = -math.inf
@@ -90,9 +90,9 @@ class Run:
 
     def advance(self, batch: Batch, lr: float, processes: int) -> Tensor:
         """Make one step with a batch; returns the loss, on the device."""
-        grid = self.experiment.training.patch_grid(self.step)
-        if grid != self.gradient.grid:
-            self.gradient = LossGradient(self.model, self.experiment.training, self.device, self.matmul_dtype, grid)
+        sampling = self.experiment.training.patch_sampling(self.step)
+        if sampling != self.gradient.sampling:
+            self.gradient = LossGradient(self.model, self.experiment.training, self.device, self.matmul_dtype, sampling)
         loss = self.gradient(batch)
         if processes > 1:
             _sum_over_processes([loss, *(p.grad for p in self.model.parameters() if p.grad is not None)])
@@ -139,7 +139,7 @@ class Run:
                     f"{self.experiment.name} diverges at every lr tried; set training.lr below {config.lr:g}"
                 )
             self._restore(self.best)
-            # The score is the mean of both PSNRs.
+            # The log shows the PSNRs of the snapshot, not of the rejected model; the score is the mean of both.
             self.psnr, self.contrast_psnr = self.best_psnr, 2 * self.best_score - self.best_psnr
         elif score > self.best_score:
             self.best_score, self.best_psnr, self.best_step = score, self.psnr, self.step
@@ -150,12 +150,12 @@ class Run:
 
     def _measure(self, validation: Validation) -> float:
         """Measure the averaged parameters; returns the score that controls backtracking, the mean of both PSNRs."""
-        self.psnr = self.contrast_psnr = self.validation_psnr(validation.plain)
+        self.psnr = self.contrast_psnr = self.blocks_psnr(validation.plain)
         if validation.contrast is not None:
-            self.contrast_psnr = self.validation_psnr(validation.contrast)
+            self.contrast_psnr = self.blocks_psnr(validation.contrast)
         return (self.psnr + self.contrast_psnr) / 2
 
-    def validation_psnr(self, blocks: Batch) -> float:
+    def blocks_psnr(self, blocks: Batch) -> float:
         """Mean PSNR in dB over blocks, each restored as one block; blocks and noise are the same in every run.
 
         Outputs are clipped to the range of the clean blocks, at least to [0, 1].
@@ -211,7 +211,7 @@ class Run:
         tensors["losses"] = self.losses.cpu()
         counters = {name: getattr(self, name) for name in COUNTERS}
         save_state(
-            self.state,
+            self.state_path,
             tensors,
             {**counters, "experiment": dataclasses.asdict(self.experiment), "source": self.source},
         )
@@ -224,13 +224,13 @@ class Run:
         GroupSCError
             When the state belongs to another configuration or another source, or was altered.
         """
-        saved = load_state(self.state)
+        saved = load_state(self.state_path)
         if saved is None:
             return False
         tensors, counters = saved
         if counters.get("experiment") != json.loads(json.dumps(dataclasses.asdict(self.experiment))):
             raise GroupSCError(
-                f"{self.state} belongs to another configuration of {self.experiment.name}; "
+                f"{self.state_path} belongs to another configuration of {self.experiment.name}; "
                 "remove it to start a new training, or, for example for more steps, train in another folder with "
                 "--init and the weights of this one"
             )
@@ -238,13 +238,13 @@ class Run:
         other = [name for name, digest in self.source.items() if name in before and before[name] != digest]
         if other and counters["step"] < self.experiment.training.max_steps:  # A finished training is not changed.
             raise GroupSCError(
-                f"{self.state} belongs to a training with another {' and '.join(other)}; remove it to start a new "
+                f"{self.state_path} belongs to a training with another {' and '.join(other)}; remove it to start a new "
                 "training, or train in another folder"
             )
         try:
             self._take(tensors, counters)
         except (KeyError, RuntimeError, ValueError) as error:  # torch raises the last two for other shapes.
-            raise GroupSCError(f"{self.state} was altered ({error}); remove it to start a new training") from error
+            raise GroupSCError(f"{self.state_path} was altered ({error}); remove it to start a new training") from error
         self._cut_log()
         return True
 
@@ -284,15 +284,15 @@ class Run:
             self._write_log(kept)
 
     def _read_log(self) -> list[list[str]]:
-        if not self.log.exists():
+        if not self.log_path.exists():
             return []
-        with open(self.log, newline="", encoding="utf-8", errors="replace") as file:
+        with open(self.log_path, newline="", encoding="utf-8", errors="replace") as file:
             return [row for row in csv.reader(file) if len(row) == len(LOG_COLUMNS) and row[0].isdigit()]
 
     def _write_log(self, rows: Iterable[Sequence[object]]) -> None:
         text = io.StringIO()
         csv.writer(text).writerows([LOG_COLUMNS, *rows])
-        write_text(self.log, text.getvalue())
+        write_text(self.log_path, text.getvalue())
 
 
 def _sum_over_processes(tensors: Sequence[Tensor]) -> None:

@@ -107,11 +107,11 @@ def read_card(path: PathLike) -> dict[str, Any]:
     >>> read_card("model.safetensors")["level"]  # doctest: +SKIP
     """
     card = read_metadata(path)
-    model_of(path, card)
+    config_of(path, card)
     return card
 
 
-def model_of(path: PathLike, card: Mapping[str, Any]) -> ModelConfig:
+def config_of(path: PathLike, card: Mapping[str, Any]) -> ModelConfig:
     """Return the model configuration of a card.
 
     Parameters
@@ -131,7 +131,7 @@ def model_of(path: PathLike, card: Mapping[str, Any]) -> ModelConfig:
 
     Examples
     --------
-    >>> model_of("model.safetensors", {"model": {"n_atoms": 128}}).n_atoms
+    >>> config_of("model.safetensors", {"model": {"n_atoms": 128}}).n_atoms
     128
     """
     if not isinstance(card.get("model"), dict):

@@ -6,6 +6,7 @@ everything that the next step depends on. The previous state is kept until the n
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -23,7 +24,7 @@ from groupsc.models.sizes import number_of_parameters
 from groupsc.utils.atomic import replacing
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
-from groupsc.weights.cards import model_of, newest_state, opened, previous_state
+from groupsc.weights.cards import config_of, newest_state, opened, previous_state
 
 
 def save_weights(path: PathLike, model: SparseCoder, metadata: Mapping[str, Any]) -> None:
@@ -73,7 +74,7 @@ def load_weights(path: PathLike, *, device: torch.device | str = "cpu") -> tuple
     >>> model, card = load_weights("model.safetensors")  # doctest: +SKIP
     """
     tensors, metadata = read_tensors(path)
-    config = model_of(path, metadata)
+    config = config_of(path, metadata)
     # An altered file may name huge sizes, which must not be allocated: a model with more parameters than the file is
     # made on the device "meta". Other models are made on the CPU, since arithmetic on "meta" loads torch's compiler.
     enough = number_of_parameters(config) <= sum(tensor.numel() for tensor in tensors.values())
@@ -110,7 +111,8 @@ def write_tensors(path: PathLike, tensors: Mapping[str, Tensor], metadata: Mappi
     encoded = {key: json.dumps(value) for key, value in metadata.items()}
     with replacing(path, SafetensorError) as partial:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=encoded)
-        partial.chmod(0o644)  # safetensors gives read permission to the owner alone
+        with contextlib.suppress(OSError):  # Some file systems of other systems have no permissions.
+            partial.chmod(0o644)  # safetensors gives read permission to the owner alone
 
 
 def read_tensors(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -134,7 +136,8 @@ def read_tensors(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
     >>> tensors, metadata = read_tensors("state.safetensors")  # doctest: +SKIP
     """
     with opened(path, "pt") as (file, metadata):
-        return {name: file.get_tensor(name) for name in file.keys()}, metadata
+        # Copies, because Windows refuses to replace a file that is mapped into memory.
+        return {name: file.get_tensor(name).clone() for name in file.keys()}, metadata
 
 
 def save_state(path: PathLike, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:

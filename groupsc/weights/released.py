@@ -21,6 +21,7 @@ import yaml
 from groupsc.utils.atomic import replacing
 from groupsc.utils.errors import GroupSCError, MissingFileError
 from groupsc.utils.resources import data_places
+from groupsc.utils.typing import PathLike
 
 SUFFIX = ".safetensors.dvc"
 
@@ -95,12 +96,30 @@ class Release:
         GroupSCError
             As `find`; also when the file can't be written.
         """
-        if self.path.is_file():
-            return self.find()
-        found = self.find()
-        with replacing(self.path) as partial:
+        return self.find() if self.path.is_file() else self.copy(self.path.parent)
+
+    def copy(self, folder: PathLike) -> Path:
+        """Copy the verified file to a folder.
+
+        Parameters
+        ----------
+        folder : path
+            It is created if it is missing.
+
+        Returns
+        -------
+        Path
+            The copy, `NAME.safetensors`.
+
+        Raises
+        ------
+        GroupSCError
+            As `find`; also when the file can't be written.
+        """
+        found, copy = self.find(), Path(folder) / f"{self.name}.safetensors"
+        with replacing(copy) as partial:
             shutil.copyfile(found, partial)
-        return self.path
+        return copy
 
 
 def md5_of(path: Path) -> str:

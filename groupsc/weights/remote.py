@@ -86,8 +86,7 @@ def _run(arguments: list[str], folder: Path) -> str | None:
 
 
 def _dvc() -> str:
-    beside = Path(sys.executable).with_name("dvc")
-    found = str(beside) if beside.is_file() else shutil.which("dvc")
+    found = shutil.which("dvc", path=str(Path(sys.executable).parent)) or shutil.which("dvc")
     if found is None:
         raise GroupSCError("dvc is not installed; run `pip install 'groupsc[workflow,store]'`")
     return found

@@ -1,7 +1,7 @@
 """Read and write the scores of released models: `data/weights/validation.csv`, one row per model.
 
-All scores are measured in the same way (`groupsc.benchmark.validation`). In contrast, the validation PSNR in the card
-of a model was measured during its training, on blocks of the size of its crops.
+All scores are measured in the same way, by `groupsc.benchmark.validation`. So is the validation PSNR in a card with the
+key `validation`; in older cards it is that of blocks of the size of the training crops.
 """
 
 from __future__ import annotations

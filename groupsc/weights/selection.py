@@ -70,7 +70,7 @@ def choose(task: str, method: str, level: float | None, known=None) -> str:
     """
     if level is not None and not 0 <= level < math.inf:
         raise GroupSCError(f"the level is {level}; give a number of at least 0")
-    measured, known = known, releases() if known is None else known
+    measured, known = known, releases() if known is None else known  # PSNR by name, and the names to choose from.
     if method not in CHOICES:
         raise GroupSCError(f"there is no method {method!r}; choose one of {', '.join(CHOICES)}")
     candidates = METHODS[::-1] if method == "best" else (method,)
@@ -179,7 +179,7 @@ def validation_psnr(names) -> dict[str, float]:
     """Return the validation PSNR of releases for a comparison.
 
     The values are those of `groupsc.weights.scores` if all of the releases have a score. Otherwise they are those of
-    their cards, which were measured on blocks of the size of their crops.
+    their cards, which are comparable only if the cards have the key `validation`; see `groupsc.weights.scores`.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import torch
 
 import groupsc
 from groupsc.data.degradations import bayer_mask
-from groupsc.inference.tiling import restore
+from groupsc.inference.restoration import restore
 
 
 @pytest.mark.parametrize("pattern", ["RGGB", "BGGR", "GRBG", "GBRG"])

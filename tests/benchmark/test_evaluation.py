@@ -19,7 +19,7 @@ from groupsc.data import datasets
 from groupsc.data.degradations import add_noise, noise_generator
 from groupsc.data.registry import registry
 from groupsc.data.stress_set import stress_pictures
-from groupsc.inference.tiling import restore
+from groupsc.inference.restoration import restore
 from groupsc.io.images import read_image, write_image
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError

@@ -23,7 +23,7 @@ from groupsc.benchmark.validation import (
 from groupsc.data.datasets import load_images
 from groupsc.data.degradations import bayer_mask, degrade, interpolate_mosaic, noise_generator
 from groupsc.data.stress_set import STRESS_LEVELS, stress_pictures
-from groupsc.inference.tiling import restore
+from groupsc.inference.restoration import restore
 from groupsc.weights import selection
 from groupsc.weights.files import read_tensors, save_weights
 from groupsc.weights.released import releases

@@ -138,6 +138,35 @@ def test_demosaick(run, desk):
     assert complains(run("demosaick", "color.png", "x.png", *options, cwd=desk), "color.png", "gray image")
 
 
+def test_a_mosaic_in_a_format_without_colors(run, desk):
+    (desk / "mosaics").mkdir()
+    for name in ("one.pgm", "two.pgm"):
+        Image.open(desk / "gray.png").save(desk / "mosaics" / name)
+    options = ["--pattern", "RGGB", "--weights", "mosaic.safetensors"]
+    result = run("demosaick", "mosaics", "out", *options, cwd=desk)
+    assert result.returncode == 0, result.stderr
+    assert sorted(path.name for path in (desk / "out").glob("*.p*")) == ["one.png", "two.png"]
+    began = run("demosaick", "mosaics/one.pgm", "x.pgm", "--dry-run", *options, cwd=desk)
+    assert complains(began, "x.pgm", "colours")
+
+
+def test_a_closed_standard_output(desk):
+    command = [sys.executable, "-m", "groupsc", "info", "nothing"]
+    closed = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command], cwd=desk, env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert complains(closed, "nothing")
+
+
+def test_a_folder_with_the_name_of_a_temporary_one_is_named(run, desk):
+    folder = desk / "groupsc-stream-1"
+    folder.mkdir()
+    Image.open(desk / "gray.png").save(folder / "input.png")
+    options = ["--sigma", 25, "--weights", "gray.safetensors", "--json"]
+    result = run("denoise", folder / "input.png", "x.png", *options, cwd=desk)
+    assert json.loads(result.stdout)[0]["input"] == str(folder / "input.png")
+
+
 def test_stacks_keep_their_axes(run, desk):
     stack = np.stack([np.asarray(Image.open(desk / "gray.png"))] * 2)
     tifffile.imwrite(desk / "a.tif", stack, imagej=True, resolution=(9, 9), metadata={"axes": "TYX"})

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
+from groupsc.benchmark.configuration_checks import check_grid
 from groupsc.benchmark.grid import evaluations, sets_of
-from groupsc.benchmark.names import check_grid
 from groupsc.config.definitions import (
     LEVEL_NAMES,
     METHODS,

@@ -15,14 +15,14 @@ import pytest
 import yaml
 from PIL import Image
 
-from groupsc.benchmark import names
+from groupsc.benchmark import configuration_checks
 from groupsc.benchmark.cost import plan
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid
 from groupsc.data import datasets, registry
 from groupsc.data.configured import data_dir_of, image_names
 from groupsc.data.fetching import fetch
-from groupsc.data.folders import DataDir, data_dir_with, state_of
+from groupsc.data.folders import DataDir, data_dir_with, images_in, state_of
 from groupsc.data.manifests import data_digest
 from groupsc.training.batches import training_images
 from groupsc.training.validation_blocks import validation_blocks
@@ -109,15 +109,15 @@ def configuration(folder, **keys):
 def test_a_configuration_names_folders(folder, tmp_path):
     config = configuration(folder, output=str(tmp_path / "out"))
     found = experiments(config)
-    names.check(config, found)
+    configuration_checks.check(config, found)
     assert image_names({**config, "images": 2}, "mine") == sorted(NAMES)[:2]
     assert plan.plan(config).download == 0
     images = training_images(found["gray-sc-sigma25"], data_dir_of(config))
     assert len(images) == len(NAMES)
     with pytest.raises(GroupSCError, match=r"datasets.BSD68 has the name of a public data set"):
-        names.check({**config, "datasets": {"BSD68": {"path": str(folder)}}}, found)
+        configuration_checks.check({**config, "datasets": {"BSD68": {"path": str(folder)}}}, found)
     with pytest.raises(GroupSCError, match=r"In datasets.mine.path: the folder absent does not exist"):
-        names.check({**config, "datasets": {"mine": {"path": "absent"}}}, found)
+        configuration_checks.check({**config, "datasets": {"mine": {"path": "absent"}}}, found)
 
 
 def test_errors_about_images_name_the_file(folder):
@@ -128,6 +128,12 @@ def test_errors_about_images_name_the_file(folder):
         training_images(experiment, where)
     with pytest.raises(GroupSCError, match=r"the image strip.png of the validation set mine"):
         validation_blocks(experiment, where, block=16)
+
+
+def test_a_file_name_that_results_cannot_contain_is_named(tmp_path):
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")).touch()
+    with pytest.raises(GroupSCError, match=r"caf.*not valid UTF-8; rename it"):
+        images_in(tmp_path)
 
 
 def test_commands_take_a_folder(folder, tmp_path):

@@ -12,7 +12,7 @@ import groupsc
 from groupsc.inference import differentiable
 from groupsc.inference.differentiable import restore_with_gradients
 from groupsc.inference.restorer import Restorer
-from groupsc.ops.differentiable_window import Grid, window_sum
+from groupsc.ops.differentiable_window import WindowShape, window_sum
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.cards import read_card
 from groupsc.weights.files import save_weights
@@ -62,7 +62,7 @@ def test_gradients_are_those_of_the_plain_coder(always, penalty, channels, maske
 def test_sums_in_a_window_have_the_derivatives_of_finite_differences():
     X, F, c = image(20, 2, seed=1), image(20, 3, seed=2), torch.tensor([0.3, 0.7], dtype=torch.float64)
     inputs = [t.requires_grad_() for t in (X, c, F, 2 * F.detach())]
-    assert torch.autograd.gradcheck(lambda X, c, *F: window_sum(X, c, list(F), Grid(4, 5, 3, 2.5)), inputs)
+    assert torch.autograd.gradcheck(lambda X, c, *F: window_sum(X, c, list(F), WindowShape(4, 5, 3, 2.5)), inputs)
 
 
 def test_memory_grows_linearly(always):

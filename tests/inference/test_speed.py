@@ -6,9 +6,9 @@ import pytest
 import torch
 from small_models import perturbed_coder
 
+from groupsc.inference.restoration import blockwise
 from groupsc.inference.restorer import Restorer
 from groupsc.inference.speed import Speed, read_speeds, speeds_file
-from groupsc.inference.tiling import blockwise
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def check(rows, columns, window, atoms, features, weight, dtype, tolerance):
 
     found = TritonWindow(rows, columns, window, dtype, weight=weight, device=torch.device("cpu"))
     for F, share in ((first, None), (second, nu)):
-        found.refresh(lambda part: F.view(rows, columns, -1)[part].flatten(0, 1), share, None)
+        found.update(lambda part: F.view(rows, columns, -1)[part].flatten(0, 1), share, None)
     x = B[0].to(dtype)
     out, codes = torch.full_like(x, torch.nan), x.clone()
     found.sum(x, out, None)

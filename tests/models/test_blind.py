@@ -14,7 +14,7 @@ from groupsc.benchmark.evaluation import evaluate
 from groupsc.config.definitions import ModelConfig
 from groupsc.config.experiments import experiments
 from groupsc.config.recipes import BLIND
-from groupsc.inference.tiling import restore
+from groupsc.inference.restoration import restore
 from groupsc.models.coder import SparseCoder
 from groupsc.training.batches import Batches
 from groupsc.training.initialization import first_model

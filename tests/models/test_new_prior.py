@@ -12,7 +12,7 @@ from groupsc.config import definitions
 from groupsc.data.datasets import load_images
 from groupsc.data.degradations import degrade, noise_generator
 from groupsc.inference import differentiable
-from groupsc.inference.tiling import blockwise, restore
+from groupsc.inference.restoration import blockwise, restore
 from groupsc.models import penalties
 from groupsc.models.iterations import FAST_STEPS
 from groupsc.ops import unrolled

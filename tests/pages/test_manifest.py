@@ -23,6 +23,7 @@ def test_manifest_names_what_the_results_depend_on(groupsc, tmp_path):
     rows = [ROW, {**ROW, "image": "02", "code_version": "0.1.0+b"}, {**ROW, "dataset": "mine", "device": "B GPU"}]
     rows.append({**ROW, "experiment": "gray-input-sigma25", "mode": None, "weights_sha256": None, "device": None})
     write_rows(tmp_path / "rows.csv", table_of(rows))
+    (tmp_path / "mine").mkdir()  # A folder of this name is not the data set of the results.
     ended = groupsc("manifest", "rows.csv", "--output", "manifest.json", "--commit", "c0ffee", cwd=tmp_path)
     assert ended.returncode == 0, ended.said
     found = json.loads((tmp_path / "manifest.json").read_text())

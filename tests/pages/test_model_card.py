@@ -14,7 +14,7 @@ from groupsc.benchmark.rows import table_of
 from groupsc.models.sizes import number_of_parameters
 from groupsc.pages.model_card import model_card
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.cards import model_of, read_card
+from groupsc.weights.cards import config_of, read_card
 from groupsc.weights.released import releases
 from groupsc.weights.scores import scores_of
 
@@ -66,7 +66,7 @@ def test_every_release_has_a_card_whose_commands_and_code_are_right():
     scores = scores_of(known)
     for name, release in known.items():
         card = read_card(release.find())
-        size = number_of_parameters(model_of(release.path, card))
+        size = number_of_parameters(config_of(release.path, card))
         text = model_card(card, table_of([]), parameters=size, md5=release.md5, score=scores.get(name))
         assert front_matter(text)["tags"][0] == "image-restoration"
         assert "non-commercial research" in text  # The terms of the training images.

@@ -34,7 +34,7 @@ def measured():
     task = read_published().drop_duplicates("table").set_index("table")["task"]
     tables = [build(name, rows[rows["task"] == task[TABLES[name].number]]) for name in TABLES]
     cards = {name: read_card(release.find()) for name, release in releases().items()}
-    cells = pd.concat([table.cells for table in tables], ignore_index=True)
+    cells = pd.concat([table.values for table in tables], ignore_index=True)
     return [
         *tables,
         build_settings(cards),
@@ -49,7 +49,7 @@ def empty():
     """Every table without a run."""
     tables = [build(name, pd.DataFrame(columns=COLUMNS)) for name in TABLES]
     stressed = build_robustness(pd.DataFrame(columns=COLUMNS))
-    return [*tables, build_settings({}), build_reproducibility(tables[0].cells), stressed]
+    return [*tables, build_settings({}), build_reproducibility(tables[0].values), stressed]
 
 
 @cache

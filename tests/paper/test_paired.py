@@ -70,8 +70,8 @@ def test_repetitions_are_averaged_and_the_channels_of_mosaics_too():
 def test_table_marks_other_devices_and_code(given, remark):
     rows = table_of(results("sc", [30.0, 31.0]) + results("groupsc", [30.1, 31.3], **given))
     made = paired_table(rows, "sc", {"BSD68": 68})
-    assert made.cells["remark"].to_list() == [remark]
-    assert made.cells["images_of"].to_list() == [68]
+    assert made.values["remark"].to_list() == [remark]
+    assert made.values["images_of"].to_list() == [68]
     mark, half = "*" * bool(remark), stats.t.ppf(0.975, 1) * 0.1
     assert f"| Denoising, σ = 25 | BSD68    | 2 of 68 | +0.200 ± {half:.3f}; 2 of 2{mark} |" in made.to_markdown()
 
@@ -81,7 +81,7 @@ def test_own_methods_and_variants_have_columns_and_baselines_have_none():
     rows = table_of([row for number, method in enumerate(methods) for row in results(method, [30.0 + number])])
     made = paired_table(rows, "sc", {"BSD68": 68})
     assert made.header == ["Task", "Data set", "Images", "GroupSC", "sc-mine", "mine"]
-    assert set(made.cells["method"]) == {*methods} - {"sc"}
+    assert set(made.values["method"]) == {*methods} - {"sc"}
 
 
 def test_one_image_has_no_interval():

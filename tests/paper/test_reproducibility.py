@@ -54,7 +54,7 @@ def test_ssim_has_its_own_bound(tmp_path, gap, verdict):
         [written(tmp_path, cell("SC", gap, metric="ssim", published=0.9, ours=0.9 + gap), cell("SC", 0.0))]
     )
     assert verdicts(cells).set_index("metric")["verdict"].to_dict() == {"ssim": verdict, "psnr": "reproduced"}
-    counts = build_reproducibility(cells).cells.set_index("metric")
+    counts = build_reproducibility(cells).values.set_index("metric")
     assert counts.loc["ssim", [verdict, "median difference"]].to_list() == [1, gap]
 
 
@@ -73,7 +73,7 @@ def test_panel_counts_and_names_the_reasons(tmp_path):
         cell("DnCNN", 0.01, source="[52]"),
     ]
     made = build_reproducibility(read_cells([written(tmp_path, *cells)]), {"abc": {"steps": 800}})
-    ours, others = made.cells.to_dict("records")
+    ours, others = made.values.to_dict("records")
     assert (ours["figures"], ours["below the paper"], ours["not run"], ours["median difference"]) == (2, 1, 1, -0.2)
     assert (others["figures"], others["reproduced"]) == (1, 1)
     assert "800 steps" in ours["reasons"]
@@ -92,11 +92,11 @@ def test_the_last_rows_count_all_tables_together(tmp_path):
         cell("DnCNN", 0.01, source="[52]"),
     ]
     made = build_reproducibility(read_cells([written(tmp_path, *cells)]))
-    sums = made.cells[made.cells["table"] == "all"].set_index(["of", "metric"])
+    sums = made.values[made.values["table"] == "all"].set_index(["of", "metric"])
     assert sums.index.to_list() == [("paper's models", "psnr"), ("paper's models", "ssim"), ("baselines", "psnr")]
     ours = sums.loc["paper's models", "psnr"]
     assert ours[["figures", "reproduced", "below the paper", "median difference"]].to_list() == [3, 1, 2, -0.2]
-    single = made.cells[made.cells["table"] != "all"]
+    single = made.values[made.values["table"] != "all"]
     counted = ["figures", *VERDICTS]
     assert sums[counted].equals(single.groupby(["of", "metric"])[counted].sum().loc[sums.index])
     shown = [line.split("|")[1].strip() for line in made.to_markdown().splitlines() if line.startswith("|")]
@@ -106,7 +106,7 @@ def test_the_last_rows_count_all_tables_together(tmp_path):
 
 def test_of_one_table_there_are_no_sums(tmp_path):
     made = build_reproducibility(read_cells([written(tmp_path, cell("SC", -0.2))]))
-    assert made.cells["table"].to_list() == [4]
+    assert made.values["table"].to_list() == [4]
     assert "All tables" not in made.to_markdown()
 
 
@@ -137,15 +137,15 @@ def test_settings_stand_beside_the_papers():
         "training": {"batch_size": 16},
     }  # fmt: skip
     made = build_settings({"gray-groupsc-sigma25": card})
-    gray = made.cells[made.cells["task"] == "gray"].set_index("row")
+    gray = made.values[made.values["task"] == "gray"].set_index("row")
     assert gray.loc["Batch size", ["published", "ours", "difference"]].to_list() == [32, 16, -16]
     assert gray.loc["Nr epochs", "ours"] == 2
-    assert set(made.cells.loc[made.cells["task"] == "color", "status"]) == {"not run"}
+    assert set(made.values.loc[made.values["task"] == "color", "status"]) == {"not run"}
     assert "2 (800 steps)" in made.to_markdown()
 
 
 def test_without_tables_nothing_is_counted(tmp_path):
     empty = build_reproducibility(read_cells([]))
-    assert empty.grid == []
+    assert empty.body == []
     assert len(empty.write(tmp_path / "empty")) == 4
     assert chart(read_cells([])).axes

@@ -19,7 +19,7 @@ def rows_of(method, values, *, task="gray", level=25.0, dataset="stress"):
 
 
 def lines_of(table):
-    return [[("*" if part.rank else "") + part.text for cell in row for part in cell.parts] for row in table.grid]
+    return [[("*" if part.rank else "") + part.text for cell in row for part in cell.parts] for row in table.body]
 
 
 def test_values_are_means_and_the_best_of_a_line_are_bold():
@@ -44,7 +44,7 @@ def test_values_are_means_and_the_best_of_a_line_are_bold():
         ["", "mean", "*34.50", "–", "–", "–"],
         ["", "worst change", "–", "–", "–", "–"],
     ]
-    own = table.cells.set_index(["task", "picture", "method"])
+    own = table.values.set_index(["task", "picture", "method"])
     assert own.loc[("gray", "01", "bm3d"), ["psnr", "change", "repetitions"]].tolist() == [20.004, -0.996, 2]
     assert own.loc[("color", "00", "cbm3d"), "change"] == 2
     assert "2 noise realisations per picture" in table.provenance

@@ -31,7 +31,7 @@ def nothing():
 
 def texts(table, label):
     """The texts of the row that begins with a label, by column."""
-    row = next(row for row in table.grid if row[0].parts and row[0].parts[0].text == label)
+    row = next(row for row in table.body if row[0].parts and row[0].parts[0].text == label)
     return dict(zip(table.header, ["/".join(part.text for part in cell.parts) for cell in row], strict=True))
 
 
@@ -49,14 +49,14 @@ def test_every_table_can_be_made_from_nothing(name):
     assert "not run" in table.to_markdown()
     published = printed_numbers(name)
     statuses = np.where(published["source"] == "ours", "not run", "quoted")
-    assert sorted(table.cells["status"]) == sorted(statuses)
-    assert table.cells["ours"].isna().all()
+    assert sorted(table.values["status"]) == sorted(statuses)
+    assert table.values["ours"].isna().all()
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_printed_number_stands_in_the_table(name):
     table = build(name, nothing(), sizes=SIZES)
-    shown = [part for row in table.grid for cell in row for part in cell.parts if cell.kind == "paper"]
+    shown = [part for row in table.body for cell in row for part in cell.parts if cell.kind == "paper"]
     figures = sorted((part.text, part.rank) for part in shown if part.text[0].isdigit() and "." in part.text)
     printed = printed_numbers(name)
     expected = sorted(zip(printed["printed"], printed["rank"], strict=True))
@@ -66,10 +66,10 @@ def test_every_printed_number_stands_in_the_table(name):
 
 def test_a_full_run_is_compared():
     table = build("table4", make_rows(psnr=(28.0, 29.0, 29.0, 30.0)), sizes=SIZES)
-    cell = table.cells.query("method == 'sc' and level == 25").iloc[0]
+    cell = table.values.query("method == 'sc' and level == 25").iloc[0]
     assert (cell["published"], cell["ours"], cell["images"], cell["status"]) == (28.90, 29.0, 4, "all images")
     assert cell["difference"] == pytest.approx(0.10)
-    after = [row for row in table.grid if row[0].parts[0].text in ("SC (baseline)", "↳ this run", "↳ difference")][:3]
+    after = [row for row in table.body if row[0].parts[0].text in ("SC (baseline)", "↳ this run", "↳ difference")][:3]
     column = table.header.index("σ = 25")
     assert [row[column].parts[0].text for row in after] == ["28.90", "29.00", "+0.10"]
     assert [row[column].kind for row in after] == ["paper", "run", "difference"]
@@ -77,7 +77,7 @@ def test_a_full_run_is_compared():
 
 def test_a_subset_says_so_and_is_not_compared():
     table = build("table4", make_rows(psnr=(28.0, 29.0, 29.0)), sizes=SIZES)
-    cell = table.cells.query("method == 'sc' and level == 25").iloc[0]
+    cell = table.values.query("method == 'sc' and level == 25").iloc[0]
     assert (cell["status"], cell["images"], cell["images_of"]) == ("subset", 3, 4)
     assert math.isnan(cell["difference"])
     assert "28.67 (3 of 4 images)" in table.to_markdown()
@@ -89,18 +89,18 @@ def test_other_photographs_get_rows_of_their_own():
     table = build("table4", make_rows(dataset="Bundled", psnr=(30.0, 31.0)), sizes=SIZES)
     assert texts(table, "SC (baseline) on Bundled, this run")["σ = 25"] == "30.50"
     assert texts(table, "↳ this run")["σ = 25"] == "not run"
-    cell = table.cells.query("dataset == 'Bundled' and level == 25").iloc[0]
+    cell = table.values.query("dataset == 'Bundled' and level == 25").iloc[0]
     assert cell["status"] == "other images"
     assert math.isnan(cell["published"])
     both = build("table8", make_rows("groupsc", dataset="Bundled", psnr=(30.0, 31.0)), sizes=SIZES)
-    assert [part.text for cell in both.grid[-2][:2] for part in cell.parts] == ["Bundled", "25"]
+    assert [part.text for cell in both.body[-2][:2] for part in cell.parts] == ["Bundled", "25"]
     assert "30.50/0.8000 (2 images)" in both.to_markdown()
 
 
 def test_spread_over_noise_and_parameters_as_counted():
     rows = pd.concat([make_rows(psnr=(29.0,) * 4), make_rows(psnr=(29.2,) * 4, repetition=1)])
     table = build("table4", rows, sizes=SIZES)
-    cell = table.cells.query("method == 'sc' and level == 25").iloc[0]
+    cell = table.values.query("method == 'sc' and level == 25").iloc[0]
     assert cell["repetitions"] == 2
     assert cell["ours"] == pytest.approx(29.1)
     assert cell["spread"] == pytest.approx(0.2 / math.sqrt(2))
@@ -120,7 +120,7 @@ def test_modes_stand_side_by_side():
 def test_mosaics_are_compared_by_the_mean_of_channels():
     rows = make_rows("groupsc", None, "Kodak24", (42.0, 43.0), task="mosaic")
     table = build("table6", rows, sizes=SIZES)
-    cell = table.cells.query("method == 'groupsc' and dataset == 'Kodak24'").iloc[0]
+    cell = table.values.query("method == 'groupsc' and dataset == 'Kodak24'").iloc[0]
     assert cell["ours"] == pytest.approx(42.8)
     assert cell["difference"] == pytest.approx(0.09)
     assert "mean of the three per-channel values" in table.caption
@@ -129,7 +129,7 @@ def test_mosaics_are_compared_by_the_mean_of_channels():
 def test_the_degraded_images_are_a_method():
     rows = make_rows("input", 10.0, "Classic5", (27.8, 27.84), task="jpeg", mode=None, device=None, parameters=0)
     table = build("table5", rows, sizes={"Classic5": 2})
-    cell = table.cells.query("method == 'input' and level == 10").iloc[0]
+    cell = table.values.query("method == 'input' and level == 10").iloc[0]
     assert (cell["published"], cell["status"]) == (27.82, "all images")
     assert cell["difference"] == pytest.approx(0, abs=1e-6)
     below = texts(table, "qf = 10"), texts(table, "↳ this run"), texts(table, "↳ difference")
@@ -191,7 +191,7 @@ def test_variants_stand_in_the_lines_of_the_ablation():
     measured.append(make_rows("groupsc", 15.0, "BSD68", [34.0] * 4))
     measured.append(make_rows("groupsc", 25.0, "BSD68", [20.0] * 4))
     table = build("table12", pd.concat(measured, ignore_index=True), sizes=SIZES)
-    ours = table.cells.query("metric == 'psnr' and ours.notna()")
+    ours = table.values.query("metric == 'psnr' and ours.notna()")
     found = {(line.row, line.column): line.ours for line in ours.itertuples()}
     assert found == {
         ("✓ | 6", "s = 56"): 30, ("✓ | 6", "s = 24"): 30, ("✓ | 6", "whole image"): 34,
@@ -199,7 +199,7 @@ def test_variants_stand_in_the_lines_of_the_ablation():
         ("✗ | ∞", "s = 56"): 32, ("✗ | ∞", "s = 24"): 32, ("✓ | ∞", "s = 56"): 32, ("✓ | ∞", "s = 24"): 32,
     }  # fmt: skip
     assert texts(table, "NLRN")["s = 24"] == "23.02/31.88"
-    seconds = table.cells.query("metric == 'seconds' and ours.notna() and column == 's = 24'")
+    seconds = table.values.query("metric == 'seconds' and ours.notna() and column == 's = 24'")
     assert set(seconds["ours"]) == {24.0}
 
 
@@ -211,7 +211,7 @@ def test_sizes_of_patches_and_dictionaries_stand_where_the_paper_has_them():
         make_rows("groupsc", 25.0, "BSD68", [11.0] * 4),
     ]
     table = build("table13", pd.concat(measured, ignore_index=True), sizes=SIZES)
-    ours = table.cells.query("ours.notna()")
+    ours = table.values.query("ours.notna()")
     assert {(line.row, line.column): (line.ours, line.published) for line in ours.itertuples()} == {
         ("25 | k=9", "512"): (29.0, 29.20),
         ("5 | k=11", "n=128"): (37.0, 37.89),
@@ -221,11 +221,11 @@ def test_sizes_of_patches_and_dictionaries_stand_where_the_paper_has_them():
 def test_a_measured_baseline_stands_below_the_paper_s_line():
     rows = make_rows("bm3d", psnr=(28.0, 29.0, 29.0, 30.0), parameters=0, weights_sha256=None)
     table = build("table4", pd.concat([make_rows(), rows]), sizes=SIZES)
-    labels = [row[0].parts[0].text for row in table.grid]
+    labels = [row[0].parts[0].text for row in table.body]
     line, column = labels.index("BM3D [7]"), table.header.index("σ = 25")
     assert labels[line : line + 3] == ["BM3D [7]", "↳ this run", "↳ difference"]
-    assert [row[column].parts[0].text for row in table.grid[line : line + 3]] == ["28.57", "29.00", "+0.43"]
-    cell = table.cells.query("method == 'bm3d' and level == 25").iloc[0]
+    assert [row[column].parts[0].text for row in table.body[line : line + 3]] == ["28.57", "29.00", "+0.43"]
+    cell = table.values.query("method == 'bm3d' and level == 25").iloc[0]
     assert (cell["source"], cell["published"], cell["ours"]) == ("[7]", 28.57, 29.0)
 
 
@@ -233,24 +233,24 @@ def test_a_measured_baseline_stands_below_the_paper_s_line():
 def test_a_baseline_that_the_paper_does_not_quote_has_lines_of_its_own(name, figures):
     table = build(name, make_rows("nlm", psnr=(27.0,) * 4, parameters=0, weights_sha256=None), sizes=SIZES)
     column = table.header.index("σ = 25" if name == "table4" else "nlm")
-    found = [row for row in table.grid if [part.text for part in row[column].parts] == figures]
+    found = [row for row in table.body if [part.text for part in row[column].parts] == figures]
     assert [row[column].kind for row in found] == ["run"]
     if name == "table4":
         assert found[0][0].parts[0].text == "nlm, this run"
-    assert "nlm" in set(table.cells["method"])
-    assert table.cells.query("method == 'nlm' and level == 25")["published"].isna().all()
+    assert "nlm" in set(table.values["method"])
+    assert table.values.query("method == 'nlm' and level == 25")["published"].isna().all()
 
 
 def test_ablations_take_no_baselines():
     table = build("table1", make_rows("nlm", 15.0, psnr=(27.0,) * 4), sizes=SIZES)
-    assert "nlm" not in set(table.cells["method"])
+    assert "nlm" not in set(table.values["method"])
 
 
 @pytest.mark.parametrize("method", ["sc", "csr", "groupsc"])
 def test_a_level_that_the_paper_lacks_has_a_column(method):
     table = build("table4", make_rows(method, 10.0, psnr=(33.0,) * 4), sizes=SIZES)
     assert table.header[-1] == "σ = 10"
-    shown = [row[-1].parts[0].text for row in table.grid if row[-1].parts and row[-1].kind == "run"]
+    shown = [row[-1].parts[0].text for row in table.body if row[-1].parts and row[-1].kind == "run"]
     assert shown == ["33.00"]
 
 
@@ -260,7 +260,7 @@ def test_models_of_several_sizes_are_told_with_the_smallest_and_the_largest():
         for patch, parameters in ((7, 21_900), (9, 34_300))
     ]
     table = build("table13", pd.concat(rows, ignore_index=True), sizes=SIZES)
-    sizes = table.grid[[row[0].parts[0].text if row[0].parts else "" for row in table.grid].index("Params") + 1]
+    sizes = table.body[[row[0].parts[0].text if row[0].parts else "" for row in table.body].index("Params") + 1]
     assert [part.text for part in sizes[table.header.index("n=128")].parts] == ["21.9k–34.3k"]
 
 
@@ -323,13 +323,13 @@ def test_own_variants_and_own_methods_have_rows_of_their_own():
         [make_rows(method, 15.0, "BSD68", (30.0 + n, 31.0 + n)) for n, method in enumerate(methods)], ignore_index=True
     )
     table = build("table4", rows, sizes=SIZES)
-    shown = [row[0].parts[0].text for row in table.grid]
+    shown = [row[0].parts[0].text for row in table.body]
     own = ["groupsc-tuned, this run", "sc-trained25, this run", "smooth, this run"]
     assert [text for text in shown if text.endswith(", this run")] == own
     assert "trained on BSD400" in table.caption
     assert "In the paper" in table.caption
     overview = build_overview(rows, sizes=SIZES)
-    by_method = {row[3].parts[0].text: row[6].parts[0].text for row in overview.grid}
+    by_method = {row[3].parts[0].text: row[6].parts[0].text for row in overview.body}
     assert by_method == {method: f"{30.5 + n:.2f}" for n, method in enumerate(methods)}
     assert list(by_method) == methods[::-1]
     assert overview.to_latex()

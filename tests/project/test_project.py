@@ -217,6 +217,24 @@ def test_make_says_what_is_missing_without_a_suitable_python(tmp_path):
     assert not (tmp_path / "venv").exists()
 
 
+def test_make_installs_in_a_folder_whose_name_has_a_blank(tmp_path):
+    folder = tmp_path / "two words"
+    (folder / ".venv/bin").mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("pip", "python"):
+        (folder / ".venv/bin" / name).write_text('#!/bin/sh\necho "$0 $*" >> "$(dirname "$0")/called"\n')
+        (folder / ".venv/bin" / name).chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "VENV")}
+    result = subprocess.run(
+        ["make", ".venv/.installed", ".venv/.peers"], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    called = (folder / ".venv/bin/called").read_text()
+    assert ".[workflow,test]" in called
+    assert ".[workflow,test,peers]" in called
+
+
 def test_every_configuration_is_listed_and_makes_a_grid():
     page = (ROOT / "config/README.md").read_text()
     files = list((ROOT / "config").glob("*.yaml"))

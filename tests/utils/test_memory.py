@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from groupsc.config.definitions import ModelConfig
 from groupsc.inference.regions import least_memory, region_side
-from groupsc.inference.tiling import blocks_together, restore
+from groupsc.inference.restoration import blocks_together, restore
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.memory import free_memory, memory_share, room_in_groups
 

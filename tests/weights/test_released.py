@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,15 @@ def test_releases_are_found_in_the_store_and_pulled_beside_their_pointers(tmp_pa
         assert release.find() == release.stored
         assert release.pull() == release.path == release.find()
         assert release.path.stat().st_size == release.size
+
+
+def test_weights_are_copied_to_a_folder_where_those_of_the_checkout_are_kept(groupsc, tmp_path):
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used/gray-sc-sigma25.safetensors").write_bytes(b"an older file")
+    ended = groupsc("weights", "pull", "gray-sc-sigma25", "--output", "used", cwd=tmp_path)
+    assert ended.stdout.split() == [str(Path("used/gray-sc-sigma25.safetensors"))]
+    copy = (tmp_path / "used/gray-sc-sigma25.safetensors").read_bytes()
+    assert hashlib.md5(copy).hexdigest() == releases()["gray-sc-sigma25"].md5
 
 
 def test_altered_and_missing_weights_are_noticed(tmp_path):

@@ -7,7 +7,7 @@ import re
 import pytest
 from checkouts import ROOT, change, copy_checkout, empty_mirror, jobs_of, snakemake
 
-from groupsc.benchmark.names import TABLES
+from groupsc.benchmark.configuration_checks import TABLES
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 

@@ -35,7 +35,7 @@ USERS = {
     "benchmark/averages.py": TABLES | {"metrics", "summary"},
     "benchmark/evaluation.py": {"evaluate"},
     "guards/white_noise.py": set(),
-    "inference/tiling.py": {"train", "evaluate"},
+    "inference/restoration.py": {"train", "evaluate"},
     "weights/files.py": {"train", "page"} | EVALUATED,
     "baselines/filters.py": set(),
     "data/degradations.py": {"train"} | EVALUATED,

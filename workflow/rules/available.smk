@@ -1,9 +1,9 @@
 # What a run needs and can have: cached results, images, weights of baselines, memory; and what the run costs.
 import cost
 
-from groupsc.benchmark.earlier import taken_over
+from groupsc.benchmark.cached_results import cache_is_complete
 from groupsc.benchmark.cost.operation_counts import evaluation_memory
-from groupsc.benchmark.names import not_released
+from groupsc.benchmark.configuration_checks import not_released
 from groupsc.data.sources import out_of_reach
 from groupsc.utils.memory import free_on_machine
 from groupsc.weights.released import releases
@@ -38,7 +38,7 @@ def is_cached(name, place):
     else:
         experiment, task, level = EVALUATIONS[name]
         weights = None if TRAINED else released_file(experiment.name)
-    return weights is not None and taken_over(config, weights, place, task, level)
+    return weights is not None and cache_is_complete(config, weights, place, task, level)
 
 
 def all_places():

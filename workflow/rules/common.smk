@@ -18,9 +18,9 @@ import groupsc
 from groupsc import baselines
 from groupsc.baselines.own import OwnMethod
 from groupsc.benchmark import grid as shared_grid
-from groupsc.benchmark.earlier import cached_results_of, unsuited
+from groupsc.benchmark.cached_results import cached_results_of, unsuited
 from groupsc.benchmark.grid import dataset_and_stride
-from groupsc.benchmark.names import TABLES, check as check_names
+from groupsc.benchmark.configuration_checks import TABLES, check as check_names
 from groupsc.data.configured import data_dir_of, image_names, images_of
 from groupsc.data.manifests import data_state
 from groupsc.utils.digests import file_digest

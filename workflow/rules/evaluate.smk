@@ -1,8 +1,8 @@
 # Evaluation: one file of rows per model and data set.
 
 
-# A copy of a released model: what DVC tracks in data/weights is no output of Snakemake. It comes from data/store, which takes no
-# Git repository, and from the remotes of DVC where the store lacks it.
+# A copy of a released model: what DVC tracks in data/weights is no output of Snakemake. It comes from data/weights or data/store,
+# and from the remotes of DVC if both lack it.
 rule release:
     input:
         pointer=lambda wildcards: RELEASED[wildcards.name],
@@ -13,12 +13,10 @@ rule release:
     localrule: True
     conda:
         ENVIRONMENT
-    params:
-        released=lambda wildcards: RELEASED[wildcards.name].with_suffix(""),
     shell:
-        "(python -m groupsc weights pull {wildcards.name:q} || "
-        'dvc --cd "$(dirname {input.pointer:q})" --wait-for-lock pull "$(basename {input.pointer:q})"; '
-        "cp {params.released:q} {output.weights:q}.partial; mv {output.weights:q}.partial {output.weights:q}) &> {log:q}"
+        '(copy() {{ python -m groupsc weights pull {wildcards.name:q} --output "$(dirname {output.weights:q})"; }}; '
+        'copy || {{ dvc --cd "$(dirname {input.pointer:q})" --wait-for-lock pull "$(basename {input.pointer:q})"; copy; }}) '
+        "&> {log:q}"
 
 
 rule evaluate:
@@ -35,7 +33,7 @@ rule evaluate:
         ENVIRONMENT
     threads: config["threads"]["evaluate"]
     resources:
-        gpu=lambda wildcards: 0 if wildcards.name in BASELINES or is_taken_over(wildcards) else GPU,
+        gpu=lambda wildcards: 0 if wildcards.name in BASELINES or needs_no_measurement(wildcards) else GPU,
         mem_mb=memory_of_evaluation,
     params:
         weights=evaluated_method,

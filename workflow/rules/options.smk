@@ -7,19 +7,19 @@ def fetch_options(wildcards):
     return options(images=None if images == "all" else images)
 
 
-def learns(wildcards):
-    """Return an experiment that starts from an initial dictionary."""
+def first_with_dictionary(wildcards):
+    """Return an experiment with the training set, patch size and number of atoms of an initial dictionary."""
     return next(e for e in EXPERIMENTS.values() if e.dictionary == wildcards.dictionary)
 
 
 def learned_from(wildcards):
     """Return the data set that an initial dictionary is learned from."""
-    return learns(wildcards).training.dataset
+    return first_with_dictionary(wildcards).training.dataset
 
 
 def dictionary_options(wildcards):
     """Return the options for the size of an initial dictionary."""
-    model = learns(wildcards).model
+    model = first_with_dictionary(wildcards).model
     return options(channels=model.channels, patch_size=model.patch_size, n_atoms=model.n_atoms)
 
 
@@ -56,14 +56,14 @@ def evaluation_input(wildcards):
     files = {"cached_results": str(rows)} if rows else {}
     if wildcards.name not in BASELINES:
         files["weights"] = weights_of(EVALUATIONS[wildcards.name][0].name)
-    if is_taken_over(wildcards):
+    if needs_no_measurement(wildcards):
         return files
     files["images"] = manifest_of_test_set(dataset)
     peer = peer_of(wildcards.name) if wildcards.name in BASELINES else None
     return {**files, "peer": manifest(peer)} if peer else files
 
 
-def is_taken_over(wildcards):
+def needs_no_measurement(wildcards):
     """Return whether the cached results are complete and no figure needs a restored image."""
     place = (wildcards.name, wildcards.dataset)
     return is_cached(*place) and not kept_pictures(*place)
@@ -71,7 +71,7 @@ def is_taken_over(wildcards):
 
 def memory_of_evaluation(wildcards):
     """Return the memory of an evaluation in MB."""
-    if is_taken_over(wildcards):
+    if needs_no_measurement(wildcards):
         return 300
     model = EVALUATIONS[wildcards.name][0].model if wildcards.name in EVALUATIONS else None
     return evaluation_memory(model and model.penalty, dataset_and_stride(wildcards.dataset)[0])
@@ -89,8 +89,8 @@ def evaluated_method(wildcards):
 
 def evaluation_code(wildcards):
     """Return the digest of the code of an evaluation, including the module of its own baseline only."""
-    if is_taken_over(wildcards):
-        return code("benchmark.earlier")
+    if needs_no_measurement(wildcards):
+        return code("benchmark.cached_results")
     return code_of_method(BASELINES.get(wildcards.name, ("input", None, None))[0])
 
 

@@ -39,7 +39,9 @@ rule train:
         machine=unrecorded(**DATA, device=config["device"]),
         code=code("training.loop"),
     shell:
-        "(cat {input:q}; echo {params.code:q}) | sha256sum > {params.folder:q}/basis.new; "
+        "(cat {input:q}; echo {params.code:q}) | "
+        "python -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())' "
+        "> {params.folder:q}/basis.new; "
         "cmp --silent {params.folder:q}/basis.new {params.folder:q}/basis || rm -f {params.folder:q}/state.safetensors*; "
         "mv {params.folder:q}/basis.new {params.folder:q}/basis; "
         "python -m groupsc train {input.experiment:q} --output {params.folder:q} {params.options} {params.machine} "

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from groupsc import baselines
 from groupsc.benchmark import grid
+from groupsc.benchmark.cached_results import cache_is_complete, unsuited
 from groupsc.benchmark.cost import operation_counts
-from groupsc.benchmark.earlier import taken_over, unsuited
 from groupsc.benchmark.subjects import INPUT
 from groupsc.config.definitions import Experiment
 from groupsc.data.configured import data_dir_of
@@ -46,7 +46,7 @@ def _weight_sets(config: dict) -> Iterator[str]:
         if weights is None or unsuited(name, task, level):
             continue
         sets = grid.sets_of(config, task)
-        if name in shown or not all(taken_over(config, name, dataset, task, level) for dataset in sets):
+        if name in shown or not all(cache_is_complete(config, name, dataset, task, level) for dataset in sets):
             yield weights
 
 

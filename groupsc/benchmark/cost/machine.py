@@ -126,7 +126,7 @@ def rates_of_a_core() -> dict[str, float]:
     >>> sorted(rates_of_a_core())
     ['csr', 'group', 'l1']
     """
-    one = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}
+    one = {f"{library}_THREADS": "1" for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM")}
     timed = subprocess.run(
         [sys.executable, "-P", "-c", _PRODUCTS], capture_output=True, text=True, env={**os.environ, **one}
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from groupsc.benchmark import names
+from groupsc.benchmark import configuration_checks
 from groupsc.benchmark.cost.data_needs import decoded_bytes, missing_bytes, passes
 from groupsc.benchmark.cost.jobs import Job, makespan
 from groupsc.benchmark.cost.remaining import (
@@ -132,7 +132,7 @@ def plan(config: dict, *, size_factor: int = 1, data_dir=None, output=None) -> P
     config = complete_grid(config)
     data_dir, output = Path(data_dir or config["data_dir"]), Path(output or config["output"])
     found, trained = experiments(config), config["weights"] == "trained"
-    names.check(config, found)
+    configuration_checks.check(config, found)
     if trained:
         missing, trainings = missing_trainings(found, output)
     else:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from groupsc.benchmark import grid
+from groupsc.benchmark.cached_results import cache_is_complete, cached_results_of, unsuited
 from groupsc.benchmark.cost import operation_counts
 from groupsc.benchmark.cost.jobs import Job
-from groupsc.benchmark.earlier import cached_results_of, taken_over, unsuited
 from groupsc.benchmark.rows import measured_places
 from groupsc.config.definitions import Experiment, repetitions
 from groupsc.data.configured import image_names
@@ -92,7 +92,7 @@ def missing_evaluations(
             continue
         images = _images(config, e.task, dataset)
         if e.name not in missing:
-            images -= _taken_over(config, e.task, name, dataset, place)
+            images -= _number_cached(config, e.task, name, dataset, place)
         work_of_one = operation_counts.image_operations(e.model, operation_counts.pixels_of(dataset), stride)
         yield (
             Job(f"{name}/{place}", e.model.penalty, images * work_of_one, e.name if e.name in missing else None),
@@ -105,10 +105,10 @@ def missing_baselines(config: dict, output: Path) -> Iterator[float]:
     for experiment, (name, task, level) in grid.baselines_of(config).items():
         reason = unsuited(name, task, level)
         for dataset in grid.sets_of(config, task):
-            if reason and not taken_over(config, name, dataset, task, level):
+            if reason and not cache_is_complete(config, name, dataset, task, level):
                 continue
             if not (output / "rows" / experiment / f"{dataset}.csv").is_file():
-                images = _images(config, task, dataset) - _taken_over(config, task, experiment, dataset, dataset)
+                images = _images(config, task, dataset) - _number_cached(config, task, experiment, dataset, dataset)
                 yield BASELINE_SECONDS.get(name, 0) * images * operation_counts.pixels_of(dataset) / 1e6
 
 
@@ -121,7 +121,7 @@ def _repetitions(config: dict, task: str) -> int:
     return repetitions(task, config["repetitions"])
 
 
-def _taken_over(config: dict, task: str, name: str, dataset: str, place: str) -> int:
+def _number_cached(config: dict, task: str, name: str, dataset: str, place: str) -> int:
     """Count the images of `_images` that have cached results, of any weights."""
     path = cached_results_of(config, name, place)
     if path is None:

@@ -26,6 +26,7 @@ class Demosaicking:
     linear: bool
     guard: bool = True
     name = "demosaick"
+    makes_colors = True
 
     def check(self) -> None:
         from groupsc.data.degradations import bayer_mask

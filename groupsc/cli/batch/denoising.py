@@ -35,6 +35,7 @@ class Denoising:
     strength: float = 1.0
     guard: bool = True
     name = "denoise"
+    makes_colors = False
 
     def check(self) -> None:
         from groupsc.inference.units import check_sigma

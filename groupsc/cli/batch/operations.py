@@ -55,10 +55,13 @@ class Level:
 
 
 class Operation(Protocol):
-    """An operation on one image; `name` is its command."""
+    """An operation on one image; `name` is its command, and `makes_colors` whether its output has three channels."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def makes_colors(self) -> bool: ...
 
     def check(self) -> None:
         """Raise `GroupSCError` if an option is wrong for all images."""
@@ -83,6 +86,7 @@ class Deblocking:
     quality: float | None
     guard: bool = True
     name = "deblock"
+    makes_colors = False
 
     def check(self) -> None:
         if self.quality is not None and not 1 <= self.quality <= 100:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from groupsc.utils.durations import duration
 if TYPE_CHECKING:
     from groupsc.io.photographs import Photograph
 
-TEMPORARY = "groupsc-"
+TEMPORARY = "groupsc-stream-"
 """Beginning of the name of the folder in which standard input and output are files."""
 
 
@@ -105,7 +106,9 @@ def shown(path: Path) -> str:
     >>> shown(Path("a.png"))
     'a.png'
     """
-    return "-" if path.parent.name.startswith(TEMPORARY) and path.stem in ("input", "output") else str(path)
+    folder = path.parent
+    temporary = folder.name.startswith(TEMPORARY) and folder.parent == Path(tempfile.gettempdir())
+    return "-" if temporary and path.stem in ("input", "output") else str(path)
 
 
 def describe(photo: Photograph) -> str:

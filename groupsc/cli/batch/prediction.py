@@ -99,13 +99,13 @@ def without_model(size: tuple[int, int], level: Level, settings: Settings) -> Ch
         return None
     import torch
 
-    from groupsc.api.loading import model_of
+    from groupsc.api.loading import cached_model
     from groupsc.utils.device import pick_device
     from groupsc.utils.memory import memory_share
     from groupsc.weights.selection import choose
 
     weights = settings.weights or choose(level.task, settings.method, level.value)
-    model = model_of(weights, pick_device(settings.device))
+    model = cached_model(weights, pick_device(settings.device))
     ends = torch.tensor(level.ends, device=model.coder.D.device).view(1, 1, 1, 2)
     if model.scaling(ends, level.value, guarded=True)[1] == 1:
         return None
@@ -153,11 +153,11 @@ def _measured_guard_speed(channels: int) -> float:
 
 @functools.lru_cache(maxsize=16)
 def _speed(weights: str, device: str, mode: str, stride: int | None) -> Speed:
-    from groupsc.api.loading import model_of
+    from groupsc.api.loading import cached_model
     from groupsc.inference.speed import Speed
     from groupsc.utils.device import pick_device
 
-    return Speed(model_of(weights, pick_device(device)), mode, stride)
+    return Speed(cached_model(weights, pick_device(device)), mode, stride)
 
 
 def store_speed(choice: Choice, level: Level, pixels: int, settings: Settings, seconds: float) -> None:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 START = 30.0
 """Predicted seconds of all images below which no processes are started, because each takes seconds to load torch."""
 
+MOST_PROCESSES = 61
+"""Largest number of processes of a pool on Windows."""
+
 Outcome = tuple[Job, dict[str, Any] | str]
 """A job with the facts of its restoration, or with the reason why it failed."""
 
@@ -38,7 +41,7 @@ Outcome = tuple[Job, dict[str, Any] | str]
 def number_of_processes(jobs: list[Job], settings: Settings) -> int:
     """Return how many images are restored at the same time: as many as cores and memory allow, one on a GPU."""
     if settings.jobs is not None:
-        return max(1, min(settings.jobs, len(jobs)))
+        return max(1, min(settings.jobs, len(jobs), MOST_PROCESSES))
     import torch
 
     from groupsc.utils.device import pick_device
@@ -46,7 +49,7 @@ def number_of_processes(jobs: list[Job], settings: Settings) -> int:
     if len(jobs) < 2 or sum(job.choice.seconds for job in jobs) < START or pick_device(settings.device).type != "cpu":
         return 1
     fitting = int(min(job.choice.memory / job.choice.needed for job in jobs))
-    return max(1, min(len(jobs), torch.get_num_threads(), fitting))
+    return max(1, min(len(jobs), torch.get_num_threads(), fitting, MOST_PROCESSES))
 
 
 def outcomes(jobs: list[Job], operation: Operation, settings: Settings, number: int) -> Iterator[Outcome]:

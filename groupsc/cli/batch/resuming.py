@@ -50,8 +50,8 @@ def split_existing(
             f"{len(stale)} of {len(existing)} existing images were made in another way, {target} for example: {words}; "
             "add --overwrite to restore these again, or choose another folder"
         )
-    skipped = [pair for pair in existing if pair not in stale]
-    return [pair for pair in pairs if pair not in skipped], skipped
+    kept = set(existing) - stale.keys()
+    return [pair for pair in pairs if pair not in kept], [pair for pair in existing if pair in kept]
 
 
 def _stale(existing: list[Pair], folder: Path | None, options: dict[str, Any]) -> dict[Pair, str]:

@@ -141,7 +141,7 @@ def _restore_files(
     operation: Operation, paths: list[Path], output: Path, settings: Settings, say: Say, document: TextIO
 ) -> None:
     """Restore images; with `as_json`, the report is printed to `document`."""
-    from groupsc.io.paths import check_writable, photographs, subfolders_with_images, targets
+    from groupsc.io.paths import check_writable, photographs, place_of, subfolders_with_images, targets
 
     pairs = targets(photographs(paths), output)
     inner = [path for folder in filter(Path.is_dir, paths) for path in subfolders_with_images(folder)]
@@ -153,7 +153,7 @@ def _restore_files(
     options = json.loads(json.dumps({"command": operation.name, **given, **settings.recorded}))  # As they are read.
     if folder is not None and not settings.dry_run:
         check_writable(folder)
-    taken = {target: source for source, target in pairs}
+    taken = {place_of(target): source for source, target in pairs}
     pairs, skipped = split_existing(pairs, folder, options, settings)
     report.skip(skipped)
     jobs = _plan_all(pairs, folder, taken, operation, settings, options, say, report)
@@ -179,7 +179,7 @@ def _unread(paths: list[Path]) -> list[str]:
 def _plan_all(
     pairs: list[Pair],
     folder: Path | None,
-    taken: dict[Path, Path],
+    taken: dict[str, Path],
     operation: Operation,
     settings: Settings,
     options: dict[str, Any],
@@ -197,12 +197,13 @@ def _plan_all(
     for source, target in pairs:
         try:
             photo, pages, done = _next_image(source, target, options, settings, say)
+            output = _output(photo) if operation.makes_colors else photo
             if folder is not None:
-                named, target = target, _storable(source, target, photo, taken)
+                named, target = target, _storable(source, target, output, taken)
                 if target != named and not split_existing([(source, target)], folder, options, settings)[0]:
                     report.skip([(source, target)])
                     continue
-            check_target(target, photo, overwrite=settings.overwrite)
+            check_target(target, output, overwrite=settings.overwrite)
             job = plan(source, target, photo, operation, settings, pages=pages, done=done)
         except (GroupSCError, OSError) as error:
             if report.number == 1:
@@ -217,14 +218,22 @@ def _plan_all(
     return jobs
 
 
-def _storable(source: Path, target: Path, photo: Photograph, taken: dict[Path, Path]) -> Path:
-    """Return an output with a suffix whose format can store the image; refuse the output of another image."""
+def _output(photo: Photograph) -> Photograph:
+    """Return an image with the properties of the colour image that is made of a mosaic."""
+    import numpy as np
+
+    return dataclasses.replace(photo, pixels=np.broadcast_to(photo.pixels[:1], (3, *photo.pixels.shape[1:])))
+
+
+def _storable(source: Path, target: Path, output: Photograph, taken: dict[str, Path]) -> Path:
+    """Return a path with a suffix whose format can store the output; refuse the path of another image."""
+    from groupsc.io.paths import place_of
     from groupsc.io.photographs import storable_path
 
-    target = storable_path(target, photo)
-    if taken.setdefault(target, source) != source:
+    target = storable_path(target, output)
+    if (other := taken.setdefault(place_of(target), source)) != source:
         raise GroupSCError(
-            f"{taken[target]} and {source} would both be written to {target}; restore them into different folders"
+            f"{other} and {source} would both be written to {target}; restore them into different folders"
         )
     return target
 

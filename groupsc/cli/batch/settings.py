@@ -29,9 +29,9 @@ class Settings:
 
     def check(self) -> None:
         """Raise `GroupSCError` if an option is wrong for all images."""
-        from groupsc.api.loading import model_of
+        from groupsc.api.loading import cached_model
         from groupsc.config.checks import require_blocks
-        from groupsc.inference.tiling import RESTORATION_MODES
+        from groupsc.inference.restoration import RESTORATION_MODES
         from groupsc.utils.device import pick_device
         from groupsc.weights.selection import CHOICES
 
@@ -45,7 +45,7 @@ class Settings:
             raise GroupSCError(f"there is no mode {self.mode!r}; choose one of {', '.join(RESTORATION_MODES)}")
         require_blocks(self.mode, self.stride)
         if self.weights is not None:
-            model_of(self.weights, pick_device(self.device))
+            cached_model(self.weights, pick_device(self.device))
 
     def method_with(self, weights: str) -> str | None:
         """Return the method for parts of an image whose models are not planned; None if the user gave the weights."""

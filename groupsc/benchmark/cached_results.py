@@ -98,7 +98,7 @@ def unsuited(method: str, task: str, level: float | None) -> str | None:
     return None if method == INPUT else baselines.method(method).unsuited(task, level)
 
 
-def taken_over(config: dict, weights, place: str, task: str, level: float | None) -> bool:
+def cache_is_complete(config: dict, weights, place: str, task: str, level: float | None) -> bool:
     """Return whether the cached results of a configuration contain all images and repetitions of an evaluation.
 
     For a folder of own images, which can have changed, this is never so.
@@ -122,7 +122,7 @@ def taken_over(config: dict, weights, place: str, task: str, level: float | None
 
     Examples
     --------
-    >>> taken_over({"cached_results": "data/measured"}, "dncnn", "BSD68", "gray", 25)  # doctest: +SKIP
+    >>> cache_is_complete({"cached_results": "data/measured"}, "dncnn", "BSD68", "gray", 25)  # doctest: +SKIP
     True
     """
     if config["cached_results"] is None:

@@ -14,8 +14,8 @@ from small_models import perturbed_coder, some_image
 from groupsc.config.definitions import ModelConfig
 from groupsc.data.degradations import bayer_mask
 from groupsc.inference.regions import halo, region_side, regionwise
+from groupsc.inference.restoration import blockwise, restore
 from groupsc.inference.sliding_window import restore_whole
-from groupsc.inference.tiling import blockwise, restore
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.distances import distance_factors
 from groupsc.ops.gathered import GatheredWindow

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from groupsc.baselines import methods
-from groupsc.benchmark.earlier import cached_rows, taken_over
+from groupsc.benchmark.cached_results import cache_is_complete, cached_rows
 from groupsc.benchmark.evaluation import evaluate_to_csv
 from groupsc.benchmark.rows import measured_places, read_rows
 from groupsc.config.files import complete_grid
@@ -91,17 +91,17 @@ def test_the_repository_has_what_its_release_asks_of_others():
         ("menon", "Kodak24", "mosaic", None),
         ("dncnn-3", "Classic5", "jpeg", 40),
     ):
-        assert taken_over(config, name, dataset, task, level)
+        assert cache_is_complete(config, name, dataset, task, level)
     models = {name: releases([ROOT / "data"])[name].find() for name in ("gray-groupsc-sigma25", "color-sc-blind")}
     blind = models["color-sc-blind"], "CBSD68", "color", 10
-    assert taken_over(config, models["gray-groupsc-sigma25"], "BSD68", "gray", 25)
-    assert taken_over(config, *blind)
+    assert cache_is_complete(config, models["gray-groupsc-sigma25"], "BSD68", "gray", 25)
+    assert cache_is_complete(config, *blind)
     for changed in ({"mode": "block"}, {"repetitions": 9}):
-        assert not taken_over({**config, **changed}, *blind)
-    assert not taken_over(config, *blind[:3], 30), "no rows of this level"
-    assert not taken_over(config, models["gray-groupsc-sigma25"], "BSD68-stride24", "gray", 25)
-    assert not taken_over(config, "nlm", "BSD68", "gray", 25)
-    assert not taken_over({**config, "cached_results": None}, *DNCNN)
+        assert not cache_is_complete({**config, **changed}, *blind)
+    assert not cache_is_complete(config, *blind[:3], 30), "no rows of this level"
+    assert not cache_is_complete(config, models["gray-groupsc-sigma25"], "BSD68-stride24", "gray", 25)
+    assert not cache_is_complete(config, "nlm", "BSD68", "gray", 25)
+    assert not cache_is_complete({**config, "cached_results": None}, *DNCNN)
 
 
 def test_digests_are_those_of_the_registry_whether_the_files_are_there_or_not(tmp_path):
@@ -167,7 +167,7 @@ def test_of_own_images_only_those_that_did_not_change_keep_their_results(tmp_pat
     tasks, own = {"gray": {"baselines": ["input"], "datasets": ["mine"]}}, {"mine": {"path": str(mine)}}
     config = complete_grid({"tasks": tasks, "cached_results": str(tmp_path), "datasets": own})
     assert cached_rows(cached, "input", str(mine), "gray", 25) is None
-    assert not taken_over(config, "input", "mine", "gray", 25)
+    assert not cache_is_complete(config, "input", "mine", "gray", 25)
     found = evaluate_to_csv(
         output, "input", str(mine), task="gray", level=25, progress=False, cached_results=cached
     ).set_index("image")["psnr"]

@@ -10,7 +10,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from groupsc import baselines
-from groupsc.benchmark.earlier import cached_results_folder
+from groupsc.benchmark.cached_results import cached_results_folder
 from groupsc.benchmark.grid import block_places, dataset_and_stride
 from groupsc.config.checks import require
 from groupsc.config.definitions import LEVEL_NAMES, METHODS, Experiment, method_name
@@ -20,7 +20,7 @@ from groupsc.data.configured import data_dir_of, image_names, known_sets
 from groupsc.data.folders import images_in
 from groupsc.data.registry import datasets
 from groupsc.utils.errors import GroupSCError
-from groupsc.weights.cards import model_of, read_card
+from groupsc.weights.cards import config_of, read_card
 from groupsc.weights.released import releases
 
 TABLES = (*(f"table{number}" for number in range(1, 14)), "overview", "robustness")
@@ -177,7 +177,7 @@ def _check_released(config: dict, found: dict[str, Experiment]) -> None:
         path = known[name].available() if keys and name in known else None
         if path is None:
             continue
-        model = model_of(path, read_card(path))
+        model = config_of(path, read_card(path))
         for key in keys:
             has, wanted = getattr(model, key), getattr(experiment.model, key)
             require(

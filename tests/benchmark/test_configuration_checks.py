@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from groupsc.benchmark import names
+from groupsc.benchmark import configuration_checks
 from groupsc.config.experiments import experiments
 from groupsc.config.files import complete_grid, read_grid
 from groupsc.figures import catalog
@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_tables_and_figures_are_those_that_are_made():
-    assert set(names.TABLES) == {*LAYOUTS, "table7", "overview", "robustness"}
-    assert set(names.FIGURES) == set(catalog.FIGURES)
-    for figure, keys in names.FIGURES.items():
+    assert set(configuration_checks.TABLES) == {*LAYOUTS, "table7", "overview", "robustness"}
+    assert set(configuration_checks.FIGURES) == set(catalog.FIGURES)
+    for figure, keys in configuration_checks.FIGURES.items():
         needs = {need for need in catalog.FIGURES[figure].needs if need not in ("rows", "pictures", "weights", "logs")}
         assert needs <= set(keys)
 
@@ -29,7 +29,7 @@ def test_tables_and_figures_are_those_that_are_made():
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_configuration_of_the_repository_passes(path):
     config = read_grid(path)
-    names.check(config, experiments(config))
+    configuration_checks.check(config, experiments(config))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_every_configuration_of_the_repository_passes(path):
 )
 def test_a_figure_that_can_not_be_drawn_is_told(figure, words):
     with pytest.raises(GroupSCError, match=words):
-        names.check_figure("mine", figure)
+        configuration_checks.check_figure("mine", figure)
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ def test_released_models_are_those_of_the_configuration(changes, sentence):
     task |= {"variants": changes.pop("variants", {})}
     config = complete_grid({"tasks": {"gray": task}, **changes})
     if sentence is None:
-        names.check(config, experiments(config))
+        configuration_checks.check(config, experiments(config))
     else:
         with pytest.raises(GroupSCError, match=sentence):
-            names.check(config, experiments(config))
+            configuration_checks.check(config, experiments(config))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_released_models_are_those_of_the_configuration(changes, sentence):
 )
 def test_models_without_a_release_are_named(levels, sentence):
     config = complete_grid({"tasks": {"gray": {"methods": ["sc"], "levels": levels, "datasets": ["Set12"]}}})
-    found = names.not_released(config, experiments(config), releases())
+    found = configuration_checks.not_released(config, experiments(config), releases())
     assert (found is None) if sentence is None else re.search(sentence, found)
 
 
@@ -103,12 +103,12 @@ def test_measurements_on_the_stress_set_that_can_not_be_made_are_told(given, wor
     task = {"methods": ["sc"], "levels": [25], "datasets": ["Set12"]}
     config = complete_grid({"tasks": {"gray": task}, "stress": given, "tables": ["robustness"]})
     with pytest.raises(GroupSCError, match=words):
-        names.check(config, experiments(config))
+        configuration_checks.check(config, experiments(config))
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1"])
 def test_devices(device):
     config = complete_grid({"tasks": {"gray": {"methods": ["sc"], "levels": [25], "datasets": ["Set12"]}}})
-    names.check({**config, "device": device}, {})
+    configuration_checks.check({**config, "device": device}, {})
     with pytest.raises(GroupSCError, match="choose auto, cpu or cuda"):
-        names.check({**config, "device": f"{device}x"}, {})
+        configuration_checks.check({**config, "device": f"{device}x"}, {})
