@@ -200,6 +200,7 @@ class SparseCoder(nn.Module):
         path = self._path(Y, M, matmul_dtype)
         thresholds = self.thresholds_at(level)
         A: Tensor | None = None
+        # Algorithm 1 in parts with a constant similarity: update Σ, then iterate until the next update.
         starts = (0, *config.similarity_updates)
         for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.n_iterations), strict=True)):
             if inside is not None:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from groupsc.ops.prox import csr_prox, group_shrink, soft_threshold
 from groupsc.utils.errors import GroupSCError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Penalty(ABC):
@@ -76,6 +76,7 @@ class L1(Penalty):
 
     Examples
     --------
+    >>> import torch
     >>> L1().prox(torch.tensor([[[-2.0, 0.5]]]), None, torch.tensor([1.0, 1.0]), None)
     tensor([[[-1.,  0.]]])
     """
@@ -101,6 +102,7 @@ class Centralised(NonLocalPenalty):
 
     Examples
     --------
+    >>> import torch
     >>> A, Sigma = torch.tensor([[[1.0]]]), torch.ones(1, 1, 1)
     >>> Centralised(torch.tensor([1.0])).prox(torch.tensor([[[1.2]]]), A, torch.tensor([0.5]), Sigma)
     tensor([[[1.]]])
@@ -110,7 +112,7 @@ class Centralised(NonLocalPenalty):
 
     def summand(self, A: Tensor | None, B: Tensor) -> Tensor:
         """The codes of the iteration before."""
-        return torch.zeros_like(B) if A is None else A
+        return B.new_zeros(B.shape) if A is None else A
 
     def shrink(self, B: Tensor, H: Tensor, mass: Tensor, lam: Tensor) -> Tensor:
         """Proximal operator of Proposition 1 with β = H / mass."""
@@ -123,6 +125,7 @@ class GroupLasso(NonLocalPenalty):
 
     Examples
     --------
+    >>> import torch
     >>> B = torch.tensor([[[2.0, 0.1], [2.0, 0.1]]])
     >>> GroupLasso().prox(B, None, torch.tensor([0.5, 0.5]), torch.ones(1, 2, 2))
     tensor([[[1.5000, 0.0000],

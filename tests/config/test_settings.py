@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from groupsc.benchmark import grid, names
+from groupsc.benchmark import configuration_checks, grid
 from groupsc.config.experiments import experiments
 from groupsc.config.files import read_grid
 
@@ -50,7 +50,7 @@ def test_experiments_have_the_same_settings(before_and_now):
 def test_the_same_is_evaluated_and_shown(before_and_now):
     before, config = before_and_now
     found = experiments(config)
-    names.check_grid(config, found)
+    configuration_checks.check_grid(config, found)
     evaluated = {
         name: grid.sets_of(config, task, e.variant) for name, (e, task, _) in grid.evaluations(config, found).items()
     }
