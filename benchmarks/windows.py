@@ -65,7 +65,8 @@ def validation(options, settings: dict) -> None:
         print(f"{side:6} {psnr.mean():8.4f} {gain.mean():+8.4f} {gain.sem():7.4f} {seconds:8.1f}", flush=True)
         if options.output and side == options.sides[-1]:
             note = f"{card['note']}; " if card.get("note") else ""
-            note += f"trained with a window of {trained.config.window} patches, used with {side}"
+            note += f"trained with a window of {trained.config.window} pixels, used with {side}"
+            card = {key: value for key, value in card.items() if key != "validation"}  # Measured with the old window.
             save_weights(options.output, model, {**card, "note": note, "validation_psnr": round(psnr.mean(), 4)})
 
 
@@ -75,12 +76,14 @@ def main() -> None:
     parser.add_argument("--dataset", default="BSDval32")
     parser.add_argument("--images", type=int, default=3, help="number of whole images, from the first on")
     parser.add_argument("--validation", action="store_true", help="measure the validation PSNR instead of whole images")
-    parser.add_argument("--sides", type=int, nargs="+", default=[16, 20, 24, 28, 32, 40, 48], help="in patch positions")
+    parser.add_argument("--sides", type=int, nargs="+", default=[16, 20, 24, 28, 32, 40, 48], help="in pixels")
     parser.add_argument("--patch-stride", type=int, help="in pixels; by default that of the weights")
     parser.add_argument("--source-weight", type=float, help="weight of the similar patches; by default of the weights")
     parser.add_argument("--output", help="with --validation, file for the weights with the last side")
     parser.add_argument("--data-dir", default="data/raw")
     options = parser.parse_args()
+    if options.output and not options.validation:
+        parser.error("--output needs --validation")
     given = {"patch_stride": options.patch_stride, "source_weight": options.source_weight}
     settings = {name: value for name, value in given.items() if value is not None}
     measure = validation if options.validation else whole_images

@@ -50,7 +50,7 @@ def list_weights(as_json: AsJson = False) -> None:
 def pull_weights(
     names: Names = None,
     remote: Annotated[str | None, Option(help="DVC remote; by default the store of this checkout.")] = None,
-    output: Annotated[Path | None, Option(help="Folder for the files, instead of data/weights.")] = None,
+    output: Annotated[Path | None, Option(help="Folder for copies of the files; by default data/weights.")] = None,
 ) -> None:
     """Copy released weights to data/weights (`dvc pull`), or to another folder."""
     chosen = _chosen(names)

@@ -49,7 +49,7 @@ class ShrinkingWindow(Window, Protocol):
 
 
 def restores_whole(model: SparseCoder) -> bool:
-    """Return whether whole images can be restored: a non-local penalty must be a `NonLocalPenalty`.
+    """Return whether whole images can be restored: a non-local penalty must be a `NonLocalPenalty` without own `prox`.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def restores_whole(model: SparseCoder) -> bool:
     True
     """
     penalty = model.penalty
-    return isinstance(penalty, NonLocalPenalty) or not penalty.nonlocal_
+    return not penalty.nonlocal_ or (isinstance(penalty, NonLocalPenalty) and not penalty.has_own_prox)
 
 
 @torch.no_grad()

@@ -50,7 +50,8 @@ class NonLocalPenalty(Penalty):
     """A prior whose proximal operator is a function of one sum over similar patches.
 
     A class that defines `summand` and `shrink` can restore images of any size, with and without derivatives: the sum is
-    computed tile by tile, without the matrix Σ.
+    computed tile by tile, without the matrix Σ. Each row of the results of both methods must depend on the same row of
+    the arguments alone, because they are called with parts of the patches.
     """
 
     nonlocal_ = True
@@ -63,6 +64,11 @@ class NonLocalPenalty(Penalty):
     @abstractmethod
     def shrink(self, B: Tensor, H: Tensor, mass: Tensor, lam: Tensor) -> Tensor:
         """The codes after the shrinkage, (…, N, p), where H is Σᵀ applied to `summand(A, B)`."""
+
+    @property
+    def has_own_prox(self) -> bool:
+        """Whether a subclass replaces `prox`, which then needs the whole matrix Σ."""
+        return type(self).prox not in (NonLocalPenalty.prox, Centralised.prox)
 
     def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor | None) -> Tensor:
         """The codes after the shrinkage, with the whole matrix Σ."""
@@ -109,6 +115,10 @@ class Centralised(NonLocalPenalty):
     """
 
     gamma: Tensor
+
+    def prox(self, B: Tensor, A: Tensor | None, lam: Tensor, Sigma: Tensor | None) -> Tensor:
+        """As for `NonLocalPenalty`, without the sum of zeros in the first iteration."""
+        return soft_threshold(B, lam * (1 + self.gamma)) if A is None else super().prox(B, A, lam, Sigma)
 
     def summand(self, A: Tensor | None, B: Tensor) -> Tensor:
         """The codes of the iteration before."""

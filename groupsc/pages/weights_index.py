@@ -6,7 +6,7 @@ import pandas as pd
 
 from groupsc.benchmark.averages import average, image_count
 from groupsc.benchmark.metrics import measure_of
-from groupsc.data.manifests import data_digest
+from groupsc.data.manifests import registered_digest
 from groupsc.pages.model_results import model_results
 from groupsc.pages.training_steps import training_steps
 from groupsc.utils.durations import duration
@@ -85,7 +85,7 @@ def _validation(score: Score | None) -> str:
 
 def _data(card: dict) -> str:
     dataset = card["training"]["dataset"]
-    digest = card.get("data_digest") or data_digest(dataset)
+    digest = card.get("data_digest") or registered_digest(dataset)
     return f"{dataset} ({digest[:8]})" if digest else dataset
 
 

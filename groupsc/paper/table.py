@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from groupsc.benchmark.averages import distinct, mode_name, plain
-from groupsc.data.manifests import data_digest
+from groupsc.data.manifests import registered_digest
 from groupsc.paper import latex, typesetting
 from groupsc.paper.typesetting import Cell
 from groupsc.utils.atomic import write_text
@@ -71,7 +71,7 @@ class Table:
         return typesetting.to_html(self)
 
     def to_csv(self) -> str:
-        """Write `cells` as CSV."""
+        """Write `values` as CSV."""
         return self.values.to_csv(index=False, lineterminator="\n")
 
     def write(self, stem) -> list[Path]:
@@ -120,7 +120,7 @@ def provenance(runs: pd.DataFrame, task: str, *, modes: bool = True) -> str:
             sentences.append(f"Mode: {', '.join(sorted(names))}.")
         sentences.append(f"Device: {'; '.join(distinct(restored['device']))}.")
     sentences.append(f"Code {', '.join(distinct(runs['code_version']))}.")
-    digests = {dataset: data_digest(dataset) for dataset in runs["dataset"].unique()}
+    digests = {dataset: registered_digest(dataset) for dataset in runs["dataset"].unique()}
     known = [f"{dataset} {digest[:8]}" for dataset, digest in digests.items() if digest]
     return " ".join([*sentences, *([f"Digests of the data: {', '.join(known)}."] if known else [])])
 

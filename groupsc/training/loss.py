@@ -30,8 +30,8 @@ CACHED_CODES = 2**20
 class LossGradient:
     """Compute the loss of a batch, and write its gradient to `.grad` of every parameter.
 
-    On a CPU, as many crops are processed together as fit the cache. On a GPU, the whole step is
-    recorded once as a CUDA graph and replayed, which takes one launch instead of a thousand.
+    On a CPU, as many crops are processed together as fit the cache. On a GPU, the whole step is recorded once as a CUDA
+    graph and replayed, which takes one launch instead of a thousand.
 
     Parameters
     ----------

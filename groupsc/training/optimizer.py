@@ -8,8 +8,7 @@ the moments of Adam useless for hundreds of steps. Two rules prevent this:
    skipped if its loss or norm is above `OUTLIER` times the running median.
 
 Clipped steps are not skipped: they come from crops of high contrast (`gain_share`), which the training needs for
-stability. All decisions are made on the device,
-so that the CPU does not wait for them.
+stability. All decisions are made on the device, so that the CPU does not wait for them.
 
 Symbols: κ weights of the distance between patches, ν weight of a new similarity matrix, Λ thresholds, γ weight of the
 distance to the mean codes in CSR.

@@ -122,6 +122,23 @@ def test_whole_images_take_every_prior_but_functions_of_the_whole_matrix(prior, 
     torch.testing.assert_close(tiled.grad, plain.grad)
 
 
+def test_a_prior_with_a_prox_of_its_own_is_not_restored_by_sums(monkeypatch):
+    class Weaker(penalties.GroupLasso):
+        def prox(self, B, A, lam, Sigma):
+            return super().prox(B, A, lam / 2, Sigma)
+
+    monkeypatch.setitem(definitions.PENALTIES, "mine", "mine")
+    monkeypatch.setitem(penalties.KINDS, "mine", Weaker)
+    new, known = alike(Weaker, window=4)
+    image, _ = some_image(1, 6, 6)
+    with pytest.raises(GroupSCError, match="use mode='block'"):
+        restore(new, image)
+    with torch.no_grad():
+        known.thresholds /= 2
+        blocks = [restore(model, image, mode="block", stride=3) for model in (new, known)]
+    torch.testing.assert_close(*blocks)
+
+
 def test_a_subclass_of_a_known_prior_is_not_replaced_by_it(monkeypatch):
     class Doubled(penalties.GroupLasso):
         def shrink(self, B, H, mass, lam):

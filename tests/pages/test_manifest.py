@@ -34,4 +34,5 @@ def test_manifest_names_what_the_results_depend_on(groupsc, tmp_path):
     assert found["weights"] == {"gray-sc-sigma25": "ab"}
     assert (found["measured_on"], found["measured_by"]) == (["A CPU, 1 threads", "B GPU"], ["0.1.0+a", "0.1.0+b"])
     assert (found["python"], found["groupsc"]["commit"]) == (platform.python_version(), "c0ffee")
+    assert groupsc("table", "overview", "rows.csv", "--output", "overview", cwd=tmp_path).returncode == 0
     assert found["packages"]["numpy"] == metadata.version("numpy")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 START = 30.0
 """Predicted seconds of all images below which no processes are started, because each takes seconds to load torch."""
 
-MOST_PROCESSES = 61
-"""Largest number of processes of a pool on Windows."""
+MOST_PROCESSES = 61 if sys.platform == "win32" else 1024
+"""Largest number of processes; the pools of Windows have a limit."""
 
 Outcome = tuple[Job, dict[str, Any] | str]
 """A job with the facts of its restoration, or with the reason why it failed."""
