@@ -82,47 +82,52 @@ class Arrangement:
         self.sources = printed.drop_duplicates("method").set_index("method")["source"].to_dict()
         self.datasets = list(values["dataset"].unique())
         self.other_datasets = sorted(set(runs["dataset"]) - set(self.datasets))
-        self.records: list[dict] = []
 
     def table(self) -> Table:
         """Make the table."""
-        header, grid = self._methods_as_rows() if self.layout.methods == "rows" else self._methods_as_columns()
+        if self.layout.methods == "rows":
+            positions, blocks = self._columns()
+            lines = self._lines(blocks)
+            header, body = self._methods_as_rows(lines, positions)
+        else:
+            positions, lines = self._rows(), self._lines([None])
+            header, body = self._methods_as_columns(lines, positions)
         ranks = [RANKS] if self.values["rank"].any() else []
         remark = [] if self.runs.empty else [self.layout.remark]
         caption = " ".join(filter(None, [self.layout.title, *ranks, LEGEND, *remark]))
-        cells = pd.DataFrame(self.records, columns=CELL_COLUMNS)
+        records = [record for line in lines for position in positions for record in self._records(line, position)]
+        values = pd.DataFrame(records, columns=CELL_COLUMNS)
         title = f"Table {self.layout.number}"
         measured = provenance(self.runs, self.task, modes=self.layout.number not in STRIDE_TABLES)
-        return Table(self.name, title, caption, header, grid, cells, measured)
+        return Table(self.name, title, caption, header, body, values, measured)
 
-    def _methods_as_rows(self):
+    def _methods_as_rows(self, lines: list[_Line], positions: list[_Position]):
         layout = self.layout
-        positions, blocks = self._columns()
         header = [*layout.head, *(["Trainable"] if layout.trainable else []), "Params", *(p.label for p in positions)]
-        grid = []
-        for line in self._lines(blocks):
+        body = []
+        for line in lines:
             cells = [self._cell(line, position) for position in positions]
             if line.kind == "difference" and not any(cell.parts for cell in cells):
                 continue
             trainable = [self._trainable(line)] if layout.trainable else []
-            grid.append([Cell("label", (Part(line.title),)), *trainable, self._parameters(line), *cells])
-        return header, grid
+            body.append([Cell("label", (Part(line.title),)), *trainable, self._parameters(line), *cells])
+        return header, body
 
-    def _methods_as_columns(self):
+    def _methods_as_columns(self, lines: list[_Line], positions: list[_Position]):
         """Arrange positions as rows: the printed values, below them those of this run, and the differences."""
-        positions, blank = self._rows(), [""] * (len(self.layout.head) - 1)
-        columns = {}
-        for line in self._lines([None]):
+        blank = [""] * (len(self.layout.head) - 1)
+        columns: dict[str, dict] = {}
+        for line in lines:
             cells = [self._parameters(line), *(self._cell(line, position) for position in positions)]
             columns.setdefault(line.method, {})[line.kind, line.title if line.kind != "paper" else ""] = cells
-        grid = []
+        body = []
         for number, shown in enumerate([["Params", *blank], *_row_labels(positions)]):
             if number == 0 and not _sized(columns):
                 continue
             for kind, title, cells in _rows_at(columns, number):
                 words = shown if kind == "paper" else [*blank, title]
-                grid.append([*(Cell("label", (Part(word),) if word else ()) for word in words), *cells])
-        return [*self.layout.head, *(self.titles[method] for method in columns)], grid
+                body.append([*(Cell("label", (Part(word),) if word else ()) for word in words), *cells])
+        return [*self.layout.head, *(self.titles[method] for method in columns)], body
 
     def _columns(self) -> tuple[list[_Position], list[str | None]]:
         """Return the positions of the columns, and the data set of each group of rows (None if columns name them)."""
@@ -184,17 +189,16 @@ class Arrangement:
         modes = {run for *_, run in self.ours if run[0]}
         return f", {mode_name(*run)}" if run is not None and run in modes and len(modes) > 1 else ""
 
+    def _found(self, line: _Line, position: _Position) -> tuple[list[Any], Any]:
+        """Return the paper's value of each metric (None where it has none) and the average of this run, or None."""
+        key = (line.method, line.dataset or position.dataset, position.level)
+        return [self.quoted.get((*key, metric)) for metric in self.layout.metrics], self.ours.get((*key, line.run))
+
     def _cell(self, line: _Line, position: _Position) -> Cell:
-        dataset = line.dataset or position.dataset
-        key = (line.method, dataset, position.level)
-        quoted = [self.quoted.get((*key, metric)) for metric in self.layout.metrics]
-        ran = self.ours.get((*key, line.run))
+        quoted, ran = self._found(line, position)
         if line.kind == "paper":
-            if not any(kind == "run" for kind in self._kinds(line.method)):
-                self._record(line, position, dataset, quoted, None)
             return Cell("paper", tuple(Part(q.printed, q.rank) for q in quoted if q) or (Part("–"),))
         if line.kind == "run":
-            self._record(line, position, dataset, quoted, ran)
             return Cell("missing", (Part("not run"),)) if ran is None else self._measured(ran)
         return self._difference(ran, quoted)
 
@@ -209,10 +213,9 @@ class Arrangement:
         ]
         return Cell("difference", tuple(Part(gap) for gap in gaps))
 
-    def _kinds(self, method: str) -> set[str]:
-        """Return the kinds of lines of a method."""
-        ran = self.sources.get(method) == "ours" or any(m == method for m, *_ in self.ours)
-        return {"paper", "run", "difference"} if ran else {"paper"}
+    def _has_run(self, method: str) -> bool:
+        """Whether a method has a line for this run, perhaps without values."""
+        return self.sources.get(method) == "ours" or any(m == method for m, *_ in self.ours)
 
     def _measured(self, ran) -> Cell:
         parts = []
@@ -246,7 +249,11 @@ class Arrangement:
                 return Cell("run", (Part("–".join(sizes)),))
         return Cell("paper")
 
-    def _record(self, line, position, dataset, quoted, ran) -> None:
+    def _records(self, line: _Line, position: _Position) -> Iterator[dict[str, Any]]:
+        """Yield the values of a cell in long form; those of the paper are in the records of the run if there is one."""
+        if line.kind == "difference" or (line.kind == "paper" and self._has_run(line.method)):
+            return
+        quoted, ran = self._found(line, position)
         for metric, q in zip(self.layout.metrics, quoted, strict=True):
             if q is None and ran is None:
                 continue
@@ -254,7 +261,8 @@ class Arrangement:
             row, column = axes if self.layout.methods == "rows" else axes[::-1]
             record = {
                 "table": self.layout.number, "row": row, "column": column, "task": self.task, "method": line.method,
-                "dataset": dataset, "level": position.level, "metric": metric, "status": "not run",
+                "dataset": line.dataset or position.dataset, "level": position.level, "metric": metric,
+                "status": "not run",
             }  # fmt: skip
             if q is not None:
                 record |= {"published": q.value, "printed": q.printed, "rank": q.rank, "source": q.source}
@@ -267,7 +275,7 @@ class Arrangement:
                     record["difference"] = round(ours - q.value, 6)
             elif line.kind == "paper":
                 record["status"] = "quoted"
-            self.records.append(record)
+            yield record
 
 
 def _row_labels(positions: list[_Position]) -> list[list[str]]:
