@@ -44,7 +44,7 @@ def whole_images(options, settings: dict) -> None:
     print(f"{options.weights}, window {trained.config.window}; {options.images} images of {options.dataset}")
     print(f"{'window':>6} {'PSNR':>8} {'seconds':>8}")
     for side in options.sides:
-        evaluation.model = with_settings(trained, window=side, **settings).to(evaluation.where)
+        evaluation.model = with_settings(trained, window=side, **settings).to(evaluation.torch_device)
         means = pd.DataFrame(evaluation.rows())[["psnr", "seconds"]].mean()
         print(f"{side:6} {means['psnr']:8.3f} {means['seconds']:8.2f}", flush=True)
 

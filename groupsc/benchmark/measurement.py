@@ -120,7 +120,7 @@ class Evaluation:
         self._check_options()
         model = isinstance(self.weights, Restorer)
         self.baseline = None if model else baselines.chosen(self.weights, self.data_dir, device=self.device)
-        self.where = pick_own_device(self.device if self.baseline is None else self.baseline.device)
+        self.torch_device = pick_own_device(self.device if self.baseline is None else self.baseline.device)
         self.level = None if self.level is None else float(self.level)
         self.model: Any = None
         self.digest, self.method, self.blind, self.trained = None, INPUT, False, None
@@ -158,10 +158,10 @@ class Evaluation:
         source = self.weights
         if isinstance(source, Restorer):
             self.model, self.card, name = source.coder, source.card, str(source.card.get("name"))
-            self.digest, self.where = parameters_digest(self.model), self.model.D.device
+            self.digest, self.torch_device = parameters_digest(self.model), self.model.D.device
         else:
             assert not callable(source)  # Other callables are baselines.
-            self.model, self.card = load_weights(source, device=self.where)
+            self.model, self.card = load_weights(source, device=self.torch_device)
             self.digest, name = file_digest(source), str(source)
         task, method, trained = purpose(name, self.card)
         self.method = method_name(method, self.card.get("variant"))
@@ -185,7 +185,7 @@ class Evaluation:
         dataset, subject = datasets.set_name(self.dataset, self.data_dir), self._subject(self.task)
         return {
             **subject.settings(dataset, self.task, self.level, self.mode, self.stride),
-            "device": device_name(self.where) if subject.restores else None,
+            "device": device_name(self.torch_device) if subject.restores else None,
             "code_version": code_version(),
         }
 
@@ -238,8 +238,8 @@ class Evaluation:
                 clean = self._clean(source) if clean is None else clean
                 generator = noise_generator(settings["dataset"], name, self.level, repetition)
                 degraded, mask = degrade(clean, self.task, self.level, generator)
-                where = source if isinstance(source, Path) else Path(STRESS, name)
-                restored, cost = self._restored(where, degraded, mask, new_size=clean.shape not in sizes)
+                path = source if isinstance(source, Path) else Path(STRESS, name)
+                restored, cost = self._restored(path, degraded, mask, new_size=clean.shape not in sizes)
                 sizes.add(clean.shape)
                 for picture, image in zip(pictures, (clean, degraded, restored), strict=False):
                     write_image(picture, image[0].clip(0, 1).numpy())
@@ -292,20 +292,20 @@ class Evaluation:
         if self.baseline is not None:
             run = functools.partial(self._with_baseline, degraded)
         elif self.model is not None:
-            mask = None if mask is None else mask.to(self.where).expand_as(degraded)
-            run = functools.partial(self._with_model, degraded, degraded.to(self.where), mask)
+            mask = None if mask is None else mask.to(self.torch_device).expand_as(degraded)
+            run = functools.partial(self._with_model, degraded, degraded.to(self.torch_device), mask)
         else:
             return degraded, {"seconds": 0.0, "peak_memory_mb": 0.0}
-        on_gpu = self.where.type == "cuda"
+        on_gpu = self.torch_device.type == "cuda"
         with torch.inference_mode():
             if on_gpu and new_size:
                 run()
-                torch.cuda.synchronize(self.where)
-            memory = PeakMemory(self.where)
+                torch.cuda.synchronize(self.torch_device)
+            memory = PeakMemory(self.torch_device)
             start = time.perf_counter()
             restored = run()
             if on_gpu:
-                torch.cuda.synchronize(self.where)
+                torch.cuda.synchronize(self.torch_device)
             seconds = time.perf_counter() - start
         return restored.cpu().float(), {"seconds": round(seconds, 4), "peak_memory_mb": memory.peak()}
 

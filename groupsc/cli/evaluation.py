@@ -66,17 +66,17 @@ def evaluate(
     if output is None and cached_results is not None:
         raise GroupSCError("cached results are reused in a file only; give --output")
     common: dict[str, Any] = {"task": task, "level": level, "images": images, "mode": mode, "stride": stride}
-    where = data_dir_with(data_dir, folders)
+    data = data_dir_with(data_dir, folders)
     plain = noise == "estimated" and pictures is None and not guard
     if cached_results is not None and output is not None and weights is not None and plain:
-        if _copy_cached(cached_results, output, weights, dataset, times=repetitions, data_dir=where, **common):
+        if _copy_cached(cached_results, output, weights, dataset, times=repetitions, data_dir=data, **common):
             return
     from groupsc.benchmark.evaluation import evaluate as measure
     from groupsc.benchmark.evaluation import evaluate_to_csv
 
     options = {
         **common, "noise": noise, "repetitions": repetitions, "device": device, "pictures": pictures,
-        "names": names or None, "data_dir": where,
+        "names": names or None, "data_dir": data,
     }  # fmt: skip
     what, implied = _measured(weights, method, guard=guard, device=device, data_dir=data_dir)
     options |= {key: value for key, value in implied.items() if options[key] is None}

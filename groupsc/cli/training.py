@@ -38,10 +38,10 @@ def fetch(
     if manifest is not None and len(datasets) != 1:
         raise GroupSCError(f"a manifest describes one data set, but {len(datasets)} were given; fetch them one by one")
     for name in datasets:
-        where = data_dir_with(data_dir, folders)
-        found = download(name, where, images=images, mirror=mirror)
+        data = data_dir_with(data_dir, folders)
+        found = download(name, data, images=images, mirror=mirror)
         megabytes = sum(file["bytes"] for file in found["files"]) / 1e6
-        own = own_set(name, where)
+        own = own_set(name, data)
         outcome = "all checksums agree" if own is None else f"in {own[1]}"
         print(f"{found['dataset']}: {len(found['files'])} files, {megabytes:.1f} MB, {outcome}")
         if manifest is not None:
@@ -132,11 +132,11 @@ def train(
     """
     from groupsc.data.folders import data_dir_with
 
-    where = data_dir_with(data_dir, folders)
+    data = data_dir_with(data_dir, folders)
     if queue is not None and experiment is None:
         if dictionary is not None or init is not None:
             raise GroupSCError("--dictionary and --init are for one experiment; write init_from into the queue instead")
-        _train_queue(queue, data_dir=where, output=output, minutes=minutes, weights=released, device=device)
+        _train_queue(queue, data_dir=data, output=output, minutes=minutes, weights=released, device=device)
         return
     if experiment is None or queue is not None:
         raise GroupSCError(
@@ -160,7 +160,7 @@ def train(
         )
     weights = train_experiment(
         settings,
-        data_dir=where,
+        data_dir=data,
         output=output,
         dictionary=dictionary,
         init=init and find_weights(init),

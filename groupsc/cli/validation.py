@@ -57,10 +57,10 @@ def validate(
     from groupsc.weights.released import find_weights, releases
     from groupsc.weights.scores import write_scores
 
-    where = data_dir_with(data_dir, folders)
+    data = data_dir_with(data_dir, folders)
     for name in weights or releases():
         path = find_weights(name)
-        score = validation.score(path, validation.measure_file(path, where, dataset=dataset, details=details))
+        score = validation.score(path, validation.measure_file(path, data, dataset=dataset, details=details))
         print(
             f"{score.model}: {score.psnr:.4f} dB over {score.images} images, rho {score.rho:.2f}, "
             f"{score.failed} of {score.cases} stress cases fail, worst {score.worst_case} {score.worst_change:+.2f} dB",
@@ -87,10 +87,10 @@ def compare(
     from groupsc.data.folders import data_dir_with
     from groupsc.weights.released import find_weights
 
-    where = data_dir_with(data_dir, folders)
+    data = data_dir_with(data_dir, folders)
     print(
         compare_rows(
-            *(measure_file(find_weights(name), where, dataset=dataset, details=details) for name in (old, new))
+            *(measure_file(find_weights(name), data, dataset=dataset, details=details) for name in (old, new))
         )
     )
 
