@@ -59,11 +59,9 @@ class Steps(Recorder):
         super().__init__(coder)
         self.steps: list[torch.Tensor] = []
 
-    def _kept_codes(self, A: Any, Y: Any, M: Any, thresholds: Any, *rest: Any) -> torch.Tensor:
-        for lam in thresholds:
-            A = super()._kept_codes(A, Y, M, lam[None], *rest)
-            self.steps.append(A)
-        return A
+    def keep(self, codes: torch.Tensor) -> None:
+        super().keep(codes)
+        self.steps.append(codes)
 
 
 @functools.cache

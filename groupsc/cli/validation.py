@@ -89,9 +89,7 @@ def compare(
 
     data = data_dir_with(data_dir, folders)
     print(
-        compare_rows(
-            *(measure_file(find_weights(name), data, dataset=dataset, details=details) for name in (old, new))
-        )
+        compare_rows(*(measure_file(find_weights(name), data, dataset=dataset, details=details) for name in (old, new)))
     )
 
 

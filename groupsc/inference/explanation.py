@@ -196,6 +196,10 @@ class Recorder:
             restored: Tensor = self.coder.to(image)(image, mask, level=level)
         return restored
 
+    def keep(self, codes: Tensor) -> None:
+        """Keep the codes (b, N, p) after an iteration; a subclass can keep those of all iterations."""
+        self.codes = codes
+
     def _recorded_path(self, Y: Tensor, M: Tensor | None, matmul_dtype: torch.dtype | None) -> Path:
         return RecordedPath(self._path(Y, M, matmul_dtype), self)
 
@@ -214,9 +218,13 @@ class RecordedPath:
         self.recorder.similarities.append(self.Sigma)
 
     def iterate(self, A: Tensor | None, thresholds: Tensor) -> Tensor:
-        """Iterate and keep the codes."""
-        self.recorder.codes = self.path.iterate(A, thresholds)
-        return self.recorder.codes
+        """Iterate and keep the codes after every iteration."""
+        codes = self.path.iterate(A, thresholds[:1])
+        self.recorder.keep(codes)
+        for number in range(1, len(thresholds)):
+            codes = self.path.iterate(codes, thresholds[number : number + 1])
+            self.recorder.keep(codes)
+        return codes
 
 
 def seen_around(model: SparseCoder, image: Tensor, x: int, y: int) -> tuple[Tensor, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from small_models import perturbed_coder, some_image
 
 from groupsc.figures.explanation import draw_explanation
 from groupsc.figures.style import save
-from groupsc.inference.explanation import explain
+from groupsc.inference.explanation import Recorder, explain
 from groupsc.inference.restorer import Restorer
 from groupsc.models import penalties
 from groupsc.models.coder import SparseCoder
@@ -159,3 +160,24 @@ def test_the_command_explains_a_photograph(groupsc, tmp_path):
     result = groupsc(*command, "--at", "middle", cwd=ROOT)
     assert result.returncode == 2
     assert "120,80" in result.stderr
+
+
+@pytest.mark.parametrize("penalty", ["l1", "csr", "group"])
+def test_a_recorder_passes_the_codes_of_every_iteration(penalty):
+    class Steps(Recorder):
+        def keep(self, codes):
+            steps.append(codes)
+
+    steps, model, (image, _) = [], perturbed_coder(penalty=penalty), some_image(1, 9, 8)
+    restored = Steps(model)(image)
+    assert len(steps) == model.config.n_iterations
+    for number, codes in enumerate(steps, 1):
+        config = dataclasses.replace(model.config, n_iterations=number)
+        shorter = SparseCoder(config).double()
+        state = {**model.state_dict(), "thresholds": model.thresholds[:number].detach()}
+        shorter.load_state_dict(state)
+        recorder = Recorder(shorter)
+        recorder(image)
+        torch.testing.assert_close(codes, recorder.codes)
+    with torch.no_grad():
+        torch.testing.assert_close(restored, model(image))
