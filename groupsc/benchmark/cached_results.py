@@ -98,7 +98,7 @@ def unsuited(method: str, task: str, level: float | None) -> str | None:
     return None if method == INPUT else baselines.method(method).unsuited(task, level)
 
 
-def cache_is_complete(config: dict, weights, place: str, task: str, level: float | None) -> bool:
+def cache_is_complete(config: dict, weights, stem: str, task: str, level: float | None) -> bool:
     """Return whether the cached results of a configuration contain all images and repetitions of an evaluation.
 
     For a folder of own images, which can have changed, this is never so.
@@ -108,7 +108,7 @@ def cache_is_complete(config: dict, weights, place: str, task: str, level: float
     config : dict
     weights, task, level : str or path, str, float
         As for `cached_rows`.
-    place : str
+    stem : str
         Data set, with `-stride<stride>` for blocks.
 
     Returns
@@ -127,12 +127,12 @@ def cache_is_complete(config: dict, weights, place: str, task: str, level: float
     """
     if config["cached_results"] is None:
         return False
-    dataset, stride = dataset_and_stride(place)
+    dataset, stride = dataset_and_stride(stem)
     if own_set(dataset, data_dir_of(config)) is not None:
         return False
     mode, step = ("block", stride) if stride else (config["mode"], config["stride"])
     settings = _settings(weights, dataset, task, level, mode, step)
-    path = settings and cached_results_of(config, settings["experiment"], place)
+    path = settings and cached_results_of(config, settings["experiment"], stem)
     if not path:
         return False
     wanted, times = image_names(config, dataset), repetitions(task, config["repetitions"])
@@ -168,7 +168,7 @@ def cached_results_folder(config: dict) -> Path | None:
     return Path(folder)
 
 
-def cached_results_of(config: dict, name: str, place: str) -> Path | None:
+def cached_results_of(config: dict, name: str, stem: str) -> Path | None:
     """Return the file of cached results of an evaluation, or None if the file does not exist.
 
     Parameters
@@ -176,7 +176,7 @@ def cached_results_of(config: dict, name: str, place: str) -> Path | None:
     config : dict
     name : str
         Name of the evaluation.
-    place : str
+    stem : str
         Name of its data set, with `-stride<stride>` for blocks.
 
     Raises
@@ -190,7 +190,7 @@ def cached_results_of(config: dict, name: str, place: str) -> Path | None:
     True
     """
     folder = cached_results_folder(config)
-    rows = None if folder is None else folder / name / f"{place}.csv"
+    rows = None if folder is None else folder / name / f"{stem}.csv"
     return rows if rows and rows.is_file() else None
 
 

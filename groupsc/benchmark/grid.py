@@ -173,12 +173,12 @@ def block_places(config: dict, found: dict[str, Experiment]) -> list[tuple[str, 
     ]
 
 
-def dataset_and_stride(place: str) -> tuple[str, int | None]:
+def dataset_and_stride(stem: str) -> tuple[str, int | None]:
     """Split the name of a file of per-image results into the data set and the stride of its blocks.
 
     Parameters
     ----------
-    place : str
+    stem : str
         Data set, with `-stride<stride>` for the additional block-wise evaluations.
 
     Examples
@@ -186,8 +186,8 @@ def dataset_and_stride(place: str) -> tuple[str, int | None]:
     >>> dataset_and_stride("BSD68-stride24"), dataset_and_stride("BSD68")
     (('BSD68', 24), ('BSD68', None))
     """
-    found = re.fullmatch(r"(.+)-stride(\d+)", place)
-    return (place, None) if found is None else (found[1], int(found[2]))
+    found = re.fullmatch(r"(.+)-stride(\d+)", stem)
+    return (stem, None) if found is None else (found[1], int(found[2]))
 
 
 def own_stride(config: dict, experiment: Experiment) -> int | None:

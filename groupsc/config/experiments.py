@@ -81,13 +81,13 @@ def stress_measurements(
     """
     given = config["stress"]
     tasks = [task for task in config["tasks"] if LEVEL_NAMES[task] == "sigma"]
-    places = list(itertools.product(tasks, given["levels"]))
+    settings = list(itertools.product(tasks, given["levels"]))
     measured = {
         experiment_name(task, baseline, level): (baseline, task, level, False)
         for baseline in given["baselines"]
-        for task, level in places
+        for task, level in settings
     }
-    for method, guarded, (task, level) in itertools.product(given["methods"], (False, True), places):
+    for method, guarded, (task, level) in itertools.product(given["methods"], (False, True), settings):
         name = experiment_name(task, method, level)
         if name in found:
             own = experiment_name(task, f"{method}-guarded" if guarded else method, level)

@@ -29,7 +29,7 @@ def rows_of_other_releases():
 
 
 @cache
-def is_cached(name, place):
+def is_cached(name, stem):
     """Return whether the cached results of an evaluation are complete, so that it needs no images."""
     if not config["cached_results"]:
         return False
@@ -38,10 +38,10 @@ def is_cached(name, place):
     else:
         experiment, task, level = EVALUATIONS[name]
         weights = None if TRAINED else released_file(experiment.name)
-    return weights is not None and cache_is_complete(config, weights, place, task, level)
+    return weights is not None and cache_is_complete(config, weights, stem, task, level)
 
 
-def all_places():
+def all_evaluations():
     """Return (name, data set) of all evaluations of released models and of baselines, with strides."""
     found = [
         (name, dataset)
@@ -58,10 +58,10 @@ def all_places():
 
 def needed_sets():
     """Return {data set: number of images} that evaluations of released models, baselines and figures need."""
-    measured = [place for place in all_places() if place[0] not in UNSUITED and not is_cached(*place)]
+    measured = [(name, stem) for name, stem in all_evaluations() if name not in UNSUITED and not is_cached(name, stem)]
     drawn = [given for given in config["figures"].values() if {"images", "panels"} & {*given}]
     panels = [panel for given in drawn for panel in given.get("panels", [given])]
-    used = {dataset_and_stride(place)[0] for _, place in measured} | {panel["dataset"] for panel in panels}
+    used = {dataset_and_stride(stem)[0] for _, stem in measured} | {panel["dataset"] for panel in panels}
     shown = {name for name, (method, *_) in WANTED.items() for given in drawn if method in given.get("baselines", [])}
     peers = {
         peer_of(name) for name in {name for name, _ in measured} | shown if name in WANTED and name not in UNSUITED
@@ -81,9 +81,9 @@ OUT_OF_REACH = [] if TRAINED else sorted(out_of_reach(needed_sets(), config["dat
 UNSUITED |= {name: f"{peer_of(name)} can't be fetched" for name in WANTED if peer_of(name) in OUT_OF_REACH}
 # Evaluations that can be neither measured nor taken from cached results are omitted.
 LEFT_OUT = [
-    (name, place)
-    for name, place in all_places()
-    if (name in UNSUITED or dataset_and_stride(place)[0] in OUT_OF_REACH) and not is_cached(name, place)
+    (name, stem)
+    for name, stem in all_evaluations()
+    if (name in UNSUITED or dataset_and_stride(stem)[0] in OUT_OF_REACH) and not is_cached(name, stem)
 ]
 BASELINES = {
     name: wanted
@@ -107,8 +107,8 @@ def left_out():
             "be fetched, so that figures and evaluations that need them are left out and tables are made from cached "
             "results; connect to the network, or name a folder with copies by GROUPSC_MIRROR"
         )
-    for reason, places in found.items():
-        names = [f"{name} on {', '.join(sets)}" if name in BASELINES else name for name, sets in places.items()]
+    for reason, sets_of in found.items():
+        names = [f"{name} on {', '.join(sets)}" if name in BASELINES else name for name, sets in sets_of.items()]
         sentences.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} left out: {reason}")
     return sentences + stress_left_out()
 

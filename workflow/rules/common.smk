@@ -159,8 +159,8 @@ if config["mirror"]:
 # Models that DVC tracks in data/weights, by the file that points to them; RELEASED has those of the grid.
 POINTERS = {
     path.name.removesuffix(".safetensors.dvc"): Path(relative(path))
-    for place in reversed(data_places())
-    for path in sorted((place / "weights").glob("*.safetensors.dvc"))
+    for folder in reversed(data_places())
+    for path in sorted((folder / "weights").glob("*.safetensors.dvc"))
 }
 RELEASED = {name: POINTERS[name] for name in EXPERIMENTS if name in POINTERS}
 PUBLISHED = relative(data_file("published.csv"))
@@ -242,7 +242,7 @@ def block_rows():
         (name, f"{dataset}-stride{stride}") for name, dataset, stride in shared_grid.block_places(config, EXPERIMENTS)
     ]
     return [
-        f"{OUT}/rows/{name}/{place}.csv" for name, place in blocks if name in measured and (name, place) not in LEFT_OUT
+        f"{OUT}/rows/{name}/{stem}.csv" for name, stem in blocks if name in measured and (name, stem) not in LEFT_OUT
     ]
 
 

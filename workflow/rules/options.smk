@@ -65,8 +65,8 @@ def evaluation_input(wildcards):
 
 def needs_no_measurement(wildcards):
     """Return whether the cached results are complete and no figure needs a restored image."""
-    place = (wildcards.name, wildcards.dataset)
-    return is_cached(*place) and not kept_pictures(*place)
+    evaluation = (wildcards.name, wildcards.dataset)
+    return is_cached(*evaluation) and not kept_pictures(*evaluation)
 
 
 def memory_of_evaluation(wildcards):
@@ -99,11 +99,11 @@ def code_of_method(method):
     if method == "input":
         return code("benchmark.evaluation")
     peer = baselines.method(method)
-    place = type(peer).__module__
-    if place.startswith("groupsc."):
+    home = type(peer).__module__
+    if home.startswith("groupsc."):
         own = peer.digest(None, None) if isinstance(peer, OwnMethod) else ""
-        return code("benchmark.evaluation") + code(place.removeprefix("groupsc.")) + (own or "")
-    return code("benchmark.evaluation") + file_digest(sys.modules[place].__file__)
+        return code("benchmark.evaluation") + code(home.removeprefix("groupsc.")) + (own or "")
+    return code("benchmark.evaluation") + file_digest(sys.modules[home].__file__)
 
 
 def evaluation_options(wildcards):

@@ -105,10 +105,10 @@ def figure_input(contents):
         if "dataset" not in contents:
             return {"weights": weights}
         return {"weights": weights, "images": manifest_of_test_set(contents["dataset"])}
-    places = sorted({f"{name}/{dataset}" for name, dataset, _ in shown_pictures(contents)})
+    stems = sorted({f"{name}/{dataset}" for name, dataset, _ in shown_pictures(contents)})
     return {
-        "rows": [f"{OUT}/rows/{place}.csv" for place in places],
-        "pictures": [f"{OUT}/pictures/{place}" for place in places],
+        "rows": [f"{OUT}/rows/{stem}.csv" for stem in stems],
+        "pictures": [f"{OUT}/pictures/{stem}" for stem in stems],
     }
 
 

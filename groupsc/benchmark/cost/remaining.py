@@ -87,15 +87,15 @@ def missing_evaluations(
         for name, dataset, stride in grid.block_places(config, found)
         if name in used
     ]
-    for name, e, dataset, place, stride in wanted:
-        if e.name not in missing and (output / "rows" / name / f"{place}.csv").is_file():
+    for name, e, dataset, stem, stride in wanted:
+        if e.name not in missing and (output / "rows" / name / f"{stem}.csv").is_file():
             continue
         images = _images(config, e.task, dataset)
         if e.name not in missing:
-            images -= _number_cached(config, e.task, name, dataset, place)
+            images -= _number_cached(config, e.task, name, dataset, stem)
         work_of_one = operation_counts.image_operations(e.model, operation_counts.pixels_of(dataset), stride)
         yield (
-            Job(f"{name}/{place}", e.model.penalty, images * work_of_one, e.name if e.name in missing else None),
+            Job(f"{name}/{stem}", e.model.penalty, images * work_of_one, e.name if e.name in missing else None),
             images,
         )
 
@@ -121,9 +121,9 @@ def _repetitions(config: dict, task: str) -> int:
     return repetitions(task, config["repetitions"])
 
 
-def _number_cached(config: dict, task: str, name: str, dataset: str, place: str) -> int:
+def _number_cached(config: dict, task: str, name: str, dataset: str, stem: str) -> int:
     """Count the images of `_images` that have cached results, of any weights."""
-    path = cached_results_of(config, name, place)
+    path = cached_results_of(config, name, stem)
     if path is None:
         return 0
     names, times = {*image_names(config, dataset)}, _repetitions(config, task)
