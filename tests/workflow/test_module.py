@@ -101,7 +101,8 @@ def test_another_workflow_uses_it_as_a_module(elsewhere):
 def test_a_module_of_the_installed_package_has_all_that_it_needs(elsewhere, installed):
     (elsewhere / "Snakefile").write_text(TOY % "snakefile()")
     said = snakemake("--dry-run", "--printshellcmds", "groupsc_all", cwd=elsewhere, config="grid.yaml").stdout
-    assert f"cp {installed}/groupsc/_data/weights/gray-sc-sigma25.safetensors mine/weights" in said
+    assert "groupsc weights pull gray-sc-sigma25 --output mine/weights" in said
+    assert f"dvc --cd {installed}/groupsc/_data/weights " in said
     assert f"{installed}/groupsc/_data/data/measured/gray-sc-sigma25/BSD68.csv" in said
     assert f"{ROOT}/" not in said
     assert set(releases([installed / "groupsc/_data"])) == set(releases())

@@ -13,10 +13,12 @@ rule release:
     localrule: True
     conda:
         ENVIRONMENT
+    params:
+        folder=f"{OUT}/weights",
+        pointers=lambda wildcards: RELEASED[wildcards.name].parent,
     shell:
-        '(copy() {{ python -m groupsc weights pull {wildcards.name:q} --output "$(dirname {output.weights:q})"; }}; '
-        'copy || {{ dvc --cd "$(dirname {input.pointer:q})" --wait-for-lock pull "$(basename {input.pointer:q})"; copy; }}) '
-        "&> {log:q}"
+        "(copy() {{ python -m groupsc weights pull {wildcards.name:q} --output {params.folder:q}; }}; copy || "
+        "{{ dvc --cd {params.pointers:q} --wait-for-lock pull {wildcards.name:q}.safetensors.dvc; copy; }}) &> {log:q}"
 
 
 rule evaluate:
