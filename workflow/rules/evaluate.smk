@@ -14,7 +14,7 @@ rule release:
     conda:
         ENVIRONMENT
     params:
-        folder=f"{OUT}/weights",
+        folder=lambda wildcards, output: os.path.dirname(output.weights),
         pointers=lambda wildcards: RELEASED[wildcards.name].parent,
     shell:
         "(copy() {{ python -m groupsc weights pull {wildcards.name:q} --output {params.folder:q}; }}; copy || "
