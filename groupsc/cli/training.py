@@ -37,8 +37,8 @@ def fetch(
         return
     if manifest is not None and len(datasets) != 1:
         raise GroupSCError(f"a manifest describes one data set, but {len(datasets)} were given; fetch them one by one")
+    data = data_dir_with(data_dir, folders)
     for name in datasets:
-        data = data_dir_with(data_dir, folders)
         found = download(name, data, images=images, mirror=mirror)
         megabytes = sum(file["bytes"] for file in found["files"]) / 1e6
         own = own_set(name, data)

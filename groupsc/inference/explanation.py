@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from groupsc.models.coder import SparseCoder
-from groupsc.models.iterations import Path
+from groupsc.models.iterations import IterationPath
 from groupsc.utils.errors import GroupSCError
 
 
@@ -200,31 +200,34 @@ class Recorder:
         """Keep the codes (b, N, p) after an iteration; a subclass can keep those of all iterations."""
         self.codes = codes
 
-    def _recorded_path(self, Y: Tensor, M: Tensor | None, matmul_dtype: torch.dtype | None) -> Path:
+    def _recorded_path(self, Y: Tensor, M: Tensor | None, matmul_dtype: torch.dtype | None) -> IterationPath:
         return RecordedPath(self._path(Y, M, matmul_dtype), self)
 
 
 class RecordedPath:
     """A path of the coder whose similarity matrices and codes a `Recorder` keeps."""
 
-    def __init__(self, path: Path, recorder: Recorder):
-        self.path, self.recorder, self.Sigma = path, recorder, path.Sigma
+    def __init__(self, path: IterationPath, recorder: Recorder):
+        self.path, self.recorder = path, recorder
+
+    @property
+    def Sigma(self) -> Tensor | None:
+        """The similarity matrix of the path."""
+        return self.path.Sigma
 
     def update(self, F: Tensor, nu: Tensor | None, inside: Tensor) -> None:
         """Update Σ and keep it."""
         self.path.update(F, nu, inside)
-        self.Sigma = self.path.Sigma
         assert self.Sigma is not None  # It was just updated.
         self.recorder.similarities.append(self.Sigma)
 
     def iterate(self, A: Tensor | None, thresholds: Tensor) -> Tensor:
         """Iterate and keep the codes after every iteration."""
-        codes = self.path.iterate(A, thresholds[:1])
-        self.recorder.keep(codes)
-        for number in range(1, len(thresholds)):
-            codes = self.path.iterate(codes, thresholds[number : number + 1])
-            self.recorder.keep(codes)
-        return codes
+        for number in range(len(thresholds)):
+            A = self.path.iterate(A, thresholds[number : number + 1])
+            self.recorder.keep(A)
+        assert A is not None  # There is at least one iteration.
+        return A
 
 
 def seen_around(model: SparseCoder, image: Tensor, x: int, y: int) -> tuple[Tensor, int, int]:

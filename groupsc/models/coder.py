@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groupsc.config.definitions import ModelConfig
-from groupsc.models.iterations import FAST_STEPS, FastPath, Path, PlainPath
+from groupsc.models.iterations import FAST_STEPS, FastPath, IterationPath, PlainPath
 from groupsc.models.levels import shares
 from groupsc.models.penalties import Centralised, Penalty, kind_of
 from groupsc.models.similarity import source_weights, window_mask
@@ -260,7 +260,7 @@ class SparseCoder(nn.Module):
         inside = window_mask(grid.rows, grid.columns, self.config.window, grid.stride, device=Y.device)
         return inside if source_weight == 1 else source_weights(inside, source_weight, Y.dtype)
 
-    def _path(self, Y: Tensor, M: Tensor | None, matmul_dtype: torch.dtype | None) -> Path:
+    def _path(self, Y: Tensor, M: Tensor | None, matmul_dtype: torch.dtype | None) -> IterationPath:
         """The fast path if a type of its products is given, the penalty has one, and no `torch.func` transform runs."""
         steps = FAST_STEPS.get(self.config.penalty)
         if matmul_dtype is None or steps is None or transformed():

@@ -83,10 +83,11 @@ def before_shrinkage(
     return R @ C if A is None else A + R @ C
 
 
-class Path(Protocol):
+class IterationPath(Protocol):
     """One way to compute Algorithm 1 for a batch of images, which keeps the similarity matrix between the calls."""
 
-    Sigma: Tensor | None
+    @property
+    def Sigma(self) -> Tensor | None: ...
 
     def update(self, F: Tensor, nu: Tensor | None, inside: Tensor) -> None: ...
 

@@ -95,12 +95,8 @@ class Batches:
         self.pattern_share = experiment.training.pattern_share
         if not images:
             raise GroupSCError("there are no training images; choose another training.dataset")
-        smallest = min(min(image.shape[-2:]) for image in images)
-        if smallest < self.crop_size:
-            raise GroupSCError(
-                f"a training image has a side of {smallest} pixels, smaller than a crop of side {self.crop_size}; "
-                "choose larger images, or reduce training.crop_size"
-            )
+        numbered = {str(number): image for number, image in enumerate(images, 1)}
+        require_side(numbered, self.crop_size, "the training images", "or reduce training.crop_size")
         self.clean = list(images)
         # Whole images are compressed, so that random crops contain all phases of the 8×8 grid of JPEG.
         self.degraded = [degrade(image, "jpeg", self.level, None)[0] for image in images if self.task == "jpeg"]
@@ -186,7 +182,7 @@ def noisy(clean: Tensor, level: Tensor, generator: torch.Generator) -> Batch:
     return Batch(clean, clean + level.view(-1, 1, 1, 1) / 255 * noise, None, level)
 
 
-def require_side(images: Mapping[str, NDArray[Any]], side: int, place: str, hint: str) -> None:
+def require_side(images: Mapping[str, NDArray[Any] | Tensor], side: int, place: str, hint: str) -> None:
     """Raise an error that names the first image with a side below `side` pixels."""
     for name, image in images.items():
         if min(image.shape[-2:]) < side:
