@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 """Parameters of mallopt(3), from malloc.h."""
 
-UNKNOWN = 4e9
-"""Assumed free memory in bytes, if the system does not report it."""
-
 
 def memory_share(device: torch.device, least: float = 0) -> float:
     """Return the share of the free memory that this process can use.
@@ -93,19 +90,9 @@ def free_on_machine() -> float:
     >>> free_on_machine() > 0
     True
     """
-    return min(_free_on_system(), room_in_groups())
+    import psutil
 
-
-def _free_on_system() -> float:
-    try:
-        with open("/proc/meminfo") as lines:
-            return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) * 1024
-    except (OSError, StopIteration):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
-    except (AttributeError, ValueError):
-        return UNKNOWN
+    return min(psutil.virtual_memory().available, room_in_groups())
 
 
 def room_in_groups(root: Path = Path("/sys/fs/cgroup"), process: Path = Path("/proc/self/cgroup")) -> float:
