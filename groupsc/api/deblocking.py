@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from groupsc.api.array_kinds import restore_images
 from groupsc.api.loading import model_for
 from groupsc.guards.jpeg import AROUND, SIDE, Grid, decoded_chroma, find_grid, full_contrast, guard_jpeg
-from groupsc.inference.array_kinds import restore_images
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import one_if_equal, unpack

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groupsc.api.array_kinds import restore_images
 from groupsc.api.loading import model_for
 from groupsc.data.degradations import bayer_mask
 from groupsc.guards.mosaic import AROUND, guard_mosaic
-from groupsc.inference.array_kinds import restore_images
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import unpack

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from groupsc.api.array_kinds import restore_images
 from groupsc.api.loading import cached_model, device_of
 from groupsc.api.noise_removal import Sigma, denoise_with_facts, noise_task
 from groupsc.guards.white_noise import AROUND
-from groupsc.inference.array_kinds import restore_images
 from groupsc.inference.regions import halo
 from groupsc.inference.units import ValueRange, check_sigma, value_range
 from groupsc.io.arrays import unpack

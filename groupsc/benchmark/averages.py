@@ -22,7 +22,8 @@ KEYS = ["task", "method", "level", "dataset", "mode", "stride"]
 def average(rows: pd.DataFrame, sizes: dict | None = None) -> pd.DataFrame:
     """Average per-image results over images, then over noise repetitions.
 
-    Repetitions with fewer images than the most complete one are left out, so that all means are over the same images.
+    Repetitions with other images than the first of the most complete ones are left out, so that all means are over the
+    same images.
 
     Parameters
     ----------
@@ -68,8 +69,8 @@ def _average(group: pd.DataFrame) -> dict:
         raise GroupSCError(f"the results of {name} come from different weights; pass those of one weights file")
     if group.duplicated(["image", "repetition"]).any():
         raise GroupSCError(f"the results of {name} contain an image twice; pass each file of results once")
-    counts = group.groupby("repetition").size()
-    group = group[group["repetition"].isin(counts.index[counts == counts.max()])]
+    images = group.groupby("repetition")["image"].agg(frozenset)
+    group = group[group["repetition"].map(images) == max(images, key=len)]
     line = {"images": group["image"].nunique(), "repetitions": group["repetition"].nunique()}
     for metric in DECIMALS:
         means = group.groupby("repetition")[metric].mean()

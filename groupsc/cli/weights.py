@@ -32,7 +32,7 @@ def info(weights: Annotated[str, Argument(metavar="NAME|WEIGHTS.safetensors")]) 
 @app.command("list")
 def list_weights(as_json: AsJson = False) -> None:
     """List the released weights."""
-    from groupsc.weights.cards import read_metadata, total_steps
+    from groupsc.weights.cards import read_metadata, steps_text
     from groupsc.weights.released import releases
     from groupsc.weights.scores import scores_of
 
@@ -43,7 +43,7 @@ def list_weights(as_json: AsJson = False) -> None:
     scores = scores_of(releases())
     for name, card in cards.items():
         validation = f"validation {scores[name].psnr:.2f} dB" if name in scores else "not validated"
-        print(f"{name:28} {total_steps(card):>7,} steps, {validation}")
+        print(f"{name:28} {steps_text(card):>15} steps, {validation}")
 
 
 @app.command("pull")

@@ -160,7 +160,8 @@ class ModelConfig(Settings):
 class TrainingConfig(Settings):
     """The settings of a training; the defaults are the authors' recipe (appendix A and the released code).
 
-    When the validation PSNR falls by more than `backtrack_threshold` dB below the best, the best snapshot is restored
+    Two defaults differ from it: `any_phase`, and backtracking. The authors watch the training loss. Here, when the
+    validation PSNR falls by more than `backtrack_threshold` dB below the best, the best snapshot is restored
     and the learning rate is multiplied by `backtrack_factor`.
 
     The shares `gain_share` and `strong_color_share` are described in `groupsc.training.contrast`, `pattern_share` in

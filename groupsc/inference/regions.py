@@ -5,12 +5,15 @@ A region is restored with a margin, which is then cut off, so that regions leave
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from groupsc.inference.sliding_window import restore_whole
+from groupsc.inference.sliding_window import number_of_steps, restore_whole
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.window import TILE
+from groupsc.ops.workers import rows_at_once
 from groupsc.utils.errors import TooLittleMemoryError
 from groupsc.utils.progress import Progress, progress_bar
 
@@ -58,8 +61,9 @@ def regionwise(
     height, width = image.shape[-2:]
     places = [(rows, columns) for rows in _parts(model, height, side) for columns in _parts(model, width, side)]
     restored = torch.empty_like(image)
-    total = len(places) * model.config.n_iterations
-    bar = progress_bar(progress, total, "iteration")
+    sizes = [(rows[1].stop - rows[1].start, columns[1].stop - columns[1].start) for rows, columns in places]
+    total = sum(number_of_steps(model, *size, image.device) for size in sizes)
+    bar = progress_bar(progress, total, "iteration" if model.kind.nonlocal_ else "tile")
     for (row, near_rows, kept_rows), (column, near_columns, kept_columns) in places:
         region_mask = None if mask is None else mask[..., near_rows, near_columns]
         region = image[..., near_rows, near_columns]
@@ -117,7 +121,7 @@ def region_side(model: SparseCoder, matmul_dtype: torch.dtype, memory: float, he
     >>> region_side(model, torch.float32, 1e9, 500, 400)
     500
     """
-    pixels = memory / _bytes_a_pixel(model, matmul_dtype)
+    pixels = _pixels_within(model, matmul_dtype, memory)
     if height * width <= pixels:
         return max(height, width)
     # In an image narrower than a region, the regions have the width of the image.
@@ -134,7 +138,7 @@ def region_side(model: SparseCoder, matmul_dtype: torch.dtype, memory: float, he
 def least_memory(model: SparseCoder, matmul_dtype: torch.dtype, height: int, width: int) -> float:
     """Compute the smallest memory limit with which `region_side` finds a region: whole megabytes, in bytes."""
     least = _least_side(model)
-    needed = _bytes_a_pixel(model, matmul_dtype) * min(least, height) * min(least, width)
+    needed = _bytes_for(model, matmul_dtype, min(least, height) * min(least, width))
     return 1e6 * (int(needed / 1e6) + 1)
 
 
@@ -207,7 +211,7 @@ def memory_for(model: SparseCoder, matmul_dtype: torch.dtype, most: float, heigh
 
 def full_memory(model: SparseCoder, matmul_dtype: torch.dtype, height: int, width: int) -> float:
     """Compute the memory with which an image is restored as one region: whole megabytes, in bytes."""
-    return 1e6 * (int(_bytes_a_pixel(model, matmul_dtype) * height * width / 1e6) + 1)
+    return 1e6 * (int(_bytes_for(model, matmul_dtype, height * width) / 1e6) + 1)
 
 
 def _least_side(model: SparseCoder) -> int:
@@ -219,11 +223,33 @@ def _parts(model: SparseCoder, length: int, side: int) -> list[tuple[slice, slic
     return regions(length, side, halo(model), model.config.patch_size, model.config.patch_stride)
 
 
-def _bytes_a_pixel(model: SparseCoder, matmul_dtype: torch.dtype) -> float:
-    config, entry = model.config, matmul_dtype.itemsize
-    similarities = 0 if not model.kind.nonlocal_ else (TILE + config.grid_window - 1) ** 2 * entry
-    bytes_a_patch = similarities + config.n_atoms * (3 * entry + 8) + 12 * config.dimension * 4
-    return bytes_a_patch / config.patch_stride**2
+def _bytes_for(model: SparseCoder, matmul_dtype: torch.dtype, pixels: float) -> float:
+    """Memory that the restoration of a region takes."""
+    a_pixel, a_coded_pixel, coded = _costs(model, matmul_dtype)
+    return a_pixel * pixels + a_coded_pixel * min(pixels, coded)
+
+
+def _pixels_within(model: SparseCoder, matmul_dtype: torch.dtype, memory: float) -> float:
+    """Size of the region that is restored within a memory limit; the inverse of `_bytes_for`."""
+    a_pixel, a_coded_pixel, coded = _costs(model, matmul_dtype)
+    pixels = memory / (a_pixel + a_coded_pixel)
+    return pixels if pixels <= coded else (memory - a_coded_pixel * coded) / a_pixel
+
+
+def _costs(model: SparseCoder, matmul_dtype: torch.dtype) -> tuple[float, float, float]:
+    """Bytes for a pixel of the image, bytes for a pixel whose patches are coded, and number of the latter at a time.
+
+    With a local prior these are the pixels of one tile per thread, otherwise all.
+    """
+    config, entry, wide = model.config, matmul_dtype.itemsize, max(4, matmul_dtype.itemsize)
+    images = 6 * config.channels * wide
+    if not model.kind.nonlocal_:
+        # Twice the size of the arrays, because freed memory is not returned at once.
+        codes = 2 * (config.n_atoms * (entry + wide) + 8 * config.dimension * wide)
+        return images, codes / config.patch_stride**2, rows_at_once(model.D.device) * config.patch_stride**2
+    similarities = (TILE + config.grid_window - 1) ** 2 * entry
+    codes = config.n_atoms * (3 * entry + 8) + 12 * config.dimension * 4
+    return images, (similarities + codes) / config.patch_stride**2, math.inf
 
 
 def regions(

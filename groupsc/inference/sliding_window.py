@@ -1,7 +1,8 @@
-"""Run Algorithm 1 on a whole image with a sliding window.
+"""Run Algorithm 1 on a whole image, for a non-local prior with a sliding window.
 
-The results are those of `groupsc.models.coder`, computed tile by tile and without derivatives. Symbols as in
-`groupsc.models.coder`, for one image of N patches, which are rows:
+The results are those of `groupsc.models.coder`, computed tile by tile and without derivatives. Models with a local
+prior are passed to `groupsc.inference.local_prior`. Symbols as in `groupsc.models.coder`, for one image of N patches,
+which are rows:
 
     Y      centred patches of the degraded image, (N, m); mu their means (N, 1)
     M      1 where a patch entry was measured, (N, m); None if all were
@@ -15,13 +16,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from groupsc.inference.local_prior import LocalCoding, tiles
 from groupsc.models.coder import SparseCoder
-from groupsc.models.penalties import L1, GroupLasso, NonLocalPenalty, Penalty
+from groupsc.models.penalties import GroupLasso, NonLocalPenalty
 from groupsc.ops import pointwise
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.linear_step import LinearStep, aligned
@@ -70,7 +72,7 @@ def restore_whole(
     level: float | None = None,
     matmul_dtype: torch.dtype,
     window: Callable[..., Window] | None = None,
-    advance: Callable[[], object] | None = None,
+    advance: Callable[[int], object] | None = None,
 ) -> Tensor:
     """Restore a whole image; every patch sees the full window around it.
 
@@ -89,7 +91,7 @@ def restore_whole(
         Constructor of Σ with the arguments of `SlidingWindow`; by default `SlidingWindow` on a CPU and `GatheredWindow`
         on other devices.
     advance : callable, optional
-        Function without arguments that is called after each iteration.
+        `advance(n)` is called after n of the steps that `number_of_steps` counts.
 
     Returns
     -------
@@ -108,8 +110,28 @@ def restore_whole(
     >>> restore_whole(model, torch.full((1, 1, 12, 10), 0.5), matmul_dtype=torch.float32).shape
     torch.Size([1, 1, 12, 10])
     """
+    options: dict[str, Any] = {"level": level, "matmul_dtype": matmul_dtype, "advance": advance}
     with workers(image.device) as each:
-        return _coded(model, image, mask, level, matmul_dtype, window, advance, each).image(each)
+        if not model.kind.nonlocal_:
+            return LocalCoding(model, image, mask, **options, each=each).restored()
+        return _coded(model, image, mask, **options, window=window, each=each).image(each)
+
+
+def number_of_steps(model: SparseCoder, height: int, width: int, device: torch.device) -> int:
+    """Return the number of steps in which `restore_whole` reports its progress for an image of this size.
+
+    The steps are the iterations of a non-local prior, and the tiles of the image for a local prior.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5))
+    >>> number_of_steps(model, 12, 10, torch.device("cpu"))
+    2
+    """
+    if model.kind.nonlocal_:
+        return model.config.n_iterations
+    return len(tiles(model.patch_grid(height, width), device))
 
 
 @torch.no_grad()
@@ -138,8 +160,11 @@ def codes_of(model: SparseCoder, image: Tensor, mask: Tensor | None = None, *, l
     >>> codes_of(model, torch.full((1, 1, 12, 10), 0.5)).shape
     torch.Size([10, 8, 8])
     """
+    options: dict[str, Any] = {"level": level, "matmul_dtype": image.dtype}
     with workers(image.device) as each:
-        coding = _coded(model, image, mask, level, image.dtype, None, None, each)
+        if not model.kind.nonlocal_:
+            return LocalCoding(model, image, mask, **options, each=each).codes()
+        coding = _coded(model, image, mask, **options, each=each)
     found: Tensor = coding.A.unflatten(0, (coding.grid.rows, coding.grid.columns))
     return found
 
@@ -148,11 +173,12 @@ def _coded(
     model: SparseCoder,
     image: Tensor,
     mask: Tensor | None,
+    *,
     level: float | None,
     matmul_dtype: torch.dtype,
-    window: Callable[..., Window] | None,
-    advance: Callable[[], object] | None,
     each: Each,
+    window: Callable[..., Window] | None = None,
+    advance: Callable[[int], object] | None = None,
 ) -> _Coding:
     """Run all iterations; the arguments are those of `restore_whole`."""
     if not restores_whole(model):
@@ -163,23 +189,20 @@ def _coded(
     coding = _Coding(model, image, mask, matmul_dtype, window)
     refreshes = (0, *model.config.similarity_updates)
     for step, lam in enumerate(model.thresholds_at(level)):
-        if coding.window is not None and step in refreshes:
+        if step in refreshes:
             coding.update(refreshes.index(step), each)
         coding.step(lam, each)
         if advance is not None:
-            advance()
+            advance(1)
     return coding
 
 
 class _Coding:
-    """Codes A (N, p) of all patches of an image, which each iteration changes in place.
+    """Codes A (N, p) of all patches of an image for a non-local prior, which each iteration changes in place.
 
-    For a non-local penalty, `summand` (N, p) contains the values that are summed over similar patches, and `H` (N, p)
-    their sums. All arrays are allocated once, because a new allocation takes more time.
+    `summand` (N, p) contains the values that are summed over similar patches, and `H` (N, p) their sums. All arrays are
+    allocated once, because a new allocation takes more time.
     """
-
-    summand: Tensor
-    H: Tensor
 
     def __init__(
         self,
@@ -209,19 +232,16 @@ class _Coding:
             for part in self.parts
         ]
         self.A = torch.zeros(len(Y), config.n_atoms, dtype=matmul_dtype, device=image.device)
-        self.window: Window | None = None
-        if model.kind.nonlocal_:
-            if window is None:
-                window = SlidingWindow
-                if image.device.type != "cpu":
-                    window = functools.partial(GatheredWindow, device=image.device)
-            size = self.grid.rows, self.grid.columns, config.grid_window
-            self.window = window(*size, matmul_dtype, weight=config.source_weight)
-            self.summand, self.H = torch.zeros_like(self.A), torch.empty_like(self.A)
+        self.summand, self.H = torch.zeros_like(self.A), torch.empty_like(self.A)
+        if window is None:
+            window = SlidingWindow
+            if image.device.type != "cpu":
+                window = functools.partial(GatheredWindow, device=image.device)
+        size = self.grid.rows, self.grid.columns, config.grid_window
+        self.window = window(*size, matmul_dtype, weight=config.source_weight)
 
     def update(self, number: int, each: Each) -> None:
         """Compute similarity `number` and blend it into Σ; `each` is the function of `groupsc.ops.workers.workers`."""
-        assert self.window is not None  # The prior is non-local.
         estimate, nu = self._estimate(each), self.model.nu(number)
 
         def features(rows: slice) -> Tensor:
@@ -258,41 +278,21 @@ class _Coding:
         return self.grid.average(E.transpose(1, 2))
 
     def step(self, lam: Tensor, each: Each) -> None:
-        """Run one iteration of Algorithm 1; SC and GroupSC have functions that change the codes in place."""
+        """Run one iteration of Algorithm 1; GroupSC has functions that change the codes in place."""
         penalty = self.model.penalty
-        if isinstance(penalty, NonLocalPenalty):
-            self._non_local_step(penalty, lam, each)
-        else:
-            self._local_step(penalty, lam, each)
-        self.begun = True
-
-    def _local_step(self, penalty: Penalty, lam: Tensor, each: Each) -> None:
-        below = pointwise.negative(lam)
-
-        def advance(number: int) -> None:
-            A = self.A[self.parts[number]]
-            self.linear[number].advance(A, self.scratch, begun=self.begun)
-            if type(penalty) is L1:
-                pointwise.soft_(A, lam, below, self.scratch)
-            else:
-                A.copy_(penalty.prox(A, None, lam, None))
-
-        each(advance, range(len(self.parts)))
-
-    def _non_local_step(self, penalty: NonLocalPenalty, lam: Tensor, each: Each) -> None:
-        assert self.window is not None  # The prior is non-local.
-        group = type(penalty) is GroupLasso
+        assert isinstance(penalty, NonLocalPenalty)  # `restores_whole` was checked.
+        group, begun, self.begun = type(penalty) is GroupLasso, self.begun, True
 
         def advance(number: int) -> None:
             part = self.parts[number]
             B, summand = self.A[part], self.summand[part]
             if not group:
                 summand.copy_(B)  # The codes of the iteration before.
-            self.linear[number].advance(B, self.scratch, begun=self.begun)
+            self.linear[number].advance(B, self.scratch, begun=begun)
             if group:
                 torch.square(B, out=summand)
             else:
-                summand.copy_(penalty.summand(summand if self.begun else None, B))
+                summand.copy_(penalty.summand(summand if begun else None, B))
 
         each(advance, range(len(self.parts)))
         if group and isinstance(self.window, ShrinkingWindow):

@@ -78,16 +78,23 @@ class PatchGrid:
         """Position in the list of patches of the patch whose upper left corner is in row `top` and column `left`."""
         return top // self.stride * self.columns + left // self.stride
 
+    def pixels(self, patches: slice) -> slice:
+        """Rows of the extended image that some rows of patches cover, or columns that columns of patches cover."""
+        return slice(patches.start * self.stride, (patches.stop - 1) * self.stride + self.patch_size)
+
+    def extended(self, image: Tensor) -> Tensor:
+        """Extend an image (b, c, height, width) by reflection to the size that the patches cover."""
+        below, right = self.size[0] - self.height, self.size[1] - self.width
+        return functional.pad(image, (0, right, 0, below), mode="reflect") if below or right else image
+
     def extract(self, image: Tensor, rows: slice | None = None) -> Tensor:
         """Patches (b, N, m) of an image (b, c, height, width); see `extract`.
 
         With `rows`, only the patches in these rows of the grid.
         """
-        below, right = self.size[0] - self.height, self.size[1] - self.width
-        if below or right:
-            image = functional.pad(image, (0, right, 0, below), mode="reflect")
+        image = self.extended(image)
         if rows is not None:
-            image = image[:, :, rows.start * self.stride : (rows.stop - 1) * self.stride + self.patch_size]
+            image = image[:, :, self.pixels(rows)]
         return extract(image, self.patch_size, self.stride)
 
     def average(self, patches: Tensor) -> Tensor:

@@ -53,8 +53,23 @@ def chunks(number: int, device: torch.device, rows: int = 1) -> list[slice]:
     >>> chunks(5000, torch.device("cpu"))
     [slice(0, 2048, None), slice(2048, 4096, None), slice(4096, 5000, None)]
     """
-    step = max(1, (CHUNK if device.type == "cpu" else LARGE_CHUNK) // rows)
+    step = max(1, _rows_in_chunk(device) // rows)
     return [slice(start, min(start + step, number)) for start in range(0, number, step)]
+
+
+def rows_at_once(device: torch.device) -> int:
+    """Return the number of rows that are computed at the same time if each thread has one chunk.
+
+    Examples
+    --------
+    >>> rows_at_once(torch.device("cpu")) == CHUNK * torch.get_num_threads()
+    True
+    """
+    return _rows_in_chunk(device) * (torch.get_num_threads() if device.type == "cpu" else 1)
+
+
+def _rows_in_chunk(device: torch.device) -> int:
+    return CHUNK if device.type == "cpu" else LARGE_CHUNK
 
 
 @contextlib.contextmanager

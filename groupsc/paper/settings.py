@@ -8,14 +8,15 @@ from groupsc.config.definitions import METHODS
 from groupsc.paper.table import CELL_COLUMNS, Table
 from groupsc.paper.tables import read_published
 from groupsc.paper.typesetting import Cell, Part
-from groupsc.weights.cards import total_steps
+from groupsc.weights.cards import steps_text, total_steps
 
 EPOCH = 400
 """Steps in an epoch of the authors' code."""
 TITLE = "Hyper-parameters chosen for every task."
 LEGEND = (
-    "Settings of this run are read from the weights files and are in separate columns; if the models of a task differ, "
-    f"all their values are given. An epoch is counted as {EPOCH} steps, as in the authors' code."
+    "Settings of this run are read from the weights files and are in separate rows; if the models of a task differ, "
+    f"all their values are given. An epoch is counted as {EPOCH} steps, as in the authors' code. "
+    "Steps of earlier trainings are counted where the weights file names them."
 )
 
 
@@ -87,7 +88,7 @@ def _values(setting: str, card: dict) -> tuple[str, float]:
         return (f"1/{interval}", 1 / interval) if interval else ("0", 0.0)
     if setting == "Nr epochs":
         steps = total_steps(card)
-        return f"{steps / EPOCH:.3g} ({steps:,} steps)", steps / EPOCH
+        return f"{steps / EPOCH:.3g} ({steps_text(card)} steps)", steps / EPOCH
     value = {
         "Patch size": model["patch_size"], "Dictionary size": model["n_atoms"], "Batch size": training["batch_size"],
         "K iterations": model["n_iterations"],

@@ -2,8 +2,8 @@
 
 The loss is Σ (w · error)² / batch size, with w = number of patches at the pixel / its maximum. Pixels near the border
 of a crop are estimated by few patches and have less weight (section 3.6, ii). In a batch with several noise levels σ,
-the loss of each sample is divided by (σ / 25)^`GROWTH` + `FLOOR`. The squared error of trained models grows with σ in
-this way, so a decibel has the same weight at every level.
+the loss of each sample is divided by (σ / 25)^`GROWTH` + `FLOOR`. The squared error of trained models grows
+approximately in this way, so a decibel has about the same weight at every level.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from groupsc.utils.errors import TooLittleMemoryError
 
 GROWTH, FLOOR = 1.25, 0.01
 """Exponent and offset of the squared error as a function of σ / 25: models for σ = 5, 15 and 50 have 0.13, 0.56 and 2.0
-times the squared error of the model for σ = 25."""
+times the squared error of the model for σ = 25; the function gives 0.14, 0.53 and 2.36."""
 
 CACHED_CODES = 2**20
 """Number of codes that fit into the cache of a CPU together with the results computed from them."""

@@ -163,6 +163,20 @@ def total_steps(card: Mapping[str, Any]) -> int:
     return own_steps(card) + sum(own_steps(training) for training in card.get("earlier", ()))
 
 
+def steps_text(card: Mapping[str, Any]) -> str:
+    """Return `total_steps` as text, with "at least" for a card that does not name the training it continued.
+
+    Examples
+    --------
+    >>> steps_text({"steps": 1500, "training": {"init_from": None}})
+    '1,500'
+    >>> steps_text({"steps": 24, "training": {"init_from": "sc"}})
+    'at least 24'
+    """
+    unnamed = card["training"].get("init_from") is not None and not card.get("earlier")
+    return f"{'at least ' if unnamed else ''}{total_steps(card):,}"
+
+
 def name_of(path: PathLike, card: Mapping[str, Any]) -> str:
     """Return the name of a model from its card, or from its file if the card has no name.
 

@@ -12,7 +12,7 @@ import yaml
 from groupsc.config.definitions import LEVEL_NAMES, TASKS
 from groupsc.config.labels import MODEL_LABELS, level_label
 from groupsc.models.sizes import number_of_parameters
-from groupsc.weights.cards import config_of, read_card, total_steps
+from groupsc.weights.cards import config_of, read_card, steps_text
 from groupsc.weights.released import Release, releases
 from groupsc.weights.scores import scores_of
 
@@ -82,7 +82,7 @@ def _artifacts(released: dict[str, Release]) -> dict[str, dict]:
         validated = [f"{scores[name].psnr:.2f} dB on the validation set"] if name in scores else []
         facts = [
             f"{number_of_parameters(config_of(release.path, card)):,} parameters",
-            f"{total_steps(card):,} training steps on {card['training']['dataset']}",
+            f"{steps_text(card)} training steps on {card['training']['dataset']}",
             *validated,
         ]
         level = [] if card["level"] is None else [f"{LEVEL_NAMES[card['task']]}{card['level']:g}"]

@@ -72,11 +72,13 @@ def test_panel_counts_and_names_the_reasons(tmp_path):
         cell("GroupSC", None, "not run", weights_sha256=None),
         cell("DnCNN", 0.01, source="[52]"),
     ]
-    made = build_reproducibility(read_cells([written(tmp_path, *cells)]), {"abc": {"steps": 800}})
+    made = build_reproducibility(
+        read_cells([written(tmp_path, *cells)]), {"abc": {"steps": 800, "training": {"init_from": "sc"}}}
+    )
     ours, others = made.values.to_dict("records")
     assert (ours["figures"], ours["below the paper"], ours["not run"], ours["median difference"]) == (2, 1, 1, -0.2)
     assert (others["figures"], others["reproduced"]) == (1, 1)
-    assert "800 steps" in ours["reasons"]
+    assert "schedule: at least 800 steps" in ours["reasons"]
     assert "whole images" in ours["reasons"]
     assert "1 not trained" in ours["reasons"]
     assert sum(ours[verdict] for verdict in VERDICTS) == ours["figures"]

@@ -110,6 +110,14 @@ def test_spread_over_noise_and_parameters_as_counted():
     assert "2 noise realisations" in table.provenance
 
 
+def test_repetitions_of_other_images_are_left_out():
+    rows = pd.concat(
+        [make_rows(psnr=(29.0, 30.0, 31.0)).iloc[:2], make_rows(psnr=(0.0, 40.0, 41.0), repetition=1).iloc[1:]]
+    )
+    (line,) = average(rows, SIZES).to_dict("records")
+    assert (line["psnr"], line["images"], line["repetitions"]) == (29.5, 2, 1)
+
+
 def test_modes_stand_side_by_side():
     rows = pd.concat([make_rows(psnr=(29.0,) * 4), make_rows(psnr=(28.9,) * 4, mode="block", stride=12.0)])
     table = build("table4", rows, sizes=SIZES)

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from checkouts import run
 
-from groupsc.weights.cards import read_card, total_steps
+from groupsc.weights.cards import read_card, steps_text
 from groupsc.weights.dvc_file import RESULTS, dvc_file
 from groupsc.weights.released import releases
 
@@ -34,7 +34,7 @@ def test_every_released_model_is_an_artifact_with_what_its_card_says():
     for name, artifact in CONTENT["artifacts"].items():
         card = read_card(released[name].find())
         assert (artifact["path"], artifact["type"]) == (f"data/weights/{name}.safetensors", "model")
-        assert f"{total_steps(card):,} training steps on {card['training']['dataset']}" in artifact["desc"]
+        assert f"{steps_text(card)} training steps on {card['training']['dataset']}" in artifact["desc"]
         assert artifact["labels"][:2] == [card["task"], card["method"]]
     assert CONTENT["artifacts"]["gray-groupsc-refresh12-sigma15"]["labels"] == [
         "gray",
