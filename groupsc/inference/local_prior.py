@@ -106,8 +106,8 @@ class LocalCoding:
             A, mu = self._codes(tile)
             # Computed transposed, because the sum over overlapping patches reads the entries in this order.
             decoded = torch.addmm(mu.T, W, A.to(mu.dtype).T)
-            sides = [pixels.stop - pixels.start for pixels in self._pixels(tile)]
-            return accumulate(decoded.T[None], *sides, *size)
+            rows, columns = self._pixels(tile)
+            return accumulate(decoded.T[None], rows.stop - rows.start, columns.stop - columns.start, *size)
 
         total = torch.zeros_like(self.image)
 

@@ -233,7 +233,8 @@ class SparseCoder(nn.Module):
     def features(self, E: Tensor, number: int, *, mosaic: bool) -> Tensor:
         """Features F, whose squared distances define the similarity (equation 14).
 
-        The patches are centred, those of equation 14 are not. The first similarity of a mosaic sums over the channels, since each channel measures other pixels.
+        The patches are centred, those of equation 14 are not. The first similarity of a mosaic sums over the channels,
+        since each channel measures other pixels.
 
         Parameters
         ----------

@@ -32,8 +32,8 @@ TITLE = "Number of the paper's values that this run reproduces."
 LEGEND = (
     f"A value is reproduced if it differs by at most {BOUNDS['psnr']} dB of PSNR or {BOUNDS['ssim']} of SSIM, and "
     f"nearly reproduced if it differs by at most {NEAR['psnr']} dB. Other values are above or below the paper. Values "
-    "are compared only if the same images were restored. Differences are rounded to 2 decimals (SSIM: 4). If a value was "
-    "measured in several modes, the nearest counts. Seconds are not counted. Baselines include the degraded input."
+    "are compared only if the same images were restored. Differences are rounded to 2 decimals (SSIM: 4). If a value "
+    "was measured in several modes, the nearest counts. Seconds are not counted. Baselines include the degraded input."
 )
 ALL = "All tables"
 """Label of the rows that count all tables together; in the CSV file, their `table` is "all"."""
