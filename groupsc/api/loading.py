@@ -10,6 +10,7 @@ import torch
 
 from groupsc.inference.restorer import Restorer
 from groupsc.utils.device import fast_matmul_dtype, pick_device
+from groupsc.utils.digests import parameters_digest
 from groupsc.utils.typing import PathLike
 from groupsc.weights.cards import purpose
 from groupsc.weights.files import load_weights
@@ -53,7 +54,9 @@ def load(
     coder, card = load_weights(path, device=pick_device(device))
     purpose(path, card)
     fast_matmul_dtype(coder.D.device, precision)  # An error for another word.
-    return Restorer(coder, card, precision=precision).requires_grad_(trainable).train(trainable)
+    restorer = Restorer(coder, card, precision=precision).requires_grad_(trainable).train(trainable)
+    restorer.digest = parameters_digest(coder)
+    return restorer
 
 
 def cached_model(weights: PathLike, device: torch.device) -> Restorer:

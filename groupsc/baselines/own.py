@@ -74,6 +74,8 @@ class OwnMethod(Baseline):
         import torch
 
         super().__init__(data_dir)
+        if inspect.isclass(function):
+            raise GroupSCError(f"{function.__name__} is a class; give an instance, such as {function.__name__}()")
         if not callable(function):
             raise GroupSCError(f"{function!r} is no function and no torch module; give one that restores an image")
         self.function = function
@@ -196,18 +198,21 @@ def named_function(text: str) -> Callable[..., Any]:
     2.0
     """
     module, sign, name = text.partition(":")
-    if not sign or not module or not name:
+    if not sign or not all(part.isidentifier() for part in (*module.split("."), name)):
         raise GroupSCError(f"--method is {text!r}; write MODULE:FUNCTION, as in networks:denoise for networks.py")
     before = list(sys.path)
     sys.path.insert(0, os.getcwd())
     try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        imported = importlib.import_module(module)
+    except ImportError as error:
         raise GroupSCError(
             f"{text} can't be imported ({error}); call the command in the folder of the file, or install its package"
         ) from error
     finally:
         sys.path[:] = before
+    if not hasattr(imported, name):
+        raise GroupSCError(f"the module {module} has no function {name}; name one that it has")
+    found = getattr(imported, name)
     made: Any = found() if inspect.isclass(found) else found
     if not callable(made):
         raise GroupSCError(f"{text} is no function and no network, but a {type(made).__name__}; name one that restores")

@@ -53,7 +53,7 @@ DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
 def check(config: dict, found: dict[str, Experiment]) -> None:
-    """Check a configuration beyond its experiments: values, data sets, tables, figures and the device.
+    """Check a configuration beyond its experiments: values, starts, data sets, tables, figures and the device.
 
     Parameters
     ----------
@@ -74,6 +74,8 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
     groupsc.utils.errors.GroupSCError: In tables: there is no table 'table99'; choose among table1, ...
     """
     _check_own_sets(config)
+    _check_baselines(config)
+    _check_starts(config, found)
     check_grid(config, found)
     known = known_sets(config)
     for where, name in _named_sets(config, found):
@@ -91,6 +93,36 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
     require(DEVICE.fullmatch(device), f"device is {device!r}; choose auto, cpu or cuda")
     for name, given in config["figures"].items():
         check_figure(name, given, config)
+
+
+def _check_baselines(config: dict) -> None:
+    known = ["input", *baselines.methods()]
+    for task, given in config["tasks"].items():
+        for name in given["baselines"]:
+            require(
+                name in known,
+                f"In tasks.{task}.baselines: there is no method {name!r}; choose among {', '.join(known)}",
+            )
+
+
+def _check_starts(config: dict, found: dict[str, Experiment]) -> None:
+    """Check that no experiment to train starts from an unknown one, from itself, or from one of another size."""
+    if config["weights"] != "trained":
+        return
+    for name, experiment in found.items():
+        start = experiment.init_from
+        if start is None:
+            continue
+        problem, hint = f"{name} starts from {start}", "or set training.init_from to null"
+        task = start.partition("-")[0]
+        require(start in found, f"{problem}, which the grid lacks; add that experiment to tasks.{task}, {hint}")
+        require(start != name, f"{problem}, itself; choose another start, {hint}")
+        sizes = [(model.dimension, model.n_atoms) for model in (experiment.model, found[start].model)]
+        require(
+            sizes[0] == sizes[1],
+            f"{problem}, whose dictionary has another size; choose a start of its size (a variant can have the methods "
+            f"sc and {experiment.method}), {hint}",
+        )
 
 
 def check_grid(config: dict, found: dict[str, Experiment]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +30,8 @@ def evaluate(weights, dataset, *, sigma=None, name=None, output=None, **options)
         Noise level in gray levels of 255; the same as the option `level`. With `sigma` and no task, methods that are
         not trained by this project restore gray images.
     name : str, optional
-        Name of an own method in the results, made of small letters, digits and dashes.
+        Name of an own method in the results, made of small letters, digits and dashes. A loaded model whose parameters
+        were changed needs one.
     output : path, optional
         CSV file for the results, as `evaluate_to_csv` writes it.
     **options
@@ -60,9 +62,17 @@ def evaluate(weights, dataset, *, sigma=None, name=None, output=None, **options)
         if options.get("level") is not None:
             raise GroupSCError("sigma and level are one setting; give one of them")
         options["level"] = sigma
-        if callable(weights) or str(weights) in baselines.methods():
-            options.setdefault("task", None if isinstance(weights, Restorer) else "gray")
+        own = callable(weights) and not isinstance(weights, Restorer)
+        if own or (not callable(weights) and str(weights) in baselines.methods()):
+            options.setdefault("task", "gray")
+    known = {field.name for field in dataclasses.fields(Evaluation)} | {"cached_results"}
+    if unknown := sorted(set(options) - known):
+        raise GroupSCError(f"evaluate has no option {unknown[0]!r}; choose among {', '.join(sorted(known))}")
     if name is not None:
+        if not callable(weights):
+            raise GroupSCError(f"{weights} has a name of its own; leave `name` out, which is for own methods")
+        if isinstance(weights, Restorer):
+            options = {"task": weights.card["task"], "level": weights.card.get("level")} | options
         weights = OwnMethod(weights, name=name, device=options.get("device", "auto"))
     if output is not None:
         return evaluate_to_csv(output, weights, dataset, **options)

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,8 @@ class Evaluation:
         model = isinstance(self.weights, Restorer)
         self.baseline = None if model else baselines.chosen(self.weights, self.data_dir, device=self.device)
         self.torch_device = pick_own_device(self.device if self.baseline is None else self.baseline.device)
+        if self.level is not None and not isinstance(self.level, Real):
+            raise GroupSCError(f"the level is {self.level!r}; give one number")
         self.level = None if self.level is None else float(self.level)
         self.model: Any = None
         self.digest, self.method, self.blind, self.trained = None, INPUT, False, None
@@ -142,9 +145,9 @@ class Evaluation:
         if self.task is None:
             raise GroupSCError(f"the task is needed to degrade the images; choose one of {', '.join(TASKS)}")
         kind = LEVEL_NAMES[self.task]
-        if kind is None:
-            self.level = None
-        elif self.level is None:
+        if kind is None and self.level is not None:
+            raise GroupSCError(f"the task {self.task!r} has no noise and no other level; leave the level out")
+        if kind is not None and self.level is None:
             raise GroupSCError(f"the task {self.task!r} needs a level ({kind}); give one, such as 25")
         if self.dataset == STRESS and kind != "sigma":
             raise GroupSCError(f"the stress set is for gray and color, not for {self.task}; choose another data set")
@@ -159,6 +162,11 @@ class Evaluation:
         if isinstance(source, Restorer):
             self.model, self.card, name = source.coder, source.card, str(source.card.get("name"))
             self.digest, self.torch_device = parameters_digest(self.model), self.model.D.device
+            if source.changed():
+                raise GroupSCError(
+                    f"the parameters of {name} were changed after it was loaded; give the model a name, such as "
+                    "name='tuned'"
+                )
         else:
             assert not callable(source)  # Other callables are baselines.
             self.model, self.card = load_weights(source, device=self.torch_device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,10 @@ from groupsc.inference.sliding_window import codes_of
 from groupsc.models.coder import SparseCoder
 from groupsc.models.noise_scaling import gain_and_share, value_spread
 from groupsc.ops.transforms import transformed
+from groupsc.utils.digests import parameters_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
+from groupsc.weights.cards import check_card
 from groupsc.weights.own_models import save_own
 from groupsc.weights.selection import LEAST_BLIND
 
@@ -39,6 +42,11 @@ class Restorer(nn.Module):
         Matrix products of float32 images; see `groupsc.inference.restoration.restore`. With gradients, they are in
         float32.
 
+    Raises
+    ------
+    GroupSCError
+        When the card does not describe a model like the coder; see `groupsc.weights.cards.check_card`.
+
     Examples
     --------
     >>> from groupsc.config.definitions import ModelConfig
@@ -50,7 +58,9 @@ class Restorer(nn.Module):
 
     def __init__(self, coder: SparseCoder, card: dict[str, Any], *, precision: str = "auto"):
         super().__init__()
+        check_card(card, coder.config)
         self.coder, self.card, self.precision = coder, card, precision
+        self.digest: str | None = None
 
     def forward(
         self, x: Tensor, sigma: Tensor | float | None = None, mask: Tensor | None = None, **unknown: object
@@ -144,7 +154,10 @@ class Restorer(nn.Module):
 
     def _level(self, x: Tensor, sigma: Tensor | float) -> Tensor:
         """Return the noise levels of a batch in gray levels of 255, after a check that they fit the images."""
-        sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
+        try:
+            sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
+        except (TypeError, ValueError) as error:
+            raise GroupSCError(f"sigma is {sigma!r}; give a number, or one number per image") from error
         if len(sigma) not in (1, len(x)):
             raise GroupSCError(
                 f"{len(sigma)} noise levels were given for {len(x)} images; give one level, or one per image"
@@ -152,6 +165,8 @@ class Restorer(nn.Module):
         if not (torch.compiler.is_compiling() or transformed()):
             wrong = ~((sigma >= 0) & (sigma <= value_spread(x).clamp(min=1)))
             if wrong.any():
+                if not x.isfinite().all():
+                    raise GroupSCError("the images contain NaN or infinite values; replace them first")
                 value = float(sigma.expand(len(x))[wrong][0])
                 hint = f"did you mean {value:g}/255?" if value > 0 else "give a number of at least 0"
                 raise GroupSCError(f"sigma is {value:g}, in the units of the images; for images in [0, 1], {hint}")
@@ -350,6 +365,17 @@ class Restorer(nn.Module):
         >>> model.save("tuned.safetensors", name="tuned", level=20)  # doctest: +SKIP
         """
         return save_own(path, self.coder, self.card, name=name, level=level)
+
+    def changed(self) -> bool:
+        """Whether the parameters are others than those that `groupsc.load` read; False for a model that was not loaded.
+
+        Examples
+        --------
+        >>> import groupsc
+        >>> groupsc.load("gray-sc-sigma25", device="cpu").changed()
+        False
+        """
+        return self.digest is not None and self.digest != parameters_digest(copy.deepcopy(self.coder).float())
 
     def require(self, task: str) -> None:
         """Raise an error unless the model was trained for the task.

@@ -65,6 +65,8 @@ class SparseCoder(nn.Module):
 
     def __init__(self, config: ModelConfig, *, dictionary: Tensor | None = None):
         super().__init__()
+        if not isinstance(config, ModelConfig):
+            raise GroupSCError(f"the configuration is a {type(config).__name__}; give a groupsc.ModelConfig")
         self.config, self.kind = config, kind_of(config.penalty)
         m, p = config.dimension, config.n_atoms
         if dictionary is None:

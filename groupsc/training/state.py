@@ -236,7 +236,7 @@ class Run:
             )
         before = counters.get("source", {})
         other = [name for name, digest in self.source.items() if name in before and before[name] != digest]
-        if other and counters["step"] < self.experiment.training.max_steps:  # A finished training is not changed.
+        if other:
             raise GroupSCError(
                 f"{self.state_path} belongs to a training with another {' and '.join(other)}; remove it to start a new "
                 "training, or train in another folder"

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from safetensors import SafetensorError, safe_open
 
 from groupsc.config.aliases import renamed_metadata
-from groupsc.config.definitions import METHODS, TASKS, ModelConfig, model_from_dict
+from groupsc.config.definitions import LEVEL_NAMES, METHODS, PENALTIES, TASKS, ModelConfig, model_from_dict
+from groupsc.config.recipes import TASK_MODELS
 from groupsc.utils.errors import GroupSCError, MissingFileError
 from groupsc.utils.typing import PathLike
 
@@ -226,6 +227,50 @@ def purpose(path: PathLike, metadata: Mapping[str, Any]) -> tuple[str, str, floa
             "this project; fetch the file again or choose another"
         )
     return task, method, level
+
+
+def check_card(card: Mapping[str, Any], config: ModelConfig) -> None:
+    """Raise an error unless a card describes a model of this configuration.
+
+    Parameters
+    ----------
+    card : dict
+        The task and the level of the training, which blind models and models for mosaics have not; the method may be
+        missing.
+    config : ModelConfig
+
+    Raises
+    ------
+    GroupSCError
+        When one of them is unknown, or is not that of a model of this size and prior.
+
+    Examples
+    --------
+    >>> check_card({"task": "gray", "level": 25}, ModelConfig())
+    """
+    task, level = card.get("task"), card.get("level")
+    if task not in TASKS:
+        raise GroupSCError(f"the card of the model has the task {task!r}; choose one of {', '.join(TASKS)}")
+    channels, method = TASK_MODELS[task]["channels"], card.get("method")
+    if config.channels != channels:
+        raise GroupSCError(
+            f"the card has the task {task!r}, whose models have {channels} channels, but the model has "
+            f"{config.channels}; choose another task or model"
+        )
+    if method is not None and PENALTIES.get(method) != config.penalty:
+        raise GroupSCError(
+            f"the card has the method {method!r}, but the penalty of the model is {config.penalty!r}; choose one of "
+            f"{', '.join(METHODS)} that fits the penalty, or leave it out"
+        )
+    kind = LEVEL_NAMES[task]
+    if kind is None or config.levels is not None:
+        return
+    highest = 255 if kind == "sigma" else 100
+    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level <= highest:
+        raise GroupSCError(
+            f"the card has the level {level!r}; give the {kind} that the model is trained for, above 0 and at most "
+            f"{highest}"
+        )
 
 
 def newest_state(path: PathLike, read: Callable[[Path], T]) -> T | None:

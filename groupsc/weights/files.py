@@ -6,7 +6,6 @@ everything that the next step depends on. The previous state is kept until the n
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -15,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from groupsc.models.coder import SparseCoder
@@ -92,6 +90,8 @@ def load_weights(path: PathLike, *, device: torch.device | str = "cpu") -> tuple
 def write_tensors(path: PathLike, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write tensors and metadata atomically: at any time `path` is absent, unchanged or complete.
 
+    The same tensors and metadata give the same bytes, so the checksum of a file identifies a model.
+
     Parameters
     ----------
     path : path
@@ -109,10 +109,23 @@ def write_tensors(path: PathLike, tensors: Mapping[str, Tensor], metadata: Mappi
     >>> write_tensors("state.safetensors", {"x": torch.zeros(1)}, {"step": 10})  # doctest: +SKIP
     """
     encoded = {key: json.dumps(value) for key, value in metadata.items()}
-    with replacing(path, SafetensorError) as partial:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=encoded)
-        with contextlib.suppress(OSError):  # Some file systems of other systems have no permissions.
-            partial.chmod(0o644)  # safetensors gives read permission to the owner alone
+    content = save({name: tensor.contiguous() for name, tensor in tensors.items()}, encoded)
+    with replacing(path) as partial:
+        partial.write_bytes(_with_sorted_metadata(content))
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """Sort the metadata of a safetensors file, which the library writes in random order.
+
+    The file is the length of the header in 8 bytes, the header in JSON, filled with spaces to a multiple of 8, and the
+    tensors.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def read_tensors(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from groupsc.config.definitions import experiment_name, method_name
+from groupsc.config.definitions import PENALTIES, experiment_name, method_name
 from groupsc.models.coder import SparseCoder
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
 from groupsc.utils.version import code_version
+from groupsc.weights.cards import check_card
 from groupsc.weights.files import save_weights
 from groupsc.weights.released import releases
 
@@ -39,8 +40,8 @@ def save_own(
     Raises
     ------
     GroupSCError
-        When the name has other letters or is that of a released model, the coder is of a subclass, the file has another
-        ending, or it can't be written.
+        When the name has other letters or is that of a released model, the level is not possible, the coder is of a
+        subclass, the file has another ending, or it can't be written.
 
     Examples
     --------
@@ -61,12 +62,15 @@ def save_own(
             f"the name is {name!r}; write small letters, digits and at most one dash, such as mine-v2, without the "
             "parts blind, guarded, known, and trained, sigma or quality with or without a number"
         )
-    level = card.get("level") if level is None else float(level)
+    level = card.get("level") if level is None else level
+    method = next(method for method, penalty in PENALTIES.items() if penalty == coder.config.penalty)
+    check_card({"task": card.get("task"), "method": method, "level": level}, coder.config)
     before = {key: card[key] for key in ("name", "steps", "best_step", "minutes", "device") if key in card}
-    kept = {key: card[key] for key in ("task", "method") if key in card}
     trained = "steps" in before or "earlier" in card
     own = {
-        "name": experiment_name(card["task"], method_name(card["method"], name), level),
+        "name": experiment_name(card["task"], method_name(method, name), level),
+        "task": card["task"],
+        "method": method,
         "variant": name,
         "level": level,
         "earlier": [*card.get("earlier", []), *([before] if trained else [])],
@@ -74,5 +78,5 @@ def save_own(
     }
     if own["name"] in releases():
         raise GroupSCError(f"a released model has the name {own['name']}; choose another name")
-    save_weights(path, coder, kept | own)
+    save_weights(path, coder, own)
     return Path(path)

@@ -219,9 +219,15 @@ def test_the_command_takes_a_function_of_a_file(folder, tmp_path):
     assert found.stdout.startswith("photos: 20.")
     assert ",same," in (tmp_path / "rows.csv").read_text()
     assert "is no function" in run("--method", "os:path").stderr
-    missing = run("--method", "networks:other")
-    assert missing.returncode == 2
-    assert "networks:other can't be imported" in missing.stderr
+    for method, sentence in [
+        ("networks:other", "networks has no function other"),
+        ("nets:same", "nets:same can't be imported"),
+        ("./networks.py:same", "write MODULE:FUNCTION"),
+        (".networks:same", "write MODULE:FUNCTION"),
+    ]:
+        missing = run("--method", method)
+        assert missing.returncode == 2
+        assert sentence in missing.stderr
 
 
 def test_packages_add_methods_to_the_grid(monkeypatch):

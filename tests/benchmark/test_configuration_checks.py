@@ -77,6 +77,28 @@ def test_released_models_are_those_of_the_configuration(changes, sentence):
 
 
 @pytest.mark.parametrize(
+    ("task", "sentence"),
+    [
+        ({"methods": ["groupsc"]}, "gray-groupsc-sigma35 starts from gray-sc-sigma35, which the grid lacks"),
+        ({"methods": ["sc"], "baselines": ["bm5d"]}, "In tasks.gray.baselines: there is no method 'bm5d'"),
+        (
+            {"methods": ["sc"], "variants": {"p7": {"methods": ["groupsc"], "model": {"patch_size": 7}}}},
+            r"gray-groupsc-p7-sigma35 starts from gray-sc-sigma35, .* another size; .* \(.* methods sc and groupsc\)",
+        ),
+        ({"methods": ["sc"], "variants": {"p7": {"methods": ["sc", "groupsc"], "model": {"patch_size": 7}}}}, None),
+    ],
+)
+def test_starts_and_baselines_are_checked_before_a_training(task, sentence):
+    task = {"levels": [35], "datasets": ["Set12"], **task}
+    config = complete_grid({"weights": "trained", "budget": "cpu", "tasks": {"gray": task}})
+    if sentence is None:
+        configuration_checks.check(config, experiments(config))
+    else:
+        with pytest.raises(GroupSCError, match=sentence):
+            configuration_checks.check(config, experiments(config))
+
+
+@pytest.mark.parametrize(
     ("levels", "sentence"),
     [
         ([25, 50], None),

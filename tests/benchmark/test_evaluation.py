@@ -296,6 +296,19 @@ def test_pictures_of_chosen_images(dataset, weights, tmp_path):
     assert (tmp_path / "rows.csv").read_bytes() == before, "a picture is no new measurement"
 
 
+def test_a_changed_model_needs_a_name(dataset, weights):
+    model = library.load(weights, device="cpu", trainable=True)
+    released = evaluate(model, dataset, images=1, progress=False)
+    with torch.no_grad():
+        model.coder.D.mul_(1.1)
+    with pytest.raises(GroupSCError, match="were changed after it was loaded; give the model a name"):
+        evaluate(model, dataset, images=1, progress=False)
+    tuned = evaluate(model, dataset, name="tuned", images=1, progress=False)
+    columns = ["task", "method", "level"]
+    assert tuned[columns].to_dict("records") == [{"task": "gray", "method": "tuned", "level": 25.0}]
+    assert tuned["psnr"].item() != released["psnr"].item()
+
+
 def test_wrong_requests_give_a_hint(dataset, weights, tmp_path):
     for options, words in [
         ({"task": "gray", "level": 50, "mode": "block"}, "trained for sigma 25"),
@@ -304,6 +317,15 @@ def test_wrong_requests_give_a_hint(dataset, weights, tmp_path):
     ]:
         with pytest.raises(GroupSCError, match=words):
             quiet(weights, dataset, **options)
+    for method, options, words in [
+        (weights, {"name": "mine"}, "has a name of its own"),
+        (weights, {"seed": 3}, "no option 'seed'; choose among cached_results, data_dir"),
+        (weights, {"sigma": [15, 25]}, r"level is \[15, 25\]; give one number"),
+        ("input", {"task": "mosaic", "sigma": 5}, "'mosaic' has no noise"),
+        (torch.nn.Identity, {"sigma": 25}, r"Identity is a class; give an instance, such as Identity\(\)"),
+    ]:
+        with pytest.raises(GroupSCError, match=words):
+            evaluate(method, dataset, progress=False, **options)
     with pytest.raises(GroupSCError, match="needs a level"):
         quiet("input", dataset, task="gray")
     with pytest.raises(GroupSCError, match="task is needed"):

@@ -201,9 +201,10 @@ def test_a_finished_run_is_left_alone(whole):
     assert weights.stat().st_mtime_ns == before
 
 
-def test_another_start_does_not_continue_a_training(whole, tmp_path):
+@pytest.mark.parametrize("finished", [False, True])
+def test_another_start_does_not_continue_a_training(whole, tmp_path, finished):
     options = {"data_dir": "unused", "output": tmp_path, "device": "cpu", "progress": False}
-    assert train(tiny_experiment(), **options, max_minutes=0) is None
+    assert (train(tiny_experiment(), **options, max_minutes=None if finished else 0) is None) != finished
     with pytest.raises(GroupSCError, match="another initial model; remove it"):
         train(tiny_experiment(), **options, init=whole / "weights.safetensors")
     train(tiny_experiment(), **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import torch
@@ -92,6 +93,44 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(GroupSCError, match="free some space or choose another folder"):
         save_weights(tmp_path / "file" / "w.safetensors", perturbed_coder(), {})
+
+
+def test_equal_models_have_equal_files(tmp_path):
+    """The library writes the metadata in another order each time."""
+    model, card = perturbed_coder(penalty="l1").float(), {letter: letter for letter in "abcdefghij"} | {"σ": "±"}
+    for number in range(4):
+        save_weights(tmp_path / f"{number}.safetensors", model, card)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    loaded, found = load_weights(tmp_path / "0.safetensors")
+    assert {key: found[key] for key in card} == card
+    torch.testing.assert_close(loaded.state_dict(), model.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"task": "poisson"}, "task 'poisson'; choose one of gray"),
+        ({"task": None}, "task None; choose one of gray"),
+        ({"task": "color"}, "models have 3 channels, but the model has 1"),
+        ({"method": "groupsc"}, "the penalty of the model is 'l1'"),
+        ({"method": "mine"}, "the penalty of the model is 'l1'"),
+        ({"level": None}, "level None; give the sigma"),
+        ({"level": "25"}, "level '25'"),
+        ({"level": math.nan}, "level nan"),
+        ({"level": 256}, "at most 255"),
+        ({"level": 0}, "above 0"),
+        ({"task": "jpeg", "level": 101}, "give the quality .* at most 100"),
+    ],
+)
+def test_a_card_describes_its_model(tmp_path, changes, sentence):
+    """Before a training, and when the model is saved: such a file could not be used."""
+    coder, card = perturbed_coder(penalty="l1").float(), {"task": "gray", "method": "sc", "level": 25}
+    with pytest.raises(GroupSCError, match=sentence):
+        Restorer(coder, card | changes)
+    if changes.keys() == {"level"} and changes["level"] is not None:
+        with pytest.raises(GroupSCError, match=sentence):
+            Restorer(coder, card).save(tmp_path / "own.safetensors", name="own", **changes)
+    assert not any(tmp_path.iterdir())
 
 
 class OwnCoder(SparseCoder):

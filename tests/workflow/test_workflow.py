@@ -93,6 +93,18 @@ def test_interrupted_training_goes_on(checkout):
     assert re.search(r"(\d+)/8 ", progress)[1] == "1"
 
 
+def test_figures_of_what_the_grid_lacks_are_named(finished, tmp_path):
+    config = shutil.copy(finished / "config/ci.yaml", tmp_path / "figures.yaml")
+    lacking = {
+        "atoms": {"figure": "dictionary", "experiment": "gray-sc-sigma26"},
+        "scatter": {"figure": "tradeoff", "task": "gray", "level": 26, "dataset": "Bundled"},
+        "pairs": {"figure": "paired", "task": "gray", "dataset": "Set12"},
+    }
+    change(config, figures={**lacking, "shrinkage": {"figure": "figure4"}})
+    said = snakemake("--dry-run", cwd=finished, config=config).stderr
+    assert "the figures atoms, pairs, scatter are left out" in said
+
+
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [

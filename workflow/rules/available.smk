@@ -110,6 +110,17 @@ def left_out():
     for reason, sets_of in found.items():
         names = [f"{name} on {', '.join(sets)}" if name in BASELINES else name for name, sets in sets_of.items()]
         sentences.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} left out: {reason}")
+    # Released models have no figure of their training, and without images no figure that needs them.
+    undrawn = [
+        name
+        for name in WANTED_FIGURES
+        if name not in FIGURES and WANTED_FIGURES[name]["figure"] not in ("training", "progress")
+    ]
+    if undrawn and not OUT_OF_REACH:
+        sentences.append(
+            f"the figures {', '.join(undrawn)} are left out, because nothing that they name is in the grid, trained or "
+            "released, and measured; compare their experiments, task, level, dataset and images with those of the grid"
+        )
     return sentences + stress_left_out()
 
 

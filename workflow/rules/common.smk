@@ -69,38 +69,7 @@ def grid(config):
         check_names(config, found)
     except GroupSCError as error:
         raise WorkflowError(f"{error}. config/README.md explains every key.") from None
-    if config["weights"] == "trained":
-        for experiment in found.values():
-            check_start(experiment, found)
     return found
-
-
-def check_start(experiment, found):
-    """Raise an error if an experiment starts from an unknown one, from itself, or from one of another size."""
-    if experiment.init_from is None:
-        return
-    problem = f"{experiment.name} starts from {experiment.init_from}"
-    hint = "or set training.init_from to null."
-    if experiment.init_from not in found:
-        task = experiment.init_from.partition("-")[0]
-        raise WorkflowError(f"{problem}, which the grid lacks; add that experiment to tasks.{task}, {hint}")
-    if experiment.init_from == experiment.name:
-        raise WorkflowError(f"{problem}, itself; choose another start, {hint}")
-    sizes = [(model.dimension, model.n_atoms) for model in (experiment.model, found[experiment.init_from].model)]
-    if sizes[0] != sizes[1]:
-        raise WorkflowError(f"{problem}, whose dictionary has another size; choose a start of its size, {hint}")
-
-
-def wanted_baselines(config):
-    """Return {name: (method, task, level)} of the baselines in the configuration."""
-    known = ["input", *baselines.methods()]
-    for task, grid in config["tasks"].items():
-        unknown = [method for method in grid["baselines"] if method not in known]
-        if unknown:
-            raise WorkflowError(
-                f"In tasks.{task}.baselines: there is no method {unknown[0]!r}; choose among {', '.join(known)}."
-            )
-    return shared_grid.baselines_of(config)
 
 
 def options(**values):
@@ -165,7 +134,7 @@ POINTERS = {
 RELEASED = {name: POINTERS[name] for name in EXPERIMENTS if name in POINTERS}
 PUBLISHED = relative(data_file("published.csv"))
 # {name: (method, task, level)} of the baselines to measure.
-WANTED = wanted_baselines(config)
+WANTED = shared_grid.baselines_of(config)
 # {name: reason} of baselines that do not support the task and level, or can't run on this machine.
 UNSUITED = {name: reason for name, wanted in WANTED.items() if (reason := unsuited(*wanted))}
 # {name: (experiment, task, level)} of the evaluations; a blind model has one for each level.

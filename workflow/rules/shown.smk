@@ -66,8 +66,19 @@ def shown_weights(contents):
     return [name for name in contents.get("experiments", [contents.get("experiment")]) if name in known]
 
 
+def shown_rows(contents):
+    """Return the files of the results on the data set of a figure; an empty list if none is of its task and level."""
+    measured = [path for path in rows() if Path(path).stem == contents["dataset"]]
+    names = {Path(path).parent.name for path in measured}
+    found = [places[name][1:] for places in (evaluations(), BASELINES) for name in names if name in places]
+    fits = any(contents["task"] == task and contents.get("level", level) == level for task, level in found)
+    return measured if fits else []
+
+
 def can_be_drawn(contents):
     """Return whether the models that a figure shows are trained or released."""
+    if contents["figure"] in ("tradeoff", "paired", "generalisation"):
+        return bool(shown_rows(contents))
     if contents["figure"] == "training":
         return TRAINED
     if contents["figure"] == "progress":
@@ -96,10 +107,9 @@ def figure_input(contents):
     if contents["figure"] == "training":
         return {"weights": [trained_weights(name) for name in EXPERIMENTS]}
     if contents["figure"] in ("tradeoff", "paired"):
-        measured = [path for path in rows() if Path(path).stem == contents["dataset"]]
-        return {"rows": measured, "published": PUBLISHED}
+        return {"rows": shown_rows(contents), "published": PUBLISHED}
     if contents["figure"] == "generalisation":
-        return {"rows": [path for path in rows() if Path(path).stem == contents["dataset"]]}
+        return {"rows": shown_rows(contents)}
     if "experiment" in contents or "experiments" in contents:
         weights = [weights_of(name) for name in shown_weights(contents)]
         if "dataset" not in contents:
@@ -144,8 +154,8 @@ def caption(figure, contents):
 
 
 # {file name: contents} of the figures whose models are trained or released.
-FIGURES = {name: {"figure": name, **contents} for name, contents in config["figures"].items()}
-FIGURES = {name: contents for name, contents in FIGURES.items() if can_be_drawn(contents)}
+WANTED_FIGURES = {name: {"figure": name, **contents} for name, contents in config["figures"].items()}
+FIGURES = {name: contents for name, contents in WANTED_FIGURES.items() if can_be_drawn(contents)}
 # {file name: caption file} of every figure on the page.
 CAPTIONS = {name: Path(caption(name, contents)).name for name, contents in FIGURES.items()}
 CAPTIONS = {name: relative(ROOT / "workflow/report" / file) for name, file in CAPTIONS.items()}
