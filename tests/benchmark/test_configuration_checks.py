@@ -82,10 +82,19 @@ def test_released_models_are_those_of_the_configuration(changes, sentence):
         ({"methods": ["groupsc"]}, "gray-groupsc-sigma35 starts from gray-sc-sigma35, which the grid lacks"),
         ({"methods": ["sc"], "baselines": ["bm5d"]}, "In tasks.gray.baselines: there is no method 'bm5d'"),
         (
-            {"methods": ["sc"], "variants": {"p7": {"methods": ["groupsc"], "model": {"patch_size": 7}}}},
+            {
+                "methods": ["sc"],
+                "variants": {"p7": {"methods": ["groupsc"], "levels": [35], "model": {"patch_size": 7}}},
+            },
             r"gray-groupsc-p7-sigma35 starts from gray-sc-sigma35, .* another size; .* \(.* methods sc and groupsc\)",
         ),
-        ({"methods": ["sc"], "variants": {"p7": {"methods": ["sc", "groupsc"], "model": {"patch_size": 7}}}}, None),
+        (
+            {
+                "methods": ["sc"],
+                "variants": {"p7": {"methods": ["sc", "groupsc"], "levels": [35], "model": {"patch_size": 7}}},
+            },
+            None,
+        ),
     ],
 )
 def test_starts_and_baselines_are_checked_before_a_training(task, sentence):
