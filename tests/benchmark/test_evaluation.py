@@ -76,13 +76,14 @@ def test_the_degraded_image_itself(dataset, tmp_path):
     assert row["ssim"] == pytest.approx(metrics.ssim(noise.numpy(), clean), abs=1e-6)
 
 
-@pytest.mark.parametrize(("mode", "stride"), [("block", 5), ("whole", None)])
+@pytest.mark.parametrize(("mode", "stride"), [("block", 5), ("block", 2), ("whole", None)])
 def test_a_model_is_restored_by_the_library(dataset, weights, tmp_path, mode, stride):
-    rows = quiet(weights, dataset, images=1, mode=mode)
+    given = stride if stride == 2 else None  # 5 is the default.
+    rows = quiet(weights, dataset, images=1, mode=mode, stride=given)
     clean = read_image(tmp_path / "images" / "01.png", channels=1)
     noisy = add_noise(torch.from_numpy(clean), 25, noise_generator(dataset, "01", 25.0, 0))[None]
     model, _ = load_weights(weights)
-    expected = metrics.psnr(restore(model, noisy, mode=mode)[0].numpy(), clean)
+    expected = metrics.psnr(restore(model, noisy, mode=mode, stride=given)[0].numpy(), clean)
     row = rows.iloc[0]
     assert row["psnr"] == pytest.approx(expected, abs=1e-4)
     assert (row["experiment"], row["level"], row["mode"]) == ("gray-sc-sigma25", 25.0, mode)

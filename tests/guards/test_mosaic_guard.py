@@ -34,6 +34,15 @@ def naive_bilinear(measured, mask):
     return found
 
 
+@pytest.mark.parametrize("level", [0, 0.5, 1])
+def test_a_constant_mosaic_stays(level):
+    mask = bayer_mask(16, 18).numpy()
+    flat = np.full(mask.shape, level, np.float32)
+    guarded, weights = guard_mosaic(mask * flat, mask, flat)
+    np.testing.assert_allclose(guarded, flat, rtol=0, atol=1e-6)
+    assert np.isfinite(weights).all()
+
+
 @pytest.mark.parametrize("pattern", ["RGGB", "BGGR", "GRBG", "GBRG"])
 def test_the_interpolation_is_the_one_of_loops(pattern):
     mask = bayer_mask(9, 12, pattern).numpy()

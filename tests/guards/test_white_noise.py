@@ -97,6 +97,16 @@ def test_values_that_are_not_finite_are_replaced(broken):
     torch.testing.assert_close(guarded[:, :2, :2], guard(y, y, 0.1)[0][:, :2, :2], rtol=0, atol=0.05)
 
 
+def test_a_value_that_is_not_finite_is_replaced_in_a_result_that_is_kept():
+    clean = GRAY["photograph x1"]
+    good = clean.clone()
+    good[0, 20, 20] = float("nan")
+    guarded, weights = guard(noisy(clean, 0.1), good, 0.1)
+    assert guarded.isfinite().all()
+    assert weights[20, 20] == 1
+    assert weights[5, 5] < 0.5
+
+
 @pytest.mark.parametrize("level", [0.05, 0.5])
 def test_the_brightness_of_a_dark_image_stays(level):
     clean = torch.full((3, 48, 48), level) + torch.tensor([0.0, 0.05, 0.0]).view(3, 1, 1)

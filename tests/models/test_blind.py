@@ -14,8 +14,11 @@ from groupsc.benchmark.evaluation import evaluate
 from groupsc.config.definitions import ModelConfig
 from groupsc.config.experiments import experiments
 from groupsc.config.recipes import BLIND
+from groupsc.data.datasets import load_images
+from groupsc.data.degradations import degrade, noise_generator
 from groupsc.inference.restoration import restore
 from groupsc.models.coder import SparseCoder
+from groupsc.noise.noise_level import estimate_noise
 from groupsc.training.batches import Batches
 from groupsc.training.initialization import first_model
 from groupsc.training.loop import train
@@ -182,6 +185,15 @@ def test_evaluation_tells_a_blind_model_the_estimated_or_the_known_level(tmp_pat
     assert found["estimated"]["method"].tolist() == ["groupsc-blind-bank"]
     assert found["known"]["method"].tolist() == ["groupsc-blind-bank-known"]
     assert found["known"]["experiment"].tolist() == ["gray-groupsc-blind-bank-known-sigma17"]
+    [(image, clean)] = load_images("Bundled", channels=1, images=1).items()
+    noisy = degrade(torch.from_numpy(clean), "gray", 17, noise_generator("Bundled", image, 17.0))[0]
+    levels = {"known": 17.0, "estimated": 255 * estimate_noise(noisy[0].numpy())}
+    for noise, level in levels.items():
+        restored = restore(load_weights(weights)[0], noisy[None], level=level)[0].clamp(0, 1)
+        error = (restored.numpy() - clean).astype(np.float64)
+        assert found[noise]["psnr"].item() == pytest.approx(-10 * np.log10(np.mean(error**2)), abs=1e-3)
+    lowest = restore(load_weights(weights)[0], noisy[None], level=levels["estimated"] / 255)[0].clamp(0, 1)
+    assert not torch.allclose(lowest, restored, atol=1e-2), "the thresholds depend on the level"
     with pytest.raises(GroupSCError, match="estimated, known"):
         evaluate(weights, "Bundled", level=17, noise="guessed")
     with pytest.raises(GroupSCError, match="needs a level"):
