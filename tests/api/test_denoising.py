@@ -31,6 +31,27 @@ def test_levels_between_the_trained_ones_are_denoised_as_well(sigma):
     assert psnr(restored, clean) > psnr(as_trained, clean) + 0.5
 
 
+@pytest.mark.parametrize("kind", ["one", "channels", "map"])
+def test_strength_multiplies_sigma(kind):
+    noisy = skimage.data.chelsea()[100:140, 100:140] / 255
+    noisy = noisy + 20 / 255 * np.random.default_rng(0).standard_normal(noisy.shape)
+    sigma = {"one": 20 / 255, "channels": np.array([10, 20, 25]) / 255, "map": np.full((40, 40), 20 / 255)}[kind]
+    options = {"method": "sc", "channel_axis": -1, "device": "cpu"}
+    strong = groupsc.denoise(noisy, sigma, strength=1.5, **options)
+    np.testing.assert_allclose(strong, groupsc.denoise(noisy, 1.5 * sigma, **options), rtol=0, atol=1e-5)
+    assert np.abs(strong - groupsc.denoise(noisy, sigma, **options)).max() > 0.01
+
+
+def test_strength_multiplies_an_estimated_sigma():
+    _, noisy = (image[:80, :80] for image in noisy_camera())
+    restored, facts = denoise_with_facts(noisy, method="sc", device="cpu")
+    strong, more = denoise_with_facts(noisy, method="sc", strength=1.5, device="cpu")
+    assert more["sigma"] == pytest.approx(1.5 * facts["sigma"])
+    expected = groupsc.denoise(noisy, 1.5 * facts["sigma"], method="sc", device="cpu")
+    np.testing.assert_allclose(strong, expected, rtol=0, atol=1e-3)
+    assert np.abs(strong - restored).max() > 0.01
+
+
 @pytest.mark.parametrize("sigma", [5, 10, 80])
 def test_the_default_improves_photographs_of_little_and_of_much_noise(sigma):
     clean, noisy = noisy_camera(sigma)

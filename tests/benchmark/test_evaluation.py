@@ -141,6 +141,16 @@ def test_an_interrupted_evaluation_goes_on(dataset, weights, tmp_path, monkeypat
     assert len(read_rows([path])) == 2
 
 
+def test_rows_of_other_code_are_not_continued(dataset, weights, tmp_path, monkeypatch):
+    rows, restored = quiet(weights, dataset), []
+    partial = tmp_path / "rows.csv.partial"
+    rows.iloc[:2].assign(code_version="0.1.0+0123456789").to_csv(partial, index=False)
+    monkeypatch.setattr(measurement, "restore", lambda *a, **o: restored.append(1) or restore(*a, **o))
+    again = evaluate_to_csv(tmp_path / "rows.csv", weights, dataset, device="cpu", progress=False)
+    assert len(restored) == 3
+    assert again["code_version"].nunique() == 1
+
+
 def test_pictures_of_images_that_are_not_restored_are_refused(dataset, tmp_path):
     options = {"task": "gray", "level": 25, "pictures": tmp_path}
     quiet("input", dataset, names=["02"], **options)

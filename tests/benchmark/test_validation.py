@@ -24,6 +24,7 @@ from groupsc.data.datasets import load_images
 from groupsc.data.degradations import bayer_mask, degrade, interpolate_mosaic, noise_generator
 from groupsc.data.stress_set import STRESS_LEVELS, stress_pictures
 from groupsc.inference.restoration import restore
+from groupsc.io.images import read_image, write_image
 from groupsc.weights import selection
 from groupsc.weights.files import read_tensors, save_weights
 from groupsc.weights.released import releases
@@ -60,8 +61,27 @@ def test_blind_models_are_validated_over_the_range_of_their_levels():
     rows = validate(model, card, "unused", dataset="Bundled", images=5)
     assert list(rows["level"]) == pytest.approx([5.5, 16.5, 27.5, 38.5, 49.5])
     assert list(rows["before"]) == pytest.approx([-20 * math.log10(level / 255) for level in rows["level"]], abs=0.2)
+    images = load_images("Bundled", channels=1, images=5)
+    for row in rows.itertuples():
+        top, left = (length // 2 - 64 for length in images[row.case].shape[1:])
+        clean = torch.from_numpy(images[row.case][:, top : top + 128, left : left + 128])
+        noisy, _ = degrade(clean[None], "gray", row.level, noise_generator("Bundled", row.case, row.level))
+        restored = restore(model, noisy, level=row.level)[0]
+        assert row.after == pytest.approx(metrics.psnr(restored, clean), abs=1e-3)
     changes = stress_changes(stress(model, card, repetitions=1))
     assert sorted(set(changes.index.get_level_values("level"))) == list(STRESS_LEVELS)
+
+
+def test_jpeg_is_compressed_before_the_crop(tmp_path):
+    """The crop of this image does not begin at a block of the compression."""
+    image = load_images("Bundled", channels=1, images=1).popitem()[1][:, :301, :333]
+    write_image(tmp_path / "photos/a.png", image)
+    image = read_image(tmp_path / "photos/a.png", channels=1)
+    rows = validate(coder("jpeg"), CARDS["jpeg"], "unused", dataset=str(tmp_path / "photos"), images=1)
+    decoded, _ = degrade(torch.from_numpy(image), "jpeg", 10, None)
+    top, left = (length // 2 - 64 for length in image.shape[1:])
+    error = (decoded.numpy() - image)[:, top : top + 128, left : left + 128]
+    assert rows["before"].item() == pytest.approx(-10 * math.log10(np.square(error).mean()), abs=1e-4)
 
 
 @pytest.mark.parametrize("task", ["mosaic", "jpeg"])
