@@ -6,6 +6,8 @@ experiment that starts from another one uses the weights that the queue, or the 
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from groupsc.training.dictionary_file import write_dictionary
 from groupsc.training.loop import train
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
+from groupsc.weights.cards import read_card
 
 
 def read_queue(path: PathLike) -> list[Experiment]:
@@ -99,10 +102,14 @@ def run_queue(
         if left <= 0:
             outcome[experiment.name] = "waiting"
             continue
+        folder = output / experiment.name
+        if _is_finished(experiment, folder):
+            outcome[experiment.name] = "finished"
+            continue
         done = train(
             experiment,
             data_dir=data_dir,
-            output=output / experiment.name,
+            output=folder,
             max_minutes=left,
             device=device,
             progress=progress,
@@ -110,6 +117,17 @@ def run_queue(
         )
         outcome[experiment.name] = "finished" if done else "stopped"
     return outcome
+
+
+def _is_finished(experiment: Experiment, folder: Path) -> bool:
+    """Whether a folder has the weights of this experiment, also if the model that they started from was replaced."""
+    try:
+        card = read_card(folder / "weights.safetensors")
+    except GroupSCError:
+        return False
+    wanted = {"training": dataclasses.asdict(experiment.training), "model": dataclasses.asdict(experiment.model)}
+    same = {key: card.get(key) for key in wanted} == json.loads(json.dumps(wanted))
+    return same and card.get("steps") == experiment.training.max_steps
 
 
 def make_dictionary(experiment: Experiment, data_dir: PathLike, path: PathLike) -> Path:

@@ -40,7 +40,8 @@ def test_every_script_has_a_help():
 @pytest.mark.parametrize("penalty", ["l1", "group"])
 def test_modes_of_inference_are_compared(tmp_path, penalty):
     coder = SparseCoder(ModelConfig(patch_size=9, n_atoms=8, n_iterations=2, penalty=penalty))
-    save_weights(tmp_path / "toy.safetensors", coder, {"name": "toy", "task": "gray", "method": "sc", "level": 25.0})
+    method = {"l1": "sc", "group": "groupsc"}[penalty]
+    save_weights(tmp_path / "toy.safetensors", coder, {"name": "toy", "task": "gray", "method": method, "level": 25.0})
     write_image(tmp_path / "images/a.png", np.random.default_rng(0).random((1, 64, 70)).astype(np.float32))
     given = ("--weights", tmp_path / "toy.safetensors", "--dataset", tmp_path / "images", "--device", "cpu")
     result = run("benchmarks/inference.py", *given, "--output", tmp_path / "report.json")
