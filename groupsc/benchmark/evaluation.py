@@ -62,8 +62,7 @@ def evaluate(weights, dataset, *, sigma=None, name=None, output=None, **options)
         if options.get("level") is not None:
             raise GroupSCError("sigma and level are one setting; give one of them")
         options["level"] = sigma
-        own = callable(weights) and not isinstance(weights, Restorer)
-        if own or (not callable(weights) and str(weights) in baselines.methods()):
+        if not isinstance(weights, Restorer) and (callable(weights) or str(weights) in baselines.methods()):
             options.setdefault("task", "gray")
     known = {field.name for field in dataclasses.fields(Evaluation)} | {"cached_results"}
     if unknown := sorted(set(options) - known):
