@@ -107,6 +107,9 @@ class ModelConfig(Settings):
     """Whether a blind model has one threshold per level, or one per level, iteration and atom."""
     interpolate: Truth = False
     """Whether a blind model interpolates the thresholds between two levels, or uses those of the nearest level."""
+    relative_distance: Truth = False
+    """Whether a blind model measures distances between patches in units of the noise: κ is then for σ = 25, and is
+    multiplied by 25/σ at a noise level σ."""
     patch_stride: Count = 1
     """Distance between neighbouring patches, in pixels. The paper's models use all patches. Above 1, the model uses one
     of `patch_stride`² patches, which divides the sums over similar patches by the fourth power of the stride."""

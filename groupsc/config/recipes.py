@@ -39,12 +39,12 @@ DEFAULT_BLIND = "affine"
 _BLIND_LEVELS = tuple(range(0, 60, 5))
 
 BLIND: dict[str, dict[str, Any]] = {
-    "affine": {"levels": (_BLIND_LEVELS[0], _BLIND_LEVELS[-1]), "interpolate": True},
+    "affine": {"levels": (_BLIND_LEVELS[0], _BLIND_LEVELS[-1]), "interpolate": True, "relative_distance": True},
     "bank": {"levels": _BLIND_LEVELS},
     "scalar": {"levels": _BLIND_LEVELS, "scalar_thresholds": True},
 }
 """Kinds of blind models. Affine thresholds Λ₀ + σ Λ₁ (as CDLNet's, arXiv:2112.00913) are given by their values at both
-ends of the range."""
+ends of the range; distances between patches are then divided by σ (`benchmarks/README.md`). The paper has `bank`."""
 
 TASK_TRAININGS: dict[str, dict[str, Any]] = {
     "mosaic": {"patch_stride": 1, "source_weight": 1.0, "all_patches_share": 0.0, "pattern_share": 0.0}

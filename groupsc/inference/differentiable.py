@@ -81,7 +81,8 @@ def _restored(model: SparseCoder, image: Tensor, mask: Tensor | None, level: Ten
     for step, lam in enumerate(model.thresholds_at(level)):
         if model.kind.nonlocal_ and step in updates:
             number = updates.index(step)
-            features.append(checkpoint(_features, model, A, Y, mu, grid, number, mask is not None, **CHECKPOINT))
+            given = (model, A, Y, mu, grid, number, mask is not None, level)
+            features.append(checkpoint(_features, *given, **CHECKPOINT))
             nu = model.nu(number)
             if nu is not None:
                 coefficients = torch.cat([(1 - nu) * coefficients, nu.view(1)])
@@ -91,11 +92,18 @@ def _restored(model: SparseCoder, image: Tensor, mask: Tensor | None, level: Ten
 
 
 def _features(
-    model: SparseCoder, A: Tensor | None, Y: Tensor, mu: Tensor, grid: PatchGrid, number: int, mosaic: bool
+    model: SparseCoder,
+    A: Tensor | None,
+    Y: Tensor,
+    mu: Tensor,
+    grid: PatchGrid,
+    number: int,
+    mosaic: bool,
+    level: Tensor | float | None,
 ) -> Tensor:
     """Features (N, m) of similarity `number`."""
     E = Y if A is None else model.estimate((A @ model.W.T)[None], mu, grid)
-    return model.features(E, number, mosaic=mosaic)[0]
+    return model.features(E, number, mosaic=mosaic, level=level)[0]
 
 
 def _iterate(

@@ -186,7 +186,7 @@ def _coded(
             f"whole-image mode does not support the non-local penalty {model.config.penalty!r}; use mode='block', or "
             "derive its class from groupsc.models.penalties.NonLocalPenalty"
         )
-    coding = _Coding(model, image, mask, matmul_dtype, window)
+    coding = _Coding(model, image, mask, level, matmul_dtype, window)
     refreshes = (0, *model.config.similarity_updates)
     for step, lam in enumerate(model.thresholds_at(level)):
         if step in refreshes:
@@ -209,11 +209,12 @@ class _Coding:
         model: SparseCoder,
         image: Tensor,
         mask: Tensor | None,
+        level: float | None,
         matmul_dtype: torch.dtype,
         window: Callable[..., Window] | None,
     ):
         config = model.config
-        self.model, self.mosaic, self.begun = model, mask is not None, False
+        self.model, self.mosaic, self.level, self.begun = model, mask is not None, level, False
         self.grid = model.patch_grid(image.shape[-2], image.shape[-1])
         Y = self.grid.extract(image)[0]
         self.mu = Y.mean(-1, keepdim=True)
@@ -245,7 +246,7 @@ class _Coding:
         estimate, nu = self._estimate(each), self.model.nu(number)
 
         def features(rows: slice) -> Tensor:
-            return self.model.features(estimate(rows), number, mosaic=self.mosaic)
+            return self.model.features(estimate(rows), number, mosaic=self.mosaic, level=self.level)
 
         self.window.update(features, nu if nu is None else nu.item(), each)
 

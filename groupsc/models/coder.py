@@ -31,6 +31,8 @@ from groupsc.utils.errors import GroupSCError
 
 FIRST_THRESHOLD, FIRST_THRESHOLD_LEVEL = 0.02, 25.0
 """Initial thresholds; in blind models they are proportional to the noise σ and have this value at σ = 25."""
+KAPPA_LEVEL, LEAST_KAPPA_LEVEL = 25.0, 5.0
+"""With `config.relative_distance`, κ is for noise of σ = 25, and noise below σ = 5 is treated as σ = 5."""
 FIRST_NU_LOGIT = 1.0
 FIRST_GAMMA = 0.1
 
@@ -207,7 +209,8 @@ class SparseCoder(nn.Module):
         for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.n_iterations), strict=True)):
             if inside is not None:
                 E = Y if A is None else self.estimate(A.to(Y.dtype) @ self.W.T, mu, grid)
-                path.update(self.features(E, number, mosaic=mask is not None), self.nu(number), inside)
+                F = self.features(E, number, mosaic=mask is not None, level=level)
+                path.update(F, self.nu(number), inside)
             A = path.iterate(A, thresholds[first:last])
         assert A is not None  # A model has at least one iteration.
         return grid.average(A.to(Y.dtype) @ self.W.T + mu)
@@ -232,7 +235,34 @@ class SparseCoder(nn.Module):
             return decoded
         return grid.extract(grid.average(decoded + mu)) - mu
 
-    def features(self, E: Tensor, number: int, *, mosaic: bool) -> Tensor:
+    def kappa_factor(self, level: Tensor | float | None) -> Tensor:
+        """Factor of κ at a noise level: 25/σ in a blind model with `config.relative_distance`, else 1.
+
+        Distances between patches are then measured in units of the noise, as κ of a model for one noise level is.
+
+        Parameters
+        ----------
+        level : float or Tensor (b,), optional
+            As for `thresholds_at`.
+
+        Returns
+        -------
+        Tensor (), or (b, 1, 1) for one `level` per sample
+
+        Examples
+        --------
+        >>> config = ModelConfig(patch_size=3, n_atoms=1, levels=(0, 50), relative_distance=True)
+        >>> SparseCoder(config).kappa_factor(10.0)
+        tensor(2.5000)
+        """
+        levels = self.config.levels
+        if not self.config.relative_distance or levels is None or level is None:
+            return self.kappa.new_ones(())
+        sigma = torch.as_tensor(level, dtype=self.kappa.dtype, device=self.kappa.device)
+        factor = KAPPA_LEVEL / sigma.clamp(LEAST_KAPPA_LEVEL, levels[-1])
+        return factor if factor.ndim == 0 else factor.view(-1, 1, 1)
+
+    def features(self, E: Tensor, number: int, *, mosaic: bool, level: Tensor | float | None = None) -> Tensor:
         """Features F, whose squared distances define the similarity (equation 14).
 
         The patches are centred, those of equation 14 are not. The first similarity of a mosaic sums over the channels,
@@ -245,13 +275,15 @@ class SparseCoder(nn.Module):
         number : int
             Index of the similarity: 0 for the first one, then one per update.
         mosaic : bool
+        level : float or Tensor (b,), optional
+            As for `thresholds_at`.
 
         Returns
         -------
         Tensor (b, N, m), or (b, N, patch_size²) for the first similarity of a mosaic
             Patches multiplied by κ.
         """
-        F = E * self.kappa[min(number, len(self.kappa) - 1)]
+        F = E * (self.kappa[min(number, len(self.kappa) - 1)] * self.kappa_factor(level))
         return F.unflatten(-1, (self.config.channels, -1)).sum(-2) if mosaic and number == 0 else F
 
     def nu(self, number: int) -> Tensor | None:

@@ -93,6 +93,9 @@ def _start_from(model: SparseCoder, experiment: Experiment, init: PathLike, spre
     taken: dict[str, Tensor] = {name: tensor for name, tensor in start.named_parameters() if name in ours}
     if start.config.levels != experiment.model.levels:
         taken["thresholds"] = _thresholds_of(start, level, experiment)
+    if "kappa" in taken:
+        known = level if start.config.levels is None else experiment.level
+        taken["kappa"] = taken["kappa"] * start.kappa_factor(known) / model.kappa_factor(known)
     if start.config.n_iterations > experiment.model.n_iterations:
         taken |= _last_iterations(taken, ours)
     wrong = [name for name, tensor in taken.items() if tensor.shape != ours[name].shape]

@@ -34,7 +34,7 @@ def always(monkeypatch):
     ("channels", "masked", "options"),
     [
         (1, False, {}),
-        (1, False, {"levels": (5.0, 25.0), "interpolate": True}),
+        (1, False, {"levels": (5.0, 25.0), "interpolate": True, "relative_distance": True}),
         (3, True, {"shared_similarity": False}),
         (1, False, {"patch_stride": 2, "source_weight": 4.0}),
     ],

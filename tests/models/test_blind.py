@@ -36,16 +36,19 @@ def blind_coder(kind: str, **options) -> SparseCoder:
 
 
 def plain_twin(model: SparseCoder, level: float) -> SparseCoder:
-    """The model without levels whose thresholds are those of `level`, found by numpy."""
+    """The model without levels whose thresholds, and κ, are those of `level`, found by numpy."""
     config = model.config
     bank = np.broadcast_to(model.thresholds.detach().numpy(), (len(config.levels), config.n_iterations, config.n_atoms))
     if config.interpolate:
         lam = np.apply_along_axis(lambda column: np.interp(level, config.levels, column), 0, bank)
     else:
         lam = bank[np.argmin(np.abs(np.array(config.levels) - level))]
-    twin = SparseCoder(dataclasses.replace(config, levels=None, interpolate=False, scalar_thresholds=False)).double()
-    others = {name: x for name, x in model.state_dict().items() if name not in ("levels", "thresholds")}
-    twin.load_state_dict({**others, "thresholds": torch.tensor(lam)})
+    plain = {"levels": None, "interpolate": False, "scalar_thresholds": False, "relative_distance": False}
+    twin = SparseCoder(dataclasses.replace(config, **plain)).double()
+    taken = {name: x for name, x in model.state_dict().items() if name != "levels"} | {"thresholds": torch.tensor(lam)}
+    if config.relative_distance and "kappa" in taken:
+        taken["kappa"] = taken["kappa"] * 25 / np.clip(level, 5, config.levels[-1])
+    twin.load_state_dict(taken)
     return twin
 
 
@@ -141,6 +144,13 @@ def test_models_start_from_models_of_other_noise(tmp_path):
         child = first_model(blind_experiment(kind), init=tmp_path / "plain")
         torch.testing.assert_close(child.thresholds_at(50), 2 * parent.thresholds)
         torch.testing.assert_close(child.D, parent.D)
+        # κ belongs to the noise of the parent, that of a blind model to σ = 25.
+        save_weights(tmp_path / "louder", parent, {"task": "gray", "method": "sc", "level": 50})
+        louder = first_model(blind_experiment(kind), init=tmp_path / "louder")
+        torch.testing.assert_close(louder.kappa, parent.kappa * (2 if kind == "affine" else 1))
+        save_weights(tmp_path / "again", louder, {"task": "gray", "method": "sc", "level": None})
+        again = first_model(dataclasses.replace(plain, level=50.0), init=tmp_path / "again")
+        torch.testing.assert_close(again.kappa, parent.kappa)
     scalar = first_model(blind_experiment("scalar"), init=tmp_path / "plain")
     torch.testing.assert_close(scalar.thresholds_at(50).mean(), 2 * parent.thresholds.mean())
     save_weights(tmp_path / "blind", child, {"task": "gray", "method": "sc", "level": None})
