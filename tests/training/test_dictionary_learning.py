@@ -43,6 +43,16 @@ def test_learned_atoms_code_unseen_patches_better(channels, patch, atoms):
     assert lasso_objective(D, Y, 0.1) < 0.8 * lasso_objective(random, Y, 0.1)
 
 
+def test_atoms_have_no_mean_and_their_channels_are_in_order():
+    """Only the first channel has structure, so the atoms are constant in the others."""
+    image = np.zeros((3, 40, 40), np.float32)
+    image[0] = np.random.default_rng(0).random((40, 40))
+    D = learn_dictionary([image], channels=3, patch_size=4, n_atoms=6, patches=1000)
+    assert D.mean(0).abs().max() < 1e-5
+    deviations = D.view(3, 16, 6).std(1)
+    assert deviations[1:].max() < 1e-5 < 1e-2 < deviations[0].min()
+
+
 def test_the_same_seed_gives_the_same_dictionary():
     images = list(load_images("Bundled", channels=1, images=2).values())
     options = {"channels": 1, "patch_size": 4, "n_atoms": 12, "patches": 1500}

@@ -180,3 +180,17 @@ def test_a_saved_state_goes_on_as_if_nothing_had_happened():
         assert step(model, adam, gradient(seed)) == step(other, resumed, gradient(seed))
     for ours, reference in zip(values(other), values(model), strict=True):
         np.testing.assert_array_equal(ours, reference)
+    np.testing.assert_array_equal(resumed.norms, adam.norms)
+
+
+def test_after_forgetting_the_next_step_is_a_first_step():
+    model, adam = optimizer(grad_clip=2.0)
+    for seed in range(3):
+        step(model, adam, gradient(seed, 100))
+    adam.forget()
+    other, fresh = optimizer(grad_clip=2.0)
+    other.load_state_dict(model.state_dict())
+    for seed, scale in ((5, 1), (6, 20), (7, 1)):
+        assert step(model, adam, gradient(seed, scale)) == step(other, fresh, gradient(seed, scale))
+    for ours, reference in zip(values(model), values(other), strict=True):
+        np.testing.assert_array_equal(ours, reference)
