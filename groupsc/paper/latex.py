@@ -6,7 +6,7 @@ import itertools
 import string
 import textwrap
 
-from groupsc.paper.typesetting import Cell, label_columns
+from groupsc.paper.typesetting import Cell, Part, label_columns
 
 PACKAGES = "booktabs,graphicx,xcolor,amssymb"
 """Packages that a document must load for the tables."""
@@ -33,12 +33,21 @@ LOOKS = {
 
 COLUMN = 229
 """Width in points of a column of `\\documentclass[twocolumn]{article}`; wider tables span both columns."""
+PAGE = 345
+"""Width in points of the text of `\\documentclass{article}`."""
 LETTER, GAP = 4.2, 6.0
 """Approximate width of a letter at the size `\\footnotesize`, and distance of the columns of a table, in points."""
+LEAST_SCALE = 0.75
+"""A table whose scale on a page would be smaller is stacked: parts of a cell, as PSNR and SSIM, stand one below the
+other."""
 SHORTEST = 8
 """Letters that a line of a column heading may have above narrower cells."""
+ROW_GAP = 0.5
+"""Distance between the rows of a stacked table, in lines."""
+LINE = 9.5
+"""Distance of lines at the size `\\footnotesize`, in points."""
 LONGEST = 45
-"""Rows that fit on a page. A table with more rows is continued on the next page, from the first row of a group."""
+"""Lines that fit on a page. A table with more lines is continued on the next page, from the first row of a group."""
 
 
 def to_latex(table) -> str:
@@ -55,7 +64,7 @@ def to_latex(table) -> str:
     -------
     str
         An environment `table`, or `table*` if the table is wider than one column; several if it has more than `LONGEST`
-        rows. The document must load `PACKAGES`.
+        lines. The document must load `PACKAGES`.
 
     Examples
     --------
@@ -68,15 +77,17 @@ def to_latex(table) -> str:
     $\\sigma$ = 25 & \\textbf{29.20} \\\\
     """
     notes, labels = _notes(table.body), label_columns(table.body)
-    titles, widths = _headings(table)
-    floating = "table" if LETTER * sum(widths) + GAP * len(widths) <= COLUMN else "table*"
+    stacked = LEAST_SCALE * _points(_headings(table, stacked=False)[1]) > PAGE
+    titles, widths = _headings(table, stacked=stacked)
+    floating = "table" if _points(widths) <= COLUMN else "table*"
     sides = "l" * labels + "r" * (len(titles) - labels)
     head = [_stacked([_escape(line) for line in title], side) for title, side in zip(titles, sides, strict=True)]
     below = [f"{_raised(letter)}{_escape(note)}." for note, letter in notes.items()]
     below += [_escape(table.provenance)] if table.provenance else []
     last = [rf"\par\medskip\parbox{{\linewidth}}{{\scriptsize\raggedright {' '.join(below)}}}"] if below else []
     lines = [f"% {table.title} of the paper; needs \\usepackage{{{PACKAGES}}}"]
-    pages = _pages(table.body)
+    pages = _pages(table.body, stacked=stacked)
+    end = rf" \\[{LINE * ROW_GAP}pt]" if stacked else r" \\"
     for number, page in enumerate(pages):
         first = [rf"\caption{{{_escape(table.caption)}}}", rf"\label{{tab:{table.name}}}"]
         lines += [
@@ -89,7 +100,7 @@ def to_latex(table) -> str:
             r"\toprule",
             " & ".join(head) + r" \\",
             r"\midrule",
-            *(" & ".join(_latex(cell, notes) for cell in row) + r" \\" for row in page),
+            *(" & ".join(_latex(cell, notes, stacked=stacked) for cell in row) + end for row in page),
             r"\bottomrule",
             r"\end{tabular}}",
             *(last if number == len(pages) - 1 else []),
@@ -98,25 +109,36 @@ def to_latex(table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _headings(table) -> tuple[list[list[str]], list[int]]:
+def _headings(table, *, stacked: bool) -> tuple[list[list[str]], list[int]]:
     """Lines of the heading of each column, and the number of letters in its widest line."""
-    columns = [[row[number] for row in table.body] for number in range(len(table.header))]
-    titles = [
-        textwrap.wrap(title, max([SHORTEST, *map(_width, cells)]), break_long_words=False)
-        for title, cells in zip(table.header, columns, strict=True)
+    bodies = [
+        max((_width(row[number], stacked=stacked) for row in table.body), default=0)
+        for number in range(len(table.header))
     ]
-    widths = [max([*map(len, title), *map(_width, cells)]) for title, cells in zip(titles, columns, strict=True)]
-    return titles, widths
+    titles = [
+        textwrap.wrap(title, max(SHORTEST, body), break_long_words=False)
+        for title, body in zip(table.header, bodies, strict=True)
+    ]
+    return titles, [max([*map(len, title), body]) for title, body in zip(titles, bodies, strict=True)]
 
 
-def _pages(grid: list[list[Cell]]) -> list[list[list[Cell]]]:
-    """Divide the rows of a table into pages of at most `LONGEST` rows, where that is possible between two groups."""
+def _points(widths: list[int]) -> float:
+    """Approximate width of a table in points, from the letters of its columns."""
+    return LETTER * sum(widths) + GAP * len(widths)
+
+
+def _pages(grid: list[list[Cell]], *, stacked: bool) -> list[list[list[Cell]]]:
+    """Divide the rows of a table into pages of at most `LONGEST` lines, where that is possible between two groups."""
+    heights = [max((_height(cell, stacked=stacked) for cell in row), default=1) + ROW_GAP * stacked for row in grid]
     pages: list[list[list[Cell]]] = [[]]
+    lines = 0.0
     starts = [number for number, row in enumerate(grid) if number == 0 or _text(row[0])]
     for start, end in itertools.pairwise([*starts, len(grid)]):
-        if pages[-1] and len(pages[-1]) + end - start > LONGEST:
+        if pages[-1] and lines + sum(heights[start:end]) > LONGEST:
             pages.append([])
+            lines = 0.0
         pages[-1] += grid[start:end]
+        lines += sum(heights[start:end])
     return pages
 
 
@@ -135,18 +157,38 @@ def _text(cell: Cell) -> str:
     return "/".join(part.text for part in cell.parts)
 
 
-def _width(cell: Cell) -> int:
+def _lines(cell: Cell, part: Part, *, stacked: bool) -> list[str]:
+    """Break a part of a cell into one line for each value; in a stacked table, also at intervals and within labels."""
+    if not stacked:
+        return part.text.split("; ")
+    if cell.kind == "label":
+        return part.text.replace(", ", ",\n").split("\n")
+    return part.text.replace(" ± ", "; ± ").split("; ")
+
+
+def _width(cell: Cell, *, stacked: bool) -> int:
     """Count the letters in the longest line of a cell."""
-    return 1 if cell.kind == "note" else max(map(len, _text(cell).split("; "))) + bool(cell.note)
+    if cell.kind == "note":
+        return 1
+    parts = [max(map(len, _lines(cell, part, stacked=stacked))) for part in cell.parts]
+    return (max(parts, default=0) if stacked else sum(parts) + max(0, len(parts) - 1)) + bool(cell.note)
 
 
-def _latex(cell: Cell, notes: dict[str, str]) -> str:
-    """Typeset a cell; values that are separated by semicolons stand one below the other."""
+def _height(cell: Cell, *, stacked: bool) -> int:
+    """Count the lines of a cell."""
+    lines = [len(_lines(cell, part, stacked=stacked)) for part in cell.parts]
+    return (sum(lines) if stacked else max(lines, default=1)) or 1
+
+
+def _latex(cell: Cell, notes: dict[str, str], *, stacked: bool) -> str:
+    """Typeset a cell; `stacked` puts its parts one below the other."""
     mark = _raised(notes[_note(cell)]) if _note(cell) else ""
     if cell.kind == "note":
         return mark
-    parts = [RANKS[part.rank] % _stacked([_escape(line) for line in part.text.split("; ")]) for part in cell.parts]
-    text = "/".join(parts) + mark
+    side = "l" if cell.kind == "label" else "r"
+    broken = [(part.rank, [*map(_escape, _lines(cell, part, stacked=stacked))]) for part in cell.parts]
+    parts = [RANKS[rank] % _stacked(lines, side) for rank, lines in broken]
+    text = (_stacked(parts) if stacked else "/".join(parts)) + mark
     return LOOKS[cell.kind] % text if cell.kind in LOOKS and text else text
 
 
