@@ -103,7 +103,7 @@ def _features(
 ) -> Tensor:
     """Features (N, m) of similarity `number`."""
     E = Y if A is None else model.estimate((A @ model.W.T)[None], mu, grid)
-    return model.features(E, number, mosaic=mosaic, level=level)[0]
+    return (model.features(E, number, mosaic=mosaic) * model.kappa_factor(level))[0]
 
 
 def _iterate(

@@ -214,7 +214,8 @@ class _Coding:
         window: Callable[..., Window] | None,
     ):
         config = model.config
-        self.model, self.mosaic, self.level, self.begun = model, mask is not None, level, False
+        self.model, self.mosaic, self.begun = model, mask is not None, False
+        self.factor = model.kappa_factor(level)
         self.grid = model.patch_grid(image.shape[-2], image.shape[-1])
         Y = self.grid.extract(image)[0]
         self.mu = Y.mean(-1, keepdim=True)
@@ -246,7 +247,7 @@ class _Coding:
         estimate, nu = self._estimate(each), self.model.nu(number)
 
         def features(rows: slice) -> Tensor:
-            return self.model.features(estimate(rows), number, mosaic=self.mosaic, level=self.level)
+            return self.model.features(estimate(rows), number, mosaic=self.mosaic) * self.factor
 
         self.window.update(features, nu if nu is None else nu.item(), each)
 

@@ -202,14 +202,14 @@ class SparseCoder(nn.Module):
         weight = config.source_weight if source_weight is None else source_weight
         inside = self._window(grid, weight, Y) if self.kind.nonlocal_ else None
         path = self._path(Y, M, matmul_dtype)
-        thresholds = self.thresholds_at(level)
+        thresholds, factor = self.thresholds_at(level), self.kappa_factor(level)
         A: Tensor | None = None
         # Algorithm 1 in parts with a constant similarity: update Σ, then iterate until the next update.
         starts = (0, *config.similarity_updates)
         for number, (first, last) in enumerate(zip(starts, (*starts[1:], config.n_iterations), strict=True)):
             if inside is not None:
                 E = Y if A is None else self.estimate(A.to(Y.dtype) @ self.W.T, mu, grid)
-                F = self.features(E, number, mosaic=mask is not None, level=level)
+                F = self.features(E, number, mosaic=mask is not None) * factor
                 path.update(F, self.nu(number), inside)
             A = path.iterate(A, thresholds[first:last])
         assert A is not None  # A model has at least one iteration.
@@ -236,7 +236,7 @@ class SparseCoder(nn.Module):
         return grid.extract(grid.average(decoded + mu)) - mu
 
     def kappa_factor(self, level: Tensor | float | None) -> Tensor:
-        """Factor of κ at a noise level: 25/σ in a blind model with `config.relative_distance`, else 1.
+        """Factor of κ, so of the features, at a noise level: 25/σ in a blind model with `relative_distance`, else 1.
 
         Distances between patches are then measured in units of the noise, as κ of a model for one noise level is.
 
@@ -257,12 +257,12 @@ class SparseCoder(nn.Module):
         """
         levels = self.config.levels
         if not self.config.relative_distance or levels is None or level is None:
-            return self.kappa.new_ones(())
-        sigma = torch.as_tensor(level, dtype=self.kappa.dtype, device=self.kappa.device)
+            return self.D.new_ones(())
+        sigma = torch.as_tensor(level, dtype=self.D.dtype, device=self.D.device)
         factor = KAPPA_LEVEL / sigma.clamp(LEAST_KAPPA_LEVEL, levels[-1])
         return factor if factor.ndim == 0 else factor.view(-1, 1, 1)
 
-    def features(self, E: Tensor, number: int, *, mosaic: bool, level: Tensor | float | None = None) -> Tensor:
+    def features(self, E: Tensor, number: int, *, mosaic: bool) -> Tensor:
         """Features F, whose squared distances define the similarity (equation 14).
 
         The patches are centred, those of equation 14 are not. The first similarity of a mosaic sums over the channels,
@@ -275,15 +275,13 @@ class SparseCoder(nn.Module):
         number : int
             Index of the similarity: 0 for the first one, then one per update.
         mosaic : bool
-        level : float or Tensor (b,), optional
-            As for `thresholds_at`.
 
         Returns
         -------
         Tensor (b, N, m), or (b, N, patch_size²) for the first similarity of a mosaic
             Patches multiplied by κ.
         """
-        F = E * (self.kappa[min(number, len(self.kappa) - 1)] * self.kappa_factor(level))
+        F = E * self.kappa[min(number, len(self.kappa) - 1)]
         return F.unflatten(-1, (self.config.channels, -1)).sum(-2) if mosaic and number == 0 else F
 
     def nu(self, number: int) -> Tensor | None:
