@@ -40,6 +40,8 @@ LETTER, GAP = 4.2, 6.0
 LEAST_SCALE = 0.75
 """A table whose scale on a page would be smaller is stacked: parts of a cell, as PSNR and SSIM, stand one below the
 other."""
+LABEL = 12
+"""Letters in a line of a label of a stacked table."""
 SHORTEST = 8
 """Letters that a line of a column heading may have above narrower cells."""
 ROW_GAP = 0.5
@@ -94,7 +96,7 @@ def to_latex(table) -> str:
             rf"\begin{{{floating}}}[t]",
             r"\centering",
             *(first if number == 0 else [r"\addtocounter{table}{-1}\caption{Continued.}"]),
-            r"\par\smallskip\footnotesize\setlength{\tabcolsep}{3pt}%",
+            rf"\par\smallskip\footnotesize\setlength{{\tabcolsep}}{{{2 if stacked else 3}pt}}%",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{{sides}}}",
             r"\toprule",
@@ -162,7 +164,8 @@ def _lines(cell: Cell, part: Part, *, stacked: bool) -> list[str]:
     if not stacked:
         return part.text.split("; ")
     if cell.kind == "label":
-        return part.text.replace(", ", ",\n").split("\n")
+        halves = part.text.replace(", ", ",\n").split("\n")
+        return [line for half in halves for line in textwrap.wrap(half, LABEL, break_long_words=False) or [""]]
     return part.text.replace(" ± ", "; ± ").split("; ")
 
 
