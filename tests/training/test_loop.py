@@ -27,11 +27,11 @@ from groupsc.data.datasets import load_images
 from groupsc.data.degradations import bayer_mask, degrade
 from groupsc.models.coder import SparseCoder
 from groupsc.ops.prox import csr_prox, soft_threshold
-from groupsc.training.batches import Batch, Batches
+from groupsc.training.batches import Batches
 from groupsc.training.initialization import first_model
 from groupsc.training.loop import learning_rate, train
 from groupsc.training.state import Run
-from groupsc.training.validation_blocks import Validation, validation_blocks
+from groupsc.training.validation_blocks import validation_blocks
 from groupsc.utils.digests import parameters_digest
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.cards import previous_state
@@ -226,54 +226,6 @@ def test_no_readable_state_and_another_configuration_are_one_sentence(tmp_path):
         path.write_bytes(b"not a state")
     with pytest.raises(GroupSCError, match="is damaged or no safetensors file"):
         train(experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False)
-
-
-@pytest.fixture
-def begun(tmp_path):
-    """A run after three steps, its batches, and validation blocks with values up to 3."""
-    experiment = tiny_experiment(ema_decay=0.9)
-    images = [torch.from_numpy(image) for image in load_images("Bundled", channels=1, images=3).values()]
-    batches = Batches(images, experiment)
-    run = Run(experiment, first_model(experiment), torch.device("cpu"), tmp_path, spread=batches.spread())
-    for step in range(3):
-        run.advance(batches.at(step), 1e-3, 1)
-    plain = validation_blocks(experiment, "unused", block=16)
-    contrast = Batch(3 * plain.clean, 3 * plain.clean + (plain.degraded - plain.clean))
-    return run, batches, Validation(plain, contrast)
-
-
-def test_blocks_are_clipped_to_their_range_and_both_kinds_count_alike(begun):
-    run, _, blocks = begun
-    found = []
-    for (clean, degraded, *_), highest in ((blocks.plain, 1.0), (blocks.contrast, float(blocks.contrast.clean.max()))):
-        with torch.no_grad():
-            restored = run.averaged_model()(degraded, matmul_dtype=torch.float32).clamp(0, highest)
-        found.append(-10 * (restored - clean).square().mean((1, 2, 3)).log10().mean().item())
-    assert 1.2 < restored.max() < 3  # A limit of 1 changes the second PSNR.
-    run.begin(blocks, write=False)
-    assert [run.psnr, run.contrast_psnr] == pytest.approx(found, abs=1e-4)
-    assert run.best_score == pytest.approx(sum(found) / 2, abs=1e-4)
-
-
-def test_backtracking_restores_parameters_and_averages(begun):
-    run, batches, blocks = begun
-    run.begin(blocks, write=False)
-    best = {name: tensor.clone() for name, tensor in run.best.items()}
-    run.best_score = 100.0
-    run.advance(batches.at(3), 1e-3, 1)
-    run.validate(blocks, 1e-3, write=False)
-    assert run.lr_factor < 1
-    for name, parameter in run.model.named_parameters():
-        assert torch.equal(run.average[name], best[name]), name
-        assert torch.equal(parameter.detach(), best[name]), name
-
-
-def test_the_card_has_the_minutes_of_all_calls(begun, tmp_path):
-    run, *_ = begun
-    run.minutes = 100.0
-    run.save()
-    weights = train(run.experiment, data_dir="unused", output=tmp_path, device="cpu", progress=False)
-    assert 100 <= load_weights(weights)[1]["minutes"] < 110
 
 
 def test_the_error_of_jpeg_is_a_root_mean_square():
