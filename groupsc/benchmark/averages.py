@@ -20,7 +20,9 @@ KEYS = ["task", "method", "level", "dataset", "mode", "stride"]
 
 
 def average(rows: pd.DataFrame, sizes: dict | None = None) -> pd.DataFrame:
-    """Average per-image results over images, then over noise repetitions.
+    """Average per-image results over images, then over noise repetitions; seconds are medians over images.
+
+    A median changes little when other programs slow a part of the images down.
 
     Repetitions with other images than the first of the most complete ones are left out, so that all means are over the
     same images.
@@ -73,7 +75,8 @@ def _average(group: pd.DataFrame) -> dict:
     group = group[group["repetition"].map(images) == max(images, key=len)]
     line = {"images": group["image"].nunique(), "repetitions": group["repetition"].nunique()}
     for metric in DECIMALS:
-        means = group.groupby("repetition")[metric].mean()
+        values = group.groupby("repetition")[metric]
+        means = values.median() if metric == "seconds" else values.mean()
         line |= {metric: means.mean(), f"{metric}_spread": means.std() if len(means) > 1 else None}
     line |= {column: group[column].iloc[0] for column in ("experiment", "parameters", "weights_sha256")}
     return line | {column: "; ".join(sorted(set(group[column].dropna()))) for column in ("device", "code_version")}

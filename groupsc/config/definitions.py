@@ -317,6 +317,17 @@ def method_name(method: str, variant: str | None) -> str:
     return f"{method}-{variant}" if variant else method
 
 
+def is_model(method: str) -> bool:
+    """Return whether a method of results is a model of this library: blind models and variants are, baselines are not.
+
+    Examples
+    --------
+    >>> [is_model(name) for name in ("groupsc", "sc-short", "groupsc-blind", "dncnn")]
+    [True, True, True, False]
+    """
+    return method.partition("-")[0] in METHODS
+
+
 def model_from_dict(values: dict[str, Any]) -> ModelConfig:
     """Return a model configuration from a mapping; an unknown key is an error."""
     return strict(ModelConfig, values)

@@ -146,7 +146,7 @@ def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFr
     seconds = same.groupby("experiment")["seconds"].median()
     found, measure = [], measure_of(task)
     for ran in average(same, sizes).itertuples(index=False):
-        own = ran.method.split("-")[0] in definitions.METHODS
+        own = definitions.is_model(ran.method)
         found.append({
             "name": METHOD_LABELS.get(ran.method, ran.method), "psnr": getattr(ran, measure),
             "parameters": ran.parameters or np.nan, "seconds": seconds[ran.experiment],

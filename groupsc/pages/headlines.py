@@ -8,7 +8,7 @@ import pandas as pd
 
 from groupsc.benchmark.averages import HEADLINES, image_count, plain
 from groupsc.benchmark.metrics import measure_of
-from groupsc.config.definitions import METHODS
+from groupsc.config.definitions import METHODS, is_model
 from groupsc.config.labels import METHOD_LABELS, task_label
 from groupsc.paper.reproducibility import NEAR, verdicts
 
@@ -128,7 +128,7 @@ def points(means: pd.DataFrame) -> list[dict]:
     )
     return [
         {
-            "name": METHOD_LABELS.get(run.method, run.method), "own": run.method.removesuffix("-blind") in METHODS,
+            "name": METHOD_LABELS.get(run.method, run.method), "own": is_model(run.method),
             "setting": f"{task_label(run.task, run.level)}, {run.dataset}",
             "psnr": float(getattr(run, measure_of(run.task))),
             "parameters": None if pd.isna(run.parameters) else int(run.parameters),

@@ -192,8 +192,8 @@ def _measured(card: dict[str, Any], results: list[dict[str, Any]]) -> str:
     if not results:
         return "## Results\n\nNot measured on a test set."
     devices = "; ".join(dict.fromkeys(device for run in results for device in run["device"].split("; ")))
-    notes = f"""Means over images. "Paper" is the PSNR that the paper gives for this method. Seconds are per image on
-        {devices}."""
+    notes = f"""Means over images. "Paper" is the PSNR that the paper gives for this method. Seconds are medians
+        over images on {devices}."""
     notes += " The PSNR is the mean over the three channels, as in the authors' code." * (card["task"] == "mosaic")
     lines = [
         "| {dataset} | {level} | {images} | {psnr:.2f} | {paper} | {ssim:.4f} | {seconds} |".format(**run)

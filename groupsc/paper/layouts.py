@@ -95,7 +95,7 @@ _STRIDES: dict[str, Any] = {
     "columns": ("s = 56", "s = 48", "s = 24", "s = 12"),
     "metrics": ("seconds", "psnr"),
     "remark": "Images are restored in blocks at stride s; the paper's blocks have 56×56 pixels. The seconds of this "
-    "run were measured on the device named in this caption.",
+    "run are medians over images on the device named in this caption.",
 }
 
 TABLES = {

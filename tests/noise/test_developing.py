@@ -52,6 +52,45 @@ def test_noise_is_removed_before_the_colors_are_reconstructed(noise):
     assert psnr(found) > psnr(groupsc.develop(sensor(True), "RGGB", denoised=False, **LEVELS)) + 1.5
 
 
+def test_each_color_has_its_own_noise_profile():
+    """Red has a hundred times the noise of green and blue; profiles in another order remove less noise or detail."""
+    profiles = np.array([(2e-2, 1e-4), (2e-4, 1e-6), (2e-4, 1e-6)])
+    clean = (sensor(False) - 256.0) / (4095 - 256)
+    color = np.full(clean.shape, 1)
+    color[::2, ::2], color[1::2, 1::2] = 0, 2
+    variance = profiles[color, 0] * clean.clip(0) + profiles[color, 1]
+    noisy = clean + np.sqrt(variance) * np.random.default_rng(0).standard_normal(clean.shape)
+
+    def quality(order):
+        balance = tuple(GAINS)
+        found = groupsc.develop(
+            noisy, white_level=1, white_balance=balance, noise=profiles[order], method="sc", device="cpu"
+        )
+        return psnr(found)
+
+    assert quality([0, 1, 2]) > max(quality([1, 0, 2]), quality([2, 1, 0])) + 1
+
+
+def test_the_matrix_multiplies_linear_colors():
+    matrix = np.array([[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.05, 0.15, 0.8]])
+    options = {**LEVELS, "denoised": False, "linear": True}
+    plain = groupsc.develop(sensor(False), "RGGB", **options)
+    found = groupsc.develop(sensor(False), "RGGB", matrix=matrix, **options)
+    np.testing.assert_allclose(found, np.einsum("ij,hwj->hwi", matrix, plain), atol=1e-5)
+
+
+def test_highlights_stay_neutral():
+    """Beyond the saturation of green, red and blue are known to be larger, but the colour of the light is not."""
+    mosaic = np.full((48, 48), 4095, np.uint16)
+    gray = (256 + (4095 - 256) * 0.25 / GAINS).round()
+    left = mosaic[:, :24]
+    left[...] = gray[1]
+    left[::2, ::2], left[1::2, 1::2] = gray[0], gray[2]
+    found = groupsc.develop(mosaic, "RGGB", denoised=False, **LEVELS)
+    np.testing.assert_allclose(found[8:-8, 32:-8], 1, atol=0.02)
+    assert np.ptp(found, axis=-1)[8:-8, 8:-8].max() < 0.05
+
+
 @pytest.mark.parametrize(
     ("options", "hint"),
     [

@@ -35,10 +35,10 @@ PLAN = {
 """A part of what `groupsc plan --json` prints."""
 
 
-def rows():
-    """Two models and the input on two images of Set12, whole, and on two of three of BSD68."""
+def rows(gains=(("input", 0.0), ("sc", 9.0), ("groupsc", 9.5))):
+    """The input and methods on two images of Set12, whole, and on two of three of BSD68."""
     found = []
-    for method, gain in (("input", 0.0), ("sc", 9.0), ("groupsc", 9.5)):
+    for method, gain in gains:
         for dataset, image in (("Set12", "01"), ("Set12", "02"), ("BSD68", "test001"), ("BSD68", "test002")):
             psnr = 20.123 + gain + 0.5 * (image[-1] == "2")
             values = dict.fromkeys(COLUMNS) | {
@@ -271,6 +271,27 @@ def test_the_plot_shows_the_methods_of_a_task_and_tells_their_values(browser):
     browser.locator("#whose").select_option("own")
     browser.locator("#against").select_option("seconds")
     assert marks.count() == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_in_the_plot_cover_nothing_and_variants_are_models_of_this_library(browser, width, tmp_path):
+    models = ["sc", "csr", "groupsc", "sc-short", "groupsc-fast", "sc-blind", "groupsc-blind"]
+    measured = rows([(name, 9 + 0.03 * number) for number, name in enumerate([*models, "dncnn", "bm3d"])])
+    crowded = browser.context.browser.new_page(viewport={"width": width, "height": 900})
+    crowded.goto(write_report(tmp_path / "index.html", measured).as_uri())
+    for whose, number in (("own", 7), ("other", 2), ("", 9)):
+        crowded.locator("#whose").select_option(whose)
+        assert crowded.locator("#plot circle").count() == number
+    boxes = crowded.evaluate("""[...document.querySelectorAll('#plot .name')].map(name => {
+        const {x, y, width, height} = name.getBBox(); return [x, y, x + width, y + height]; })""")
+    assert len(boxes) == 9
+    for number, (left, top, right, bottom) in enumerate(boxes):
+        assert 0 <= left < right <= crowded.evaluate("document.getElementById('plot').clientWidth")
+        for other in boxes[:number]:
+            shared = min(right, other[2]) - max(left, other[0]), min(bottom, other[3]) - max(top, other[1])
+            assert min(shared) <= 0, "two names cover each other"
+    crowded.close()
 
 
 @pytest.mark.slow

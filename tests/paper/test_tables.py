@@ -118,6 +118,14 @@ def test_repetitions_of_other_images_are_left_out():
     assert (line["psnr"], line["images"], line["repetitions"]) == (29.5, 2, 1)
 
 
+def test_one_image_that_was_slowed_down_does_not_change_the_seconds():
+    psnr = (29.0, 30.0, 31.0)
+    first = make_rows(psnr=psnr).assign(seconds=(3.0, 2000.0, 4.0))
+    rows = pd.concat([first, make_rows(psnr=psnr, repetition=1).assign(seconds=6.0)])
+    (line,) = average(rows, SIZES).to_dict("records")
+    assert line["seconds"] == 5
+
+
 def test_modes_stand_side_by_side():
     rows = pd.concat([make_rows(psnr=(29.0,) * 4), make_rows(psnr=(28.9,) * 4, mode="block", stride=12.0)])
     table = build("table4", rows, sizes=SIZES)

@@ -140,15 +140,36 @@ function drawPlot() {
   }
   drawing.append(svg("text", {x: width - 10, y: height - 6, "text-anchor": "end"}, against === "seconds" ? "seconds per image" : "trained parameters"));
   drawing.append(svg("text", {x: left + 4, y: 24}, "PSNR (dB)"));
+  const names = [];
   for (const {row, x: cost, y: psnr} of points) {
     const [name, , decibels, parameters, seconds, images] = [...row.cells].map(cell => cell.textContent);
     const words = `${name}: ${decibels} dB, ${parameters || "no"} trained parameters, ${seconds} seconds per image, ${images}`;
     const mark = svg("circle", {class: `mark ${row.dataset.whose}${images.includes(" of ") ? " part" : ""}`, cx: x(cost), cy: y(psnr), r: 7, tabindex: 0, role: "img", "aria-label": words});
     for (const event of ["mouseenter", "focus"]) mark.addEventListener(event, () => { told.textContent = words; });
-    // The name is on the side of the point that has more room.
-    const side = x(cost) > 0.6 * width ? {x: x(cost) - 11, "text-anchor": "end"} : {x: x(cost) + 11};
-    drawing.append(mark, svg("text", {class: "name", y: y(psnr) + 4, "aria-hidden": "true", ...side}, name));
+    drawing.append(mark);
+    names.push([name, x(cost), y(psnr)]);
   }
+  for (const [name, cost, psnr] of names) {
+    drawing.append(svg("text", {class: "name", "aria-hidden": "true"}, name));
+    placeName(drawing, cost, psnr);
+  }
+}
+
+// Put the last name of the plot where it covers the least of the points, of the other names and of what is outside, near its point (x, y).
+function placeName(drawing, x, y) {
+  const name = drawing.lastChild, width = drawing.viewBox.baseVal.width;
+  const taken = [...drawing.querySelectorAll(".mark, .name")].filter(other => other !== name).map(other => other.getBBox());
+  const shared = (a, b) => Math.max(0, Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x)) *
+    Math.max(0, Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y));
+  const move = place => { for (const [key, value] of Object.entries(place)) name.setAttribute(key, value); };
+  const covered = place => {
+    move(place);
+    const box = name.getBBox(), outside = Math.max(0, -box.x, box.x + box.width - width);
+    return taken.reduce((area, other) => area + shared(box, other), outside * box.height);
+  };
+  const places = [4, -10, 18, -24, 32].flatMap(down => [{x: x + 11, y: y + down, "text-anchor": "start"}, {x: x - 11, y: y + down, "text-anchor": "end"}]);
+  const areas = places.map(covered);
+  move(places[areas.indexOf(Math.min(...areas))]);
 }
 
 if (document.getElementById("points")) {
