@@ -34,4 +34,5 @@ print(table.to_markdown())
 published = read_published().query("table == 4 and metric == 'psnr'")[["method", "level", "value"]]
 means = average(rows).query("images == images_of")[["method", "level", "psnr"]].merge(published, on=["method", "level"])
 means["difference"] = means["psnr"] - means["value"]
-print(means.sort_values(["method", "level"]).round(2).to_string(index=False))
+numbers = means.astype({"psnr": float, "difference": float}).round(2)
+print(numbers.sort_values(["method", "level"]).to_string(index=False))

@@ -26,7 +26,7 @@ TITLES = {
 OUTPUTS = Path(__file__).resolve().parents[1] / "assets"
 """Folder of what the examples draw, `NAME.webp`, and print, `NAME.txt`."""
 NOTES = {
-    "compare_with_bm3d": "`python examples/compare_with_bm3d.py`, where bm3d is not installed, on one busy core of an "
+    "compare_with_bm3d": "`python examples/compare_with_bm3d.py`, where bm3d is installed, on one busy core of an "
     "AMD EPYC.",
     "deblur_plug_and_play": "`python examples/deblur_plug_and_play.py`, with deepinv 0.5.0.",
     "denoise_photograph": "`python examples/denoise_photograph.py --size 256`. With twice the noise level, edges and "
@@ -42,7 +42,7 @@ NOTES = {
 }
 """What ran, and what the output shows."""
 DRAWN = {
-    "compare_with_bm3d": "Noisy image, restored by SC and by GroupSC",
+    "compare_with_bm3d": "Noisy image, restored by SC, by GroupSC and by BM3D",
     "deblur_plug_and_play": "Clean, blurred and deblurred image",
     "denoise_photograph": "Noisy image, restored image and residual, for two strengths",
     "fine_tune": "Error of the crops by step, and the three restored test images",

@@ -30,14 +30,14 @@ NoiseMethod = Annotated[
     str,
     Option(
         help="groupsc, csr, sc, groupsc-fast (gray: one of four patches, ten times faster than groupsc), sc-short "
-        "(fewer iterations, two to three times faster than sc), or best.",
+        "(fewer iterations, a half to a third of the time of sc), or best.",
         autocompletion=terminal.methods,
     ),
 ]
 JpegMethod = Annotated[
     str,
     Option(
-        help="groupsc, sc, sc-short (fewer iterations, two to three times faster than sc), or best.",
+        help="groupsc, sc, sc-short (fewer iterations, a half to a third of the time of sc), or best.",
         autocompletion=terminal.methods,
     ),
 ]

@@ -71,8 +71,8 @@ def validate(
 
 
 def compare(
-    old: Weights,
-    new: Weights,
+    old: Annotated[str, Argument(metavar="OLD", help="Released model, or weights file.")],
+    new: Annotated[str, Argument(metavar="NEW", help="Released model, or weights file, that may replace the old one.")],
     dataset: Dataset = "BSDval32",
     data_dir: DataDir = Path("data/raw"),
     folders: Folders = None,

@@ -12,8 +12,8 @@ from groupsc.figures.style import COLORS, STYLE, WIDTH
 from groupsc.paper.paired import averaged, difference_text, per_image
 from groupsc.utils.errors import GroupSCError
 
-MARKERS = ("o", "s", "^")
-"""Markers of the first six methods, of the next six, and so on."""
+MARKERS, STYLES = ("o", "s", "^"), ("--", ":", "-.")
+"""Markers, and styles of the line at the mean, of the first six methods, of the next six, and so on."""
 
 
 def paired(
@@ -38,7 +38,8 @@ def paired(
     Returns
     -------
     matplotlib.figure.Figure
-        One colour per method; the legend gives the mean difference with its 95 % confidence interval.
+        One colour and marker per method, and a line at the mean difference; the legend gives this mean with its 95 %
+        confidence interval, and the number of images of a method that was measured on fewer images than others.
 
     Raises
     ------
@@ -59,13 +60,17 @@ def paired(
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
         ax = figure.subplots()
-        for number, line in enumerate(averaged(points, baseline).itertuples(index=False)):
+        lines = averaged(points, baseline)
+        most = lines["images"].max()
+        for number, line in enumerate(lines.itertuples(index=False)):
             own = points[points["method"] == line.method]
-            label = f"{METHOD_LABELS.get(line.method, line.method)}: {difference_text(line)} dB"
+            images = f" ({line.images} image{'s' if line.images > 1 else ''})" if line.images < most else ""
+            label = f"{METHOD_LABELS.get(line.method, line.method)}: {difference_text(line)} dB{images}"
             color = COLORS[number % len(COLORS)]
             marker = MARKERS[number // len(COLORS) % len(MARKERS)]
             ax.scatter(own["reference"], own["difference"], s=12, color=color, marker=marker, zorder=3, label=label)
-            ax.axhline(line.difference, color=color, linewidth=0.8, linestyle="--")
+            style = STYLES[number // len(COLORS) % len(STYLES)]
+            ax.axhline(line.difference, color=color, linewidth=0.8, linestyle=style)
         ax.axhline(0, color="#444444", linewidth=0.8)
         name = METHOD_LABELS.get(baseline, baseline)
         ax.set(xlabel=f"PSNR of {name} (dB), one point per image of {dataset}", ylabel=f"Difference to {name} (dB)")

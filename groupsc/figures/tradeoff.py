@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
+import statistics
 
 import matplotlib
 import numpy as np
@@ -44,9 +46,10 @@ def tradeoff(
     """Plot PSNR against the number of parameters, and against the seconds per image.
 
     Crosses show the paper's values, over whole test sets. Dots show the values measured here, over the images that all
-    measured methods restored; the legend contains the number of these images. Methods without trained parameters are
-    only in the right panel, methods without a known run time only in the left panel. Run times are medians over the
-    images; if several devices measured them, each has its own marker in the right panel.
+    shown methods restored; the legend contains the number of these images. A method that restored fewer images than
+    half of the methods is left out. Methods without trained parameters are only in the right panel, methods without a
+    known run time only in the left panel. Run times are medians over the images; if several devices measured them, each
+    has its own marker in the right panel.
 
     Parameters
     ----------
@@ -135,14 +138,16 @@ def _name(line) -> str:
 
 
 def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFrame:
-    """Average the values measured here over the images that all methods restored, with the columns of `_quoted`."""
+    """Average the values measured here over the images of all shown methods, with the columns of `_quoted`."""
     same = rows[(rows["task"] == task) & (rows["dataset"] == dataset) & (rows["mode"].notna())]
     same = same[same["level"] == level] if level is not None else same
     names = [*METHOD_LABELS, *baselines.methods()]
     same = same[same["method"].isin(names)]
-    runs_of = same.groupby("image")["experiment"].nunique()
-    shared = runs_of.index[runs_of == same["experiment"].nunique()]
-    same = same[same["image"].isin(shared)]
+    images = same.groupby("experiment")["image"].agg(frozenset)
+    # Without this condition, one method with few images would reduce the averages of all methods to these images.
+    enough = images.map(len) >= (statistics.median_low(images.map(len)) if len(images) else 0)
+    shared = frozenset.intersection(*images[enough]) if len(images) else frozenset()
+    same = same[same["experiment"].isin(images.index[enough]) & same["image"].isin(shared)]
     seconds = same.groupby("experiment")["seconds"].median()
     found, measure = [], measure_of(task)
     for ran in average(same, sizes).itertuples(index=False):
@@ -181,10 +186,13 @@ def _label(canvas: FigureCanvasAgg, ax, points: pd.DataFrame, measure: str) -> N
             color=point.color, annotation_clip=False,
         )  # fmt: skip
         size = text.get_window_extent(renderer)
-        place = min(_places(size.width, size.height, unit), key=lambda place: _cost(x, y, place, size, taken, frame))
+        others = [(a, b) for a, b in pixels if (a, b) != (x, y)]
+        place = min(
+            _places(size.width, size.height, unit), key=lambda place: _cost((x, y), others, place, size, taken, frame)
+        )
         text.set_position((place[0] / unit, place[1] / unit))
-        box = Bbox.from_bounds(x + place[0], y + place[1], size.width, size.height)
-        taken.append(box)
+        gap = 3 * unit
+        taken.append(Bbox.from_bounds(x + place[0] - gap, y + place[1], size.width + 2 * gap, size.height))
 
 
 def _places(width: float, height: float, unit: float):
@@ -198,15 +206,24 @@ def _places(width: float, height: float, unit: float):
         yield -width / 2, -height - gap
 
 
-def _cost(x: float, y: float, place, size, taken: list[Bbox], frame: Bbox) -> tuple:
-    """Return the area that a text at this place would cover, and its distance from the point."""
-    box = Bbox.from_bounds(x + place[0], y + place[1], size.width, size.height)
+def _cost(point: tuple[float, float], others, place, size, taken: list[Bbox], frame: Bbox) -> tuple:
+    """Return what is bad about a place of a text, the most important first.
+
+    These are the area that the text would cover, the number of other points that are nearer to it than its own point,
+    and its distance from its own point.
+    """
+    box = Bbox.from_bounds(point[0] + place[0], point[1] + place[1], size.width, size.height)
+
+    def distance(x: float, y: float) -> float:
+        return math.hypot(max(box.x0 - x, 0, x - box.x1), max(box.y0 - y, 0, y - box.y1))
+
+    nearer = sum(distance(*other) < 1.5 * distance(*point) for other in others)
     covered = [Bbox.intersection(box, other) for other in taken]
     area = sum(found.width * found.height for found in covered if found is not None)
     beyond = (frame.x0 - box.x0, box.x1 - frame.x1, frame.y0 - box.y0, box.y1 - frame.y1)
     outside = sum(max(0, part) for part in beyond)
     middle = (place[0] + size.width / 2, place[1] + size.height / 2)
-    return round(area + 100 * outside), np.hypot(middle[0] / 2, middle[1])
+    return round(area + 100 * outside), nearer, math.hypot(middle[0] / 2, middle[1])
 
 
 def generalisation(

@@ -109,7 +109,7 @@ def points(means: pd.DataFrame) -> list[dict]:
     Returns
     -------
     list of dict
-        Name, whether it is a model of this library, setting, PSNR in dB, parameters, seconds, images and mode.
+        Name, whether it is a model of this library, setting, PSNR in dB, parameters, seconds, images, device and mode.
 
     Examples
     --------
@@ -133,6 +133,7 @@ def points(means: pd.DataFrame) -> list[dict]:
             "psnr": float(getattr(run, measure_of(run.task))),
             "parameters": None if pd.isna(run.parameters) else int(run.parameters),
             "seconds": None if pd.isna(run.seconds) else float(run.seconds), "images": image_count(run),
+            "device": run.device,
             "mode": " ".join(str(part) for part in (plain(run.mode), plain(run.stride)) if part is not None),
         }
         for run in runs

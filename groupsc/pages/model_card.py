@@ -38,7 +38,10 @@ PRIORS = {
 CALLS = {
     "gray": ("denoise noisy.png clean.png", "groupsc.denoise(noisy, sigma, {})  # (H, W); sigma in the units of noisy"),
     "color": ("denoise noisy.png clean.png", "groupsc.denoise(noisy, sigma, channel_axis=-1, {})  # (H, W, 3)"),
-    "mosaic": ("demosaick mosaic.tif colors.tif --pattern RGGB", 'groupsc.demosaick(mosaic, "RGGB", {})  # (H, W)'),
+    "mosaic": (
+        "demosaick mosaic.tif colors.tif --pattern RGGB",
+        'groupsc.demosaick(mosaic, "RGGB", {})  # (H, W) to (H, W, 3)',
+    ),
     "jpeg": ("deblock photo.jpg restored.png", "groupsc.deblock(decoded, quality, {})  # (H, W)"),
 }
 """Command and Python call of a task; the weights are added."""
@@ -119,7 +122,7 @@ def _results(card: dict[str, Any], rows: pd.DataFrame) -> list[dict[str, Any]]:
             "psnr": round(float(getattr(run, measure_of(card["task"]))), 2),
             "ssim": round(float(run.ssim), 4),
             "paper": "–" if paper is None else f"{paper:.2f}",
-            "seconds": f"{run.seconds:.2g}",
+            "seconds": f"{run.seconds:.2g}" if run.seconds < 99.5 else f"{run.seconds:.0f}",
             "device": run.device,
         }
         for run, paper in model_results(card, runs, read_published())
@@ -131,7 +134,7 @@ def _front_matter(card: dict[str, Any], results: list[dict[str, Any]]) -> str:
     entries = [
         {
             "task": {"type": "image-to-image", "name": title(card)},
-            "dataset": {"type": run["dataset"], "name": " ".join(filter(None, (run["dataset"], run["level"])))},
+            "dataset": {"type": run["dataset"], "name": _evaluated(run)},
             "metrics": [
                 {"type": "psnr", "name": "PSNR (dB)", "value": run["psnr"]},
                 {"type": "ssim", "name": "SSIM", "value": run["ssim"]},
@@ -149,6 +152,12 @@ def _front_matter(card: dict[str, Any], results: list[dict[str, Any]]) -> str:
     if entries:
         content["model-index"] = [{"name": card["name"], "results": entries}]
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _evaluated(run: dict[str, Any]) -> str:
+    """The data set, the level, and the number of images if it is not that of the whole set."""
+    name = " ".join(filter(None, (run["dataset"], run["level"])))
+    return name if run["images"].isdecimal() else f"{name}, {run['images']}"
 
 
 def _paragraph(text: str) -> str:

@@ -22,9 +22,11 @@ from groupsc.data.manifests import registered_digest
 from groupsc.models.sizes import number_of_parameters
 from groupsc.pages.headlines import best, points, reproduced
 from groupsc.pages.sliders import GAIN, comparisons, webp
+from groupsc.pages.training_steps import training_steps
 from groupsc.paper.reproducibility import read_cells
 from groupsc.utils.atomic import write_text
 from groupsc.utils.digests import file_digest
+from groupsc.utils.durations import duration
 from groupsc.utils.errors import GroupSCError, unreadable
 from groupsc.weights.cards import config_of, name_of, read_card
 
@@ -125,7 +127,7 @@ def write_report(
         tables=[_table(path, output) for path in tables],
         figures=[_figure(Path(path), output, (captions or {}).get(Path(path).stem)) for path in figures],
         comparisons=comparisons(rows, pictures, shown) if pictures is not None else [],
-        cells=_cells(cells.sort_values("ours", key=pd.isna, kind="stable")),
+        cells=_cells(cells[cells["metric"].isin(DECIMALS)].sort_values("ours", key=pd.isna, kind="stable")),
         sets=_sets(rows),
         models=_models(weights),
         devices=sorted(rows["device"].dropna().unique()),
@@ -220,7 +222,8 @@ def _number(value, digits: int, *, signed: bool = False) -> tuple[str, str]:
     """Return a number as text with some digits, and as sort key with all digits; empty for a missing value."""
     if pd.isna(value):
         return "", ""
-    return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", "−"), repr(float(value))
+    shown = round(float(value), digits) or 0.0  # Not −0.0.
+    return f"{shown:{'+' if signed and shown else ''}.{digits}f}".replace("-", "−"), repr(float(value))
 
 
 def _word(value) -> tuple[str, str]:
@@ -241,7 +244,8 @@ def _models(weights) -> list[dict]:
         parameters = number_of_parameters(config_of(path, card))
         found.append({
             "name": name_of(path, card), "digest": file_digest(path), "parameters": parameters,
-            "steps": card.get("steps"), "minutes": card.get("minutes"), "device": card.get("device"),
+            "steps": training_steps(card) if "steps" in card else "", "device": card.get("device"),
+            "time": duration(60 * card["minutes"]) if card.get("minutes") else "",
             "dataset": card.get("training", {}).get("dataset"), "code": card.get("code_version"),
         })  # fmt: skip
     return found

@@ -52,6 +52,37 @@ def with_variants_as_methods(
     return printed, runs
 
 
+def with_true_settings(number: int, values: pd.DataFrame) -> pd.DataFrame:
+    """Give values of an ablation table their data set, level, mode and stride; leave those of other tables unchanged.
+
+    Parameters
+    ----------
+    number : int
+        Number of the table in the paper.
+    values : pandas.DataFrame
+        Values in long form, in which the stride or patch size takes the place of the data set.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Examples
+    --------
+    >>> values = pd.DataFrame({"dataset": ["s = 24", "whole image"], "ours": [31.5, 31.4], "mode": "block"})
+    >>> with_true_settings(1, values)[["dataset", "level", "mode", "stride"]].to_dict("records")
+    [{'dataset': 'BSD68', 'level': 15, 'mode': 'block', 'stride': 24.0}, \
+{'dataset': 'BSD68', 'level': 15, 'mode': 'whole', 'stride': nan}]
+    """
+    if number in SIZE_TABLES:
+        return values.assign(dataset=DATASET)
+    if number not in STRIDE_TABLES:
+        return values
+    blocks, measured = values["dataset"] != WHOLE, values["ours"].notna()
+    stride = values["dataset"].str.extract(r"^s = (\d+)$")[0].astype(float)
+    mode = blocks.map({True: "block", False: "whole"})
+    return values.assign(dataset=DATASET, level=SIGMA, mode=mode.where(measured, None), stride=stride.where(measured))
+
+
 def _printed_by_stride(printed: pd.DataFrame) -> pd.DataFrame:
     """Repeat values that the paper gives for all strides in every column."""
     columns = [column for column in printed["column"].unique() if column.startswith("s = ")]

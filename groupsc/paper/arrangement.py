@@ -20,7 +20,7 @@ from groupsc.paper.layouts import Layout
 from groupsc.paper.table import CELL_COLUMNS, Table, provenance
 from groupsc.paper.typesetting import Cell, Part
 
-RANKS = "The paper's best values are in bold, its second best values are underlined."
+RANKS = "Values that the paper marks as best and second best are in bold and underlined."
 LEGEND = (
     "Values of this run are in separate rows. The difference from the paper is given only if the same "
     "images were restored."
@@ -269,10 +269,10 @@ class Arrangement:
             if ran is not None:
                 record |= {name: getattr(ran, name) for name in CELL_COLUMNS if hasattr(ran, name)}
                 ours = getattr(ran, self._measure(metric))
-                record |= {"ours": round(ours, 6), "spread": getattr(ran, f"{self._measure(metric)}_spread")}
+                record |= {"ours": round(ours, 10), "spread": getattr(ran, f"{self._measure(metric)}_spread")}
                 record["status"] = _status(ran)
                 if q is not None and record["status"] == "all images":
-                    record["difference"] = round(ours - q.value, 6)
+                    record["difference"] = round(ours - q.value, 10)
             elif line.kind == "paper":
                 record["status"] = "quoted"
             yield record

@@ -23,7 +23,7 @@ TITLE = (
 LEGEND = (
     "Images are not clipped to [0, 1], because some pictures exceed that range. The mean is that of the pictures above "
     "it; the worst change is the lowest difference to the noisy picture. Models are measured alone, and with the guard "
-    "as in `groupsc denoise` with the same weights. BM3D is CBM3D on color pictures."
+    "of the command groupsc denoise with the same weights. BM3D is CBM3D on color pictures."
 )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pandas as pd
 
 from groupsc.benchmark.averages import average
-from groupsc.paper.ablations import with_variants_as_methods
+from groupsc.paper.ablations import with_true_settings, with_variants_as_methods
 from groupsc.paper.arrangement import Arrangement
 from groupsc.paper.layouts import TABLES
 from groupsc.paper.table import Table
@@ -83,4 +84,5 @@ def build(table: str, rows: pd.DataFrame, published: pd.DataFrame | None = None,
     others = [name for name in runs["method"].unique() if layout.other_methods and not PAPER_METHODS.fullmatch(name)]
     methods = [*printed["method"].unique(), *others]
     runs = runs[(runs["task"] == printed["task"].iloc[0]) & runs["method"].isin(methods)]
-    return Arrangement(table, layout, printed, runs).table()
+    made = Arrangement(table, layout, printed, runs).table()
+    return dataclasses.replace(made, values=with_true_settings(layout.number, made.values))

@@ -20,7 +20,7 @@ level of a model."""
 GROUPSC_FAST, SC_SHORT = FASTER = ("groupsc-fast", "sc-short")
 """Methods of faster models, released for few levels. GroupSC-fast restores with one of four patches: it is about ten
 times faster than GroupSC, with a PSNR between those of SC and GroupSC. SC-short has a third or half of the iterations
-of SC, and is two to three times faster."""
+of SC, and takes a half to a third of its time."""
 
 CHOICES = ("best", *METHODS, *FASTER)
 """Methods that a user can choose."""

@@ -196,6 +196,10 @@ def test_the_trade_off_shows_all_methods_and_its_labels_do_not_collide():
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "this library, 1 of 4 images" in legend
     assert min(y for ax in figure.axes for dots in ax.collections for _, y in dots.get_offsets()) > 28
+    few = pd.DataFrame([*(rows.to_dict("records")), {**row("csr", 68_000, 6.0, 40.0), "image": "of one method alone"}])
+    more = tradeoff(rows=pd.concat([few, few[few["image"] == "a"].assign(image="b", psnr=29.0)]), sizes={"BSD68": 4})
+    assert "this library, 2 of 4 images" in [text.get_text() for text in more.legends[0].get_texts()]
+    assert [text.get_text() for text in texts(more)].count("CSR") == 1, "of the paper alone"
     two = tradeoff(rows=rows.assign(device=["A chip", "B chip", "A chip", "A chip"]), sizes={"BSD68": 4})
     assert two.axes[1].get_xlabel() == "Seconds per image\n● A chip\n▲ B chip"
     assert len(two.axes[1].collections) == len(figure.axes[1].collections) + 1, "B's time has a marker of its own"

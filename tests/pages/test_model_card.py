@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from groupsc.benchmark.rows import table_of
+from groupsc.data.registry import registry
 from groupsc.models.sizes import number_of_parameters
 from groupsc.pages.model_card import model_card
 from groupsc.utils.errors import GroupSCError
@@ -46,8 +47,10 @@ def test_the_command_writes_the_card_with_the_means_of_the_cached_results(groups
     assert {result["dataset"]["type"] for result in model["results"]} == set(sets)
     for result in model["results"]:
         dataset = result["dataset"]["type"]
-        assert result["dataset"]["name"] == f"{dataset} {sets[dataset]}".strip()
         rows = pd.read_csv(ROOT / f"data/measured/{name}/{dataset}.csv")
+        whole = len(registry()[registry()["dataset"] == dataset])
+        part = "" if len(rows) == whole else f", {len(rows)} of {whole} images"
+        assert result["dataset"]["name"] == f"{dataset} {sets[dataset]}".strip() + part
         mean = rows["psnr_channels" if name.startswith("mosaic") else "psnr"].mean()
         psnr, ssim = (metric["value"] for metric in result["metrics"])
         assert psnr == round(mean, 2)

@@ -264,7 +264,7 @@ def test_the_plot_shows_the_methods_of_a_task_and_tells_their_values(browser):
     assert heights[0] > heights[1], "GroupSC, which is better, is above SC"
     marks.nth(1).focus()
     assert browser.locator("#told").text_content() == (
-        "GroupSC: 29.87 dB, 68,000 trained parameters, 2 seconds per image, 2 of 68 images"
+        "GroupSC: 29.87 dB, 68,000 trained parameters, 2 seconds per image on A chip & <two> threads, 2 of 68 images"
     )
     browser.locator("#whose").select_option("other")
     assert marks.count() == 0

@@ -94,5 +94,10 @@ def test_figure_has_a_point_for_each_image():
     rows = table_of(results("sc", [30.0, 31.0]) + results("groupsc", [30.1, 31.3]))
     (ax,) = paired(rows=rows).axes
     assert np.allclose(ax.collections[0].get_offsets(), [[30.0, 0.1], [31.0, 0.3]])
+    rows = table_of(results("sc", [30.0, 31.0]) + results("csr", [30.1]) + results("groupsc", [30.1, 31.3]))
+    labels = {text.get_text() for text in paired(rows=rows).legends[0].get_texts()}
+    assert {label.endswith("(1 image)") for label in labels if label.startswith("CSR")} == {True}
+    assert {label.endswith("dB") for label in labels if label.startswith("GroupSC")} == {True}
+    rows = rows[rows["method"] != "csr"]
     with pytest.raises(GroupSCError, match="no method has an image of BSD68 in common with 'csr'"):
         paired(rows=rows, baseline="csr")

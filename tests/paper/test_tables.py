@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from measured_rows import make_rows
 
-from groupsc.benchmark.averages import average, metrics_json, summary
+from groupsc.benchmark.averages import average, metrics_json, plain, summary
 from groupsc.benchmark.rows import COLUMNS, read_rows
 from groupsc.paper.overview import build_overview
 from groupsc.paper.tables import TABLES, build, read_published
@@ -215,6 +215,11 @@ def test_variants_stand_in_the_lines_of_the_ablation():
         ("✗ | ∞", "s = 56"): 32, ("✗ | ∞", "s = 24"): 32, ("✓ | ∞", "s = 56"): 32, ("✓ | ∞", "s = 24"): 32,
     }  # fmt: skip
     assert texts(table, "NLRN")["s = 24"] == "23.02/31.88"
+    settings = {(line.column, line.dataset, line.level, line.mode, plain(line.stride)) for line in ours.itertuples()}
+    assert settings == {
+        ("s = 56", "BSD68", 15, "block", 56), ("s = 24", "BSD68", 15, "block", 24),
+        ("whole image", "BSD68", 15, "whole", None),
+    }  # fmt: skip
     seconds = table.values.query("metric == 'seconds' and ours.notna() and column == 's = 24'")
     assert set(seconds["ours"]) == {24.0}
 

@@ -142,8 +142,8 @@ function drawPlot() {
   drawing.append(svg("text", {x: left + 4, y: 24}, "PSNR (dB)"));
   const names = [];
   for (const {row, x: cost, y: psnr} of points) {
-    const [name, , decibels, parameters, seconds, images] = [...row.cells].map(cell => cell.textContent);
-    const words = `${name}: ${decibels} dB, ${parameters || "no"} trained parameters, ${seconds} seconds per image, ${images}`;
+    const [name, , decibels, parameters, seconds, images, , device] = [...row.cells].map(cell => cell.textContent);
+    const words = `${name}: ${decibels} dB, ${parameters || "no"} trained parameters, ${seconds} seconds per image${device && ` on ${device}`}, ${images}`;
     const mark = svg("circle", {class: `mark ${row.dataset.whose}${images.includes(" of ") ? " part" : ""}`, cx: x(cost), cy: y(psnr), r: 7, tabindex: 0, role: "img", "aria-label": words});
     for (const event of ["mouseenter", "focus"]) mark.addEventListener(event, () => { told.textContent = words; });
     drawing.append(mark);
