@@ -134,27 +134,32 @@ def _one(
     mask: NDArray[np.bool_] | None,
     period: int,
 ) -> NDArray[Any]:
-    """Restore one image, with masked pixels replaced by the nearest other ones."""
+    """Restore one image, with masked values replaced by the nearest other ones of their channel."""
     if mask is None or not mask.any():
         return restore(image, channel_axis, None)
-    covered = mask if channel_axis is None else np.asarray(mask.any(axis=channel_axis))
-    if covered.all():
+    if mask.all():
         return restore(np.zeros_like(image), channel_axis, None)
-    filled = _filled(image if channel_axis is None else np.moveaxis(image, channel_axis, 0), covered, period)
-    return restore(filled if channel_axis is None else np.moveaxis(filled, 0, channel_axis), channel_axis, ~covered)
+    planes, covered = (x[None] if channel_axis is None else np.moveaxis(x, channel_axis, 0) for x in (image, mask))
+    filled = np.stack([_filled(*pair, period) for pair in zip(planes, covered, strict=True)])
+    # Channels without any value do not count; the others count where all of them have a value.
+    counted = np.asarray(~covered[~covered.all((1, 2))].any(0))
+    where = counted if counted.any() else None
+    return restore(filled[0] if channel_axis is None else np.moveaxis(filled, 0, channel_axis), channel_axis, where)
 
 
 def _filled(image: NDArray[Any], covered: NDArray[np.bool_], period: int) -> NDArray[Any]:
-    """Replace the covered pixels of an image (..., H, W) by the nearest other ones of the same phase."""
+    """Replace the covered pixels of an image (H, W) by the nearest other ones of the same phase; by 0 if all are."""
     from scipy.ndimage import distance_transform_edt  # Few calls need it, and its import takes time.
 
+    if covered.all():
+        return np.zeros_like(image)
     filled = image.copy()
     for row in range(period):
         for column in range(period):
             part = (slice(row, None, period), slice(column, None, period))
             if covered[part].any() and not covered[part].all():
                 rows, columns = distance_transform_edt(covered[part], return_distances=False, return_indices=True)
-                filled[(..., *part)] = image[(..., *part)][..., rows, columns]
+                filled[part] = image[part][rows, columns]
     return filled
 
 

@@ -17,7 +17,7 @@ from groupsc.guards.jpeg import AROUND, SIDE, Grid, decoded_chroma, find_grid, f
 from groupsc.inference.regions import halo
 from groupsc.inference.restorer import Restorer
 from groupsc.io.arrays import one_if_equal, unpack
-from groupsc.io.codecs.pillow_images import SUBSAMPLINGS, chrominance_tables, luminance_tables
+from groupsc.io.codecs.pillow_images import SUBSAMPLINGS, TURNED, chrominance_tables, luminance_tables
 from groupsc.io.jpeg_history import LUMA
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.progress import Progress
@@ -26,7 +26,7 @@ from groupsc.weights.selection import choose
 
 BLUE, RED = 1.772, 1.402
 """B − Y and R − Y are these multiples of Cb and Cr (ITU-R BT.601)."""
-FACTORS = dict(zip(SUBSAMPLINGS, ((1, 1), (1, 2), (2, 2)), strict=True))
+FACTORS = dict(zip((*SUBSAMPLINGS, TURNED), ((1, 1), (1, 2), (2, 2), (2, 1)), strict=True))
 """Rows and columns of luma per row and column of chroma."""
 
 WHITE = 255
@@ -62,8 +62,9 @@ def deblock(
         Quality factor of libjpeg, 1 to 100; required. The model of the nearest trained quality is used for luma and
         chroma. Above the trained quality of the model, its correction is reduced linearly, to zero at 100. An array
         does not contain its quality; `groupsc.io.photographs.read_photograph` reads it from a JPEG file.
-    subsampling : {"4:4:4", "4:2:2", "4:2:0"}
-        Resolution of the chroma in the file, at which it is restored; the last is that of most files.
+    subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}
+        Resolution of the chroma in the file, at which it is restored; "4:2:0" is that of most files, "4:4:0" that of a
+        "4:2:2" image that was turned by a quarter. Chroma of fewer pixels than a patch is not changed.
     method, weights, channel_axis, device, mode, stride, memory, progress
         As for `denoise`.
     guard : bool
@@ -90,7 +91,8 @@ def deblock(
     ((40, 40, 3), dtype('uint8'), [128, 128, 128])
     """
     _check(quality, subsampling)
-    if isinstance(image, np.ndarray) and image.dtype.kind == "u" and image.itemsize > 1 and 0 < image.max() <= WHITE:
+    deep = isinstance(image, np.ndarray) and image.dtype.kind == "u" and image.itemsize > 1 and image.size > 0
+    if deep and 0 < image.max() <= WHITE:
         raise GroupSCError(f"the values of the uint16 image are at most {image.max()}; convert 8-bit values to uint8")
 
     def model() -> Restorer:
@@ -170,6 +172,8 @@ def _deblocked(
 
     def change(plane: NDArray[Any], factors: tuple[int, int] | None = None) -> NDArray[Any]:
         """Return what is added to a plane (H, W) in [0, 1]; `factors` are those of chroma."""
+        if factors is not None and min(plane.shape) < model.coder.config.patch_size:
+            return np.zeros_like(plane)
         restored = model.restore(plane[None], **options)[0]
         trained = model.card["level"]
         added = (1.0 if quality <= trained else (100 - quality) / (100 - trained)) * (restored - plane)

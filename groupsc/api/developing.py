@@ -11,6 +11,7 @@ from groupsc.api.demosaicking import demosaick
 from groupsc.api.denoising import denoise, estimate_noise
 from groupsc.data.degradations import bayer_mask
 from groupsc.noise.developing import develop as develop_mosaic
+from groupsc.noise.photon_noise import number_of
 from groupsc.utils.errors import GroupSCError
 from groupsc.utils.typing import PathLike
 
@@ -73,11 +74,16 @@ def develop(
     ((40, 40, 3), dtype('float32'), True)
     """
     values = np.asarray(mosaic)
-    bayer_mask(2, 2, pattern)  # An error for another pattern.
-    white = _largest_value(values.dtype) if white_level is None else white_level
-    if not -np.inf < black_level < white < np.inf:
+    if values.ndim != 2 or values.dtype.kind not in "uif":
         raise GroupSCError(
-            f"the white level {white:g} is not above the black level {black_level:g}, or not finite; correct them"
+            f"the mosaic has the shape {values.shape} and the type {values.dtype}; give (H, W) integers or floats"
+        )
+    bayer_mask(2, 2, pattern)  # An error for another pattern.
+    white = _largest_value(values.dtype) if white_level is None else number_of(white_level)
+    black = number_of(black_level)
+    if not -np.inf < black < white < np.inf:
+        raise GroupSCError(
+            f"the white level {white:g} is not above the black level {black:g}, or not finite; correct them"
         )
     gains = _gains(white_balance)
 
@@ -92,7 +98,7 @@ def develop(
         return found
 
     return develop_mosaic(
-        (values - np.float32(black_level)) / np.float32(white - black_level),
+        (values - np.float32(black)) / np.float32(white - black),
         pattern,
         gains=gains,
         matrix=None if matrix is None else _matrix(matrix),
@@ -107,9 +113,16 @@ def _largest_value(dtype: np.dtype[Any]) -> float:
     return 1 if dtype.kind == "f" else np.iinfo(dtype).max
 
 
+def _array(name: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError) as error:
+        raise GroupSCError(f"the {name} is {values!r}; give numbers") from error
+
+
 def _matrix(matrix: ArrayLike) -> NDArray[Any]:
     """Check the matrix of the colours."""
-    found = np.asarray(matrix, float)
+    found = _array("matrix", matrix)
     if found.shape != (3, 3) or not np.isfinite(found).all():
         raise GroupSCError(f"the matrix has the shape {found.shape}; give 3×3 finite numbers")
     return found
@@ -117,7 +130,7 @@ def _matrix(matrix: ArrayLike) -> NDArray[Any]:
 
 def _noise(noise: ArrayLike) -> NDArray[Any]:
     """Check S and O of red, green and blue."""
-    found = np.asarray(noise, float)
+    found = _array("noise", noise)
     if found.shape != (3, 2) or not np.isfinite(found).all() or found[:, 0].min() <= 0:
         raise GroupSCError(f"the noise is {found.tolist()}; give S > 0 and O of red, green and blue, or leave it out")
     return found
@@ -125,7 +138,7 @@ def _noise(noise: ArrayLike) -> NDArray[Any]:
 
 def _gains(white_balance: tuple[float, float, float]) -> tuple[float, float, float]:
     """Check the factors of red, green and blue, and scale them so that the smallest is 1."""
-    gains = np.asarray(white_balance, float)
+    gains = _array("white balance", white_balance)
     if gains.shape != (3,) or not (np.isfinite(gains) & (gains > 0)).all():
         raise GroupSCError(f"the white balance is {white_balance}; give three factors above 0, for red, green and blue")
     red, green, blue = (gains / gains.min()).tolist()

@@ -85,7 +85,7 @@ def denoise_with_facts(
         return restored
 
     if noise == "poisson":
-        restored, facts = denoise_poisson(own.astype(np.float64), white, strength, **parameters)
+        restored, facts = denoise_poisson(own.astype(np.float64), white, strength, where, **parameters)
     elif sigma is None:
         restored, facts = _with_estimated_sigma(own, white, strength, where, estimate)
     elif np.ndim(sigma):

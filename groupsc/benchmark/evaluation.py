@@ -112,6 +112,8 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
     >>> evaluate_to_csv("rows.csv", "tv", "Bundled", task="gray", level=25)  # doctest: +SKIP
     """
     path = Path(path)
+    if not path.name or path.is_dir():
+        raise GroupSCError(f"{path} is a folder; name a CSV file")
     partial = path.with_name(path.name + ".partial")
     evaluation = Evaluation(weights, dataset, **options)
     settings = evaluation.settings()

@@ -252,7 +252,7 @@ class Evaluation:
                 for picture, image in zip(pictures, (clean, degraded, restored), strict=False):
                     write_image(picture, image[0].clip(0, 1).numpy())
                 if row is None:
-                    values = metrics.all_metrics(restored[0].numpy(), clean[0].numpy(), clip=self.dataset != STRESS)
+                    values = self._metrics(path, restored, clean)
                     shape = {"height": clean.shape[-2], "width": clean.shape[-1]}
                     row = {**settings, "image": name, "repetition": repetition, **values, **cost, **shape}
                 yield row
@@ -280,6 +280,13 @@ class Evaluation:
         if self.pictures is None or (self.names is not None and image not in self.names):
             return []
         return [Path(self.pictures) / f"{image}-{kind}.png" for kind in ("clean", "degraded", "restored")]
+
+    def _metrics(self, path: Path, restored: Tensor, clean: Tensor) -> dict[str, float]:
+        """Compute all metrics of an image; an error names its file."""
+        try:
+            return metrics.all_metrics(restored[0].numpy(), clean[0].numpy(), clip=self.dataset != STRESS)
+        except GroupSCError as error:
+            raise type(error)(f"{path} can't be measured: {error}") from error
 
     def _restored(self, path: Path, degraded: Tensor, mask: Tensor | None, *, new_size: bool) -> tuple[Tensor, dict]:
         """Restore an image as `_restore` does; an error names its file, also if a value of the result is not finite."""

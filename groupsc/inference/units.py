@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from groupsc.io.arrays import working_type
 from groupsc.utils.errors import GroupSCError, GroupSCWarning
 
-BITS = (8, 10, 12, 14, 16)
-"""Bit depths of cameras and microscopes, of which an image of a wider type has the smallest that holds its values."""
+BITS = (8, 10, 12, 14, *range(16, 64))
+"""Bit depths, of which an image of a wider type has the smallest that holds its values; below 16 those of cameras."""
 
 OUTLIERS = 6.0
 """Largest distance to [0, 1], in standard deviations of the noise, of values that noise explains."""
@@ -104,9 +104,9 @@ def value_range(image: ArrayLike, sigma: float = 0.0) -> ValueRange:
     Returns
     -------
     ValueRange
-        From 0 to 255 for uint8. For other integers from 0 to the highest value of the first of 8, 10, 12, 14 and 16
-        bits that holds all values. From 0 to 1 for floats that leave [0, 1] by noise only. Otherwise from the smallest
-        to the largest value.
+        From 0 to 255 for uint8. For other integers from 0 to the highest value of the first of 8, 10, 12, 14, 16, 17
+        and more bits that holds all values. From 0 to 1 for floats that leave [0, 1] by noise only. Otherwise from the
+        smallest to the largest value.
 
     Examples
     --------

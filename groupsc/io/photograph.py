@@ -37,7 +37,7 @@ class Photograph(Metadata):
     chroma_steps : ndarray, optional
         Chrominance quantisation table of a colour JPEG file, as `steps`.
     subsampling : str, optional
-        Chroma subsampling of a colour JPEG file: "4:4:4", "4:2:2" or "4:2:0".
+        Chroma subsampling of a colour JPEG file: "4:4:4", "4:2:2" or "4:2:0"; "4:4:0" if a "4:2:2" image was turned.
     sensor : groupsc.io.codecs.raw.Sensor, optional
         For a camera raw file, whose pixels are the linear mosaic of the sensor.
     **metadata

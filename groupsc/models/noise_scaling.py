@@ -46,7 +46,9 @@ def gain_and_share(x: Tensor, level: Tensor, goal: Tensor | float, *, guarded: b
     [2.85, 0.13]
     """
     needed = goal / level.clamp(min=1e-30)
-    contrast = (value_spread(x).reshape(level.shape) - PEAKS / 255 * level).clamp(min=1e-6)
+    spread = value_spread(x).reshape(level.shape)
+    # The smallest contrast is relative, so that images of small values are scaled like others.
+    contrast = torch.maximum(spread - PEAKS / 255 * level, 1e-6 * spread).clamp(min=1e-30)
     highest = (GUARDED if guarded else 1) * CONTRAST_LIMIT * goal**0.5 / contrast
     share = torch.where(needed > highest, (highest / needed).square(), 1.0)
     return torch.minimum(needed, highest), share

@@ -34,12 +34,17 @@ MOST_VARIANCE, MEAN_BELOW = 1.75, 0.975
 """Blocks with more than `MOST_VARIANCE` times the variance of the noise count as texture; 2.5 % of the blocks of white
 noise exceed it. The mean variance of the others is `MEAN_BELOW` times that of the noise, and is divided by it."""
 ROUNDS = 4
+NOTHING = 1e-9
+"""Relative variance, and share of pixels, that counts as 0."""
 TOLERANCE = 0.05
 """Relative error of the variance of a bin that noise explains; bins further above the line contain texture."""
 
 
 def fit_variance(
-    channel: NDArray[Any], offset: float | None = None, read_noise: float | None = None
+    channel: NDArray[Any],
+    offset: float | None = None,
+    read_noise: float | None = None,
+    where: NDArray[np.bool_] | None = None,
 ) -> tuple[float, float]:
     """Fit the gain and the intercept of the variance of the noise.
 
@@ -50,6 +55,8 @@ def fit_variance(
     offset, read_noise : float, optional
         Known mean and standard deviation of the part of the noise that does not depend on the signal; if one is
         given, the other is 0 by default, and only the gain is fitted.
+    where : array (H, W) of bool, optional
+        True for pixels that count; by default all.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def fit_variance(
     Raises
     ------
     GroupSCError
-        If the image is too small, or its variance does not increase with the signal.
+        If the image is too small, has no noise, or its variance does not increase with the signal.
 
     Examples
     --------
@@ -71,7 +78,7 @@ def fit_variance(
     >>> 2.8 < gain < 3.2
     True
     """
-    means, variances = _bins(np.asarray(channel, np.float64))
+    means, variances = _bins(np.asarray(channel, np.float64), where)
     fixed = offset is not None or read_noise is not None
     level, constant = offset or 0.0, (read_noise or 0.0) ** 2
     weights, spread = np.ones_like(means), variances
@@ -95,17 +102,26 @@ def fit_variance(
     return gain, intercept
 
 
-def _bins(channel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _bins(
+    channel: NDArray[np.float64], where: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and noise variance of the bins of a channel."""
     if min(channel.shape) < SIDE + 2:
         raise GroupSCError(f"an image of {channel.shape[0]}×{channel.shape[1]} pixels is too small; give the gain")
     means, variances = block_moments(channel)
-    highest = channel.max()
+    # Constant blocks, such as a black border, have no noise; sums have errors of rounding.
+    used = variances > NOTHING * variances.max()
+    if where is not None:
+        used &= ~_touched(~where)
+    highest = channel.max() if where is None else channel.max(where=where, initial=-np.inf)
     if (channel == highest).mean() > 0.001:
         # Many equal values at the top are clipped, which hides their noise.
-        clipped = block_moments(np.where(channel == highest, 1.0, 0.0))[0] > 0
-        if clipped.mean() < 0.9:
-            means, variances = means[~clipped], variances[~clipped]
+        clipped = _touched(channel == highest)
+        if (used & ~clipped).sum() > 0.1 * used.sum():
+            used &= ~clipped
+    means, variances = means[used], variances[used]
+    if len(means) < 2:
+        raise GroupSCError("the image has too few blocks with noise; give the gain, or use noise='white'")
     order = np.argsort(means, kind="stable")
     number = int(np.clip(len(order) // BLOCKS_PER_BIN, 2, MOST_BINS))
     found = []
@@ -118,6 +134,13 @@ def _bins(channel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
         found.append((means[part].mean(), variance))
     centres, levels = np.array(found).T
     return centres, levels
+
+
+def _touched(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether the mean or the variance of each block depends on one of these pixels."""
+    means, variances = block_moments(np.where(pixels, 1.0, 0.0))
+    touched: NDArray[np.bool_] = (means > NOTHING) | (variances > NOTHING)
+    return touched
 
 
 def block_moments(channel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

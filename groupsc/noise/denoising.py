@@ -54,7 +54,13 @@ def check_kind(noise: str, sigma: Any, parameters: dict[str, Any], strength: flo
         raise GroupSCError(f"strength is {strength!r}; give a factor of sigma, above 0")
 
 
-def denoise_poisson(pixels: NDArray[Any], white: White, strength: float = 1.0, **parameters: Any) -> Restored:
+def denoise_poisson(
+    pixels: NDArray[Any],
+    white: White,
+    strength: float = 1.0,
+    where: NDArray[np.bool_] | None = None,
+    **parameters: Any,
+) -> Restored:
     """Remove Poisson–Gaussian noise.
 
     Parameters
@@ -65,6 +71,8 @@ def denoise_poisson(pixels: NDArray[Any], white: White, strength: float = 1.0, *
         `white(image, sigma)` removes white noise from an image in [0, 1], with σ in its units.
     strength : float
         Factor of the estimated or known noise level.
+    where : array (H, W) of bool, optional
+        True for pixels that count in the estimate.
     **parameters
         Gain, offset and read noise, as for `groupsc.noise.photon_noise.photon_parameters`.
 
@@ -80,7 +88,7 @@ def denoise_poisson(pixels: NDArray[Any], white: White, strength: float = 1.0, *
     >>> facts
     {'noise': 'poisson', 'gain': [1.0], 'variance at 0': [0.0]}
     """
-    gain, intercept = photon_parameters(pixels, **parameters)
+    gain, intercept = photon_parameters(pixels, **parameters, where=where)
     restored = denoise_photons(pixels, white, gain, intercept, strength)
     numbers = [[float(f"{x:.4g}") for x in values.ravel()] for values in (gain, intercept)]
     return restored, {"noise": "poisson", "gain": numbers[0], "variance at 0": numbers[1]}

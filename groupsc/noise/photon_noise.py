@@ -66,7 +66,11 @@ def transformed(image: NDArray[Any], gain: NDArray[Any], intercept: NDArray[Any]
 
 
 def photon_parameters(
-    image: NDArray[Any], gain: Any = None, offset: float | None = None, read_noise: float | None = None
+    image: NDArray[Any],
+    gain: Any = None,
+    offset: float | None = None,
+    read_noise: float | None = None,
+    where: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return gain and intercept of the variance of each channel, given or estimated.
 
@@ -80,6 +84,8 @@ def photon_parameters(
     read_noise : float, optional
         Standard deviation of the noise without light, in the units of the image; 0 if the gain or the offset is given,
         otherwise estimated.
+    where : array (H, W) of bool, optional
+        True for pixels that count in the estimate; by default all.
 
     Returns
     -------
@@ -98,11 +104,8 @@ def photon_parameters(
     """
     _check_parameters(image, gain, offset, read_noise)
     if gain is None:
-        counted = np.ones(image.shape[1:], bool)
-        part, counted = sample(image, counted)
-        if not counted.all():
-            part = part[:, counted.any(1)][:, :, counted.any(0)]
-        found = np.array([fit_variance(channel, offset, read_noise) for channel in part])
+        part, counted = sample(image, np.ones(image.shape[1:], bool) if where is None else where)
+        found = np.array([fit_variance(channel, offset, read_noise, counted) for channel in part])
         return found[:, :1, None], found[:, 1:, None]
     each = np.broadcast_to(np.ravel(gain).astype(np.float64), len(image)).reshape(-1, 1, 1)
     return each, (read_noise or 0.0) ** 2 - each * (offset or 0.0)

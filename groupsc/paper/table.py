@@ -12,6 +12,7 @@ from groupsc.data.manifests import registered_digest
 from groupsc.paper import latex, typesetting
 from groupsc.paper.typesetting import Cell
 from groupsc.utils.atomic import write_text
+from groupsc.utils.errors import GroupSCError
 
 CELL_COLUMNS = [
     "table", "row", "column", "task", "method", "dataset", "level", "metric",
@@ -77,6 +78,8 @@ class Table:
     def write(self, stem) -> list[Path]:
         """Write `<stem>.md`, `.csv`, `.tex` and `.html`, and return their paths."""
         stem = Path(stem)
+        if not stem.name or stem.name == "..":
+            raise GroupSCError(f"{stem} is a folder; name a file in it, without its ending")
         formats = {"md": self.to_markdown, "csv": self.to_csv, "tex": self.to_latex, "html": self.to_html}
         paths = []
         for ending, text in formats.items():

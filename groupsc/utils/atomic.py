@@ -106,11 +106,18 @@ def beside(path: Path) -> Path:
     Path
         In the same folder. Its name contains the names of the file and the machine, the process and the thread.
 
+    Raises
+    ------
+    GroupSCError
+        If the path is that of a folder.
+
     Examples
     --------
     >>> beside(Path("folder/a.txt")).parent.name
     'folder'
     """
+    if not path.name or path.is_dir():
+        raise GroupSCError(f"{path} is a folder; name a file")
     return path.with_name(f"{_prefix(path)}{os.getpid()}-{threading.get_ident()}.partial")
 
 

@@ -11,6 +11,7 @@ from photographs_of_skimage import psnr
 from PIL import Image
 
 import groupsc
+from groupsc.io.photographs import read_photograph
 from groupsc.utils.errors import GroupSCError
 
 
@@ -50,6 +51,36 @@ def test_released_models_improve_the_chroma(subsampling, gain):
     planes = zip(luma_and_chroma(clean / 255), luma_and_chroma(decoded), luma_and_chroma(restored), strict=True)
     gains = [psnr(after, true) - psnr(before, true) for true, before, after in planes]
     assert min(gains) > gain
+
+
+@pytest.mark.parametrize("channel", ["the luma alone", "the chroma too"])
+def test_small_colour_images_are_restored(weights, channel):
+    """Chroma with fewer pixels than a patch is not changed."""
+    side = 8 if channel == "the luma alone" else 48
+    image = 0.25 + 0.5 * skimage.data.astronaut()[100 : 100 + side, 100 : 100 + side] / 255
+    restored = groupsc.deblock(image, 10, channel_axis=-1, weights=weights["jpeg"], device="cpu", guard=False)
+    before, after = luma_and_chroma(image), luma_and_chroma(restored)
+    changes = [np.abs(one - other).max() for one, other in zip(before, after, strict=True)]
+    assert [change > 1e-6 for change in changes] == [True, *2 * [channel == "the chroma too"]]
+
+
+def test_a_turned_image_is_restored_as_the_upright_one(tmp_path):
+    """EXIF orientation 6 with chroma of half the columns: the pixels are turned, and so is the subsampling."""
+    pixels = skimage.data.coffee()[150:230, 200:296]
+    photos = []
+    for orientation in (1, 6):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(pixels).save(tmp_path / "a.jpg", quality=10, subsampling="4:2:2", exif=exif)
+        photos.append(read_photograph(tmp_path / "a.jpg"))
+    upright, turned = photos
+    assert (upright.subsampling, turned.subsampling) == ("4:2:2", "4:4:0")
+    clean = np.moveaxis(np.rot90(pixels, -1), -1, 0) / 255
+    found, other = (
+        psnr(groupsc.deblock(turned.pixels, 10, subsampling=kind, channel_axis=0, method="sc", device="cpu"), clean)
+        for kind in ("4:4:0", "4:2:2")
+    )
+    assert found > other + 0.05
 
 
 @pytest.mark.parametrize("quality", [75, 85, 95, 100])

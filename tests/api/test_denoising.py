@@ -125,6 +125,16 @@ def test_noise_far_below_the_range_is_removed(factor, sigma):
     assert np.sqrt(np.mean((restored - clean) ** 2)) < 0.6 * noise
 
 
+@pytest.mark.parametrize(("factor", "dtype"), [(300, np.int64), (1e-11, np.float64), (1e-11, np.float32)])
+@pytest.mark.parametrize("guard", [False, True])
+def test_large_integers_and_tiny_floats_are_restored_like_others(factor, dtype, guard):
+    clean = factor * skimage.data.camera()[100:148, 200:248].astype(float)
+    sigma = 25 * factor
+    noisy = (clean + 100 * factor + np.random.default_rng(0).normal(0, sigma, clean.shape)).astype(dtype)
+    restored = groupsc.denoise(noisy, sigma, method="sc", device="cpu", guard=guard)
+    assert np.sqrt(np.mean((restored - clean - 100 * factor) ** 2)) < 0.6 * sigma
+
+
 def test_without_noise_nothing_changes(weights):
     image = skimage.data.camera()[120:160, 200:240]
     np.testing.assert_array_equal(groupsc.denoise(image, 0, weights=weights["gray"]), image)

@@ -117,6 +117,18 @@ def test_the_case_of_the_shared_folder(run, shared, tmp_path):
     assert set(by_name) == set(os.listdir(case))
 
 
+def test_another_content_of_the_map_is_another_option(run, tmp_path):
+    pixels = skimage.data.camera()[100:120, 100:120]
+    for name, values in (("in/a.png", pixels), ("map.png", np.full_like(pixels, 5))):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(values).save(tmp_path / name)
+    command = ("denoise", "in", "out", "--sigma-map", "map.png", "--method", "sc", "--device", "cpu", "--skip-existing")
+    assert run(*command, cwd=tmp_path).returncode == 0
+    assert "1 of 1 image exists" in (same := run(*command, cwd=tmp_path)).stdout or "skipped" in same.stdout
+    Image.fromarray(np.full_like(pixels, 20)).save(tmp_path / "map.png")
+    assert "contents of sigma_map was" in run(*command, cwd=tmp_path).complaint
+
+
 def test_a_killed_call_goes_on_with_the_missing_images(run, album):
     for name in ("cut.png", "empty.jpg", "text.png"):
         (album / "in" / name).unlink()

@@ -85,6 +85,18 @@ def test_masks_stay_and_what_is_masked_has_no_influence(weights, task):
     assert abs(found.data[~wide] - CALLS[task](np.nan_to_num(stack, nan=0.5), weights[task], axis)[~wide]).max() < 0.5
 
 
+@pytest.mark.parametrize("hole", [np.s_[0], np.s_[0, 10:22, 10:22]], ids=["a whole channel", "a part of a channel"])
+def test_masked_values_of_one_channel_leave_the_other_channels(hole):
+    clean = np.moveaxis(skimage.data.astronaut()[100:148, 180:228].astype(float), -1, 0)
+    noisy = np.ma.MaskedArray(clean + np.random.default_rng(0).normal(0, 25, clean.shape), False)
+    noisy[hole] = np.ma.masked
+    restored = groupsc.denoise(noisy, 25, method="sc", channel_axis=0, device="cpu")
+    np.testing.assert_array_equal(restored.mask, noisy.mask)
+    for found, given, truth in zip(restored[1:], noisy[1:], clean[1:], strict=True):
+        assert np.square(found - truth).mean() < 0.6 * np.square(given - truth).mean()
+        assert np.abs(found - truth).max() < 100
+
+
 def test_masked_pixels_of_a_mosaic_are_filled_from_their_own_color(weights):
     colors = np.broadcast_to(np.array([0.2, 0.5, 0.8]), (20, 24, 3))
     mosaic = np.where(np.add.outer(np.arange(20), np.arange(24)) % 2 == 0, colors[..., 1], colors[..., 0])

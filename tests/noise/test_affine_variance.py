@@ -33,6 +33,23 @@ def test_gain_of_photographs(name, peak, gain, offset, read_noise):
     assert known == pytest.approx(gain, rel=0.2)
 
 
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("counted", [False, True])
+def test_a_black_part_and_pixels_that_do_not_count_have_no_influence(share, counted):
+    """A part without light has no noise; pixels that do not count can have any values."""
+    rng = np.random.default_rng(0)
+    noisy = 3.0 * rng.poisson(np.tile(np.linspace(5, 60, 256)[:, None], (1, 256)))
+    dark = np.zeros(noisy.shape, bool)
+    dark[:, : round(share * 256)] = True
+    where = None
+    if counted:
+        noisy[dark], where = rng.normal(100, 200, dark.sum()), ~dark
+    else:
+        noisy[dark] = 0
+    gain, _ = fit_variance(noisy, where=where)
+    assert gain == pytest.approx(3, rel=0.15)
+
+
 def test_constants_are_those_of_white_noise():
     variances = block_moments(np.random.default_rng(0).standard_normal((2000, 2000)))[1]
     assert np.quantile(variances, LOWEST) == pytest.approx(LOWEST_QUANTILE, abs=0.01)
@@ -57,6 +74,7 @@ def test_what_is_given_is_used_and_what_is_impossible_is_said():
         (white, {"gain": 2, "offset": 300}, "offset is 300, but the values of the image range from"),
         (white, {}, "does not increase"),
         (image[:, :4], {}, "too small"),
+        (image, {}, "too few blocks with noise"),
     ):
         with pytest.raises(GroupSCError, match=hint):
             photon_parameters(picture, **options)

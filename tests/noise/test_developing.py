@@ -100,8 +100,14 @@ def test_highlights_stay_neutral():
         ({"noise": [[0, 1e-4]] * 3}, "give S > 0 and O"),
         ({"noise": [1e-3, 1e-4]}, "give S > 0 and O"),
         ({"matrix": np.eye(4)}, "give 3×3 finite numbers"),
+        ({"matrix": "x"}, "the matrix is 'x'; give numbers"),
+        ({"white_balance": "x"}, "the white balance is 'x'; give numbers"),
+        ({"white_level": "x"}, "not above the black level"),
+        ({"mosaic": np.zeros((8, 8, 3))}, r"shape \(8, 8, 3\)"),
+        ({"mosaic": np.zeros(8)}, r"give \(H, W\)"),
+        ({"mosaic": np.ones((8, 8), bool)}, "the type bool"),
     ],
 )
 def test_levels_that_can_not_be_right(options, hint):
     with pytest.raises(GroupSCError, match=hint):
-        groupsc.develop(sensor(False), **options)
+        groupsc.develop(**{"mosaic": sensor(False), **options})

@@ -126,7 +126,7 @@ class Denoising:
         from groupsc.noise.photon_noise import photon_parameters, transformed
 
         stored = photo.stored
-        gain, intercept = photon_parameters(stored.astype(np.float64), **self._photons)
+        gain, intercept = photon_parameters(stored.astype(np.float64), **self._photons, where=_visible(photo))
         _, _, width = transformed(stored.astype(np.float64), gain, intercept)
         numbers = " and ".join(f"{value:.3g}" for value in np.unique(gain))
         text = f"Poisson noise, gain {numbers} ({'estimated' if self.gain is None else 'given'})"

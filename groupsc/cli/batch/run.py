@@ -21,6 +21,7 @@ from groupsc.cli.batch.operations import Operation
 from groupsc.cli.batch.planning import TEMPORARY, Job, plan, shown
 from groupsc.cli.batch.resuming import Pair, finished_pages, split_existing
 from groupsc.cli.batch.settings import Settings
+from groupsc.utils.digests import file_digest
 from groupsc.utils.durations import duration
 from groupsc.utils.errors import GroupSCError
 
@@ -150,7 +151,9 @@ def _restore_files(
     report = Report(number=len(pairs), unread=_unread(paths), subfolders=subfolders)
     folder = pairs[0][1].parent if pairs[0][1] != output else None
     given = dataclasses.asdict(operation)  # type: ignore[call-overload]  # Operations are dataclasses.
-    options = json.loads(json.dumps({"command": operation.name, **given, **settings.recorded}))  # As they are read.
+    contents = _contents(sigma_map=given.get("sigma_map"), weights=settings.weights)
+    # As they are read.
+    options = json.loads(json.dumps({"command": operation.name, **given, **settings.recorded, **contents}))
     if folder is not None and not settings.dry_run:
         check_writable(folder)
     taken = {place_of(target): source for source, target in pairs}
@@ -162,6 +165,12 @@ def _restore_files(
     else:
         report.facts += [job.facts | {"seconds": round(job.choice.seconds, 1)} for job in jobs]
     _conclude(report, settings, say, document)
+
+
+def _contents(**files: str | None) -> dict[str, str]:
+    """Digests of the files that options name, since a file can change without its name."""
+    named = {name: Path(file) for name, file in files.items() if file is not None}
+    return {f"contents of {name}": file_digest(path)[:12] for name, path in named.items() if path.is_file()}
 
 
 def _unread(paths: list[Path]) -> list[str]:

@@ -42,6 +42,8 @@ CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47
 """Chrominance quantisation table K.2 of ITU-T T.81."""
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 """Kinds of chroma subsampling, by their numbers in Pillow."""
+TURNED = "4:4:0"
+"""Kind of chroma subsampling of a 4:2:2 image that is turned by a quarter."""
 
 
 def decode_image(file: BinaryIO) -> Decoded:
@@ -84,6 +86,8 @@ def decode_image(file: BinaryIO) -> Decoded:
         tables = getattr(image, "quantization", None)
         sampling = get_sampling(image) if tables else -1
         subsampling = SUBSAMPLINGS[sampling] if sampling in range(3) else None
+        if turned and subsampling == "4:2:2":
+            subsampling = TURNED
         return Decoded(samples, format, metadata, tables, subsampling=subsampling)
 
 
@@ -153,7 +157,8 @@ def pixels_of(image: ImageFile.ImageFile) -> tuple[np.ndarray, bytes | None]:
     if image.mode.startswith("I;16"):
         return _with_transparent(np.asarray(image).astype(np.uint16)[..., None], image), profile
     if image.mode == "I":
-        return np.asarray(image)[..., None], profile
+        samples = np.asarray(image)[..., None]
+        return (samples.astype(np.uint16) if image.format == "PPM" else samples), profile  # PGM has at most 16 bits.
     if image.mode == "F":
         return np.asarray(image)[..., None], profile
     if image.mode == "CMYK":
