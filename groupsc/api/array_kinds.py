@@ -5,8 +5,9 @@ All axes but those of the rows, the columns and the channels are batch axes. The
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,44 @@ def restore_images(
     if restored.ndim > values.ndim:  # The colours of a mosaic.
         values, mask = (np.broadcast_to(x[..., None], restored.shape) for x in (values, mask))
     return np.ma.MaskedArray(np.where(mask, values, restored), mask, fill_value=image.fill_value)
+
+
+def levels_of(image: Any, sigma: Any, channel_axis: int | None) -> Iterator[Any]:
+    """Yield σ for each image of a stack, in the order and with the axes in which `restore_images` gives the images.
+
+    Parameters
+    ----------
+    image : array (..., H, W)
+    sigma : object
+        σ for all images, or a map of the shape of the stack or of one image of it.
+    channel_axis : int or None
+        Axis of the channels.
+
+    Yields
+    ------
+    object
+        `sigma` itself, or the map of one image.
+
+    Examples
+    --------
+    >>> maps = levels_of(np.zeros((2, 3, 4)), np.arange(24).reshape(2, 3, 4), None)
+    >>> [int(one[0, 0]) for one in maps]
+    [0, 12]
+    """
+    shape, single = tuple(np.shape(image)), 2 if channel_axis is None else 3
+    if len(shape) <= single or np.ndim(sigma) < single:
+        yield from itertools.repeat(sigma)
+    maps, channel = np.asarray(sigma), None if channel_axis is None else channel_axis % len(shape)
+    kept = [axis for axis in range(len(shape)) if axis != channel][-2:]
+    kept = sorted(kept if channel is None else [*kept, channel])
+    if maps.shape == tuple(shape[axis] for axis in kept):
+        yield from itertools.repeat(maps if channel is None else np.moveaxis(maps, kept.index(channel), 0))
+    if maps.shape != shape:
+        raise GroupSCError(
+            f"sigma has the shape {maps.shape}; give a map of the shape of the stack {shape} or of one image"
+        )
+    maps = maps if channel is None else np.moveaxis(maps, channel, -3)
+    yield from (maps[index] for index in np.ndindex(maps.shape[:-single]))
 
 
 def _check_axes(shape: tuple[int, ...], channel_axis: int | None) -> None:

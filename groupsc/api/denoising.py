@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from groupsc.api.array_kinds import restore_images
+from groupsc.api.array_kinds import levels_of, restore_images
 from groupsc.api.loading import cached_model, device_of
 from groupsc.api.noise_removal import Sigma, denoise_with_facts, noise_task
 from groupsc.guards.white_noise import AROUND
@@ -130,10 +130,12 @@ def denoise(
     options: dict[str, Any] = {"device": device_of(image, device), "mode": mode, "stride": stride, "memory": memory}
     kind: dict[str, Any] = {"noise": noise, "gain": gain, "offset": offset, "read_noise": read_noise}
 
+    levels = levels_of(image, sigma, channel_axis)
+
     def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:
         return denoise_with_facts(
-            one, sigma, strength=strength, method=method, weights=weights, channel_axis=axis, guard=guard, where=where,
-            progress=progress, **kind, **options,
+            one, next(levels), strength=strength, method=method, weights=weights, channel_axis=axis, guard=guard,
+            where=where, progress=progress, **kind, **options,
         )[0]  # fmt: skip
 
     def margin() -> int:

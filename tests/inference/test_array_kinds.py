@@ -97,6 +97,24 @@ def test_masked_values_of_one_channel_leave_the_other_channels(hole):
         assert np.abs(found - truth).max() < 100
 
 
+@pytest.mark.parametrize("axis", [None, 0, 1, -1])
+def test_maps_of_a_stack_are_those_of_its_images(weights, axis):
+    rng = np.random.default_rng(0)
+    stack = rng.random((2, 20, 22) if axis is None else (2, 3, 20, 22))
+    sigma = 0.05 + 0.1 * rng.random(stack.shape)
+    given = {"weights": weights["gray" if axis is None else "color"], "device": "cpu", "guard": False}
+    own = None if axis is None else 0
+    image, maps = (x if axis is None else np.moveaxis(x, 1, axis) for x in (stack, sigma))
+    first = np.moveaxis(sigma[0], 0, -1) if axis == -1 else sigma[0]
+    for one, of in ((maps, sigma), (first, [sigma[0]] * 2)):
+        found = groupsc.denoise(image, one, channel_axis=axis, **given)
+        found = found if axis is None else np.moveaxis(found, axis, 1)
+        expected = [groupsc.denoise(x, level, channel_axis=own, **given) for x, level in zip(stack, of, strict=True)]
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(GroupSCError, match="of the shape of the stack"):
+        groupsc.denoise(image, np.ones((2, 5, 7, 9)), channel_axis=axis, **given)
+
+
 def test_masked_pixels_of_a_mosaic_are_filled_from_their_own_color(weights):
     colors = np.broadcast_to(np.array([0.2, 0.5, 0.8]), (20, 24, 3))
     mosaic = np.where(np.add.outer(np.arange(20), np.arange(24)) % 2 == 0, colors[..., 1], colors[..., 0])
