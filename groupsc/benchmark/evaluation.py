@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -112,7 +113,7 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
     >>> evaluate_to_csv("rows.csv", "tv", "Bundled", task="gray", level=25)  # doctest: +SKIP
     """
     path = Path(path)
-    if not path.name or path.is_dir():
+    if not path.name or os.path.isdir(path):
         raise GroupSCError(f"{path} is a folder; name a CSV file")
     partial = path.with_name(path.name + ".partial")
     evaluation = Evaluation(weights, dataset, **options)

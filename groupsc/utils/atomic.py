@@ -36,7 +36,7 @@ def replacing(path: PathLike, *errors: type[Exception]) -> Iterator[Path]:
     Raises
     ------
     GroupSCError
-        When the file can't be written.
+        When the path is that of a folder, or the file can't be written.
 
     Examples
     --------
@@ -48,6 +48,8 @@ def replacing(path: PathLike, *errors: type[Exception]) -> Iterator[Path]:
     ['a.txt']
     """
     path = Path(path)
+    if not path.name or os.path.isdir(path):
+        raise GroupSCError(f"{path} is a folder; name a file")
     partial = beside(path)
     failures: tuple[type[Exception], ...] = (OSError, *errors)
     try:
@@ -106,18 +108,11 @@ def beside(path: Path) -> Path:
     Path
         In the same folder. Its name contains the names of the file and the machine, the process and the thread.
 
-    Raises
-    ------
-    GroupSCError
-        If the path is that of a folder.
-
     Examples
     --------
     >>> beside(Path("folder/a.txt")).parent.name
     'folder'
     """
-    if not path.name or path.is_dir():
-        raise GroupSCError(f"{path} is a folder; name a file")
     return path.with_name(f"{_prefix(path)}{os.getpid()}-{threading.get_ident()}.partial")
 
 
