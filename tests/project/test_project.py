@@ -275,6 +275,12 @@ def test_a_grid_without_output_gets_a_folder_of_its_name(tmp_path):
     assert read_grid(tmp_path / "mine.yaml")["output"] == "results/mine"
 
 
+def test_every_caption_of_the_report_has_a_text():
+    captions = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "workflow/report").glob("*.rst")}
+    assert len(captions) > 10
+    assert not [name for name, text in captions.items() if len(text.split()) < 10]
+
+
 def test_files_that_documents_and_dvc_name_are_there():
     for page in (
         "README.md",
