@@ -89,7 +89,7 @@ def restore_images(
 
 
 def levels_of(image: Any, sigma: Any, channel_axis: int | None) -> Iterator[Any]:
-    """Yield σ for each image of a stack, in the order and with the axes in which `restore_images` gives the images.
+    """Return σ of each image of a stack, in the order and with the axes in which `restore_images` gives the images.
 
     Parameters
     ----------
@@ -99,31 +99,37 @@ def levels_of(image: Any, sigma: Any, channel_axis: int | None) -> Iterator[Any]
     channel_axis : int or None
         Axis of the channels.
 
-    Yields
+    Returns
+    -------
+    iterator
+        `sigma` for each image, or the map of each image.
+
+    Raises
     ------
-    object
-        `sigma` itself, or the map of one image.
+    GroupSCError
+        If the map of a stack has another shape.
 
     Examples
     --------
-    >>> maps = levels_of(np.zeros((2, 3, 4)), np.arange(24).reshape(2, 3, 4), None)
+    >>> maps = levels_of(np.zeros((2, 3, 5)), np.arange(30).reshape(2, 3, 5), None)
     >>> [int(one[0, 0]) for one in maps]
-    [0, 12]
+    [0, 15]
     """
     shape, single = tuple(np.shape(image)), 2 if channel_axis is None else 3
     if len(shape) <= single or np.ndim(sigma) < single:
-        yield from itertools.repeat(sigma)
+        return itertools.repeat(sigma)  # Threads of dask share this iterator; they could not share a generator.
+    _check_axes(shape, channel_axis)
     maps, channel = np.asarray(sigma), None if channel_axis is None else channel_axis % len(shape)
     kept = [axis for axis in range(len(shape)) if axis != channel][-2:]
     kept = sorted(kept if channel is None else [*kept, channel])
     if maps.shape == tuple(shape[axis] for axis in kept):
-        yield from itertools.repeat(maps if channel is None else np.moveaxis(maps, kept.index(channel), 0))
+        return itertools.repeat(maps if channel is None else np.moveaxis(maps, kept.index(channel), 0))
     if maps.shape != shape:
         raise GroupSCError(
             f"sigma has the shape {maps.shape}; give a map of the shape of the stack {shape} or of one image"
         )
     maps = maps if channel is None else np.moveaxis(maps, channel, -3)
-    yield from (maps[index] for index in np.ndindex(maps.shape[:-single]))
+    return iter(maps.reshape(-1, *maps.shape[-single:]))
 
 
 def _check_axes(shape: tuple[int, ...], channel_axis: int | None) -> None:

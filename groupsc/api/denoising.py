@@ -129,7 +129,6 @@ def denoise(
     """
     options: dict[str, Any] = {"device": device_of(image, device), "mode": mode, "stride": stride, "memory": memory}
     kind: dict[str, Any] = {"noise": noise, "gain": gain, "offset": offset, "read_noise": read_noise}
-
     levels = levels_of(image, sigma, channel_axis)
 
     def restore(one: NDArray[Any], axis: int | None, where: NDArray[np.bool_] | None) -> NDArray[Any]:

@@ -111,7 +111,7 @@ def _bins(
     means, variances = block_moments(channel)
     # Constant blocks, such as a black border, have no noise; sums have errors of rounding.
     used = variances > NOTHING * variances.max()
-    if where is not None:
+    if where is not None and not where.all():
         used &= ~_touched(~where)
     highest = channel.max() if where is None else channel.max(where=where, initial=-np.inf)
     if (channel == highest).mean() > 0.001:
