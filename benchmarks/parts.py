@@ -16,22 +16,10 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from groupsc import load
+from groupsc.benchmark.cost.operation_counts import matmul_rate
 from groupsc.inference.sliding_window import restore_whole
 from groupsc.ops.window import SlidingWindow
 from groupsc.utils.device import device_name, fast_matmul_dtype
-
-SIDE = 2048
-
-
-def product_rate(dtype: torch.dtype) -> float:
-    """FLOP per second of the product of two large matrices."""
-    a, b = (torch.randn(SIDE, SIDE).to(dtype) for _ in range(2))
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        torch.mm(a, b)
-        times.append(time.perf_counter() - start)
-    return 2 * SIDE**3 / min(times)
 
 
 def main() -> None:
@@ -54,7 +42,7 @@ def main() -> None:
         share = row.self_cpu_time_total / 1e6 / seconds
         if share >= options.least:
             print(f"{row.key:24}{share:6.0%}{row.self_cpu_time_total / 1e6:8.2f} s{row.count:9} calls")
-    grid, rate = coder.patch_grid(height, width), product_rate(dtype)
+    grid, rate = coder.patch_grid(height, width), matmul_rate(torch.device("cpu"), dtype)
     window = SlidingWindow(grid.rows, grid.columns, config.grid_window, dtype)
     pairs = sum(tile.log_weight.numel() for strip in window.strips for tile in strip.tiles)
     inside = sum(int(tile.log_weight.isfinite().sum()) for strip in window.strips for tile in strip.tiles)
