@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +13,7 @@ from groupsc.benchmark.measurement import Evaluation
 from groupsc.benchmark.rows import complete, earlier_rows, finished_rows, read_rows, table_of, write_rows
 from groupsc.data.datasets import named_paths, own_set
 from groupsc.inference.restorer import Restorer
+from groupsc.utils.atomic import refuse_folder
 from groupsc.utils.errors import GroupSCError
 
 
@@ -113,8 +113,7 @@ def evaluate_to_csv(path, weights, dataset: str, *, cached_results=None, **optio
     >>> evaluate_to_csv("rows.csv", "tv", "Bundled", task="gray", level=25)  # doctest: +SKIP
     """
     path = Path(path)
-    if not path.name or os.path.isdir(path):
-        raise GroupSCError(f"{path} is a folder; name a CSV file")
+    refuse_folder(path, "CSV file")  # Before the measurement.
     partial = path.with_name(path.name + ".partial")
     evaluation = Evaluation(weights, dataset, **options)
     settings = evaluation.settings()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import re
-import statistics
 
 import matplotlib
 import numpy as np
@@ -143,18 +142,18 @@ def _ran(rows: pd.DataFrame, task: str, level, dataset: str, sizes) -> pd.DataFr
     same = same[same["level"] == level] if level is not None else same
     names = [*METHOD_LABELS, *baselines.methods()]
     same = same[same["method"].isin(names)]
-    images = same.groupby("experiment")["image"].agg(frozenset)
     # Without this condition, one method with few images would reduce the averages of all methods to these images.
-    enough = images.map(len) >= (statistics.median_low(images.map(len)) if len(images) else 0)
-    shared = frozenset.intersection(*images[enough]) if len(images) else frozenset()
-    same = same[same["experiment"].isin(images.index[enough]) & same["image"].isin(shared)]
-    seconds = same.groupby("experiment")["seconds"].median()
+    images = same.groupby("experiment")["image"].nunique()
+    same = same[same["experiment"].isin(images.index[images >= images.quantile(0.5, interpolation="lower")])]
+    runs_of = same.groupby("image")["experiment"].nunique()
+    shared = runs_of.index[runs_of == same["experiment"].nunique()]
+    same = same[same["image"].isin(shared)]
     found, measure = [], measure_of(task)
     for ran in average(same, sizes).itertuples(index=False):
         own = definitions.is_model(ran.method)
         found.append({
             "name": METHOD_LABELS.get(ran.method, ran.method), "psnr": getattr(ran, measure),
-            "parameters": ran.parameters or np.nan, "seconds": seconds[ran.experiment],
+            "parameters": ran.parameters or np.nan, "seconds": ran.seconds,
             "kind": f"{'this library' if own else 'baselines, run here'}, {image_count(ran)}",
             "color": OURS if own else PEERS, "marker": "o", "device": ran.device,
         })  # fmt: skip

@@ -202,7 +202,7 @@ def _cells(cells: pd.DataFrame) -> list[list[tuple[str, str]]]:
     """Convert each line of the tables' CSV files to pairs of text and sort key, without rounding the sort keys."""
     lines = []
     for cell in cells.itertuples(index=False):
-        digits = DECIMALS.get(cell.metric, 2)
+        digits = DECIMALS[cell.metric]
         share = "" if pd.isna(cell.images) else f"{cell.images:.0f}"
         if not pd.isna(cell.images_of) and not pd.isna(cell.images):
             share += f" of {cell.images_of:.0f}"

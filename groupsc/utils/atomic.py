@@ -48,8 +48,7 @@ def replacing(path: PathLike, *errors: type[Exception]) -> Iterator[Path]:
     ['a.txt']
     """
     path = Path(path)
-    if not path.name or os.path.isdir(path):
-        raise GroupSCError(f"{path} is a folder; name a file")
+    refuse_folder(path)
     partial = beside(path)
     failures: tuple[type[Exception], ...] = (OSError, *errors)
     try:
@@ -93,6 +92,20 @@ def write_text(path: PathLike, text: str) -> None:
     """
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def refuse_folder(path: Path, kind: str = "file") -> None:
+    """Raise an error if the path of a file to write is that of a folder.
+
+    Examples
+    --------
+    >>> refuse_folder(Path("."), "CSV file")
+    Traceback (most recent call last):
+        ...
+    groupsc.utils.errors.GroupSCError: . is a folder; name a CSV file
+    """
+    if not path.name or os.path.isdir(path):
+        raise GroupSCError(f"{path} is a folder; name a {kind}")
 
 
 def beside(path: Path) -> Path:
