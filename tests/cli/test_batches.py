@@ -7,30 +7,23 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import skimage.data
 import tifffile
-import torch
 from killed_processes import Killed
+from photograph_files import drawing
 from PIL import Image
 from processes import ROOT
 
 import groupsc
 from groupsc.cli.batch import record
-from groupsc.cli.batch.choosing import choose_model
 from groupsc.cli.batch.denoising import Denoising
-from groupsc.cli.batch.operations import Level
 from groupsc.cli.batch.planning import plan
-from groupsc.cli.batch.prediction import MOST_REPETITION
-from groupsc.cli.batch.processes import number_of_processes, outcomes, restore
+from groupsc.cli.batch.processes import outcomes
 from groupsc.cli.batch.settings import Settings
-from groupsc.inference.regions import repetition
-from groupsc.inference.speed import Speed, read_speeds
 from groupsc.io.photographs import read_photograph
-from groupsc.utils.errors import GroupSCError
 
 OPTIONS = ("--sigma", 25, "--method", "sc", "--device", "cpu")
 GOOD = ("a.png", "b.tif", "c.jpg", "d.webp", "e.png", "f.png")
@@ -124,7 +117,7 @@ def test_another_content_of_the_map_is_another_option(run, tmp_path):
         Image.fromarray(values).save(tmp_path / name)
     command = ("denoise", "in", "out", "--sigma-map", "map.png", "--method", "sc", "--device", "cpu", "--skip-existing")
     assert run(*command, cwd=tmp_path).returncode == 0
-    assert "1 of 1 image exists" in (same := run(*command, cwd=tmp_path)).stdout or "skipped" in same.stdout
+    assert "1 of 1 images exist and were skipped" in run(*command, cwd=tmp_path).stdout
     Image.fromarray(np.full_like(pixels, 20)).save(tmp_path / "map.png")
     assert "contents of sigma_map was" in run(*command, cwd=tmp_path).complaint
 
@@ -255,69 +248,6 @@ def test_a_folder_that_is_not_writable_is_refused_before_the_work(run, album):
         assert result.stdout == ""
 
 
-@pytest.fixture
-def slow_machine(tmp_path, monkeypatch):
-    """A cache folder that says: per pixel, GroupSC takes 1 ms, GroupSC-fast 50 µs, SC 20 µs and SC-short 8 µs."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for method, seconds in (("groupsc", 1e-3), ("groupsc-fast", 5e-5), ("sc", 2e-5), ("sc-short", 8e-6)):
-        Speed(groupsc.load(f"gray-{method}-sigma25", device="cpu")).store(seconds, 1)
-
-
-GRAY = Level(task="gray", value=25.0, text="")
-
-
-@pytest.mark.parametrize(
-    ("options", "side", "weights", "note"),
-    [
-        (
-            {"method": "groupsc"},
-            1000,
-            "gray-groupsc-sigma25",
-            "with --method groupsc-fast: 50 s; with --method sc: 20 s; with --method sc-short: 8 s",
-        ),
-        ({"method": "groupsc-fast"}, 2000, "gray-groupsc-fast-sigma25", "with --method sc: 80 s"),
-        ({"method": "sc"}, 1000, "gray-sc-sigma25", ""),
-        ({"method": "sc"}, 2000, "gray-sc-sigma25", "with --method sc-short: 32 s"),
-        ({"method": "sc-short"}, 4000, "gray-sc-short-sigma25", ""),
-        ({"speed": "best"}, 1000, "gray-groupsc-sigma25", "with --method sc"),
-        ({"speed": "balanced"}, 1000, "gray-groupsc-fast-sigma25", "--speed best: 17 min"),
-        ({"speed": "balanced"}, 1200, "gray-sc-sigma25", "--speed best: 24 min"),
-        ({}, 700, "gray-groupsc-sigma25", "with --method groupsc-fast: 24 s"),
-        ({}, 1000, "gray-groupsc-fast-sigma25", "--speed best: 17 min"),
-        ({}, 4000, "gray-sc-sigma25", "--speed best: 4 h"),
-        ({}, 6000, "gray-sc-short-sigma25", "--speed best: 10 h"),
-        ({"speed": "fast"}, 1000, "gray-sc-short-sigma25", ""),
-        ({"memory": 1.3e9}, 1000, "gray-groupsc-fast-sigma25", "each pixel would be computed"),
-        ({"memory": 3.5e9}, 1000, "gray-groupsc-fast-sigma25", "whose regions would compute each pixel 1."),
-        ({"memory": 3.5e9, "speed": "best"}, 1000, "gray-groupsc-sigma25", "with --method sc"),
-        ({"memory": 3.5e9, "method": "groupsc"}, 1000, "gray-groupsc-sigma25", "with --method sc"),
-    ],
-)
-def test_the_choice_by_time_and_memory(slow_machine, options, side, weights, note):
-    choice = choose_model((side, side), GRAY, Settings(device="cpu", **({"memory": 1e12} | options)))
-    assert choice.weights == weights
-    assert note in choice.note
-
-
-def test_the_choice_counts_several_restorations(slow_machine):
-    level, settings = replace(GRAY, cost=3.0), Settings(device="cpu", memory=1e12)
-    choice = choose_model((700, 700), level, settings)
-    assert (choice.weights, choice.note) == ("gray-groupsc-fast-sigma25", "--speed best: 24 min")
-    assert choice.seconds == pytest.approx(3 * 700**2 * 5e-5)
-
-
-def test_little_memory_is_refused_with_the_memory_that_is_enough(slow_machine):
-    settings = {"device": "cpu", "method": "groupsc"}
-    with pytest.raises(GroupSCError, match=r"computed .* times; allow .* at least \d+ MB") as caught:
-        choose_model((1000, 1000), GRAY, Settings(memory=1.3e9, **settings))
-    enough = 1e6 * int(str(caught.value).partition("at least ")[2].split()[0])
-    choice = choose_model((1000, 1000), GRAY, Settings(memory=enough, **settings))
-    assert 1e6 < choice.pixels <= MOST_REPETITION * 1e6
-    speed = Speed(groupsc.load("gray-groupsc-sigma25", device="cpu"))
-    assert repetition(speed.model.coder, speed.matmul_dtype, 0.98 * enough, 1000, 1000) > MOST_REPETITION
-
-
 def test_planning_an_image_estimates_its_level(album):
     noise = np.random.default_rng(0).normal(128, 20, (60, 64)).clip(0, 255)
     Image.fromarray(noise.astype(np.uint8)).save(album / "noise.png")
@@ -326,13 +256,6 @@ def test_planning_an_image_estimates_its_level(album):
     assert "64 x 60 gray uint8 PNG" in job.line
     assert "(estimated)" in job.line
     assert job.level.value == pytest.approx(20, rel=0.15)
-
-
-def drawing(dtype=np.uint8) -> np.ndarray:
-    """An image without noise."""
-    image = np.full((64, 64), 200, dtype)
-    image[20:30] = 40
-    return image
 
 
 @pytest.mark.parametrize("options", [(), ("--no-guard", "--memory", "1MB"), ("--sigma", "0")])
@@ -346,18 +269,6 @@ def test_the_file_of_an_image_without_noise_is_copied(run, album, name, options)
     (facts,) = json.loads(result.stdout)
     assert (facts["sigma"], facts["weights"]) == (0.0, None)
     assert (album / "out" / name).read_bytes() == (album / name).read_bytes()
-
-
-def test_a_clean_image_limits_no_others(slow_machine, tmp_path, monkeypatch):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    camera = skimage.data.camera()
-    noisy = (camera + np.random.default_rng(0).normal(0, 25, camera.shape)).clip(0, 255).astype(np.uint8)
-    for name, image in (("a.png", noisy), ("b.png", noisy), ("clean.png", drawing())):
-        Image.fromarray(image).save(tmp_path / name)
-    operation, settings = Denoising(), Settings(device="cpu", memory=1e12)
-    paths = [tmp_path / name for name in ("a.png", "b.png", "clean.png")]
-    jobs = [plan(path, tmp_path / "out" / path.name, read_photograph(path), operation, settings) for path in paths]
-    assert number_of_processes(jobs, settings) == 3
 
 
 @pytest.mark.parametrize("low", [0.0, -1200.0])
@@ -379,24 +290,6 @@ def test_pages_without_noise(run, album, noisy, weights):
     (facts,) = json.loads(result.stdout)
     assert facts["weights"] == weights
     np.testing.assert_array_equal(tifffile.imread(album / "out.tif")[:2], pages[:2])
-
-
-@pytest.mark.parametrize(
-    ("sigma", "model", "how"), [(0.8, False, "restored by the guard"), (5, True, "gray-sc-sigma5")]
-)
-def test_times_of_the_guard_alone_are_not_taken_for_those_of_a_model(slow_machine, tmp_path, sigma, model, how):
-    Image.fromarray(np.tile(skimage.data.camera(), (1, 2))).save(tmp_path / "photo.png")
-    photo = read_photograph(tmp_path / "photo.png")
-    operation, settings = Denoising(sigma=(sigma,)), Settings(method="sc", device="cpu")
-    job = plan(tmp_path / "photo.png", tmp_path / "out.png", photo, operation, settings)
-    before = read_speeds()
-    (guard,) = (key for key in before if "guard" in key)
-    of_guard = before[guard] * photo.pixels.size
-    assert (how in job.line, job.choice.seconds > 1.01 * of_guard) == (True, model)
-    facts = restore(job, operation, settings, job.choice.memory)
-    assert facts["weights"] == ("gray-sc-sigma5" if model else None)
-    changed = [key for key, seconds in read_speeds().items() if before.get(key) != seconds]
-    assert [key == guard for key in changed] == [not model]
 
 
 def test_a_damaged_tag_is_not_announced_by_the_libraries(run, album):

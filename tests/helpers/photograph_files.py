@@ -125,3 +125,10 @@ def dng_file(mosaic, *, pattern=(0, 1, 1, 2), repeated=(2, 2), active=None, nois
     stream = io.BytesIO()
     tifffile.imwrite(stream, mosaic, photometric=32803, metadata=None, extratags=tags)
     return stream.getvalue()
+
+
+def drawing(dtype=np.uint8) -> np.ndarray:
+    """An image without noise."""
+    image = np.full((64, 64), 200, dtype)
+    image[20:30] = 40
+    return image
