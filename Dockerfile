@@ -22,7 +22,11 @@ COPY data/realisations data/realisations
 COPY workflow workflow
 COPY config config
 COPY groupsc groupsc
-RUN pip install --constraint constraints.txt '.[workflow]' && groupsc weights verify
+# The compiler is for groupsc/inference/compiled_window.c alone, and is removed in the same layer.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && pip install --constraint constraints.txt '.[workflow]' && groupsc weights verify \
+    && apt-get purge --yes --auto-remove gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 
 # DVC asks Git for the root of a checkout that is mounted from outside, under another user.
 # hadolint ignore=DL3008

@@ -1,22 +1,62 @@
-"""Puts the released weights into the wheel: the files that the pointers in `data/weights` name, out of `data/store`."""
+"""Puts the released weights and compiled functions into the wheel, and compiled functions into a checkout."""
 
+import hashlib
+import os
+import platform
 import re
+import shutil
+import subprocess
+import sysconfig
 from pathlib import Path
 
 import yaml
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+INSTRUCTIONS = {
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512_vl": ["-mfma", "-mavx512f", "-mavx512vl", "-mprefer-vector-width=512"],
+    "avx512_bf16": ["-mfma", "-mavx512bw", "-mavx512vl", "-mavx512bf16", "-mprefer-vector-width=512"],
+}
+"""Options of the compiler for each set of instructions, by its name in `torch.cpu.get_capabilities`."""
+# Sums in another order than written are not allowed: -ffast-math would also change how the whole process rounds.
+OPTIONS = ["-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
 
-class ReleasedWeights(BuildHookInterface):
+
+class BuildHook(BuildHookInterface):
     def initialize(self, version, build_data):
+        libraries = compile_all(Path(self.root, "groupsc/inference/compiled_window.c"))
         if version == "editable":
             return
-        data = Path(self.root, "data")
-        for pointer in sorted(data.glob("weights/*.dvc")):
-            (out,) = yaml.safe_load(pointer.read_text())["outs"]
-            name = pointer.name.removesuffix(".dvc")
-            if out["path"] != name or not re.fullmatch("[0-9a-f]{32}", out["md5"]):
-                raise ValueError(f"{pointer} is damaged; get it back with `git checkout -- {pointer}`")
-            stored = data / "store/files/md5" / out["md5"][:2] / out["md5"][2:]
+        if libraries:
+            build_data["pure_python"] = False
+            build_data["tag"] = f"py3-none-{re.sub('[-.]', '_', sysconfig.get_platform())}"
+            build_data["artifacts"] += [str(path.relative_to(self.root)) for path in libraries]
+        for pointer, stored, name in released_weights(Path(self.root, "data")):
             for source, target in ((pointer, pointer.name), (stored, name)):
                 build_data["force_include"][str(source)] = f"groupsc/_data/weights/{target}"
+
+
+def released_weights(data):
+    """The pointers in `data/weights`, the files in `data/store` that they name, and the names of these."""
+    for pointer in sorted(data.glob("weights/*.dvc")):
+        (out,) = yaml.safe_load(pointer.read_text())["outs"]
+        name = pointer.name.removesuffix(".dvc")
+        if out["path"] != name or not re.fullmatch("[0-9a-f]{32}", out["md5"]):
+            raise ValueError(f"{pointer} is damaged; get it back with `git checkout -- {pointer}`")
+        yield pointer, data / "store/files/md5" / out["md5"][:2] / out["md5"][2:], name
+
+
+def compile_all(source):
+    """Compile a C file for each set of instructions, beside it; none without a compiler or on other processors."""
+    compiler = shutil.which(os.environ.get("CC") or "cc")
+    if compiler is None or os.name != "posix" or platform.machine() not in ("x86_64", "AMD64"):
+        return []
+    digest, libraries = hashlib.sha256(source.read_bytes()).hexdigest(), []
+    for name, instructions in INSTRUCTIONS.items():
+        library = source.with_name(f"{source.stem}_{name}.so")
+        unfinished = library.with_suffix(".partial")
+        command = [compiler, *OPTIONS, *instructions, f'-DDIGEST="{digest}"', str(source), "-o", str(unfinished)]
+        if subprocess.run(command, capture_output=True).returncode == 0:
+            unfinished.replace(library)
+            libraries.append(library)
+    return libraries

@@ -21,6 +21,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from groupsc.inference.compiled_window import CompiledWindow, library
 from groupsc.inference.local_prior import LocalCoding, tiles
 from groupsc.models.coder import SparseCoder
 from groupsc.models.penalties import GroupLasso, NonLocalPenalty
@@ -45,9 +46,23 @@ class Window(Protocol):
 
 @runtime_checkable
 class ShrinkingWindow(Window, Protocol):
-    """A window that sums and shrinks at once; see `groupsc.inference.triton_window.TritonWindow`."""
+    """A window that sums and shrinks at once; see `groupsc.inference.compiled_window.CompiledWindow`."""
 
-    def shrink(self, x: Tensor, codes: Tensor, lam: Tensor, /) -> None: ...
+    def shrink(self, codes: Tensor, lam: Tensor, each: Each, /) -> None: ...
+
+
+def window_for(device: torch.device, matmul_dtype: torch.dtype) -> Callable[..., Window]:
+    """The constructor of the fastest window of this machine, with the arguments of `SlidingWindow`.
+
+    Examples
+    --------
+    >>> window_for(torch.device("cpu"), torch.float64).__name__
+    'SlidingWindow'
+    """
+    if device.type != "cpu":
+        return functools.partial(GatheredWindow, device=device)
+    functions = library(matmul_dtype)
+    return SlidingWindow if functions is None else functools.partial(CompiledWindow, functions=functions)
 
 
 def restores_whole(model: SparseCoder) -> bool:
@@ -88,8 +103,7 @@ def restore_whole(
     matmul_dtype : torch.dtype
         Type of the codes and of the matrix products.
     window : callable, optional
-        Constructor of Σ with the arguments of `SlidingWindow`; by default `SlidingWindow` on a CPU and `GatheredWindow`
-        on other devices.
+        Constructor of Σ with the arguments of `SlidingWindow`; by default `window_for` the device.
     advance : callable, optional
         `advance(n)` is called after n of the steps that `number_of_steps` counts.
 
@@ -200,8 +214,9 @@ def _coded(
 class _Coding:
     """Codes A (N, p) of all patches of an image for a non-local prior, which each iteration changes in place.
 
-    `summand` (N, p) contains the values that are summed over similar patches, and `H` (N, p) their sums. All arrays are
-    allocated once, because a new allocation takes more time.
+    `summand` (N, p) contains the values that are summed over similar patches, and `H` (N, p) their sums; `shrinking`,
+    a window that shrinks the codes of GroupSC, needs neither. All arrays are allocated once, because a new allocation
+    takes more time.
     """
 
     def __init__(
@@ -234,13 +249,13 @@ class _Coding:
             for part in self.parts
         ]
         self.A = torch.zeros(len(Y), config.n_atoms, dtype=matmul_dtype, device=image.device)
-        self.summand, self.H = torch.zeros_like(self.A), torch.empty_like(self.A)
-        if window is None:
-            window = SlidingWindow
-            if image.device.type != "cpu":
-                window = functools.partial(GatheredWindow, device=image.device)
         size = self.grid.rows, self.grid.columns, config.grid_window
-        self.window = window(*size, matmul_dtype, weight=config.source_weight)
+        window = window or window_for(image.device, matmul_dtype)
+        self.window = made = window(*size, matmul_dtype, weight=config.source_weight)
+        group = type(model.penalty) is GroupLasso
+        self.shrinking = made if group and isinstance(made, ShrinkingWindow) else None
+        if self.shrinking is None:
+            self.summand, self.H = torch.zeros_like(self.A), torch.empty_like(self.A)
 
     def update(self, number: int, each: Each) -> None:
         """Compute similarity `number` and blend it into Σ; `each` is the function of `groupsc.ops.workers.workers`."""
@@ -287,18 +302,20 @@ class _Coding:
 
         def advance(number: int) -> None:
             part = self.parts[number]
-            B, summand = self.A[part], self.summand[part]
-            if not group:
+            B, summand = self.A[part], self.summand[part] if self.shrinking is None else None
+            if summand is not None and not group:
                 summand.copy_(B)  # The codes of the iteration before.
             self.linear[number].advance(B, self.scratch, begun=begun)
+            if summand is None:
+                return
             if group:
                 torch.square(B, out=summand)
             else:
                 summand.copy_(penalty.summand(summand if begun else None, B))
 
         each(advance, range(len(self.parts)))
-        if group and isinstance(self.window, ShrinkingWindow):
-            self.window.shrink(self.summand, self.A, lam)
+        if self.shrinking is not None:
+            self.shrinking.shrink(self.A, lam, each)
             return
         self.window.sum(self.summand, self.H, each)
         mass = self.window.mass

@@ -189,16 +189,18 @@ class TritonWindow:
         """Write Σᵀ x to `out`; parameters as for `groupsc.ops.window.SlidingWindow.sum`. `each` is not used."""
         self._launch(x, out, out, self.mass, shrink=False)
 
-    def shrink(self, x: Tensor, codes: Tensor, lam: Tensor) -> None:
-        """Shrink the codes of GroupSC in place, with the squared group norms Σᵀ x (equation 11).
+    def shrink(self, codes: Tensor, lam: Tensor, each: Each | None) -> None:
+        """Shrink the codes of GroupSC in place, with the squared group norms Σᵀ B² (equation 11).
 
         Parameters
         ----------
-        x, codes : Tensor (N, p)
-            Squares of the codes, and the codes.
+        codes : Tensor (N, p)
+            Codes B.
         lam : Tensor (p,)
+        each : callable
+            Not used.
         """
-        self._launch(x, codes, codes, lam, shrink=True)
+        self._launch(codes.square(), codes, codes, lam, shrink=True)
 
     def _launch(self, x: Tensor, out: Tensor, codes: Tensor, lam: Tensor, *, shrink: bool) -> None:
         atoms = x.shape[1]

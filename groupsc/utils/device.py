@@ -185,7 +185,7 @@ def device_name(device: torch.device) -> str:
 
 @functools.cache
 def _processor_has_bfloat16() -> bool:
-    return bool(_capabilities().get("avx512_bf16") or has_matrix_tiles())
+    return has_instructions("avx512_bf16") or has_matrix_tiles()
 
 
 def has_matrix_tiles() -> bool:
@@ -200,7 +200,18 @@ def has_matrix_tiles() -> bool:
     >>> isinstance(has_matrix_tiles(), bool)
     True
     """
-    return bool(_capabilities().get("amx_bf16"))
+    return has_instructions("amx_bf16")
+
+
+def has_instructions(name: str) -> bool:
+    """Check whether the CPU has a set of instructions, by its name in `torch.cpu.get_capabilities`.
+
+    Examples
+    --------
+    >>> has_instructions("none")
+    False
+    """
+    return bool(_capabilities().get(name))
 
 
 def _capabilities() -> Mapping[str, Any]:

@@ -1,0 +1,303 @@
+/* Sums over similar patches in a sliding window on a CPU; see compiled_window.py.
+
+The grid of patches is divided into tiles of TALL x BROAD targets. The sources of a tile are the patches that the windows
+of its targets reach; with small tiles, few pairs of patches lie outside the window. Sources are read where they lie in
+the grid. One call processes a band, which is a row of tiles.
+
+This file is compiled once for each set of instructions. With __AVX512BF16__, codes and similarities are bfloat16 and
+sums are float32; otherwise all are float32.
+
+    F       features of patches, multiplied by kappa: for LANES neighbours in a row of the grid (m, LANES)
+    norm    squared norms of the features, (rows, columns)
+    Sigma   similarities of a band: for each tile (TARGETS, height, width of its sources); the width is even
+    mass    sums of the similarities of each target, (rows, columns)
+    x       values that are summed: for each stripe of STRIPE atoms (rows, columns, STRIPE)
+    H       sums over similar patches, (rows, columns, p)
+    B       codes of GroupSC before and after the shrinkage, (rows, columns, p)
+    lam     thresholds of one iteration, (p,)                                                                         */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __AVX512F__
+#define LANES 16 /* numbers in a vector */
+#define BROAD 4
+#else
+#define LANES 8
+#define BROAD 3
+#endif
+#define TALL 4
+#define TARGETS (TALL * BROAD)
+#define HIGH 2 /* rows of targets whose sums are in registers at a time */
+#define BLOCK (HIGH * BROAD)
+#define STRIPE (2 * LANES)
+
+typedef float vector __attribute__((vector_size(4 * LANES)));
+
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+typedef uint16_t code;
+
+static inline float number(code x) {
+    uint32_t bits = (uint32_t)x << 16;
+    float y;
+    memcpy(&y, &bits, 4);
+    return y;
+}
+
+/* The nearest bfloat16, ties to even; NaN stays NaN. */
+static inline code rounded(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    uint32_t nearest = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    return x == x ? nearest : 0x7fc0;
+}
+#else
+typedef float code;
+static inline float number(code x) { return x; }
+static inline code rounded(float x) { return x; }
+#endif
+
+typedef struct {
+    int64_t rows, columns, window;
+} Grid;
+
+/* Rows or columns from `first` to `stop`, without `stop`. */
+typedef struct {
+    int64_t first, stop;
+} Range;
+
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t length(Range r) { return r.stop - r.first; }
+
+/* On one axis of `size` patches, the sources of the `side` targets from `start`. */
+static Range sources(int64_t start, int64_t side, int64_t size, int64_t window) {
+    int64_t before = window / 2, after = window - 1 - before;
+    return (Range){most(0, start - before), least(size, least(start + side, size) + after)};
+}
+
+/* Sources in a row of a tile as Sigma stores them. */
+static inline int64_t stored_width(Range along) { return (length(along) + 1) / 2 * 2; }
+
+/* The digest of this file when it was compiled. */
+const char *window_digest(void) { return DIGEST; }
+
+/* Entries of a row of inner products, which begin at a multiple of LANES. */
+static inline int64_t row_of_products(const Grid *grid) { return grid->window + BROAD + 3 * LANES; }
+
+/* TALL, STRIPE, LANES, and the numbers that `scratch` of `window_update` needs for m features. */
+void window_sizes(const Grid *grid, int64_t m, int64_t sizes[4]) {
+    sizes[0] = TALL;
+    sizes[1] = STRIPE;
+    sizes[2] = LANES;
+    sizes[3] = TARGETS * (m + row_of_products(grid));
+}
+
+/* Number of similarities before each band; `offsets` has one entry more than there are bands. */
+void window_offsets(const Grid *grid, int64_t *offsets) {
+    int64_t width = 0, total = 0;
+    for (int64_t left = 0; left < grid->columns; left += BROAD)
+        width += stored_width(sources(left, BROAD, grid->columns, grid->window));
+    for (int64_t top = 0; top < grid->rows; top += TALL) {
+        *offsets++ = total;
+        total += TARGETS * width * length(sources(top, TALL, grid->rows, grid->window));
+    }
+    *offsets = total;
+}
+
+/* exp(x) for x <= 0, as 2^whole times a polynomial; 0 below -87. */
+static inline float exponential(float x) {
+    float scaled = (x < -87.0f ? -87.0f : x) * 1.44269504f;
+    float whole = nearbyintf(scaled), f = scaled - whole;
+    float y = 1.0f + f * (0.69314718f + f * (0.24022651f + f * (0.05550411f + f * (0.00961812f + f * 0.00133336f))));
+    int32_t bits = ((int32_t)whole + 127) << 23;
+    float power;
+    memcpy(&power, &bits, 4);
+    return x < -87.0f ? 0.0f : y * power;
+}
+
+/* Inner products of the features T (m, TARGETS) of the targets with those F (m, LANES) of LANES sources. */
+static inline void products(const float *T, const float *F, int64_t m, float *found, int64_t pitch) {
+    vector sum[TARGETS] = {0};
+    for (int64_t k = 0; k < m; k++) {
+        vector source;
+        memcpy(&source, F + k * LANES, sizeof source);
+#pragma GCC unroll 16
+        for (int t = 0; t < TARGETS; t++) sum[t] += source * T[k * TARGETS + t];
+    }
+    for (int t = 0; t < TARGETS; t++) memcpy(found + t * pitch, &sum[t], sizeof(vector));
+}
+
+/* Sigma of one target and one row of sources, from inner products e; sources outside `inside` get 0.
+
+Adds the similarities to LANES sums. Reads LANES entries after the last one of e, norms and Sigma. */
+static inline void similarities(const float *e, const float *norms, float own, Range inside, int64_t itself, float nu,
+                                float weight, code *Sigma, int64_t width, float *sum) {
+    for (int64_t c = 0; c < width; c += LANES) {
+        code kept[LANES];
+        memcpy(kept, Sigma + c, sizeof kept);
+        for (int lane = 0; lane < LANES; lane++) {
+            int32_t source = (int32_t)c + lane;
+            float exponent = 2 * e[source] - own - norms[source];
+            float similarity = exponential(exponent < 0 ? exponent : 0) * weight;
+            similarity = source == (int32_t)itself ? 1 : similarity;
+            similarity = source >= (int32_t)inside.first && source < (int32_t)inside.stop ? similarity : 0;
+            float old = number(kept[lane]);
+            kept[lane] = rounded(nu == 1 ? similarity : old + nu * (similarity - old));
+            sum[lane] += source < (int32_t)width ? number(kept[lane]) : 0;
+        }
+        if (c + LANES <= width)
+            memcpy(Sigma + c, kept, sizeof kept);
+        else
+            memcpy(Sigma + c, kept, (width - c) * sizeof(code));
+    }
+}
+
+/* Sigma <- (1 - nu) Sigma + nu w exp(-distance), and mass, for one band; nu = 1 does not read Sigma.
+
+w is 1 for the target itself and `weight` for other sources. norm and Sigma have LANES more entries than they need,
+because whole vectors are read. */
+void window_update(const Grid *grid, int64_t band, const float *F, const float *norm, int64_t m, float nu, float weight,
+                   code *Sigma, float *mass, float *scratch) {
+    int64_t columns = grid->columns, before = grid->window / 2, after = grid->window - 1 - before;
+    int64_t across = (columns + LANES - 1) / LANES, pitch = row_of_products(grid);
+    Range down = sources(band * TALL, TALL, grid->rows, grid->window);
+    float *T = scratch, *e = scratch + m * TARGETS;
+    for (int64_t left = 0; left < columns; left += BROAD) {
+        Range along = sources(left, BROAD, columns, grid->window);
+        int64_t width = stored_width(along), row[TARGETS], column[TARGETS];
+        float sum[TARGETS][LANES] = {0};
+        for (int t = 0; t < TARGETS; t++) {
+            /* Targets beyond the grid repeat its last ones. */
+            row[t] = least(band * TALL + t / BROAD, grid->rows - 1);
+            column[t] = least(left + t % BROAD, columns - 1);
+            for (int64_t k = 0; k < m; k++) {
+                int64_t neighbours = row[t] * across + column[t] / LANES;
+                T[k * TARGETS + t] = F[(neighbours * m + k) * LANES + column[t] % LANES];
+            }
+        }
+        for (int64_t r = down.first; r < down.stop; r++) {
+            int64_t begin = along.first / LANES;
+            for (int64_t c = begin; c * LANES < along.stop; c++)
+                products(T, F + (r * across + c) * m * LANES, m, e + (c - begin) * LANES, pitch);
+            for (int t = 0; t < TARGETS; t++) {
+                Range inside = {most(0, column[t] - before - along.first),
+                                least(length(along), column[t] + after + 1 - along.first)};
+                if (r < row[t] - before || r > row[t] + after) inside.first = inside.stop = 0;
+                similarities(e + t * pitch + along.first % LANES, norm + r * columns + along.first, norm[row[t] * columns + column[t]],
+                             inside, r == row[t] ? column[t] - along.first : -1, nu, weight,
+                             Sigma + (t * length(down) + r - down.first) * width, width, sum[t]);
+            }
+        }
+        for (int t = 0; t < TARGETS; t++) {
+            float total = 0;
+            for (int lane = 0; lane < LANES; lane++) total += sum[t][lane];
+            mass[row[t] * columns + column[t]] = total;
+        }
+        Sigma += TARGETS * length(down) * width;
+    }
+}
+
+/* Copy patches `from` to `to` of values (number, p), or their squares, to the stripes x; entries beyond p become 0. */
+void window_pack(const code *values, int64_t number_of_patches, int64_t p, int64_t from, int64_t to, int squares,
+                 code *x) {
+    for (int64_t stripe = 0; stripe * STRIPE < p; stripe++, x += number_of_patches * STRIPE) {
+        int64_t filled = least(STRIPE, p - stripe * STRIPE);
+        for (int64_t n = from; n < to; n++) {
+            code some[STRIPE] = {0};
+            memcpy(some, values + n * p + stripe * STRIPE, filled * sizeof(code));
+            if (squares)
+                for (int j = 0; j < STRIPE; j++) some[j] = rounded(number(some[j]) * number(some[j]));
+            memcpy(x + n * STRIPE, some, sizeof some);
+        }
+    }
+}
+
+/* Sums of BLOCK targets over (height, width) sources, for one stripe of atoms.
+
+Sigma has `step` entries for each target; x begins at the first source; `pitch` is the distance between rows of x. */
+static inline void sums(const code *Sigma, int64_t step, const code *x, int64_t pitch, int64_t height, int64_t width,
+                        float found[BLOCK][STRIPE]) {
+    vector sum[BLOCK][2] = {0};
+    for (int64_t r = 0; r < height; r++, x += pitch, Sigma += width) {
+#ifdef __AVX512BF16__
+        for (int64_t c = 0; c < width; c += 2) {
+            __m512i first = _mm512_loadu_si512(x + c * STRIPE), second = _mm512_loadu_si512(x + (c + 1) * STRIPE);
+            __m512bh low = (__m512bh)_mm512_unpacklo_epi16(first, second);
+            __m512bh high = (__m512bh)_mm512_unpackhi_epi16(first, second);
+#pragma GCC unroll 8
+            for (int t = 0; t < BLOCK; t++) {
+                int32_t pair;
+                memcpy(&pair, Sigma + t * step + c, 4);
+                __m512bh similarity = (__m512bh)_mm512_set1_epi32(pair);
+                sum[t][0] = (vector)_mm512_dpbf16_ps((__m512)sum[t][0], similarity, low);
+                sum[t][1] = (vector)_mm512_dpbf16_ps((__m512)sum[t][1], similarity, high);
+            }
+        }
+#else
+        for (int64_t c = 0; c < width; c++) {
+            vector low, high;
+            memcpy(&low, x + c * STRIPE, sizeof low);
+            memcpy(&high, x + c * STRIPE + LANES, sizeof high);
+#pragma GCC unroll 8
+            for (int t = 0; t < BLOCK; t++) {
+                float similarity = Sigma[t * step + c];
+                sum[t][0] += low * similarity;
+                sum[t][1] += high * similarity;
+            }
+        }
+#endif
+    }
+    for (int t = 0; t < BLOCK; t++) {
+#ifdef __AVX512BF16__
+        /* Unpacking takes four atoms of each 128 bits in turns. */
+        for (int j = 0; j < STRIPE; j++) found[t][j] = sum[t][j % 8 / 4][j / 8 * 4 + j % 4];
+#else
+        memcpy(found[t], sum[t], sizeof sum[t]);
+#endif
+    }
+}
+
+/* B <- max(0, 1 - lam root / sqrt(found)) B for `filled` atoms of one target. */
+static inline void shrink(code *B, const float *found, const float *lam, float root, float epsilon, int64_t filled) {
+    for (int64_t j = 0; j < filled; j++) {
+        float scale = 1 - lam[j] * root / sqrtf(found[j] + epsilon);
+        B[j] = rounded(number(B[j]) * (scale < 0 ? 0 : scale));
+    }
+}
+
+/* Sums over similar patches for one band: written to H or, if H is null, used to shrink B as GroupSC does.
+
+x has one source more than the grid, because sources are read in pairs. */
+void window_sum(const Grid *grid, int64_t band, const code *Sigma, const code *x, int64_t p, code *H, code *B,
+                const float *lam, const float *mass, float norm_epsilon, float weight_epsilon) {
+    int64_t columns = grid->columns, top = band * TALL;
+    Range down = sources(top, TALL, grid->rows, grid->window);
+    for (int64_t left = 0; left < columns; left += BROAD) {
+        Range along = sources(left, BROAD, columns, grid->window);
+        int64_t width = stored_width(along), step = width * length(down);
+        for (int64_t stripe = 0; stripe * STRIPE < p; stripe++) {
+            int64_t filled = least(STRIPE, p - stripe * STRIPE);
+            const code *column = x + (stripe * grid->rows * columns + along.first) * STRIPE;
+            for (int64_t high = 0; high < TALL && top + high < grid->rows; high += HIGH) {
+                Range seen = sources(top + high, HIGH, grid->rows, grid->window);
+                float found[BLOCK][STRIPE];
+                sums(Sigma + high * BROAD * step + (seen.first - down.first) * width, step,
+                     column + seen.first * columns * STRIPE, columns * STRIPE, length(seen), width, found);
+                for (int t = 0; t < BLOCK; t++) {
+                    int64_t row = top + high + t / BROAD, target = row * columns + left + t % BROAD;
+                    int64_t start = target * p + stripe * STRIPE;
+                    if (row >= grid->rows || left + t % BROAD >= columns) continue;
+                    if (H)
+                        for (int64_t j = 0; j < filled; j++) H[start + j] = rounded(found[t][j]);
+                    else
+                        shrink(B + start, found[t], lam + stripe * STRIPE, sqrtf(mass[target] + weight_epsilon),
+                               norm_epsilon, filled);
+                }
+            }
+        }
+        Sigma += TARGETS * step;
+    }
+}

@@ -1,0 +1,164 @@
+"""Test the functions in C: against dense matrices and the coder, for each set of instructions of this machine."""
+
+import functools
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from processes import ROOT
+
+from groupsc.config.definitions import ModelConfig
+from groupsc.inference.compiled_window import SOURCE, CompiledWindow, library, load
+from groupsc.inference.sliding_window import codes_of, restore_whole, window_for
+from groupsc.models.coder import SparseCoder
+from groupsc.models.penalties import GroupLasso
+from groupsc.models.similarity import similarity, source_weights, window_mask
+from groupsc.ops.gathered import GatheredWindow
+from groupsc.ops.window import SlidingWindow
+from groupsc.ops.workers import workers
+from groupsc.utils.device import has_instructions
+
+CPU = torch.device("cpu")
+VARIANTS = [
+    pytest.param("avx2", torch.float32, 1e-5, id="AVX2"),
+    pytest.param("avx512_vl", torch.float32, 1e-5, id="AVX-512"),
+    pytest.param("avx512_bf16", torch.bfloat16, 2e-2, id="AVX-512 bf16"),
+]
+"""Instructions, type of the products, and the tolerance that it needs."""
+
+
+def compiled(instructions):
+    if not has_instructions(instructions):
+        pytest.skip(f"this processor has no {instructions}")
+    functions = load(instructions)
+    if functions is None:
+        pytest.skip("nothing was compiled; install a C compiler and groupsc again")
+    return functools.partial(CompiledWindow, functions=functions)
+
+
+@pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)
+@pytest.mark.parametrize(
+    ("rows", "columns", "window", "atoms", "features", "weight"),
+    [
+        pytest.param(11, 19, 6, 40, 5, 1.0, id="even window"),
+        pytest.param(9, 37, 7, 16, 70, 4.0, id="odd window and weight"),
+        pytest.param(21, 18, 20, 65, 9, 1.0, id="window wider than the grid"),
+        pytest.param(3, 2, 5, 130, 4, 2.0, id="grid smaller than a tile"),
+        pytest.param(1, 1, 1, 1, 1, 1.0, id="one patch"),
+    ],
+)
+def test_sums_and_shrinkage_are_those_of_dense_matrices(
+    instructions, dtype, tolerance, rows, columns, window, atoms, features, weight
+):
+    generator = torch.Generator().manual_seed(rows)
+    first, second = 0.3 * torch.randn(2, 1, rows * columns, features, generator=generator)
+    B = torch.randn(rows * columns, atoms, generator=generator).to(dtype)
+    lam, nu = torch.linspace(-0.5, 2, atoms), 0.3
+    mask = source_weights(window_mask(rows, columns, window), weight, torch.float32)
+    Sigma = (1 - nu) * similarity(first, mask) + nu * similarity(second, mask)
+
+    found = compiled(instructions)(rows, columns, window, dtype, weight=weight)
+    out, codes = torch.full_like(B, torch.nan), B.clone()
+    with workers(CPU) as each:
+        for F, share in ((first, None), (second, nu)):
+            found.update(lambda part, F=F: F.view(rows, columns, -1)[part].flatten(0, 1), share, each)
+        found.sum(B, out, each)
+        found.shrink(codes, lam, each)
+    close = functools.partial(torch.testing.assert_close, rtol=tolerance, atol=tolerance)
+    close(found.mass, Sigma.sum(1).T)
+    close(out.float(), (Sigma.transpose(1, 2) @ B.float())[0], atol=tolerance * mask.sum(0).max().sqrt().item())
+    close(codes.float(), GroupLasso().prox(B.float()[None], None, lam, Sigma)[0])
+
+
+@pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)
+@pytest.mark.parametrize(
+    ("penalty", "channels", "stride"),
+    [("group", 1, 1), ("csr", 1, 1), ("group", 3, 1), ("group", 1, 2)],
+    ids=["gray GroupSC", "gray CSR", "mosaic GroupSC", "every second patch"],
+)
+def test_images_are_those_of_the_coder(instructions, dtype, tolerance, penalty, channels, stride):
+    window = compiled(instructions)
+    sizes = {"patch_size": 3, "n_atoms": 20, "n_iterations": 4, "window": 9, "similarity_interval": 2}
+    torch.manual_seed(0)
+    model = SparseCoder(
+        ModelConfig(
+            **sizes, channels=channels, penalty=penalty, patch_stride=stride, source_weight=4.0 if stride > 1 else 1.0
+        )
+    ).requires_grad_(False)
+    image = torch.rand(1, channels, 23, 31)
+    mask = (torch.rand(image.shape) < 0.5).float() if channels == 3 else None
+    image = image if mask is None else image * mask
+    found = restore_whole(model, image, mask, matmul_dtype=dtype, window=window)
+    torch.testing.assert_close(found, model(image, mask), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)
+def test_threads_and_earlier_images_change_nothing(instructions, dtype, tolerance):
+    """Each band is computed alone, and memory of an earlier image does not matter."""
+    window = compiled(instructions)
+    torch.manual_seed(1)
+    model = SparseCoder(ModelConfig(patch_size=4, n_atoms=12, n_iterations=3, window=7)).requires_grad_(False)
+    image, number, found = torch.rand(1, 1, 40, 45), torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found += [restore_whole(model, image, matmul_dtype=dtype, window=window) for _ in range(2)]
+    finally:
+        torch.set_num_threads(number)
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0], rtol=0, atol=tolerance / 10)
+
+
+def test_a_machine_takes_what_it_can_run():
+    for dtype, instructions in ((torch.float32, "avx2"), (torch.bfloat16, "avx512_bf16")):
+        able = has_instructions(instructions) and load(instructions) is not None
+        fits = able and not (dtype == torch.bfloat16 and has_instructions("amx_bf16"))
+        assert (library(dtype) is not None) == fits
+        assert (getattr(window_for(CPU, dtype), "func", SlidingWindow) is CompiledWindow) == fits
+    assert window_for(CPU, torch.float64) is SlidingWindow
+    assert window_for(torch.device("meta"), torch.float32).func is GatheredWindow
+
+
+def test_codes_in_double_precision_need_no_compiled_functions():
+    model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=5)).double().requires_grad_(False)
+    image = torch.rand(1, 1, 9, 11, dtype=torch.float64)
+    assert codes_of(model, image).dtype == torch.float64
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from hatch_build import compile_all
+
+print(*(path.name for path in compile_all(Path(sys.argv[1]))))
+"""
+
+
+@pytest.mark.parametrize("compiler", ["cc", "no-such-compiler", "false"])
+def test_the_installation_needs_no_compiler(tmp_path, compiler):
+    pytest.importorskip("hatchling")
+    source = tmp_path / "compiled_window.c"
+    source.write_bytes(SOURCE.read_bytes())
+    built = subprocess.run(
+        [sys.executable, "-c", BUILD, str(source)],
+        cwd=ROOT, env={**os.environ, "CC": compiler}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    names = {path.name for path in tmp_path.glob("*.so")}
+    assert set(built.stdout.split()) == names
+    assert not names or compiler == "cc"
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["same source", "changed source"])
+def test_functions_of_another_source_are_not_used(tmp_path, changed):
+    """As after a change of the source without a new installation."""
+    compiled("avx2")
+    for name in ("compiled_window.c", "compiled_window_avx2.so"):
+        (tmp_path / name).write_bytes(SOURCE.with_name(name).read_bytes())
+    source = tmp_path / "compiled_window.c"
+    if changed:
+        source.write_text(source.read_text().replace("Sigma", "S"))
+    assert (load("avx2", source) is None) == changed
