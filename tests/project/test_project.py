@@ -220,8 +220,15 @@ def test_make_says_what_is_missing_without_a_suitable_python(tmp_path):
 def test_make_installs_in_a_folder_whose_name_has_a_blank(tmp_path):
     folder = tmp_path / "two words"
     (folder / ".venv/bin").mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
-        shutil.copy(ROOT / name, folder)
+    (folder / "groupsc/inference").mkdir(parents=True)
+    for name in (
+        "Makefile",
+        "pyproject.toml",
+        "constraints.txt",
+        "hatch_build.py",
+        "groupsc/inference/compiled_window.c",
+    ):
+        shutil.copy(ROOT / name, folder / name)
     for name in ("pip", "python"):
         (folder / ".venv/bin" / name).write_text('#!/bin/sh\necho "$0 $*" >> "$(dirname "$0")/called"\n')
         (folder / ".venv/bin" / name).chmod(0o755)
