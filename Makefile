@@ -58,6 +58,7 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	python benchmarks/training.py
 	python benchmarks/inference.py
+	python benchmarks/seconds.py
 
 reference: $(INSTALLED)
 	python -m groupsc.config.reference

@@ -10,6 +10,7 @@ from typer import Argument, Option
 
 from groupsc.cli.options import Folders, Rows, pixel
 from groupsc.utils.atomic import write_text
+from groupsc.utils.errors import GroupSCError
 
 
 def table(
@@ -44,8 +45,13 @@ def _table_of_results(name: str, files: list[Path], baseline: str):
 
     rows = read_rows(files)
     if name == "paired":
+        from groupsc.baselines import methods
+        from groupsc.config.definitions import METHODS
         from groupsc.paper.paired import paired_table
 
+        known = dict.fromkeys([*METHODS, *rows["method"], *methods()])
+        if baseline not in known:
+            raise GroupSCError(f"--baseline is {baseline!r}; choose one of {', '.join(known)}")
         return paired_table(rows, baseline)
     from groupsc.paper.overview import build_overview
     from groupsc.paper.robustness import build_robustness

@@ -58,6 +58,14 @@ def test_every_method_restores_an_image_of_odd_size(name, task):
     assert psnr(restored, clean) > psnr(degraded, clean) + (0.2 if task == "jpeg" else 2)
 
 
+@pytest.mark.parametrize("level", [15, 50])
+def test_total_variation_makes_a_flat_image_flat(level):
+    """Its minimum on a flat image with noise is nearly constant; iterations that stop early leave much of the noise."""
+    noise = np.random.default_rng(0).standard_normal((1, 128, 128), np.float32)
+    restored = method("tv").restore(0.5 + level / 255 * noise, "gray", level)
+    assert 255 * restored.std() < level / 10
+
+
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_every_method_says_what_to_cite(name, task):
     assert "https://doi.org/10." in method(name).reference

@@ -136,6 +136,7 @@ def test_experiments_of_a_grid(groupsc, tmp_path):
         (("evaluate", "input", "--task", "mosaic", "--dataset", "NoSuchSet", "--output", "r.csv"), "NoSuchSet"),
         (("evaluate", "input", "--dataset", "Bundled", "--output", "r.csv"), "task"),
         (("table", "table99", "--output", "t"), "table4"),
+        (("table", "paired", "--baseline", "nope", "--output", "t"), "choose one of sc, csr"),
         (("figure", "figure99", "--output", "f.png"), "figure4"),
         (("metrics", "text.yaml", "--output", "m.json"), "text.yaml"),
         (("metrics", "--output", "."), ". is a folder; name a file"),
