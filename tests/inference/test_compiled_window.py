@@ -76,7 +76,7 @@ def test_sums_and_shrinkage_are_those_of_dense_matrices(
 def test_equal_patches_zero_codes_and_nan(instructions, dtype, tolerance):
     """Equal patches have similarity 1 although inner products are rounded; zeros stay zero, and NaN is not lost."""
     rows, columns, window, weight = 6, 7, 5, 3.0
-    F = (100 * torch.rand(1, columns, 81, generator=torch.Generator().manual_seed(5))).expand(rows, -1, -1)
+    F = (30 * torch.rand(1, columns, 81, generator=torch.Generator().manual_seed(5))).expand(rows, -1, -1)
     found = compiled(instructions)(rows, columns, window, dtype, weight=weight)
     codes, lam = torch.zeros(rows * columns, 3, dtype=dtype), torch.tensor([0.0, 0.5, 0.1])
     codes[:, 2], codes[-1, 1] = 1, torch.nan
