@@ -4,8 +4,10 @@ import hashlib
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -47,15 +49,15 @@ def released_weights(data):
 
 
 def compile_all(source):
-    """Compile a C file for each set of instructions, beside it; none without a compiler or on other processors."""
-    compiler = shutil.which(os.environ.get("CC") or "cc")
-    if compiler is None or os.name != "posix" or platform.machine() not in ("x86_64", "AMD64"):
+    """Compile a C file for each set of instructions, beside it; none without a compiler or on other machines."""
+    compiler = shlex.split(os.environ.get("CC") or "cc")
+    if shutil.which(compiler[0]) is None or sys.platform != "linux" or platform.machine() != "x86_64":
         return []
     digest, libraries = hashlib.sha256(source.read_bytes()).hexdigest(), []
     for name, instructions in INSTRUCTIONS.items():
         library = source.with_name(f"{source.stem}_{name}.so")
         unfinished = library.with_suffix(".partial")
-        command = [compiler, *OPTIONS, *instructions, f'-DDIGEST="{digest}"', str(source), "-o", str(unfinished)]
+        command = [*compiler, *OPTIONS, *instructions, f'-DDIGEST="{digest}"', str(source), "-o", str(unfinished)]
         if subprocess.run(command, capture_output=True).returncode == 0:
             unfinished.replace(library)
             libraries.append(library)

@@ -4,9 +4,9 @@
 that few pairs of patches outside the window are multiplied, its sources are read where they lie, and the shrinkage of
 GroupSC follows the sums of each tile.
 
-The functions are in `compiled_window.c`, which the installation compiles for x86-64 once for each set of instructions
-(`hatch_build.py`); wheels contain the result. They have plain C arguments, so one build serves all versions of Python
-and torch. Without a compiler, or on another processor, `library` finds nothing and `SlidingWindow` is used, as it is on
+The functions are in `compiled_window.c`, which the installation compiles on Linux and x86-64, once for each set of
+instructions (`hatch_build.py`); wheels contain the result. They have plain C arguments, so one build serves all
+versions of Python and torch. Without a compiler, or on another machine, `library` finds nothing and `SlidingWindow` is used, as it is on
 processors with matrix units (AMX), which only the products of torch use.
 
 Symbols: F features of patches, already multiplied by κ, (N, m); Sigma similarities; mass their sums, (N, 1); x values
