@@ -6,8 +6,8 @@ GroupSC follows the sums of each tile.
 
 The functions are in `compiled_window.c`, which the installation compiles on Linux and x86-64, once for each set of
 instructions (`hatch_build.py`); wheels contain the result. They have plain C arguments, so one build serves all
-versions of Python and torch. Without a compiler, or on another machine, `library` finds nothing and `SlidingWindow` is used, as it is on
-processors with matrix units (AMX), which only the products of torch use.
+versions of Python and torch. Without a compiler, or on another machine, `library` finds nothing and `SlidingWindow` is
+used, as it is on processors with matrix units (AMX), which only the products of torch use.
 
 Symbols: F features of patches, already multiplied by κ, (N, m); Sigma similarities; mass their sums, (N, 1); x values
 that are summed, (N, p); lam thresholds of one iteration, (p,).
