@@ -13,6 +13,7 @@ from groupsc.inference import differentiable
 from groupsc.inference.differentiable import restore_with_gradients
 from groupsc.inference.restorer import Restorer
 from groupsc.ops.differentiable_window import WindowShape, window_sum
+from groupsc.utils.device import fast_matmul_dtype
 from groupsc.utils.errors import GroupSCError
 from groupsc.weights.cards import read_card
 from groupsc.weights.files import save_weights
@@ -151,7 +152,9 @@ def test_a_training_loop_of_ones_own(weights, tmp_path):
     again = groupsc.load(model.save(tmp_path / "tuned.safetensors", name="tuned"), device="cpu")
     torch.testing.assert_close(again.coder.D, model.coder.D.detach(), rtol=0, atol=0)
     noisy = clean + 20 / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(20))
-    torch.testing.assert_close(again(noisy, 20 / 255), model(noisy, 20 / 255).detach(), rtol=0, atol=1e-3)
+    # Without gradients, codes are stored in the type of the products.
+    tolerance = 1e-3 if fast_matmul_dtype(torch.device("cpu")) == torch.float32 else 1e-2
+    torch.testing.assert_close(again(noisy, 20 / 255), model(noisy, 20 / 255).detach(), rtol=0, atol=tolerance)
     card = read_card(tmp_path / "tuned.safetensors")
     assert (card["name"], card["variant"], card["level"]) == ("gray-sc-tuned-sigma25", "tuned", 25.0)
     other = read_card(model.save(tmp_path / "other.safetensors", name="tuned", level=20))
