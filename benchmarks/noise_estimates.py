@@ -81,7 +81,7 @@ def estimates(image: np.ndarray) -> tuple[float, float, bool]:
 
 def level(noise: np.ndarray) -> float:
     """Standard deviation at the middle frequencies, in gray levels of 255."""
-    C, _, _ = coefficients(torch.from_numpy(noise.astype(np.float32))[None], 4)
+    C, _ = coefficients(torch.from_numpy(noise.astype(np.float32))[None], 4)
     power = C.square().reshape(len(C), len(noise), -1).median(0).values.numpy() / 0.4549
     return 255 * float(np.sqrt(power[:, (BAND >= 2) & (BAND <= 5)].mean(1).max()))
 

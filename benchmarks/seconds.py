@@ -42,6 +42,7 @@ from groupsc.models.coder import SparseCoder
 from groupsc.models.sizes import number_of_blocks
 from groupsc.ops.window import SlidingWindow
 from groupsc.utils.device import device_name, fast_matmul_dtype, pick_device
+from groupsc.utils.memory import keep_freed_memory
 from groupsc.utils.version import code_version
 
 SIGMA = 25
@@ -150,6 +151,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("results/bench/seconds.json"))
     options = parser.parse_args()
     device = pick_device(options.device)
+    keep_freed_memory()  # As the commands do.
     dtype = fast_matmul_dtype(device)
     rates = matmul_rate(device, dtype), copy_rate(device)
     print(f"{device_name(device)}, {dtype}: products {rates[0] / 1e9:.0f} GFLOP/s, copies {rates[1] / 1e9:.1f} GB/s")

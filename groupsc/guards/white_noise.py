@@ -129,7 +129,7 @@ def structure(r: Tensor, sigma: float) -> Tensor:
     True
     """
     height, width = r.shape[1:]
-    C, _, grid = coefficients(r[None], SIDE // 2)
+    C, grid = coefficients(r[None], SIDE // 2)
     C = C / sigma
     energy = (C.square() * (C.abs() > BEYOND)).mean(1)
     pixels = grid.average(energy[None, :, None].expand(-1, -1, SIDE**2))[0, 0]

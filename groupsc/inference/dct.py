@@ -10,8 +10,10 @@ References
 Yu and Sapiro, "DCT image denoising: a simple and effective image denoising algorithm", Image Processing On Line 1
 (2011), https://doi.org/10.5201/ipol.2011.ys-dct
 
-Symbols: T orthonormal transform of patches (m, m), rows are frequencies; C coefficients of patches (N, m); G gains
-(N, m); patches have m = c·8² entries.
+The transform between the channels of a pixel is done once in the image, not in each patch that contains the pixel.
+
+Symbols: T orthonormal transform of one channel of a patch (64, 64), rows are frequencies; C coefficients of patches
+(N, m); G gains (N, m); patches have m = c·8² entries.
 """
 
 from __future__ import annotations
@@ -32,33 +34,14 @@ THRESHOLD = 2.7
 """Threshold of the first step, in standard deviations of the noise."""
 
 
-def patch_transform(channels: int) -> Tensor:
-    """Compute the orthonormal DCT of patches.
-
-    Parameters
-    ----------
-    channels : int
-        Number of channels.
-
-    Returns
-    -------
-    Tensor (m, m), float64
-        Transform whose rows are frequencies, with m = channels · 8².
+def cosines(length: int) -> Tensor:
+    """Return the orthonormal DCT-II of a vector, (frequencies, positions), in float64.
 
     Examples
     --------
-    >>> T = patch_transform(3)
-    >>> T.shape
-    torch.Size([192, 192])
-    >>> torch.allclose(T @ T.T, torch.eye(192, dtype=T.dtype))
+    >>> torch.allclose(cosines(3) @ cosines(3).T, torch.eye(3, dtype=torch.float64))
     True
     """
-    along = _cosines(SIDE)
-    return torch.kron(_cosines(channels), torch.kron(along, along))
-
-
-def _cosines(length: int) -> Tensor:
-    """Return the DCT-II of a vector, (frequencies, positions)."""
     position = torch.arange(length, dtype=torch.float64)
     waves = torch.cos(math.pi * (position + 0.5) * position[:, None] / length) * math.sqrt(2 / length)
     waves[0] /= math.sqrt(2)
@@ -88,20 +71,19 @@ def dct_denoise(image: Tensor, sigma: float) -> Tensor:
     height, width = image.shape[1:]
     border = min(SIDE - 1, height - 1, width - 1)
     padded = functional.pad(image[None], (border,) * 4, mode="reflect")
-    C, T, grid = coefficients(padded, STRIDE)
+    C, grid = coefficients(padded, STRIDE)
     kept = C.abs() > THRESHOLD * sigma
     # The means of a patch are kept in both steps: they hold little noise, and the result must not depend on brightness.
     means = slice(None, None, SIDE**2)
     kept[:, means] = True
-    first = _weighted(C * kept, 1 / kept.sum(1).to(C), T, grid)
-    G = (grid.extract(first)[0] @ T.T).square()
+    G = _transformed(_weighted(C * kept, 1 / kept.sum(1).to(C), grid), grid).square()
     G = G / (G + sigma**2)
     G[:, means] = 1
-    restored = _weighted(C * G, 1 / G.square().sum(1), T, grid)
-    return restored[0, :, border : border + height, border : border + width]
+    restored = _weighted(C * G, 1 / G.square().sum(1), grid)[..., border : border + height, border : border + width]
+    return _between_channels(restored, inverse=True)[0]
 
 
-def coefficients(image: Tensor, stride: int) -> tuple[Tensor, Tensor, PatchGrid]:
+def coefficients(image: Tensor, stride: int) -> tuple[Tensor, PatchGrid]:
     """Transform the patches of an image, which is extended to the size of a patch where it is smaller.
 
     Parameters
@@ -114,27 +96,45 @@ def coefficients(image: Tensor, stride: int) -> tuple[Tensor, Tensor, PatchGrid]
     -------
     C : Tensor (N, m)
         Coefficients of the patches.
-    T : Tensor (m, m)
-        The transform.
     grid : PatchGrid
         Positions of the patches.
 
     Examples
     --------
-    >>> C, _, grid = coefficients(torch.ones(1, 1, 8, 12), 4)
+    >>> C, grid = coefficients(torch.ones(1, 1, 8, 12), 4)
     >>> C.shape, grid.columns
     (torch.Size([2, 64]), 2)
     """
     missing = [max(0, SIDE - length) for length in image.shape[2:]]
     image = functional.pad(image, (0, missing[1], 0, missing[0]), mode="replicate")
     grid = PatchGrid(image.shape[2], image.shape[3], SIDE, stride)
-    T = patch_transform(image.shape[1]).to(image)
-    return grid.extract(image)[0] @ T.T, T, grid
+    return _transformed(_between_channels(image), grid), grid
 
 
-def _weighted(C: Tensor, weight: Tensor, T: Tensor, grid: PatchGrid) -> Tensor:
-    """Return the image (1, c, H, W) of coefficients C: each pixel is the mean of its estimates, weighted by patch."""
-    patches = weight[:, None] * (C @ T)
+def _between_channels(image: Tensor, *, inverse: bool = False) -> Tensor:
+    """Apply the DCT, or its inverse, to the channels of each pixel of an image (1, c, H, W)."""
+    along = cosines(image.shape[1]).to(image)
+    return torch.einsum("kc,bchw->bkhw", along.T if inverse else along, image)
+
+
+def _transform(like: Tensor) -> Tensor:
+    """Return T in the type and on the device of a tensor."""
+    return torch.kron(cosines(SIDE), cosines(SIDE)).to(like)
+
+
+def _transformed(image: Tensor, grid: PatchGrid) -> Tensor:
+    """Return the coefficients (N, m) of the patches of an image whose channels are already transformed."""
+    patches = grid.extract(image)[0]
+    return (patches.view(-1, SIDE**2) @ _transform(image).T).view(patches.shape)
+
+
+def _weighted(C: Tensor, weight: Tensor, grid: PatchGrid) -> Tensor:
+    """Return the image (1, c, H, W) of coefficients C: each pixel is the mean of its estimates, weighted by patch.
+
+    Its channels remain transformed.
+    """
+    patches = ((weight[:, None] * C).view(-1, SIDE**2) @ _transform(C)).view(C.shape)
     total = accumulate(patches[None], *grid.size, SIDE, STRIDE)
-    share = accumulate(weight.expand(SIDE**2, -1).T[None], *grid.size, SIDE, STRIDE)
+    weights, square = weight.view(1, 1, grid.rows, grid.columns), weight.new_ones(1, 1, SIDE, SIDE)
+    share = functional.conv_transpose2d(weights, square, stride=STRIDE)
     return (total / share)[..., : grid.height, : grid.width]

@@ -119,7 +119,7 @@ def noise_spectrum(image: NDArray[Any], where: NDArray[np.bool_]) -> Spectrum | 
 def _energies(image: NDArray[Any], stride: int) -> NDArray[np.float64]:
     """Return the squared DCT coefficients of blocks, (rows, columns, c, 64)."""
     x = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None]
-    C, _, grid = coefficients(x, stride)
+    C, grid = coefficients(x, stride)
     energies: NDArray[np.float64] = C.square().reshape(grid.rows, grid.columns, len(image), SIDE**2).numpy()
     return energies
 

@@ -24,6 +24,7 @@ from groupsc.cli.batch.settings import Settings
 from groupsc.utils.digests import file_digest
 from groupsc.utils.durations import duration
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from groupsc.io.photographs import Photograph
@@ -81,6 +82,7 @@ def restore_all(operation: Operation, paths: list[Path], output: Path | None, se
         )
     operation.check()
     settings.check()
+    keep_freed_memory()
     messages = sys.stderr if settings.as_json or str(output) == STREAM else sys.stdout
     silent = settings.as_json and str(output) == STREAM  # Standard error then contains the report alone.
     say = _nothing if silent else functools.partial(tqdm.write, file=messages)
