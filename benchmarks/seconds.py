@@ -1,6 +1,7 @@
 """Measure seconds of restored images, each beside the plain model and the rates of this machine, in one run.
 
     python benchmarks/seconds.py [--rows "gray GroupSC" "gray SC"] [--output results/bench/seconds.json]
+    python benchmarks/seconds.py --weights mine.safetensors
 
 One image of 481×321 pixels of BSD68 or CBSD68 with noise of σ = 25, and 12 megapixels in colour. Columns:
 
@@ -50,8 +51,8 @@ MEGAPIXELS = 12.2
 STRIDE, BLOCKS = 48, 2
 """Stride of the plain blocks, and the number of blocks that are timed."""
 ROWS = {
-    "gray GroupSC, window 32": ("gray-groupsc-sigma25", 32),
     "gray GroupSC": ("gray-groupsc-sigma25", None),
+    "gray GroupSC, window 48": ("gray-groupsc-sigma25", 48),
     "gray GroupSC, every second patch": ("gray-groupsc-fast-sigma25", None),
     "gray CSR": ("gray-csr-sigma25", None),
     "gray SC": ("gray-sc-sigma25", None),
@@ -87,9 +88,9 @@ def bytes_moved(config: ModelConfig, pixels: int, dtype: torch.dtype) -> int:
     return config.n_iterations * patches * (config.grid_window**2 + 3 * config.n_atoms) * dtype.itemsize
 
 
-def noisy_image(channels: int, side: int | None, data_dir: Path) -> Tensor:
-    """The first image of BSD68 or CBSD68 with noise (1, c, H, W), repeated to a square of `side` pixels if given."""
-    path = image_paths("BSD68" if channels == 1 else "CBSD68", data_dir, images=1)[0]
+def noisy_image(channels: int, side: int | None, dataset: str | None, data_dir: Path) -> Tensor:
+    """The first image of a data set with noise (1, c, H, W), repeated to a square of `side` pixels if given."""
+    path = image_paths(dataset or ("BSD68" if channels == 1 else "CBSD68"), data_dir, images=1)[0]
     clean = torch.from_numpy(read_image(path, channels=channels))[None]
     if side is not None:
         clean = clean.repeat(1, 1, *(math.ceil(side / length) for length in clean.shape[-2:]))[..., :side, :side]
@@ -113,16 +114,16 @@ def largest_difference(model: SparseCoder, image: Tensor, dtype: torch.dtype) ->
     return 255 * (fast - exact).abs().max().item()
 
 
-def measure(name: str, data_dir: Path, device: torch.device, rates: tuple[float, float]) -> dict:
-    """Measure one row."""
-    weights, window = ROWS[name]
+def measure(name: str, options: argparse.Namespace, device: torch.device, rates: tuple[float, float]) -> dict:
+    """Measure one row, or weights that are given by their name or file."""
+    weights, window = ROWS.get(name, (name, None))
     model, large = load(weights, device=str(device)).coder.requires_grad_(False), name.startswith("12 mega")
     if window is not None:
         narrow = SparseCoder(dataclasses.replace(model.config, window=window))
         narrow.load_state_dict(model.state_dict())
         model = narrow.to(device).requires_grad_(False)
     config, dtype = model.config, fast_matmul_dtype(device)
-    image = noisy_image(config.channels, 1000 if large else None, data_dir).to(device)
+    image = noisy_image(config.channels, 1000 if large else None, options.dataset, options.data_dir).to(device)
     factor, pixels = MEGAPIXELS if large else 1, image.shape[-2] * image.shape[-1]
     run = functools.partial(restore_whole, model, image, matmul_dtype=dtype)
     restore_whole(model, image[..., :64, :64], matmul_dtype=dtype)  # Starts threads and loads kernels.
@@ -147,7 +148,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--data-dir", type=Path, default=Path("data/raw"))
+    parser.add_argument("--dataset", help="by default BSD68 or CBSD68")
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS), metavar="ROW")
+    parser.add_argument("--weights", nargs="+", help="denoising models to measure instead of the rows")
     parser.add_argument("--output", type=Path, default=Path("results/bench/seconds.json"))
     options = parser.parse_args()
     device = pick_device(options.device)
@@ -159,8 +162,8 @@ def main() -> None:
     print(f"{'':40}" + "".join(f"{column:>11}" for column in columns))
     rows = []
     with torch.inference_mode():
-        for name in options.rows:
-            rows.append(measure(name, options.data_dir, device, rates))
+        for name in options.weights or options.rows:
+            rows.append(measure(name, options, device, rates))
             print(
                 f"{name:40}" + "".join(f"{_shown(rows[-1].get(column), column):>11}" for column in columns), flush=True
             )

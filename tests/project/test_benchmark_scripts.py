@@ -50,3 +50,19 @@ def test_modes_of_inference_are_compared(tmp_path, penalty):
     assert list(rows) == ["whole image, window 48", "fast blocks, stride 48", "plain float32 blocks, stride 48"]
     fast, plain = (rows[f"{kind} blocks, stride 48"]["psnr"] for kind in ("fast", "plain float32"))
     assert fast == pytest.approx(plain, abs=0.01)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "group"])
+def test_seconds_stand_beside_the_rates_of_the_machine(tmp_path, penalty):
+    coder = SparseCoder(ModelConfig(patch_size=9, n_atoms=8, n_iterations=2, penalty=penalty))
+    method = {"l1": "sc", "group": "groupsc"}[penalty]
+    weights = tmp_path / "toy.safetensors"
+    save_weights(weights, coder, {"name": "toy", "task": "gray", "method": method, "level": 25.0})
+    write_image(tmp_path / "images/a.png", np.random.default_rng(0).random((1, 100, 104)).astype(np.float32))
+    given = ("--weights", weights, "--dataset", tmp_path / "images", "--device", "cpu")
+    result = run("benchmarks/seconds.py", *given, "--output", tmp_path / "report.json")
+    assert result.returncode == 0, result.stderr
+    (row,) = json.loads((tmp_path / "report.json").read_text())["rows"]
+    assert ("torch" in row) == (penalty == "group")
+    assert min(row[name] for name in ("seconds", "with guard", "plain", "products")) > 0
+    assert 0 <= row["largest"] < 2
