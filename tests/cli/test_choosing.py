@@ -19,9 +19,10 @@ from groupsc.cli.batch.planning import plan
 from groupsc.cli.batch.prediction import MOST_REPETITION
 from groupsc.cli.batch.processes import number_of_processes, restore
 from groupsc.cli.batch.settings import Settings
-from groupsc.inference.regions import repetition
+from groupsc.inference.regions import memory_for, repetition
 from groupsc.inference.speed import Speed, read_speeds
 from groupsc.io.photographs import read_photograph
+from groupsc.utils.device import fast_matmul_dtype
 from groupsc.utils.errors import GroupSCError
 
 
@@ -58,13 +59,17 @@ GRAY = Level(task="gray", value=25.0, text="")
         ({}, 4000, "gray-sc-sigma25", "--speed best: 4 h"),
         ({}, 6000, "gray-sc-short-sigma25", "--speed best: 10 h"),
         ({"speed": "fast"}, 1000, "gray-sc-short-sigma25", ""),
-        ({"memory": 1.3e9}, 1000, "gray-groupsc-fast-sigma25", "each pixel would be computed"),
-        ({"memory": 3.5e9}, 1000, "gray-groupsc-fast-sigma25", "whose regions would compute each pixel 1."),
-        ({"memory": 3.5e9, "speed": "best"}, 1000, "gray-groupsc-sigma25", "with --method sc"),
-        ({"memory": 3.5e9, "method": "groupsc"}, 1000, "gray-groupsc-sigma25", "with --method sc"),
+        ({"memory": 2.5}, 1000, "gray-groupsc-fast-sigma25", "each pixel would be computed"),
+        ({"memory": 1.7}, 1000, "gray-groupsc-fast-sigma25", "whose regions would compute each pixel 1."),
+        ({"memory": 1.7, "speed": "best"}, 1000, "gray-groupsc-sigma25", "with --method sc"),
+        ({"memory": 1.7, "method": "groupsc"}, 1000, "gray-groupsc-sigma25", "with --method sc"),
     ],
 )
 def test_the_choice_by_time_and_memory(slow_machine, options, side, weights, note):
+    """The memory is so large that GroupSC computes each pixel the given number of times."""
+    if "memory" in options:
+        coder, dtype = groupsc.load("gray-groupsc-sigma25", device="cpu").coder, fast_matmul_dtype(torch.device("cpu"))
+        options = options | {"memory": memory_for(coder, dtype, options["memory"], side, side)}
     choice = choose_model((side, side), GRAY, Settings(device="cpu", **({"memory": 1e12} | options)))
     assert choice.weights == weights
     assert note in choice.note
