@@ -35,6 +35,12 @@ def slow_machine(tmp_path, monkeypatch):
         Speed(groupsc.load(f"gray-{method}-sigma25", device="cpu")).store(seconds, 1)
 
 
+def memory_of_groupsc(times, side):
+    """Memory with which GroupSC computes each pixel of a square that many times."""
+    coder, dtype = groupsc.load("gray-groupsc-sigma25", device="cpu").coder, fast_matmul_dtype(torch.device("cpu"))
+    return memory_for(coder, dtype, times, side, side)
+
+
 GRAY = Level(task="gray", value=25.0, text="")
 
 
@@ -68,8 +74,7 @@ GRAY = Level(task="gray", value=25.0, text="")
 def test_the_choice_by_time_and_memory(slow_machine, options, side, weights, note):
     """The memory is so large that GroupSC computes each pixel the given number of times."""
     if "memory" in options:
-        coder, dtype = groupsc.load("gray-groupsc-sigma25", device="cpu").coder, fast_matmul_dtype(torch.device("cpu"))
-        options = options | {"memory": memory_for(coder, dtype, options["memory"], side, side)}
+        options = options | {"memory": memory_of_groupsc(options["memory"], side)}
     choice = choose_model((side, side), GRAY, Settings(device="cpu", **({"memory": 1e12} | options)))
     assert choice.weights == weights
     assert note in choice.note
@@ -85,7 +90,7 @@ def test_the_choice_counts_several_restorations(slow_machine):
 def test_little_memory_is_refused_with_the_memory_that_is_enough(slow_machine):
     settings = {"device": "cpu", "method": "groupsc"}
     with pytest.raises(GroupSCError, match=r"computed .* times; allow .* at least \d+ MB") as caught:
-        choose_model((1000, 1000), GRAY, Settings(memory=1.3e9, **settings))
+        choose_model((1000, 1000), GRAY, Settings(memory=memory_of_groupsc(2 * MOST_REPETITION, 1000), **settings))
     enough = 1e6 * int(str(caught.value).partition("at least ")[2].split()[0])
     choice = choose_model((1000, 1000), GRAY, Settings(memory=enough, **settings))
     assert 1e6 < choice.pixels <= MOST_REPETITION * 1e6
