@@ -11,7 +11,6 @@ stride 12 are those of stride 48 times the ratio of the numbers of blocks; `--pa
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import functools
 import json
 import math
@@ -106,9 +105,7 @@ def main() -> None:
     card = restorer.card
     # The paper's blocks and window, for any crop size of the training.
     trained = restorer.coder.requires_grad_(False)
-    model = SparseCoder(dataclasses.replace(trained.config, window=BLOCK + 1 - trained.config.patch_size))
-    model.load_state_dict(trained.state_dict())
-    model.to(device).requires_grad_(False)
+    model = trained.with_settings(window=BLOCK + 1 - trained.config.patch_size)
     path = image_paths(options.dataset, options.data_dir, images=1)[0]
     clean = torch.from_numpy(read_image(path, channels=model.config.channels))[None]
     level = card["level"] if model.config.levels is None else options.level

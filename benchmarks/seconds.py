@@ -22,21 +22,23 @@ One image of 481×321 pixels of BSD68 or CBSD68 with noise of σ = 25, and 12 me
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import functools
 import json
 import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from groupsc import denoise, load
 from groupsc.benchmark.cost.operation_counts import image_operations, matmul_rate
+from groupsc.benchmark.cost.operation_counts import seconds as seconds_per_call
 from groupsc.config.definitions import BLOCK, ModelConfig
 from groupsc.data.datasets import image_paths
+from groupsc.data.degradations import degrade, noise_generator
 from groupsc.inference.sliding_window import restore_whole
 from groupsc.io.images import read_image
 from groupsc.models.coder import SparseCoder
@@ -47,22 +49,30 @@ from groupsc.utils.memory import keep_freed_memory
 from groupsc.utils.version import code_version
 
 SIGMA = 25
-MEGAPIXELS = 12.2
 STRIDE, BLOCKS = 48, 2
 """Stride of the plain blocks, and the number of blocks that are timed."""
+
+
+class Row(NamedTuple):
+    """What a row measures: weights, the window if it is not theirs, and the megapixels if it is not one image."""
+
+    weights: str
+    window: int | None = None
+    megapixels: float | None = None
+
+
 ROWS = {
-    "gray GroupSC": ("gray-groupsc-sigma25", None),
-    "gray GroupSC, window 48": ("gray-groupsc-sigma25", 48),
-    "gray GroupSC, every second patch": ("gray-groupsc-fast-sigma25", None),
-    "gray CSR": ("gray-csr-sigma25", None),
-    "gray SC": ("gray-sc-sigma25", None),
-    "gray SC, 8 iterations": ("gray-sc-short-sigma25", None),
-    "colour GroupSC": ("color-groupsc-sigma25", None),
-    "colour SC": ("color-sc-sigma25", None),
-    "12 megapixels, colour SC": ("color-sc-sigma25", None),
-    "12 megapixels, colour SC, 12 iterations": ("color-sc-short-sigma25", None),
+    "gray GroupSC": Row("gray-groupsc-sigma25"),
+    "gray GroupSC, window 48": Row("gray-groupsc-sigma25", window=48),
+    "gray GroupSC, every second patch": Row("gray-groupsc-fast-sigma25"),
+    "gray CSR": Row("gray-csr-sigma25"),
+    "gray SC": Row("gray-sc-sigma25"),
+    "gray SC, 8 iterations": Row("gray-sc-short-sigma25"),
+    "colour GroupSC": Row("color-groupsc-sigma25"),
+    "colour SC": Row("color-sc-sigma25"),
+    "12 megapixels, colour SC": Row("color-sc-sigma25", megapixels=12.2),
+    "12 megapixels, colour SC, 12 iterations": Row("color-sc-short-sigma25", megapixels=12.2),
 }
-"""Weights and window, by the name of the row; None for the window of the weights."""
 
 
 def timed(function: Callable[[], object], device: torch.device) -> float:
@@ -77,7 +87,7 @@ def timed(function: Callable[[], object], device: torch.device) -> float:
 def copy_rate(device: torch.device) -> float:
     """Bytes per second that a copy reads and writes."""
     one, other = (torch.ones(2**27, dtype=torch.uint8, device=device) for _ in range(2))
-    return 2 * 2**27 / min(timed(lambda: other.copy_(one), device) for _ in range(4))
+    return 2 * 2**27 / seconds_per_call(lambda: other.copy_(one), device, repetitions=3)
 
 
 def bytes_moved(config: ModelConfig, pixels: int, dtype: torch.dtype) -> int:
@@ -90,11 +100,12 @@ def bytes_moved(config: ModelConfig, pixels: int, dtype: torch.dtype) -> int:
 
 def noisy_image(channels: int, side: int | None, dataset: str | None, data_dir: Path) -> Tensor:
     """The first image of a data set with noise (1, c, H, W), repeated to a square of `side` pixels if given."""
-    path = image_paths(dataset or ("BSD68" if channels == 1 else "CBSD68"), data_dir, images=1)[0]
+    dataset = dataset or ("BSD68" if channels == 1 else "CBSD68")
+    path = image_paths(dataset, data_dir, images=1)[0]
     clean = torch.from_numpy(read_image(path, channels=channels))[None]
     if side is not None:
         clean = clean.repeat(1, 1, *(math.ceil(side / length) for length in clean.shape[-2:]))[..., :side, :side]
-    return clean + SIGMA / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    return degrade(clean, "gray", SIGMA, noise_generator(dataset, path.stem, SIGMA))[0]
 
 
 def plain_seconds(model: SparseCoder, image: Tensor) -> float:
@@ -116,15 +127,14 @@ def largest_difference(model: SparseCoder, image: Tensor, dtype: torch.dtype) ->
 
 def measure(name: str, options: argparse.Namespace, device: torch.device, rates: tuple[float, float]) -> dict:
     """Measure one row, or weights that are given by their name or file."""
-    weights, window = ROWS.get(name, (name, None))
-    model, large = load(weights, device=str(device)).coder.requires_grad_(False), name.startswith("12 mega")
+    weights, window, megapixels = ROWS.get(name, Row(name))
+    model = load(weights, device=str(device)).coder.requires_grad_(False)
     if window is not None:
-        narrow = SparseCoder(dataclasses.replace(model.config, window=window))
-        narrow.load_state_dict(model.state_dict())
-        model = narrow.to(device).requires_grad_(False)
+        model = model.with_settings(window=window)
     config, dtype = model.config, fast_matmul_dtype(device)
-    image = noisy_image(config.channels, 1000 if large else None, options.dataset, options.data_dir).to(device)
-    factor, pixels = MEGAPIXELS if large else 1, image.shape[-2] * image.shape[-1]
+    side, factor = (None, 1.0) if megapixels is None else (1000, megapixels)
+    image = noisy_image(config.channels, side, options.dataset, options.data_dir).to(device)
+    pixels = image.shape[-2] * image.shape[-1]
     run = functools.partial(restore_whole, model, image, matmul_dtype=dtype)
     restore_whole(model, image[..., :64, :64], matmul_dtype=dtype)  # Starts threads and loads kernels.
     seconds = timed(run, device)

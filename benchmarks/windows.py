@@ -16,23 +16,14 @@ Weights with another window, which is stored in their card:
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
 
 import pandas as pd
 
 from groupsc.benchmark.measurement import Evaluation
 from groupsc.benchmark.validation import validate
-from groupsc.models.coder import SparseCoder
 from groupsc.weights.files import load_weights, save_weights
 from groupsc.weights.released import find_weights
-
-
-def with_settings(trained: SparseCoder, **settings) -> SparseCoder:
-    """Return a model with the parameters of another one and other settings, such as `window` or `patch_stride`."""
-    model = SparseCoder(dataclasses.replace(trained.config, **settings)).requires_grad_(False)
-    model.load_state_dict(trained.state_dict())
-    return model.eval()
 
 
 def whole_images(options, settings: dict) -> None:
@@ -44,7 +35,7 @@ def whole_images(options, settings: dict) -> None:
     print(f"{options.weights}, window {trained.config.window}; {options.images} images of {options.dataset}")
     print(f"{'window':>6} {'PSNR':>8} {'seconds':>8}")
     for side in options.sides:
-        evaluation.model = with_settings(trained, window=side, **settings).to(evaluation.torch_device)
+        evaluation.model = trained.with_settings(window=side, **settings)
         means = pd.DataFrame(evaluation.rows())[["psnr", "seconds"]].mean()
         print(f"{side:6} {means['psnr']:8.3f} {means['seconds']:8.2f}", flush=True)
 
@@ -56,7 +47,7 @@ def validation(options, settings: dict) -> None:
     print(f"{'window':>6} {'PSNR':>8} {'gain':>8} {'s.e.':>7} {'seconds':>8}")
     first = None
     for side in options.sides:
-        model = with_settings(trained, window=side, **settings)
+        model = trained.with_settings(window=side, **settings)
         begin = time.perf_counter()
         psnr = validate(model, card, options.data_dir, dataset=options.dataset)["after"]
         seconds = time.perf_counter() - begin

@@ -16,6 +16,9 @@ Symbols, as in the paper (patches and codes are rows here):
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -98,6 +101,24 @@ class SparseCoder(nn.Module):
     def number_of_parameters(self) -> int:
         """Number of trained parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+    def with_settings(self, **settings: Any) -> SparseCoder:
+        """Return a coder without gradients that has the same parameters and other settings, such as the window.
+
+        Parameters
+        ----------
+        **settings
+            Settings of `ModelConfig` that change no shape of a parameter: `window`, `patch_stride`, `source_weight`.
+
+        Examples
+        --------
+        >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, window=32))
+        >>> model.with_settings(window=48).config.window
+        48
+        """
+        other = SparseCoder(dataclasses.replace(self.config, **settings)).to(self.D)
+        other.load_state_dict(self.state_dict())
+        return other.requires_grad_(False).eval()
 
     def patch_grid(self, height: int, width: int, stride: int | None = None) -> PatchGrid:
         """Positions of the patches of an image of this size; `stride` in pixels, by default that of the model."""
