@@ -5,7 +5,7 @@ Other packages add methods by the entry point `groupsc.methods`; see `installed`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -47,6 +47,17 @@ def methods(data_dir: PathLike = "data/raw") -> dict[str, Baseline]:
     ('gray',)
     """
     return {found.name: found(data_dir) for found in BASELINES} | installed(data_dir)
+
+
+def comparable(own: Iterable[str] = ()) -> list[str]:
+    """Return the methods to which others can be compared: those of the paper, own variants and methods, and baselines.
+
+    Examples
+    --------
+    >>> comparable(["groupsc-mine"])[:5]
+    ['sc', 'csr', 'groupsc', 'groupsc-mine', 'dncnn']
+    """
+    return list(dict.fromkeys([*METHODS, *sorted(own), *methods()]))
 
 
 def installed(data_dir: PathLike = "data/raw") -> dict[str, Baseline]:

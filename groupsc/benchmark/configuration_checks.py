@@ -13,7 +13,7 @@ from groupsc import baselines
 from groupsc.benchmark.cached_results import cached_results_folder
 from groupsc.benchmark.grid import block_places, dataset_and_stride
 from groupsc.config.checks import require
-from groupsc.config.definitions import LEVEL_NAMES, METHODS, Experiment, method_name
+from groupsc.config.definitions import LEVEL_NAMES, Experiment, method_name
 from groupsc.config.experiments import stress_measurements
 from groupsc.data.bundled import STRESS
 from groupsc.data.configured import data_dir_of, image_names, known_sets
@@ -84,7 +84,7 @@ def check(config: dict, found: dict[str, Experiment]) -> None:
         require(name in TABLES, f"In tables: there is no table {name!r}; choose among {', '.join(TABLES)}")
     _check_stress(config, found)
     own = {method_name(experiment.method, experiment.variant) for experiment in found.values()}
-    baseline, methods = config["compare_with"], dict.fromkeys([*METHODS, *sorted(own), *baselines.methods()])
+    baseline, methods = config["compare_with"], baselines.comparable(own)
     require(
         baseline is None or baseline in methods,
         f"compare_with is {baseline!r}; choose one of {', '.join(methods)}, or null",

@@ -45,12 +45,10 @@ def _table_of_results(name: str, files: list[Path], baseline: str):
 
     rows = read_rows(files)
     if name == "paired":
-        from groupsc.baselines import methods
-        from groupsc.config.definitions import METHODS
+        from groupsc.baselines import comparable
         from groupsc.paper.paired import paired_table
 
-        known = dict.fromkeys([*METHODS, *rows["method"], *methods()])
-        if baseline not in known:
+        if baseline not in (known := comparable(rows["method"])):
             raise GroupSCError(f"--baseline is {baseline!r}; choose one of {', '.join(known)}")
         return paired_table(rows, baseline)
     from groupsc.paper.overview import build_overview
