@@ -168,8 +168,10 @@ class CompiledWindow:
             self.F[part] = rows.unflatten(1, (-1, self.lanes)).transpose(2, 3)
             self.norm[part.start * self.columns : part.stop * self.columns] = F.square().sum(1)
 
+        needed = self._sizes(m)[3]
+
         def update_band(band: int) -> None:
-            scratch = self.scratch.empty("scratch", (self._sizes(m)[3],), self.norm)
+            scratch = self.scratch.empty("scratch", (needed,), self.norm)
             self.functions.window_update(
                 self.grid, band, self.F.data_ptr(), self.norm.data_ptr(), m, 1.0 if nu is None else float(nu),
                 self.weight, self._of(band), self.mass.data_ptr(), scratch.data_ptr(),
@@ -206,9 +208,7 @@ class CompiledWindow:
             self.x = self.Sigma.new_zeros(size)
 
         def pack(part: slice) -> None:
-            self.functions.window_pack(
-                values.data_ptr(), number, p, part.start, part.stop, squares, self.x.data_ptr()
-            )  # fmt: skip
+            self.functions.window_pack(values.data_ptr(), number, p, part.start, part.stop, squares, self.x.data_ptr())
 
         each(pack, chunks(number, values.device))
 

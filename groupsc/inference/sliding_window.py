@@ -103,7 +103,7 @@ def restore_whole(
     matmul_dtype : torch.dtype
         Type of the codes and of the matrix products.
     window : callable, optional
-        Constructor of Σ with the arguments of `SlidingWindow`; by default `window_for` the device.
+        Constructor of Σ with the arguments of `SlidingWindow`; by default that of `window_for`.
     advance : callable, optional
         `advance(n)` is called after n of the steps that `number_of_steps` counts.
 
@@ -301,22 +301,24 @@ class _Coding:
         group, begun, self.begun = type(penalty) is GroupLasso, self.begun, True
 
         def advance(number: int) -> None:
-            part = self.parts[number]
-            B, summand = self.A[part], self.summand[part] if self.shrinking is None else None
-            if summand is not None and not group:
+            self.linear[number].advance(self.A[self.parts[number]], self.scratch, begun=begun)
+
+        if self.shrinking is not None:
+            each(advance, range(len(self.parts)))
+            self.shrinking.shrink(self.A, lam, each)
+            return
+
+        def advance_and_keep(number: int) -> None:
+            B, summand = self.A[self.parts[number]], self.summand[self.parts[number]]
+            if not group:
                 summand.copy_(B)  # The codes of the iteration before.
-            self.linear[number].advance(B, self.scratch, begun=begun)
-            if summand is None:
-                return
+            advance(number)
             if group:
                 torch.square(B, out=summand)
             else:
                 summand.copy_(penalty.summand(summand if begun else None, B))
 
-        each(advance, range(len(self.parts)))
-        if self.shrinking is not None:
-            self.shrinking.shrink(self.A, lam, each)
-            return
+        each(advance_and_keep, range(len(self.parts)))
         self.window.sum(self.summand, self.H, each)
         mass = self.window.mass
 
