@@ -152,6 +152,8 @@ def test_a_training_loop_of_ones_own(weights, tmp_path):
     again = groupsc.load(model.save(tmp_path / "tuned.safetensors", name="tuned"), device="cpu")
     torch.testing.assert_close(again.coder.D, model.coder.D.detach(), rtol=0, atol=0)
     noisy = clean + 20 / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(20))
+    torch.testing.assert_close(again(noisy.requires_grad_(), 20 / 255), model(noisy, 20 / 255), rtol=0, atol=1e-3)
+    noisy = noisy.detach()
     # Without gradients, codes are stored in the type of the products.
     tolerance = 1e-3 if fast_matmul_dtype(torch.device("cpu")) == torch.float32 else 1e-2
     torch.testing.assert_close(again(noisy, 20 / 255), model(noisy, 20 / 255).detach(), rtol=0, atol=tolerance)
