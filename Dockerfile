@@ -22,7 +22,7 @@ COPY data/realisations data/realisations
 COPY workflow workflow
 COPY config config
 COPY groupsc groupsc
-# The compiler is for groupsc/inference/compiled_window.c alone, and is removed in the same layer.
+# The compiler is for groupsc/inference/compiled alone, and is removed in the same layer.
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev \
     && pip install --constraint constraints.txt '.[workflow]' && groupsc weights verify \

@@ -66,7 +66,7 @@ reference: $(INSTALLED)
 docs: $(DOCS)
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
-$(INSTALLED): pyproject.toml constraints.txt hatch_build.py groupsc/inference/compiled_window.c
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(wildcard groupsc/inference/compiled/*.[ch])
 	@[ -x $(VENV)/bin/pip ] || for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
 	    if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
 	        echo "Making $(VENV) with $$($$python --version)"; $$python -m venv $(VENV); exit; fi; \

@@ -26,7 +26,7 @@ OPTIONS = ["-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-t
 
 class BuildHook(BuildHookInterface):
     def initialize(self, version, build_data):
-        libraries = compile_all(Path(self.root, "groupsc/inference/compiled_window.c"))
+        libraries = compile_all(Path(self.root, "groupsc/inference/compiled"))
         if version == "editable":
             return
         if libraries:
@@ -48,16 +48,17 @@ def released_weights(data):
         yield pointer, data / "store/files/md5" / out["md5"][:2] / out["md5"][2:], name
 
 
-def compile_all(source):
-    """Compile a C file for each set of instructions, beside it; none without a compiler or on other machines."""
+def compile_all(folder):
+    """Compile the C files of a folder for each set of instructions; none without a compiler or on other machines."""
     compiler = shlex.split(os.environ.get("CC") or "cc")
     if shutil.which(compiler[0]) is None or sys.platform != "linux" or platform.machine() != "x86_64":
         return []
-    digest, libraries = hashlib.sha256(source.read_bytes()).hexdigest(), []
+    sources = b"".join(path.read_bytes() for path in sorted(folder.glob("*.[ch]")))
+    digest, files, libraries = hashlib.sha256(sources).hexdigest(), sorted(map(str, folder.glob("*.c"))), []
     for name, instructions in INSTRUCTIONS.items():
-        library = source.with_name(f"{source.stem}_{name}.so")
+        library = folder / f"functions_{name}.so"
         unfinished = library.with_suffix(".partial")
-        command = [*compiler, *OPTIONS, *instructions, f'-DDIGEST="{digest}"', str(source), "-o", str(unfinished)]
+        command = [*compiler, *OPTIONS, *instructions, f'-DDIGEST="{digest}"', *files, "-o", str(unfinished)]
         if subprocess.run(command, capture_output=True).returncode == 0:
             unfinished.replace(library)
             libraries.append(library)

@@ -35,7 +35,7 @@ def main() -> None:
     dtype = fast_matmul_dtype(torch.device("cpu"))
     start = time.perf_counter()
     with profile(activities=[ProfilerActivity.CPU]) as found:
-        restore_whole(coder, image, matmul_dtype=dtype, window=SlidingWindow)
+        restore_whole(coder, image, matmul_dtype=dtype, compiled=False)
     seconds = time.perf_counter() - start
     print(f"{options.weights}, {options.size}, {device_name(torch.device('cpu'))}, {dtype}: {seconds:.1f} s")
     for row in sorted(found.key_averages(), key=lambda row: -row.self_cpu_time_total):

@@ -7,7 +7,7 @@ One image of 481×321 pixels of BSD68 or CBSD68 with noise of σ = 25, and 12 me
 
     seconds        the model alone, as the library restores it on this machine
     with guard     `groupsc.denoise` with the known σ
-    torch          the same without compiled functions, on a CPU; only for non-local models
+    torch          the same without compiled functions, on a CPU
     plain          ratio of the seconds of `SparseCoder.forward` in float32 on blocks of 56 at stride 48 to `seconds`;
                    some of the blocks are timed
     products       share of the machine's rate of matrix products: operations of the model, without pairs of patches
@@ -43,7 +43,6 @@ from groupsc.inference.sliding_window import restore_whole
 from groupsc.io.images import read_image
 from groupsc.models.coder import SparseCoder
 from groupsc.models.sizes import number_of_blocks
-from groupsc.ops.window import SlidingWindow
 from groupsc.utils.device import device_name, fast_matmul_dtype, pick_device
 from groupsc.utils.memory import keep_freed_memory
 from groupsc.utils.version import code_version
@@ -144,8 +143,8 @@ def measure(name: str, options: argparse.Namespace, device: torch.device, rates:
         axis = -1 if config.channels > 1 else None
         guarded = functools.partial(denoise, array, SIGMA / 255, weights=weights, channel_axis=axis, device=str(device))
         row["with guard"] = factor * timed(guarded, device)
-    if config.penalty != "l1" and device.type == "cpu":
-        row["torch"] = timed(functools.partial(run, window=SlidingWindow), device)
+    if device.type == "cpu":
+        row["torch"] = factor * timed(functools.partial(run, compiled=False), device)
     if config.patch_stride == 1:
         row["plain"] = plain_seconds(model, image) / seconds
     row["products"] = image_operations(config, pixels) / seconds / rates[0]

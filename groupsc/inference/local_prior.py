@@ -7,6 +7,7 @@ stay in the cache of the processor, and the codes of the whole image are never s
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from groupsc.inference.compiled.coding import CompiledCoding
+from groupsc.inference.compiled.library import library
 from groupsc.models.coder import SparseCoder
 from groupsc.models.penalties import L1
 from groupsc.ops import pointwise
@@ -23,7 +26,8 @@ from groupsc.ops.patches import PatchGrid, accumulate, counts, extract
 from groupsc.ops.workers import Each, Scratch, chunks
 
 TILE_COLUMNS = 64
-"""Largest number of columns of patches in a tile; `groupsc.ops.workers.chunks` gives the number of rows."""
+"""Number of columns of patches in a tile, a multiple of those that the compiled functions process together;
+`groupsc.ops.workers.chunks` gives the number of rows."""
 TILES_TOGETHER = 16
 """Number of tiles per thread between two reports of progress."""
 
@@ -53,13 +57,27 @@ def tiles(grid: PatchGrid, device: torch.device) -> list[Tile]:
     Examples
     --------
     >>> tiles(PatchGrid(8, 102, patch_size=3), torch.device("cpu"))  # doctest: +NORMALIZE_WHITESPACE
-    [Tile(rows=slice(0, 6, None), columns=slice(0, 50, None)),
-     Tile(rows=slice(0, 6, None), columns=slice(50, 100, None))]
+    [Tile(rows=slice(0, 6, None), columns=slice(0, 64, None)),
+     Tile(rows=slice(0, 6, None), columns=slice(64, 100, None))]
     """
-    strips = -(-grid.columns // TILE_COLUMNS)
-    width = -(-grid.columns // strips)
-    columns = [slice(start, min(start + width, grid.columns)) for start in range(0, grid.columns, width)]
+    starts = range(0, grid.columns, TILE_COLUMNS)
+    columns = [slice(start, min(start + TILE_COLUMNS, grid.columns)) for start in starts]
+    width = min(TILE_COLUMNS, grid.columns)
     return [Tile(*part) for part in itertools.product(chunks(grid.rows, device, width), columns)]
+
+
+def functions_for(model: SparseCoder, image: Tensor, matmul_dtype: torch.dtype) -> ctypes.CDLL | None:
+    """The compiled functions that can restore an image with a model: float32 images on a CPU, SC and all patches.
+
+    Examples
+    --------
+    >>> from groupsc.config.definitions import ModelConfig
+    >>> model = SparseCoder(ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, penalty="l1"))
+    >>> print(functions_for(model, torch.zeros(1, 1, 12, 10, dtype=torch.float64), torch.float64))
+    None
+    """
+    suits = type(model.penalty) is L1 and model.config.patch_stride == 1
+    return library(matmul_dtype) if suits and image.device.type == "cpu" and image.dtype == torch.float32 else None
 
 
 class LocalCoding:
@@ -75,6 +93,8 @@ class LocalCoding:
         The function of `groupsc.ops.workers.workers`.
     advance : callable, optional
         `advance(n)` is called after every n tiles.
+    functions : ctypes.CDLL, optional
+        Compiled functions, as from `functions_for`; by default the operations of torch are used.
     """
 
     def __init__(
@@ -87,6 +107,7 @@ class LocalCoding:
         matmul_dtype: torch.dtype,
         each: Each,
         advance: Callable[[int], object] | None = None,
+        functions: ctypes.CDLL | None = None,
     ):
         self.model, self.each, self.advance = model, each, advance
         self.grid = model.patch_grid(image.shape[-2], image.shape[-1])
@@ -95,7 +116,12 @@ class LocalCoding:
         self.thresholds = list(model.thresholds_at(level))
         self.negative = [pointwise.negative(lam) for lam in self.thresholds]
         self.D, self.C = model.D.to(matmul_dtype), model.C.to(matmul_dtype)
-        self.scratch = Scratch()
+        self.scratch, self.compiled = Scratch(), None
+        if functions is not None:
+            self.compiled = CompiledCoding(
+                model.D, model.C, model.W, model.thresholds_at(level), self.image, self.mask,
+                model.config.patch_size, matmul_dtype, functions,
+            )  # fmt: skip
 
     def restored(self) -> Tensor:
         """Restored image (1, c, H, W): each pixel is the mean of all patches A Wᵀ + μ that contain it (equation 6)."""
@@ -103,6 +129,8 @@ class LocalCoding:
         size = grid.patch_size, grid.stride
 
         def estimate(tile: Tile) -> Tensor:
+            if self.compiled is not None:
+                return self.compiled.estimates(tile.rows, tile.columns)
             A, mu = self._codes(tile)
             # Computed transposed, because the sum over overlapping patches reads the entries in this order.
             decoded = torch.addmm(mu.T, W, A.to(mu.dtype).T)

@@ -10,9 +10,8 @@ import math
 import torch
 from torch import Tensor
 
-from groupsc.inference.sliding_window import number_of_steps, restore_whole
+from groupsc.inference.sliding_window import number_of_steps, restore_whole, similarities_of_a_patch
 from groupsc.models.coder import SparseCoder
-from groupsc.ops.window import TILE
 from groupsc.ops.workers import rows_at_once
 from groupsc.utils.errors import TooLittleMemoryError
 from groupsc.utils.progress import Progress, progress_bar
@@ -247,8 +246,11 @@ def _costs(model: SparseCoder, matmul_dtype: torch.dtype) -> tuple[float, float,
         # Twice the size of the arrays, because freed memory is not returned at once.
         codes = 2 * (config.n_atoms * (entry + wide) + 8 * config.dimension * wide)
         return images, codes / config.patch_stride**2, rows_at_once(model.D.device) * config.patch_stride**2
-    similarities = (TILE + config.grid_window - 1) ** 2 * entry
-    codes = config.n_atoms * (3 * entry + 8) + 12 * config.dimension * 4
+    similarities = similarities_of_a_patch(config.grid_window, model.D.device, matmul_dtype) * entry
+    if model.D.device.type == "cpu":
+        codes = 5 * config.n_atoms * entry + 8 * config.dimension * 4
+    else:  # Operations on a GPU take more patches at a time.
+        codes = config.n_atoms * (3 * entry + 8) + 12 * config.dimension * 4
     return images, (similarities + codes) / config.patch_stride**2, math.inf
 
 

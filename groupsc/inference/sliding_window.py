@@ -14,6 +14,7 @@ which are rows:
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
@@ -21,16 +22,18 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from groupsc.inference.compiled_window import CompiledWindow, library
-from groupsc.inference.local_prior import LocalCoding, tiles
+from groupsc.inference.compiled.library import Grid, library
+from groupsc.inference.compiled.window import CompiledWindow, window_sizes
+from groupsc.inference.local_prior import LocalCoding, functions_for, tiles
 from groupsc.models.coder import SparseCoder
 from groupsc.models.penalties import GroupLasso, NonLocalPenalty
 from groupsc.ops import pointwise
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.linear_step import LinearStep, aligned
 from groupsc.ops.prox import WEIGHT_EPSILON
-from groupsc.ops.window import Features, SlidingWindow
+from groupsc.ops.window import TILE, Features, SlidingWindow
 from groupsc.ops.workers import Each, Scratch, chunks, workers
+from groupsc.utils.device import has_matrix_tiles
 from groupsc.utils.errors import GroupSCError
 
 
@@ -46,7 +49,7 @@ class Window(Protocol):
 
 @runtime_checkable
 class ShrinkingWindow(Window, Protocol):
-    """A window that sums and shrinks at once; see `groupsc.inference.compiled_window.CompiledWindow`."""
+    """A window that sums and shrinks at once; see `groupsc.inference.compiled.window.CompiledWindow`."""
 
     def shrink(self, codes: Tensor, lam: Tensor, each: Each, /) -> None: ...
 
@@ -61,8 +64,32 @@ def window_for(device: torch.device, matmul_dtype: torch.dtype) -> Callable[...,
     """
     if device.type != "cpu":
         return functools.partial(GatheredWindow, device=device)
-    functions = library(matmul_dtype)
+    functions = _functions(matmul_dtype)
     return SlidingWindow if functions is None else functools.partial(CompiledWindow, functions=functions)
+
+
+def similarities_of_a_patch(window: int, device: torch.device, matmul_dtype: torch.dtype) -> int:
+    """Number of similarities that the window of `window_for` stores for a patch far from the borders of an image.
+
+    Parameters
+    ----------
+    window : int
+        Side of the window, in patch positions.
+    device, matmul_dtype
+        As for `window_for`.
+
+    Examples
+    --------
+    >>> similarities_of_a_patch(32, torch.device("cpu"), torch.float64)
+    2209
+    """
+    functions = _functions(matmul_dtype) if device.type == "cpu" else None
+    return (TILE + window - 1) ** 2 if functions is None else window_sizes(functions, Grid(1, 1, window))[4]
+
+
+def _functions(matmul_dtype: torch.dtype) -> ctypes.CDLL | None:
+    """The compiled functions of a window, which are slower than torch on processors with matrix units (AMX)."""
+    return None if matmul_dtype == torch.bfloat16 and has_matrix_tiles() else library(matmul_dtype)
 
 
 def restores_whole(model: SparseCoder) -> bool:
@@ -87,6 +114,7 @@ def restore_whole(
     level: float | None = None,
     matmul_dtype: torch.dtype,
     window: Callable[..., Window] | None = None,
+    compiled: bool = True,
     advance: Callable[[int], object] | None = None,
 ) -> Tensor:
     """Restore a whole image; every patch sees the full window around it.
@@ -104,6 +132,8 @@ def restore_whole(
         Type of the codes and of the matrix products.
     window : callable, optional
         Constructor of Σ with the arguments of `SlidingWindow`; by default that of `window_for`.
+    compiled : bool, optional
+        Use compiled functions on a CPU where this machine has them, instead of the operations of torch.
     advance : callable, optional
         `advance(n)` is called after n of the steps that `number_of_steps` counts.
 
@@ -125,9 +155,12 @@ def restore_whole(
     torch.Size([1, 1, 12, 10])
     """
     options: dict[str, Any] = {"level": level, "matmul_dtype": matmul_dtype, "advance": advance}
+    if window is None and not compiled and image.device.type == "cpu":
+        window = SlidingWindow
     with workers(image.device) as each:
         if not model.kind.nonlocal_:
-            return LocalCoding(model, image, mask, **options, each=each).restored()
+            functions = functions_for(model, image, matmul_dtype) if compiled else None
+            return LocalCoding(model, image, mask, **options, each=each, functions=functions).restored()
         return _coded(model, image, mask, **options, window=window, each=each).image(each)
 
 

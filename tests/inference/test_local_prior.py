@@ -1,10 +1,8 @@
-"""Whole images with a local prior: tiles of any size against the coder, codes, progress, threads and memory."""
+"""Whole images with a local prior: tiles of any size against the coder, codes, progress and threads."""
 
 from __future__ import annotations
 
 import functools
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -68,28 +66,3 @@ def test_threads_change_nothing(tiled):
         assert torch.equal(whole(model, image), alone)
     finally:
         torch.set_num_threads(number)
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports the peak memory")
-@pytest.mark.parametrize(("channels", "size"), [(1, (1500, 1500)), (3, (600, 800))])
-def test_the_memory_is_at_most_the_predicted_one(channels, size):
-    """The codes of all patches would take 2.3 GB and 0.5 GB."""
-    code = f"""
-import torch
-from groupsc.config.definitions import ModelConfig
-from groupsc.inference.regions import full_memory
-from groupsc.inference.restoration import restore
-from groupsc.models.coder import SparseCoder
-from groupsc.utils.memory import PeakMemory
-
-torch.set_num_threads(1)
-model = SparseCoder(ModelConfig(patch_size=9, channels={channels}, n_iterations=1, penalty="l1")).requires_grad_(False)
-image = torch.rand(1, {channels}, *{size})
-restore(model, image[..., :20, :20])
-before, measure = int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20, PeakMemory(torch.device("cpu"))
-restore(model, image, memory=1e9)
-print(measure.peak() - before, full_memory(model, torch.float32, *{size}) / 2**20)
-"""
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    taken, predicted = map(float, result.stdout.split())
-    assert taken < predicted < 200

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -295,3 +297,37 @@ def test_distances_in_bfloat16_keep_more_than_its_eight_bits():
     assert (found - exact).abs().max() < 0.03
     norms, rounded = F.square().sum(-1).bfloat16().double(), F.bfloat16().double()
     assert (2 * rounded @ rounded.T - norms - norms[:, None] - exact).abs().max() > 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports the peak memory")
+@pytest.mark.parametrize(
+    ("penalty", "channels", "size", "most"),
+    [
+        ("l1", 1, (1500, 1500), 200),
+        ("l1", 3, (600, 800), 200),
+        ("csr", 1, (150, 200), 500),
+        ("group", 3, (120, 160), 400),
+    ],
+)
+def test_the_memory_is_at_most_the_predicted_one(penalty, channels, size, most):
+    """With a local prior, the codes of all patches would take 2.3 GB and 0.5 GB."""
+    code = f"""
+import torch
+from groupsc.config.definitions import ModelConfig
+from groupsc.inference.regions import full_memory
+from groupsc.inference.restoration import restore
+from groupsc.models.coder import SparseCoder
+from groupsc.utils.memory import PeakMemory
+
+torch.set_num_threads(1)
+model = SparseCoder(ModelConfig(patch_size=9, channels={channels}, n_iterations=2, window=32, penalty="{penalty}"))
+model.requires_grad_(False)
+image = torch.rand(1, {channels}, *{size})
+restore(model, image[..., :20, :20], precision="float32")
+before, measure = int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20, PeakMemory(torch.device("cpu"))
+restore(model, image, memory=1e9, precision="float32")
+print(measure.peak() - before, full_memory(model, torch.float32, *{size}) / 2**20)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    taken, predicted = map(float, result.stdout.split())
+    assert taken < predicted < most

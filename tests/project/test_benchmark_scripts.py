@@ -63,6 +63,5 @@ def test_seconds_stand_beside_the_rates_of_the_machine(tmp_path, penalty):
     result = run("benchmarks/seconds.py", *given, "--output", tmp_path / "report.json")
     assert result.returncode == 0, result.stderr
     (row,) = json.loads((tmp_path / "report.json").read_text())["rows"]
-    assert ("torch" in row) == (penalty == "group")
-    assert min(row[name] for name in ("seconds", "with guard", "plain", "products")) > 0
+    assert min(row[name] for name in ("seconds", "with guard", "torch", "plain", "products")) > 0
     assert 0 <= row["largest"] < 2

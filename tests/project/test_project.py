@@ -220,13 +220,13 @@ def test_make_says_what_is_missing_without_a_suitable_python(tmp_path):
 def test_make_installs_in_a_folder_whose_name_has_a_blank(tmp_path):
     folder = tmp_path / "two words"
     (folder / ".venv/bin").mkdir(parents=True)
-    (folder / "groupsc/inference").mkdir(parents=True)
+    (folder / "groupsc/inference/compiled").mkdir(parents=True)
     for name in (
         "Makefile",
         "pyproject.toml",
         "constraints.txt",
         "hatch_build.py",
-        "groupsc/inference/compiled_window.c",
+        "groupsc/inference/compiled/window.c",
     ):
         shutil.copy(ROOT / name, folder / name)
     for name in ("pip", "python"):

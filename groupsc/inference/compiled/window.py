@@ -4,10 +4,7 @@
 that few pairs of patches outside the window are multiplied, its sources are read where they lie, and the shrinkage of
 GroupSC follows the sums of each tile.
 
-The functions are in `compiled_window.c`, which the installation compiles on Linux and x86-64, once for each set of
-instructions (`hatch_build.py`); wheels contain the result. They have plain C arguments, so one build serves all
-versions of Python and torch. Without a compiler, or on another machine, `library` finds nothing and `SlidingWindow` is
-used, as it is on processors with matrix units (AMX), which only the products of torch use.
+The functions are in `window.c`; see `groupsc.inference.compiled.library`.
 
 Symbols: F features of patches, already multiplied by κ, (N, m); Sigma similarities; mass their sums, (N, 1); x values
 that are summed, (N, p); lam thresholds of one iteration, (p,).
@@ -16,88 +13,17 @@ that are summed, (N, p); lam thresholds of one iteration, (p,).
 from __future__ import annotations
 
 import ctypes
-import functools
-import hashlib
 import mmap
-from ctypes import POINTER, Structure, c_char_p, c_float, c_int, c_int64, c_void_p
-from pathlib import Path
+from ctypes import c_int64
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from groupsc.inference.compiled.library import PADDING, Grid
 from groupsc.ops.prox import NORM_EPSILON, WEIGHT_EPSILON
 from groupsc.ops.window import Features
 from groupsc.ops.workers import Each, Scratch, chunks
-from groupsc.utils.device import has_instructions, has_matrix_tiles
-
-SOURCE = Path(__file__).with_suffix(".c")
-PADDING = 64
-"""Numbers after the last one of an array, because the functions read whole vectors."""
-
-
-class Grid(Structure):
-    """Size of the grid of patches and side of the window, in patch positions."""
-
-    _fields_ = [("rows", c_int64), ("columns", c_int64), ("window", c_int64)]
-
-
-ARGUMENTS = {
-    "window_sizes": (POINTER(Grid), c_int64, POINTER(c_int64)),
-    "window_offsets": (POINTER(Grid), POINTER(c_int64)),
-    "window_update": (POINTER(Grid), c_int64, c_void_p, c_void_p, c_int64, c_float, c_float, *[c_void_p] * 3),
-    "window_pack": (c_void_p, c_int64, c_int64, c_int64, c_int64, c_int, c_void_p),
-    "window_sum": (POINTER(Grid), c_int64, c_void_p, c_void_p, c_int64, *[c_void_p] * 4, c_float, c_float),
-}
-"""Types of the arguments of the functions in `compiled_window.c`."""
-
-
-def library(matmul_dtype: torch.dtype) -> ctypes.CDLL | None:
-    """The fastest compiled functions that this machine can run.
-
-    Parameters
-    ----------
-    matmul_dtype : torch.dtype
-        Type of the codes and similarities.
-
-    Returns
-    -------
-    ctypes.CDLL or None
-        None for other types than float32 and bfloat16, where nothing is compiled for this machine, and for bfloat16 on
-        processors with matrix units.
-
-    Examples
-    --------
-    >>> print(library(torch.float64))
-    None
-    """
-    if matmul_dtype == torch.bfloat16:
-        names = [] if has_matrix_tiles() else ["avx512_bf16"]
-    else:
-        names = ["avx512_vl", "avx2"] if matmul_dtype == torch.float32 else []
-    return next(filter(None, (load(name) for name in names if has_instructions(name))), None)
-
-
-@functools.cache
-def load(instructions: str, source: Path = SOURCE) -> ctypes.CDLL | None:
-    """Load the functions compiled for a set of instructions; None where they are missing or older than their source.
-
-    Examples
-    --------
-    >>> print(load("none"))
-    None
-    """
-    path = source.with_name(f"{source.stem}_{instructions}.so")
-    if not path.exists():
-        return None
-    found = ctypes.CDLL(str(path))
-    found.window_digest.restype = c_char_p
-    if found.window_digest().decode() != hashlib.sha256(source.read_bytes()).hexdigest():
-        return None
-    for name, arguments in ARGUMENTS.items():
-        getattr(found, name).argtypes = arguments
-        getattr(found, name).restype = None
-    return found
 
 
 def large_zeros(size: int, dtype: torch.dtype) -> Tensor:
@@ -115,6 +41,13 @@ def large_zeros(size: int, dtype: torch.dtype) -> Tensor:
     return torch.frombuffer(memory, dtype=dtype)
 
 
+def window_sizes(functions: ctypes.CDLL, grid: Grid, m: int = 0) -> list[int]:
+    """The sizes that the function of this name in `window.c` returns."""
+    sizes = (c_int64 * 5)()
+    functions.window_sizes(grid, m, sizes)
+    return list(sizes)
+
+
 class CompiledWindow:
     """Similarity matrix of a grid of patches, stored in tiles, for CPUs.
 
@@ -125,7 +58,7 @@ class CompiledWindow:
     rows, columns, window, matmul_dtype, weight
         As for `groupsc.ops.window.SlidingWindow`; in the type of the functions.
     functions : ctypes.CDLL
-        As from `library`.
+        As from `groupsc.inference.compiled.library.library`.
     """
 
     def __init__(
@@ -140,7 +73,7 @@ class CompiledWindow:
     ):
         self.rows, self.columns, self.matmul_dtype, self.weight = rows, columns, matmul_dtype, weight
         self.functions, self.grid, self.scratch = functions, Grid(rows, columns, window), Scratch()
-        tall, self.stripe, self.lanes, _ = self._sizes(0)
+        tall, self.stripe, self.lanes, *_ = window_sizes(functions, self.grid)
         self.bands = range(-(-rows // tall))
         offsets = (c_int64 * (len(self.bands) + 1))()
         functions.window_offsets(self.grid, offsets)
@@ -148,11 +81,6 @@ class CompiledWindow:
         self.Sigma = large_zeros(self.offsets[-1] + PADDING, matmul_dtype)
         self.mass = torch.empty(rows * columns, 1)
         self.F, self.norm, self.x = torch.empty(0), torch.zeros(rows * columns + PADDING), self.Sigma[:0]
-
-    def _sizes(self, m: int) -> list[int]:
-        sizes = (c_int64 * 4)()
-        self.functions.window_sizes(self.grid, m, sizes)
-        return list(sizes)
 
     def update(self, features: Features, nu: Tensor | float | None, each: Each) -> None:
         """Update Σ and `mass`; parameters as for `groupsc.ops.window.SlidingWindow.update`."""
@@ -168,7 +96,7 @@ class CompiledWindow:
             self.F[part] = rows.unflatten(1, (-1, self.lanes)).transpose(2, 3)
             self.norm[part.start * self.columns : part.stop * self.columns] = F.square().sum(1)
 
-        needed = self._sizes(m)[3]
+        needed = window_sizes(self.functions, self.grid, m)[3]
 
         def update_band(band: int) -> None:
             scratch = self.scratch.empty("scratch", (needed,), self.norm)

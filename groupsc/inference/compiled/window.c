@@ -1,11 +1,10 @@
-/* Sums over similar patches in a sliding window on a CPU; see compiled_window.py.
+/* Sums over similar patches in a sliding window on a CPU; see window.py.
 
 The grid of patches is divided into tiles of TALL x BROAD targets. The sources of a tile are the patches that the windows
 of its targets reach; with small tiles, few pairs of patches lie outside the window. Sources are read where they lie in
 the grid. One call processes a band, which is a row of tiles.
 
-This file is compiled once for each set of instructions. With __AVX512BF16__, codes and similarities are bfloat16 and
-sums are float32; otherwise all are float32.
+With __AVX512BF16__, codes and similarities are bfloat16 and sums are float32; otherwise all are float32.
 
     F       features of patches, multiplied by kappa: for LANES neighbours in a row of the grid (m, LANES)
     norm    squared norms of the features, (rows, columns)
@@ -17,14 +16,12 @@ sums are float32; otherwise all are float32.
     lam     thresholds of one iteration, (p,)                                                                         */
 
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
+
+#include "numbers.h"
 
 #ifdef __AVX512F__
-#define LANES 16 /* numbers in a vector */
 #define BROAD 4
 #else
-#define LANES 8
 #define BROAD 3
 #endif
 #define TALL 4
@@ -32,32 +29,6 @@ sums are float32; otherwise all are float32.
 #define HIGH 2 /* rows of targets whose sums are in registers at a time */
 #define BLOCK (HIGH * BROAD)
 #define STRIPE (2 * LANES)
-
-typedef float vector __attribute__((vector_size(4 * LANES)));
-
-#ifdef __AVX512BF16__
-#include <immintrin.h>
-typedef uint16_t code;
-
-static inline float number(code x) {
-    uint32_t bits = (uint32_t)x << 16;
-    float y;
-    memcpy(&y, &bits, 4);
-    return y;
-}
-
-/* The nearest bfloat16, ties to even; NaN stays NaN. */
-static inline code rounded(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, 4);
-    uint32_t nearest = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-    return x == x ? nearest : 0x7fc0;
-}
-#else
-typedef float code;
-static inline float number(code x) { return x; }
-static inline code rounded(float x) { return x; }
-#endif
 
 typedef struct {
     int64_t rows, columns, window;
@@ -68,8 +39,6 @@ typedef struct {
     int64_t first, stop;
 } Range;
 
-static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t length(Range r) { return r.stop - r.first; }
 
 /* On one axis of `size` patches, the sources of the `side` targets from `start`. */
@@ -79,20 +48,19 @@ static Range sources(int64_t start, int64_t side, int64_t size, int64_t window) 
 }
 
 /* Sources in a row of a tile as Sigma stores them. */
-static inline int64_t stored_width(Range along) { return (length(along) + 1) / 2 * 2; }
-
-/* The digest of this file when it was compiled. */
-const char *window_digest(void) { return DIGEST; }
+static inline int64_t stored_width(Range along) { return multiple(length(along), 2); }
 
 /* Entries of a row of inner products, which begin at a multiple of LANES. */
 static inline int64_t row_of_products(const Grid *grid) { return grid->window + BROAD + 3 * LANES; }
 
-/* TALL, STRIPE, LANES, and the numbers that `scratch` of `window_update` needs for m features. */
-void window_sizes(const Grid *grid, int64_t m, int64_t sizes[4]) {
+/* TALL, STRIPE, LANES, the numbers that `scratch` of `window_update` needs for m features, and the similarities that are
+stored for a patch far from the borders of the grid. */
+void window_sizes(const Grid *grid, int64_t m, int64_t sizes[5]) {
     sizes[0] = TALL;
     sizes[1] = STRIPE;
     sizes[2] = LANES;
     sizes[3] = TARGETS * (m + row_of_products(grid));
+    sizes[4] = (grid->window + TALL - 1) * multiple(grid->window + BROAD - 1, 2);
 }
 
 /* Number of similarities before each band; `offsets` has one entry more than there are bands. */

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 import subprocess
 import sys
 
@@ -10,7 +11,9 @@ import torch
 from processes import ROOT
 
 from groupsc.config.definitions import ModelConfig
-from groupsc.inference.compiled_window import SOURCE, CompiledWindow, library, load
+from groupsc.inference.compiled.library import FOLDER, library, load
+from groupsc.inference.compiled.window import CompiledWindow
+from groupsc.inference.local_prior import LocalCoding, functions_for
 from groupsc.inference.sliding_window import codes_of, restore_whole, window_for
 from groupsc.models.coder import SparseCoder
 from groupsc.models.penalties import GroupLasso
@@ -29,13 +32,26 @@ VARIANTS = [
 """Instructions, type of the products, and the tolerance that it needs."""
 
 
-def compiled(instructions):
+def functions_of(instructions):
     if not has_instructions(instructions):
         pytest.skip(f"this processor has no {instructions}")
     functions = load(instructions)
     if functions is None:
         pytest.skip("nothing was compiled; install a C compiler and groupsc again")
-    return functools.partial(CompiledWindow, functions=functions)
+    return functions
+
+
+def compiled(instructions):
+    return functools.partial(CompiledWindow, functions=functions_of(instructions))
+
+
+def coded(instructions, dtype, model, image, mask=None, level=None):
+    """The image restored by the compiled functions for SC."""
+    functions = functions_of(instructions)
+    with workers(CPU) as each:
+        return LocalCoding(
+            model, image, mask, level=level, matmul_dtype=dtype, each=each, functions=functions
+        ).restored()
 
 
 @pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)
@@ -131,12 +147,76 @@ def test_threads_and_earlier_images_change_nothing(instructions, dtype, toleranc
         torch.testing.assert_close(other, found[0], rtol=0, atol=tolerance / 10)
 
 
+def local_coder(seed, **sizes):
+    """SC with thresholds of both signs."""
+    torch.manual_seed(seed)
+    model = SparseCoder(ModelConfig(penalty="l1", **sizes)).requires_grad_(False)
+    for matrix in (model.C, model.W):
+        matrix += 0.05 * torch.randn(matrix.shape)
+    model.thresholds.copy_(0.2 * torch.rand(model.thresholds.shape) - 0.05)
+    return model
+
+
+@pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)
+@pytest.mark.parametrize(
+    ("channels", "patch_size", "atoms", "iterations", "size", "masked"),
+    [
+        pytest.param(1, 3, 20, 3, (20, 30), False, id="gray"),
+        pytest.param(3, 4, 37, 3, (11, 150), False, id="colour, several tiles"),
+        pytest.param(3, 3, 27, 4, (23, 40), True, id="mosaic"),
+        pytest.param(1, 5, 18, 2, (5, 5), False, id="one patch"),
+        pytest.param(1, 2, 1, 1, (150, 4), True, id="one atom and iteration"),
+    ],
+)
+def test_codes_of_sc_are_those_of_the_coder(
+    instructions, dtype, tolerance, channels, patch_size, atoms, iterations, size, masked
+):
+    model = local_coder(atoms, channels=channels, patch_size=patch_size, n_atoms=atoms, n_iterations=iterations)
+    image = torch.rand(1, channels, *size)
+    mask = (torch.rand(image.shape) < 0.5).float() if masked else None
+    image = image if mask is None else image * mask
+    found = coded(instructions, dtype, model, image, mask)
+    torch.testing.assert_close(found, model(image, mask), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)
+def test_codes_of_a_blind_sc_depend_on_the_level(instructions, dtype, tolerance):
+    levels = {"levels": (0, 50), "interpolate": True}
+    model = local_coder(2, patch_size=3, n_atoms=12, n_iterations=2, **levels)
+    image = torch.rand(1, 1, 12, 40)
+    for level in (10.0, 40.0):
+        found = coded(instructions, dtype, model, image, level=level)
+        torch.testing.assert_close(found, model(image, level=level), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)
+def test_zero_codes_give_means_and_nan_reaches_its_patches_alone(instructions, dtype, tolerance):
+    model = local_coder(3, patch_size=3, n_atoms=10, n_iterations=3)
+    model.thresholds.clamp_(min=0.01)
+    flat = torch.full((1, 1, 9, 70), 0.3)
+    torch.testing.assert_close(coded(instructions, dtype, model, flat), flat, rtol=0, atol=1e-6)
+    image = torch.rand(1, 1, 12, 70)
+    expected = coded(instructions, dtype, model, image)
+    image[..., 6, 33] = torch.nan
+    found = coded(instructions, dtype, model, image)
+    near = torch.zeros(12, 70, dtype=torch.bool)
+    near[4:9, 31:36] = True
+    assert torch.equal(found[0, 0].isnan(), near)
+    assert torch.equal(found[0, 0][~near], expected[0, 0][~near])
+
+
 def test_a_machine_takes_what_it_can_run():
     for dtype, instructions in ((torch.float32, "avx2"), (torch.bfloat16, "avx512_bf16")):
         able = has_instructions(instructions) and load(instructions) is not None
+        assert (library(dtype) is not None) == able
         fits = able and not (dtype == torch.bfloat16 and has_instructions("amx_bf16"))
-        assert (library(dtype) is not None) == fits
         assert (getattr(window_for(CPU, dtype), "func", SlidingWindow) is CompiledWindow) == fits
+        for penalty, stride, suits in (("l1", 1, True), ("l1", 2, False), ("group", 1, False)):
+            model = SparseCoder(
+                ModelConfig(patch_size=3, n_atoms=8, n_iterations=2, penalty=penalty, patch_stride=stride)
+            )
+            assert (functions_for(model, torch.zeros(1, 1, 9, 9), dtype) is not None) == (able and suits)
+    assert library(torch.float64) is None
     assert window_for(CPU, torch.float64) is SlidingWindow
     assert window_for(torch.device("meta"), torch.float32).func is GatheredWindow
 
@@ -159,10 +239,10 @@ print(*(path.name for path in compile_all(Path(sys.argv[1]))))
 @pytest.mark.parametrize("compiler", ["cc", "cc -g", "no-such-compiler", "false"])
 def test_the_installation_needs_no_compiler(tmp_path, compiler):
     pytest.importorskip("hatchling")
-    source = tmp_path / "compiled_window.c"
-    source.write_bytes(SOURCE.read_bytes())
+    for source in FOLDER.glob("*.[ch]"):
+        shutil.copy(source, tmp_path)
     built = subprocess.run(
-        [sys.executable, "-c", BUILD, str(source)],
+        [sys.executable, "-c", BUILD, str(tmp_path)],
         cwd=ROOT, env={**os.environ, "CC": compiler}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
@@ -172,13 +252,13 @@ def test_the_installation_needs_no_compiler(tmp_path, compiler):
     assert not list(tmp_path.glob("*.partial"))
 
 
-@pytest.mark.parametrize("changed", [False, True], ids=["same source", "changed source"])
-def test_functions_of_another_source_are_not_used(tmp_path, changed):
-    """As after a change of the source without a new installation."""
-    compiled("avx2")
-    for name in ("compiled_window.c", "compiled_window_avx2.so"):
-        (tmp_path / name).write_bytes(SOURCE.with_name(name).read_bytes())
-    source = tmp_path / "compiled_window.c"
+@pytest.mark.parametrize("changed", [None, "window.c", "numbers.h"])
+def test_functions_of_other_sources_are_not_used(tmp_path, changed):
+    """As after a change of the sources without a new installation."""
+    functions_of("avx2")
+    for path in (*FOLDER.glob("*.[ch]"), FOLDER / "functions_avx2.so"):
+        shutil.copy(path, tmp_path)
     if changed:
-        source.write_text(source.read_text().replace("Sigma", "S"))
-    assert (load("avx2", source) is None) == changed
+        with open(tmp_path / changed, "a") as source:
+            source.write("\n")
+    assert (load("avx2", tmp_path) is None) == (changed is not None)

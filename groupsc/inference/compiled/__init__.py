@@ -1,0 +1,1 @@
+"""Functions in C for the inference on CPUs, and the classes that call them."""
