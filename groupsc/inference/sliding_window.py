@@ -26,7 +26,7 @@ from groupsc.inference.compiled.library import Grid, library
 from groupsc.inference.compiled.window import CompiledWindow, window_sizes
 from groupsc.inference.local_prior import LocalCoding, functions_for, tiles
 from groupsc.models.coder import SparseCoder
-from groupsc.models.penalties import GroupLasso, NonLocalPenalty
+from groupsc.models.penalties import Centralised, GroupLasso, NonLocalPenalty
 from groupsc.ops import pointwise
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.linear_step import LinearStep, aligned
@@ -51,7 +51,9 @@ class Window(Protocol):
 class ShrinkingWindow(Window, Protocol):
     """A window that sums and shrinks at once; see `groupsc.inference.compiled.window.CompiledWindow`."""
 
-    def shrink(self, codes: Tensor, lam: Tensor, each: Each, /) -> None: ...
+    def take(self, values: Tensor, each: Each, /, *, squares: bool) -> None: ...
+
+    def shrink(self, codes: Tensor, lam: Tensor, each: Each, /, *, gamma: float | None = None) -> None: ...
 
 
 def window_for(device: torch.device, matmul_dtype: torch.dtype) -> Callable[..., Window]:
@@ -248,8 +250,8 @@ class _Coding:
     """Codes A (N, p) of all patches of an image for a non-local prior, which each iteration changes in place.
 
     `summand` (N, p) contains the values that are summed over similar patches, and `H` (N, p) their sums; `shrinking`,
-    a window that shrinks the codes of GroupSC, needs neither. All arrays are allocated once, because a new allocation
-    takes more time.
+    a window that shrinks the codes of GroupSC and CSR, needs neither. All arrays are allocated once, because a new
+    allocation takes more time.
     """
 
     def __init__(
@@ -285,8 +287,8 @@ class _Coding:
         size = self.grid.rows, self.grid.columns, config.grid_window
         window = window or window_for(image.device, matmul_dtype)
         self.window = made = window(*size, matmul_dtype, weight=config.source_weight)
-        group = type(model.penalty) is GroupLasso
-        self.shrinking = made if group and isinstance(made, ShrinkingWindow) else None
+        known = type(model.penalty) in (GroupLasso, Centralised)
+        self.shrinking = made if known and isinstance(made, ShrinkingWindow) else None
         if self.shrinking is None:
             self.summand, self.H = torch.zeros_like(self.A), torch.empty_like(self.A)
 
@@ -328,7 +330,7 @@ class _Coding:
         return self.grid.average(E.transpose(1, 2))
 
     def step(self, lam: Tensor, each: Each) -> None:
-        """Run one iteration of Algorithm 1; GroupSC has functions that change the codes in place."""
+        """Run one iteration of Algorithm 1; GroupSC and CSR have functions that change the codes in place."""
         penalty = self.model.penalty
         assert isinstance(penalty, NonLocalPenalty)  # `restores_whole` was checked.
         group, begun, self.begun = type(penalty) is GroupLasso, self.begun, True
@@ -337,8 +339,13 @@ class _Coding:
             self.linear[number].advance(self.A[self.parts[number]], self.scratch, begun=begun)
 
         if self.shrinking is not None:
+            gamma = penalty.gamma.item() if isinstance(penalty, Centralised) else None
+            if not group:
+                self.shrinking.take(self.A, each, squares=False)  # The codes of the iteration before.
             each(advance, range(len(self.parts)))
-            self.shrinking.shrink(self.A, lam, each)
+            if group:
+                self.shrinking.take(self.A, each, squares=True)
+            self.shrinking.shrink(self.A, lam, each, gamma=gamma)
             return
 
         def advance_and_keep(number: int) -> None:

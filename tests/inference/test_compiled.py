@@ -16,7 +16,7 @@ from groupsc.inference.compiled.window import CompiledWindow
 from groupsc.inference.local_prior import LocalCoding, functions_for
 from groupsc.inference.sliding_window import codes_of, restore_whole, window_for
 from groupsc.models.coder import SparseCoder
-from groupsc.models.penalties import GroupLasso
+from groupsc.models.penalties import Centralised, GroupLasso
 from groupsc.models.similarity import similarity, source_weights, window_mask
 from groupsc.ops.gathered import GatheredWindow
 from groupsc.ops.window import SlidingWindow
@@ -81,11 +81,17 @@ def test_sums_and_shrinkage_are_those_of_dense_matrices(
         for F, share in ((first, None), (second, nu)):
             found.update(lambda part, F=F: F.view(rows, columns, -1)[part].flatten(0, 1), share, each)
         found.sum(B, out, each)
+        centred = B.flip(0).contiguous()
+        found.take(B, each, squares=False)
+        found.shrink(centred, lam.abs(), each, gamma=0.7)
+        found.take(codes, each, squares=True)
         found.shrink(codes, lam, each)
     close = functools.partial(torch.testing.assert_close, rtol=tolerance, atol=tolerance)
     close(found.mass, Sigma.sum(1).T)
     close(out.float(), (Sigma.transpose(1, 2) @ B.float())[0], atol=tolerance * mask.sum(0).max().sqrt().item())
     close(codes.float(), GroupLasso().prox(B.float()[None], None, lam, Sigma)[0])
+    prior = Centralised(torch.tensor([0.7]))
+    close(centred.float(), prior.prox(B.float().flip(0)[None], B.float()[None], lam.abs(), Sigma)[0])
 
 
 @pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)
@@ -98,13 +104,18 @@ def test_equal_patches_zero_codes_and_nan(instructions, dtype, tolerance):
     codes[:, 2], codes[-1, 1] = 1, torch.nan
     with workers(CPU) as each:
         found.update(lambda part: F[part].flatten(0, 1), None, each)
+        centred = codes.clone()
+        found.take(centred, each, squares=False)
+        found.shrink(centred, lam, each, gamma=0.5)
+        found.take(codes, each, squares=True)
         found.shrink(codes, lam, each)
     # Patches in a column are equal, those of different columns are not alike at all.
     exact = source_weights(window_mask(rows, 1, window), weight, torch.float32).sum(0).repeat_interleave(columns)
     assert (found.mass[:, 0] <= exact * (1 + tolerance)).all()
     torch.testing.assert_close(found.mass[:, 0], exact, rtol=0.02, atol=0)
-    assert (codes[:, 0] == 0).all()
-    assert codes[-1, 1].isnan()
+    for shrunk in (codes, centred):
+        assert (shrunk[:, 0] == 0).all()
+        assert shrunk[-1, 1].isnan()
     torch.testing.assert_close(codes[:, 2], torch.full_like(codes[:, 2], 0.9), rtol=0, atol=max(tolerance, 1e-4))
 
 
@@ -162,7 +173,7 @@ def local_coder(seed, **sizes):
     ("channels", "patch_size", "atoms", "iterations", "size", "masked"),
     [
         pytest.param(1, 3, 20, 3, (20, 30), False, id="gray"),
-        pytest.param(3, 4, 37, 3, (11, 150), False, id="colour, several tiles"),
+        pytest.param(3, 4, 37, 3, (45, 150), False, id="colour, several tiles"),
         pytest.param(3, 3, 27, 4, (23, 40), True, id="mosaic"),
         pytest.param(1, 5, 18, 2, (5, 5), False, id="one patch"),
         pytest.param(1, 2, 1, 1, (150, 4), True, id="one atom and iteration"),

@@ -12,7 +12,7 @@ With __AVX512BF16__, codes and similarities are bfloat16 and sums are float32; o
     mass    sums of the similarities of each target, (rows, columns)
     x       values that are summed: for each stripe of STRIPE atoms (rows, columns, STRIPE)
     H       sums over similar patches, (rows, columns, p)
-    B       codes of GroupSC before and after the shrinkage, (rows, columns, p)
+    B       codes before and after the shrinkage, (rows, columns, p)
     lam     thresholds of one iteration, (p,)                                                                         */
 
 #include <math.h>
@@ -228,19 +228,37 @@ static inline void sums(const code *Sigma, int64_t step, const code *x, int64_t 
     }
 }
 
-/* B <- max(0, 1 - lam root / sqrt(found)) B for `filled` atoms of one target. */
-static inline void shrink(code *B, const float *found, const float *lam, float root, float epsilon, int64_t filled) {
+/* B <- max(0, 1 - lam root / sqrt(found)) B for `filled` atoms of one target (equation 11). */
+static inline void shrink_group(code *B, const float *found, const float *lam, float root, float epsilon,
+                                int64_t filled) {
     for (int64_t j = 0; j < filled; j++) {
         float scale = 1 - lam[j] * root / sqrtf(found[j] + epsilon);
         B[j] = rounded(number(B[j]) * (scale < 0 ? 0 : scale));
     }
 }
 
-/* Sums over similar patches for one band: written to H or, if H is null, used to shrink B as GroupSC does.
+/* sign(x) max(0, |x| - lam) */
+static inline float soft(float x, float lam) {
+    float size = fabsf(x) - lam;
+    size = size < 0 ? 0 : size;
+    return x > 0 ? size : x < 0 ? -size : x;
+}
+
+/* B <- the proximal operator of CSR with the means found / mass, for `filled` atoms of one target (Proposition 1). */
+static inline void shrink_to_mean(code *B, const float *found, const float *lam, float mass, float gamma,
+                                  int64_t filled) {
+    for (int64_t j = 0; j < filled; j++) {
+        float beta = found[j] / mass, shift = beta + lam[j] * ((beta > 0) - (beta < 0));
+        B[j] = rounded(soft(soft(number(B[j]) - shift, lam[j] * gamma) + shift, lam[j]));
+    }
+}
+
+/* Sums over similar patches for one band: written to H or, if H is null, used to shrink B, as CSR does with a weight
+gamma >= 0, and as GroupSC does with gamma < 0.
 
 x has one source more than the grid, because sources are read in pairs. */
 void window_sum(const Grid *grid, int64_t band, const code *Sigma, const code *x, int64_t p, code *H, code *B,
-                const float *lam, const float *mass, float norm_epsilon, float weight_epsilon) {
+                const float *lam, const float *mass, float gamma, float norm_epsilon, float weight_epsilon) {
     int64_t columns = grid->columns, top = band * TALL;
     Range down = sources(top, TALL, grid->rows, grid->window);
     for (int64_t left = 0; left < columns; left += BROAD) {
@@ -260,9 +278,11 @@ void window_sum(const Grid *grid, int64_t band, const code *Sigma, const code *x
                     if (row >= grid->rows || left + t % BROAD >= columns) continue;
                     if (H)
                         for (int64_t j = 0; j < filled; j++) H[start + j] = rounded(found[t][j]);
+                    else if (gamma < 0)
+                        shrink_group(B + start, found[t], lam + stripe * STRIPE, sqrtf(mass[target] + weight_epsilon),
+                                     norm_epsilon, filled);
                     else
-                        shrink(B + start, found[t], lam + stripe * STRIPE, sqrtf(mass[target] + weight_epsilon),
-                               norm_epsilon, filled);
+                        shrink_to_mean(B + start, found[t], lam + stripe * STRIPE, mass[target], gamma, filled);
                 }
             }
         }

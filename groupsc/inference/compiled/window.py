@@ -1,8 +1,8 @@
 """Similarities in a sliding window on a CPU, by functions in C.
 
 `CompiledWindow` computes the same as `groupsc.ops.window.SlidingWindow`, with the same methods. Its tiles are small, so
-that few pairs of patches outside the window are multiplied, its sources are read where they lie, and the shrinkage of
-GroupSC follows the sums of each tile.
+that few pairs of patches outside the window are multiplied, its sources are read where they lie, and the shrinkage
+follows the sums of each tile.
 
 The functions are in `window.c`; see `groupsc.inference.compiled.library`.
 
@@ -110,27 +110,24 @@ class CompiledWindow:
 
     def sum(self, x: Tensor, out: Tensor, each: Each) -> None:
         """Write Σᵀ x to `out`; parameters as for `groupsc.ops.window.SlidingWindow.sum`."""
-        self._pack(x, each, squares=False)
-        self._sum(x.shape[1], each, out, None, None)
+        self.take(x, each, squares=False)
+        self._sum(x.shape[1], each, out=out)
 
-    def shrink(self, codes: Tensor, lam: Tensor, each: Each) -> None:
-        """Shrink the codes of GroupSC in place, with the squared group norms Σᵀ B² (equation 11).
+    def take(self, values: Tensor, each: Each, *, squares: bool) -> None:
+        """Copy values that the next call of `shrink` sums, or their squares.
 
         Parameters
         ----------
-        codes : Tensor (N, p)
-            Contiguous codes B in the type of Σ.
-        lam : Tensor (p,)
+        values : Tensor (N, p)
+            In the type of Σ.
         each : callable
             As for `sum`.
+        squares : bool
+            Sum the squares of the values.
         """
-        self._pack(codes, each, squares=True)
-        self._sum(codes.shape[1], each, None, codes, lam.float().contiguous())
-
-    def _pack(self, values: Tensor, each: Each, *, squares: bool) -> None:
-        """Copy `values` (N, p) to stripes of atoms, whose sources are read one after the other."""
         number, p = values.shape
         values = values.contiguous()
+        # Stripes of atoms, whose sources are read one after the other.
         size = -(-p // self.stripe) * self.stripe * number + PADDING
         if len(self.x) != size:
             self.x = self.Sigma.new_zeros(size)
@@ -140,13 +137,39 @@ class CompiledWindow:
 
         each(pack, chunks(number, values.device))
 
-    def _sum(self, p: int, each: Each, out: Tensor | None, codes: Tensor | None, lam: Tensor | None) -> None:
+    def shrink(self, codes: Tensor, lam: Tensor, each: Each, *, gamma: float | None = None) -> None:
+        """Shrink codes in place with the sums of the values of `take`.
+
+        These are squares of the codes for GroupSC (equation 11), and the codes of the iteration before for CSR
+        (Proposition 1).
+
+        Parameters
+        ----------
+        codes : Tensor (N, p)
+            Contiguous codes B in the type of Σ.
+        lam : Tensor (p,)
+        each : callable
+            As for `sum`.
+        gamma : float, optional
+            Weight γ ≥ 0 of CSR; None for GroupSC.
+        """
+        self._sum(codes.shape[1], each, codes=codes, lam=lam.float().contiguous(), gamma=gamma)
+
+    def _sum(
+        self,
+        p: int,
+        each: Each,
+        *,
+        out: Tensor | None = None,
+        codes: Tensor | None = None,
+        lam: Tensor | None = None,
+        gamma: float | None = None,
+    ) -> None:
         addresses = [None if one is None else one.data_ptr() for one in (out, codes, lam, self.mass)]
+        constants = -1.0 if gamma is None else gamma, NORM_EPSILON, WEIGHT_EPSILON
 
         def sum_band(band: int) -> None:
-            self.functions.window_sum(
-                self.grid, band, self._of(band), self.x.data_ptr(), p, *addresses, NORM_EPSILON, WEIGHT_EPSILON
-            )
+            self.functions.window_sum(self.grid, band, self._of(band), self.x.data_ptr(), p, *addresses, *constants)
 
         each(sum_band, self.bands)
 
