@@ -20,6 +20,9 @@ from groupsc.utils.lock import alone
 _LOCKS = contextlib.ExitStack()
 """Locks of GPUs. This process releases them when it ends."""
 
+INSTRUCTIONS = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 bf16", "avx512_f": "AVX-512", "avx2": "AVX2"}
+"""Names of instructions for matrix products in `device_name`, the fastest first."""
+
 
 def pick_device(name: torch.device | str = "auto") -> torch.device:
     """Return a device after a test computation on it.
@@ -171,7 +174,8 @@ def device_name(device: torch.device) -> str:
     Returns
     -------
     str
-        For the CPU, with the number of threads.
+        For the CPU, with its best instructions for matrix products and the number of threads. Processors of several
+        generations have the same name, especially in virtual machines.
 
     Examples
     --------
@@ -180,7 +184,8 @@ def device_name(device: torch.device) -> str:
     """
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_processor_name()}, {torch.get_num_threads()} threads"
+    best = next((f" ({text})" for name, text in INSTRUCTIONS.items() if has_instructions(name)), "")
+    return f"{_processor_name()}{best}, {torch.get_num_threads()} threads"
 
 
 @functools.cache

@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
-from groupsc.utils.device import pick_device, pick_own_device
+from groupsc.utils.device import _processor_name, device_name, pick_device, pick_own_device
 from groupsc.utils.errors import GroupSCError
 
 NAMES = ["GPU-one", "GPU-two"]
@@ -53,3 +54,16 @@ def test_what_nothing_can_be_computed_on_is_told(name):
 
 def test_without_several_gpus_it_is_the_device_that_was_asked_for():
     assert pick_own_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("able", "text"),
+    [({"avx2", "avx512_f", "avx512_bf16"}, " (AVX-512 bf16), "), ({"avx2"}, " (AVX2), "), (set(), ", ")],
+    ids=["AVX-512", "AVX2", "none"],
+)
+def test_the_name_of_a_processor_contains_its_instructions(monkeypatch, able, text):
+    """Virtual machines give processors of several generations one name."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(able, True), raising=False)
+    name = device_name(torch.device("cpu"))
+    assert name.endswith(f"{text}{torch.get_num_threads()} threads")
+    assert ("(" in name.removeprefix(_processor_name())) == bool(able)
