@@ -7,7 +7,7 @@ One image of 481×321 pixels of BSD68 or CBSD68 with noise of σ = 25, and 12 me
 
     seconds        the model alone, as the library restores it on this machine
     with guard     `groupsc.denoise` with the known σ
-    torch          the same without compiled functions, on a CPU
+    torch          the model alone without compiled functions, on a CPU
     plain          ratio of the seconds of `SparseCoder.forward` in float32 on blocks of 56 at stride 48 to `seconds`;
                    some of the blocks are timed
     products       share of the machine's rate of matrix products: operations of the model, without pairs of patches

@@ -76,8 +76,8 @@ def functions_for(model: SparseCoder, image: Tensor, matmul_dtype: torch.dtype) 
     >>> print(functions_for(model, torch.zeros(1, 1, 12, 10, dtype=torch.float64), torch.float64))
     None
     """
-    suits = type(model.penalty) is L1 and model.config.patch_stride == 1
-    return library(matmul_dtype) if suits and image.device.type == "cpu" and image.dtype == torch.float32 else None
+    suits = type(model.penalty) is L1 and model.config.patch_stride == 1 and image.dtype == torch.float32
+    return library(matmul_dtype) if suits and image.device.type == model.D.device.type == "cpu" else None
 
 
 class LocalCoding:

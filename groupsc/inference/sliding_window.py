@@ -90,7 +90,7 @@ def similarities_of_a_patch(window: int, device: torch.device, matmul_dtype: tor
 
 
 def _functions(matmul_dtype: torch.dtype) -> ctypes.CDLL | None:
-    """The compiled functions of a window, which are slower than torch on processors with matrix units (AMX)."""
+    """The compiled functions of a window; none on processors with matrix units (AMX), which torch alone uses."""
     return None if matmul_dtype == torch.bfloat16 and has_matrix_tiles() else library(matmul_dtype)
 
 
@@ -135,7 +135,8 @@ def restore_whole(
     window : callable, optional
         Constructor of Σ with the arguments of `SlidingWindow`; by default that of `window_for`.
     compiled : bool, optional
-        Use compiled functions on a CPU where this machine has them, instead of the operations of torch.
+        Use compiled functions on a CPU where this machine has them, instead of the operations of torch. Without effect
+        on Σ if `window` is given.
     advance : callable, optional
         `advance(n)` is called after n of the steps that `number_of_steps` counts.
 

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -143,19 +144,66 @@ def test_images_are_those_of_the_coder(instructions, dtype, tolerance, penalty, 
 
 @pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)
 def test_threads_and_earlier_images_change_nothing(instructions, dtype, tolerance):
-    """Each band is computed alone, and memory of an earlier image does not matter."""
+    """Each band is computed alone, and memory of an earlier image does not matter. The tiles of SC are equal."""
     window = compiled(instructions)
+    local = local_coder(1, patch_size=4, n_atoms=12, n_iterations=3)
     torch.manual_seed(1)
     model = SparseCoder(ModelConfig(patch_size=4, n_atoms=12, n_iterations=3, window=7)).requires_grad_(False)
-    image, number, found = torch.rand(1, 1, 40, 45), torch.get_num_threads(), []
+    image, number, found, tiled = torch.rand(1, 1, 60, 145), torch.get_num_threads(), [], []
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
             found += [restore_whole(model, image, matmul_dtype=dtype, window=window) for _ in range(2)]
+            tiled.append(coded(instructions, dtype, local, image))
     finally:
         torch.set_num_threads(number)
+    assert torch.equal(*tiled)
     for other in found[1:]:
         torch.testing.assert_close(other, found[0], rtol=0, atol=tolerance / 10)
+
+
+def test_default_types_of_torch_do_not_matter():
+    image, found = torch.rand(1, 1, 20, 40), {}
+    models = [
+        SparseCoder(ModelConfig(patch_size=3, n_atoms=12, n_iterations=2, window=7, penalty=penalty)).requires_grad_(
+            False
+        )
+        for penalty in ("l1", "group")
+    ]
+    for dtype in (torch.float32, torch.float64):
+        torch.set_default_dtype(dtype)
+        try:
+            found[dtype] = [restore_whole(model, image, matmul_dtype=torch.float32) for model in models]
+        finally:
+            torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(*pair) for pair in zip(*found.values(), strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("penalty", ["l1", "group"])
+def test_compiled_functions_are_used_unless_they_are_refused(penalty, dtype):
+    """The roundings of both ways differ."""
+    instructions = "avx2" if dtype == torch.float32 else "avx512_bf16"
+    functions_of(instructions)
+    if penalty == "group" and dtype == torch.bfloat16 and has_instructions("amx_bf16"):
+        pytest.skip("the products of torch are used on this processor")
+    torch.manual_seed(0)
+    sizes = {"patch_size": 5, "n_atoms": 40, "n_iterations": 4, "window": 9}
+    model = SparseCoder(ModelConfig(**sizes, penalty=penalty)).requires_grad_(False)
+    image = torch.rand(1, 1, 30, 40)
+    if penalty == "l1":
+        with workers(CPU) as each:
+            options = {"level": None, "matmul_dtype": dtype, "each": each}
+            ways = [
+                LocalCoding(model, image, None, **options, functions=functions).restored()
+                for functions in (library(dtype), None)
+            ]
+    else:
+        windows = functools.partial(CompiledWindow, functions=library(dtype)), SlidingWindow
+        ways = [restore_whole(model, image, matmul_dtype=dtype, window=window) for window in windows]
+    assert not torch.equal(*ways)
+    for compiled_used, expected in zip((True, False), ways, strict=True):
+        assert torch.equal(restore_whole(model, image, matmul_dtype=dtype, compiled=compiled_used), expected)
 
 
 def local_coder(seed, **sizes):
@@ -179,7 +227,7 @@ def local_coder(seed, **sizes):
         pytest.param(1, 2, 1, 1, (150, 4), True, id="one atom and iteration"),
     ],
 )
-def test_codes_of_sc_are_those_of_the_coder(
+def test_images_of_sc_are_those_of_the_coder(
     instructions, dtype, tolerance, channels, patch_size, atoms, iterations, size, masked
 ):
     model = local_coder(atoms, channels=channels, patch_size=patch_size, n_atoms=atoms, n_iterations=iterations)
@@ -191,7 +239,7 @@ def test_codes_of_sc_are_those_of_the_coder(
 
 
 @pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)
-def test_codes_of_a_blind_sc_depend_on_the_level(instructions, dtype, tolerance):
+def test_images_of_a_blind_sc_depend_on_the_level(instructions, dtype, tolerance):
     levels = {"levels": (0, 50), "interpolate": True}
     model = local_coder(2, patch_size=3, n_atoms=12, n_iterations=2, **levels)
     image = torch.rand(1, 1, 12, 40)
@@ -238,6 +286,24 @@ def test_codes_in_double_precision_need_no_compiled_functions():
     assert codes_of(model, image).dtype == torch.float64
 
 
+def expected_libraries():
+    """Names of the files that an installation makes on this machine."""
+    if shutil.which("cc") is None or sys.platform != "linux" or platform.machine() != "x86_64":
+        return []
+    options = {"avx2": "-mavx2", "avx512_vl": "-mavx512vl", "avx512_bf16": "-mavx512bf16"}
+    known = [
+        name
+        for name, option in options.items()
+        if subprocess.run(["cc", option, "-E", "-xc", os.devnull], capture_output=True).returncode == 0
+    ]
+    return [f"functions_{name}.so" for name in known]
+
+
+def test_this_installation_has_all_functions():
+    missing = [name for name in expected_libraries() if not (FOLDER / name).exists()]
+    assert not missing, "install a C compiler before groupsc, then remove .venv/.installed and run make"
+
+
 BUILD = """
 import sys
 from pathlib import Path
@@ -249,6 +315,7 @@ print(*(path.name for path in compile_all(Path(sys.argv[1]))))
 
 @pytest.mark.parametrize("compiler", ["cc", "cc -g", "no-such-compiler", "false"])
 def test_the_installation_needs_no_compiler(tmp_path, compiler):
+    """With one, it compiles the functions for all instructions that the compiler knows."""
     pytest.importorskip("hatchling")
     for source in FOLDER.glob("*.[ch]"):
         shutil.copy(source, tmp_path)
@@ -259,7 +326,7 @@ def test_the_installation_needs_no_compiler(tmp_path, compiler):
     assert built.returncode == 0, built.stderr
     names = {path.name for path in tmp_path.glob("*.so")}
     assert set(built.stdout.split()) == names
-    assert not names or compiler.startswith("cc")
+    assert names == (set(expected_libraries()) if compiler.startswith("cc") else set())
     assert not list(tmp_path.glob("*.partial"))
 
 

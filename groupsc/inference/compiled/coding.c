@@ -1,8 +1,8 @@
 /* Algorithm 1 with the prior of SC for a tile of patches on a CPU; see coding.py.
 
 The patches of a tile are processed WIDE neighbours of a row at a time. All their iterations run before those of the next
-patches, so codes stay in the cache. Vectors contain the same entry of neighbouring patches; patches are therefore read
-from the image, and estimates are added to it, where they lie. Most codes are zero: the product D A uses only atoms that
+patches, so codes stay in the cache. Vectors contain the same entry of neighbouring patches. Patches are therefore read
+from the image, and estimates are added to the pixels of the tile, without a matrix of patches. Most codes are zero: the product D A uses only atoms that
 one of the patches uses (`active`).
 
 With __AVX512BF16__, codes, residuals, D and C are bfloat16 and sums are float32; otherwise all are float32.
@@ -11,7 +11,7 @@ With __AVX512BF16__, codes, residuals, D and C are bfloat16 and sums are float32
     R       residuals, (m, WIDE)
     A       codes, (p, WIDE)
     X, Q    terms of a product: those of neighbouring patches (terms, WIDE) and of a matrix (terms, rows)
-    D       -D of the model as rows of atoms, (p, entries)
+    minus_D dictionary times -1 as rows of atoms, (p, entries)
     C       terms of the encoder, (terms, atoms)
     W       decoder as rows of atoms, (p, entries)
     lam     thresholds, (K, p)
@@ -41,16 +41,16 @@ typedef int32_t lanes __attribute__((vector_size(4 * LANES)));
 
 typedef struct {
     int64_t channels, patch_size, atoms, iterations, height, width;
-} Model;
+} Sizes;
 
-/* Rows and columns of patches, without the last ones. */
+/* Rows and columns of the patches of a tile; `bottom` and `right` are not in it. */
 typedef struct {
     int64_t top, bottom, left, right;
-} Tile;
+} Bounds;
 
-static inline int64_t dimension(const Model *model) { return model->channels * model->patch_size * model->patch_size; }
-static inline int64_t all_entries(const Model *model) { return multiple(multiple(dimension(model), ROWS), WIDE); }
-static inline int64_t all_atoms(const Model *model) { return multiple(model->atoms, ROWS); }
+static inline int64_t dimension(const Sizes *sizes) { return sizes->channels * sizes->patch_size * sizes->patch_size; }
+static inline int64_t all_entries(const Sizes *sizes) { return multiple(multiple(dimension(sizes), ROWS), WIDE); }
+static inline int64_t all_atoms(const Sizes *sizes) { return multiple(sizes->atoms, ROWS); }
 
 /* Memory of one thread. */
 typedef struct {
@@ -68,8 +68,8 @@ static char *part(char **next, int64_t bytes) {
 }
 
 /* The parts of `scratch`; returns its end. */
-static char *divide(const Model *model, char *scratch, Memory *memory) {
-    int64_t entries = all_entries(model), atoms = all_atoms(model), longest = most(entries, atoms);
+static char *divide(const Sizes *sizes, char *scratch, Memory *memory) {
+    int64_t entries = all_entries(sizes), atoms = all_atoms(sizes), longest = most(entries, atoms);
     memory->Y = (float *)part(&scratch, entries * WIDE * 4);
     memory->wide = (float *)part(&scratch, longest * WIDE * 4);
     memory->mean = (float *)part(&scratch, WIDE * 4);
@@ -84,13 +84,13 @@ static char *divide(const Model *model, char *scratch, Memory *memory) {
 }
 
 /* WIDE, TERMS, `entries`, `atoms`, and the bytes that `scratch` of `coding_tile` needs. */
-void coding_sizes(const Model *model, int64_t sizes[5]) {
+void coding_sizes(const Sizes *sizes, int64_t found[5]) {
     Memory memory;
-    sizes[0] = WIDE;
-    sizes[1] = TERMS;
-    sizes[2] = all_entries(model);
-    sizes[3] = all_atoms(model);
-    sizes[4] = divide(model, (char *)64, &memory) - (char *)64;
+    found[0] = WIDE;
+    found[1] = TERMS;
+    found[2] = all_entries(sizes);
+    found[3] = all_atoms(sizes);
+    found[4] = divide(sizes, (char *)64, &memory) - (char *)64;
 }
 
 /* WIDE numbers. */
@@ -198,7 +198,7 @@ static inline vector shrink(vector x, float lam) {
 }
 
 /* Read WIDE patches from the image; Y <- the patches without their means. */
-static void read(const float *image, int64_t m, Memory *memory) {
+static void read_patches(const float *image, int64_t m, Memory *memory) {
     float mean[WIDE] = {0};
     for (int64_t k = 0; k < m; k++)
         for (int j = 0; j < WIDE; j++) mean[j] += image[memory->offset[k] + j];
@@ -209,10 +209,10 @@ static void read(const float *image, int64_t m, Memory *memory) {
 }
 
 /* R <- M (Y - D A) for the atoms that are active (equation 16). */
-static void residual(const Model *model, const code *D, const float *mask, int64_t active, Memory *memory) {
-    int64_t m = dimension(model), entries = all_entries(model);
+static void residual(const Sizes *sizes, const code *minus_D, const float *mask, int64_t active, Memory *memory) {
+    int64_t m = dimension(sizes), entries = all_entries(sizes);
     int64_t terms = pack(memory->A, WIDE, memory->active, active, memory->X);
-    pack(D, entries, memory->active, active, memory->Q);
+    pack(minus_D, entries, memory->active, active, memory->Q);
     for (int64_t k = 0; k < m; k += ROWS) {
         Numbers sum[ROWS];
         for (int r = 0; r < ROWS; r++) sum[r] = load(memory->Y + (k + r) * WIDE);
@@ -229,15 +229,15 @@ static void residual(const Model *model, const code *D, const float *mask, int64
 }
 
 /* A <- the shrinkage of A + C R; returns the number of active atoms. With `begun` = 0, A counts as zero. */
-static int64_t encode(const Model *model, const term *C, const float *lam, int begun, Memory *memory) {
-    int64_t number = 0, atoms = all_atoms(model);
-    int64_t terms = pack(memory->R, WIDE, memory->every, dimension(model), memory->X);
-    for (int64_t k = 0; k < model->atoms; k += ROWS) {
+static int64_t encode(const Sizes *sizes, const term *C, const float *lam, int begun, Memory *memory) {
+    int64_t number = 0, atoms = all_atoms(sizes);
+    int64_t terms = pack(memory->R, WIDE, memory->every, dimension(sizes), memory->X);
+    for (int64_t k = 0; k < sizes->atoms; k += ROWS) {
         Numbers sum[ROWS];
         code *A = memory->A + k * WIDE;
         for (int r = 0; r < ROWS; r++) sum[r] = begun ? widen(A + r * WIDE) : (Numbers){0};
         add_product(C + k, atoms, memory->X, terms, sum);
-        for (int64_t r = 0; r < ROWS && k + r < model->atoms; r++) {
+        for (int64_t r = 0; r < ROWS && k + r < sizes->atoms; r++) {
             Numbers shrunk = {shrink(sum[r].low, lam[k + r]), shrink(sum[r].high, lam[k + r])};
             memory->active[number] = k + r;
             number += narrow(shrunk, A + r * WIDE);
@@ -247,9 +247,9 @@ static int64_t encode(const Model *model, const term *C, const float *lam, int b
 }
 
 /* Add the estimates W A + mean of the first `valid` patches to `total`, whose channels have (rows, pitch) values. */
-static void decode(const Model *model, const float *W, int64_t active, int64_t valid, float *total, int64_t rows,
+static void decode(const Sizes *sizes, const float *W, int64_t active, int64_t valid, float *total, int64_t rows,
                    int64_t pitch, Memory *memory) {
-    int64_t side = model->patch_size, m = dimension(model), entries = all_entries(model);
+    int64_t side = sizes->patch_size, m = dimension(sizes), entries = all_entries(sizes);
     float *Q = (float *)memory->Q;
     for (int64_t n = 0; n < active; n++) {
         store(widen(memory->A + memory->active[n] * WIDE), memory->wide + n * WIDE);
@@ -273,26 +273,26 @@ static void decode(const Model *model, const float *W, int64_t active, int64_t v
 
 `image` and `mask` (channels, height, width) are those of the whole image and have WIDE more values than they need,
 because whole vectors are read; `mask` is null where all values were measured. */
-void coding_tile(const Model *model, const Tile *tile, const code *D, const term *C, const float *W, const float *lam,
+void coding_tile(const Sizes *sizes, const Bounds *tile, const code *minus_D, const term *C, const float *W, const float *lam,
                  const float *image, const float *mask, float *total, char *scratch) {
     Memory memory;
-    divide(model, scratch, &memory);
-    int64_t side = model->patch_size, rows = tile->bottom - tile->top + side - 1;
+    divide(sizes, scratch, &memory);
+    int64_t side = sizes->patch_size, rows = tile->bottom - tile->top + side - 1;
     int64_t pitch = tile->right - tile->left + side - 1;
-    for (int64_t k = 0; k < dimension(model); k++) {
+    for (int64_t k = 0; k < dimension(sizes); k++) {
         int64_t channel = k / (side * side), row = k / side % side;
-        memory.offset[k] = (channel * model->height + row) * model->width + k % side;
+        memory.offset[k] = (channel * sizes->height + row) * sizes->width + k % side;
         memory.every[k] = k;
     }
     for (int64_t y = tile->top; y < tile->bottom; y++)
         for (int64_t x = tile->left; x < tile->right; x += WIDE) {
-            int64_t start = y * model->width + x, active = 0;
-            read(image + start, dimension(model), &memory);
-            for (int64_t step = 0; step < model->iterations; step++) {
-                residual(model, D, mask ? mask + start : 0, active, &memory);
-                active = encode(model, C, lam + step * model->atoms, step > 0, &memory);
+            int64_t start = y * sizes->width + x, active = 0;
+            read_patches(image + start, dimension(sizes), &memory);
+            for (int64_t step = 0; step < sizes->iterations; step++) {
+                residual(sizes, minus_D, mask ? mask + start : 0, active, &memory);
+                active = encode(sizes, C, lam + step * sizes->atoms, step > 0, &memory);
             }
             float *out = total + (y - tile->top) * pitch + x - tile->left;
-            decode(model, W, active, least(WIDE, tile->right - x), out, rows, pitch, &memory);
+            decode(sizes, W, active, least(WIDE, tile->right - x), out, rows, pitch, &memory);
         }
 }

@@ -1,8 +1,8 @@
 """Algorithm 1 with the prior of SC for tiles of an image on a CPU, by functions in C.
 
 The functions are in `coding.c`; see `groupsc.inference.compiled.library`. They compute the same as
-`groupsc.inference.local_prior` does with the operations of torch. All iterations of 32 neighbouring patches run before
-those of the next ones, and atoms that none of these patches uses are left out of the product D A.
+`groupsc.inference.local_prior` does with the operations of torch. All iterations of 16 or 32 neighbouring patches run
+before those of the next ones, and atoms that none of these patches uses are left out of the product D A.
 
 Symbols as in `groupsc.models.coder`; K iterations.
 """
@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from groupsc.inference.compiled.library import PADDING, Model, Tile
+from groupsc.inference.compiled.library import PADDING, Bounds, Sizes
 from groupsc.ops.workers import Scratch
+from groupsc.utils.errors import GroupSCError
 
 
 class CompiledCoding:
@@ -36,6 +37,13 @@ class CompiledCoding:
         Type of the codes, for which the functions were compiled.
     functions : ctypes.CDLL
         As from `groupsc.inference.compiled.library.library`.
+
+    All tensors are on the CPU.
+
+    Raises
+    ------
+    GroupSCError
+        When the image has another number of channels than the model.
 
     Examples
     --------
@@ -60,18 +68,20 @@ class CompiledCoding:
         functions: ctypes.CDLL,
     ):
         (_, channels, height, width), (m, p) = image.shape, D.shape
+        if m != channels * patch_size**2:
+            raise GroupSCError(f"the image has {channels} channels, but the model has patches of {m} values")
         self.functions, self.patch_size, self.channels = functions, patch_size, channels
-        self.model = Model(channels, patch_size, p, len(thresholds), height, width)
-        sizes = (c_int64 * 5)()
-        functions.coding_sizes(self.model, sizes)
-        _, terms, entries, atoms, self.needed = sizes
-        rows = pad(-D.T, (0, entries - m)).to(matmul_dtype).contiguous()
+        self.sizes = Sizes(channels, patch_size, p, len(thresholds), height, width)
+        found = (c_int64 * 5)()
+        functions.coding_sizes(self.sizes, found)
+        _, terms, entries, atoms, self.scratch_bytes = found
+        minus_D = pad(-D.T, (0, entries - m)).to(matmul_dtype).contiguous()
         # A term of the encoder consists of the entries of neighbouring rows.
         encoder = pad(C, (0, atoms - p, 0, -m % terms)).to(matmul_dtype)
         encoder = encoder.unflatten(0, (-1, terms)).transpose(1, 2).contiguous()
         decoder = pad(W.float().T, (0, entries - m)).contiguous()
-        given = None if mask is None else _with_padding(mask)
-        self.arrays = rows, encoder, decoder, thresholds.float().contiguous(), _with_padding(image), given
+        measured = None if mask is None else _with_padding(mask.expand_as(image))
+        self.arrays = minus_D, encoder, decoder, thresholds.float().contiguous(), _with_padding(image), measured
         self.scratch = Scratch()
 
     def estimates(self, rows: slice, columns: slice) -> Tensor:
@@ -82,12 +92,13 @@ class CompiledCoding:
         Tensor (1, c, h, w)
             For h − patch_size + 1 rows and w − patch_size + 1 columns of patches.
         """
-        tile = Tile(rows.start, rows.stop, columns.start, columns.stop)
+        tile = Bounds(rows.start, rows.stop, columns.start, columns.stop)
         size = (part.stop - part.start + self.patch_size - 1 for part in (rows, columns))
-        total = torch.zeros(1, self.channels, *size)
-        scratch = self.scratch.empty("scratch", (self.needed,), torch.empty(0, dtype=torch.uint8))
+        total = torch.zeros(1, self.channels, *size, dtype=torch.float32, device="cpu")
+        like = torch.empty(0, dtype=torch.uint8, device="cpu")
+        scratch = self.scratch.empty("scratch", (self.scratch_bytes,), like)
         addresses = [None if array is None else array.data_ptr() for array in self.arrays]
-        self.functions.coding_tile(self.model, tile, *addresses, total.data_ptr(), scratch.data_ptr())
+        self.functions.coding_tile(self.sizes, tile, *addresses, total.data_ptr(), scratch.data_ptr())
         return total
 
 

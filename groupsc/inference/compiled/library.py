@@ -28,14 +28,14 @@ class Grid(Structure):
     _fields_ = [("rows", c_int64), ("columns", c_int64), ("window", c_int64)]
 
 
-class Model(Structure):
+class Sizes(Structure):
     """Sizes of a model and of an image."""
 
     _fields_ = [(name, c_int64) for name in ("channels", "patch_size", "atoms", "iterations", "height", "width")]
 
 
-class Tile(Structure):
-    """Rows and columns of patches, without the last ones."""
+class Bounds(Structure):
+    """Rows and columns of the patches of a tile; `bottom` and `right` are not in it."""
 
     _fields_ = [(name, c_int64) for name in ("top", "bottom", "left", "right")]
 
@@ -46,14 +46,14 @@ ARGUMENTS = {
     "window_update": (POINTER(Grid), c_int64, c_void_p, c_void_p, c_int64, c_float, c_float, *[c_void_p] * 3),
     "window_pack": (c_void_p, c_int64, c_int64, c_int64, c_int64, c_int, c_void_p),
     "window_sum": (POINTER(Grid), c_int64, c_void_p, c_void_p, c_int64, *[c_void_p] * 4, *[c_float] * 3),
-    "coding_sizes": (POINTER(Model), POINTER(c_int64)),
-    "coding_tile": (POINTER(Model), POINTER(Tile), *[c_void_p] * 8),
+    "coding_sizes": (POINTER(Sizes), POINTER(c_int64)),
+    "coding_tile": (POINTER(Sizes), POINTER(Bounds), *[c_void_p] * 8),
 }
 """Types of the arguments of the functions in `window.c` and `coding.c`."""
 
 
 def library(matmul_dtype: torch.dtype) -> ctypes.CDLL | None:
-    """The fastest compiled functions that this machine can run.
+    """The compiled functions for the best instructions of this machine.
 
     Parameters
     ----------

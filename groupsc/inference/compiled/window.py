@@ -35,7 +35,7 @@ def large_zeros(size: int, dtype: torch.dtype) -> Tensor:
     tensor([0., 0., 0.])
     """
     if not hasattr(mmap, "MADV_HUGEPAGE"):
-        return torch.zeros(size, dtype=dtype)
+        return torch.zeros(size, dtype=dtype, device="cpu")
     memory = mmap.mmap(-1, size * dtype.itemsize)
     memory.madvise(mmap.MADV_HUGEPAGE)
     return torch.frombuffer(memory, dtype=dtype)
@@ -79,8 +79,8 @@ class CompiledWindow:
         functions.window_offsets(self.grid, offsets)
         self.offsets = list(offsets)
         self.Sigma = large_zeros(self.offsets[-1] + PADDING, matmul_dtype)
-        self.mass = torch.empty(rows * columns, 1)
-        self.F, self.norm, self.x = torch.empty(0), torch.zeros(rows * columns + PADDING), self.Sigma[:0]
+        self.mass = self._zeros(rows * columns, 1)
+        self.F, self.norm, self.x = self._zeros(0), self._zeros(rows * columns + PADDING), self.Sigma[:0]
 
     def update(self, features: Features, nu: Tensor | float | None, each: Each) -> None:
         """Update Σ and `mass`; parameters as for `groupsc.ops.window.SlidingWindow.update`."""
@@ -88,7 +88,7 @@ class CompiledWindow:
         missing = -self.columns % self.lanes
         shape = self.rows, (self.columns + missing) // self.lanes, m, self.lanes
         if self.F.shape != shape:
-            self.F = torch.empty(shape)
+            self.F = self._zeros(*shape)
 
         def transpose(part: slice) -> None:
             F = features(part).float()
@@ -172,6 +172,10 @@ class CompiledWindow:
             self.functions.window_sum(self.grid, band, self._of(band), self.x.data_ptr(), p, *addresses, *constants)
 
         each(sum_band, self.bands)
+
+    def _zeros(self, *shape: int) -> Tensor:
+        # The functions need this type and device, also where others are the defaults of torch.
+        return torch.zeros(shape, dtype=torch.float32, device="cpu")
 
     def _of(self, band: int) -> int:
         """Address of the similarities of a band."""
