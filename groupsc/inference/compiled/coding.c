@@ -1,9 +1,9 @@
 /* Algorithm 1 with the prior of SC for a tile of patches on a CPU; see coding.py.
 
-The patches of a tile are processed WIDE neighbours of a row at a time. All their iterations run before those of the next
-patches, so codes stay in the cache. Vectors contain the same entry of neighbouring patches. Patches are therefore read
-from the image, and estimates are added to the pixels of the tile, without a matrix of patches. Most codes are zero: the product D A uses only atoms that
-one of the patches uses (`active`).
+The patches of a tile are processed WIDE neighbours of a row at a time. All their iterations run before those of the
+next patches, so codes stay in the cache. Vectors contain the same entry of neighbouring patches. Patches are therefore read
+from the image, and estimates are added to the pixels of the tile, without a matrix of patches. Most codes are zero: the
+product D A uses only atoms that one of the patches uses (`active`).
 
 With __AVX512BF16__, codes, residuals, D and C are bfloat16 and sums are float32; otherwise all are float32.
 
@@ -17,8 +17,6 @@ With __AVX512BF16__, codes, residuals, D and C are bfloat16 and sums are float32
     lam     thresholds, (K, p)
 
 `entries` and `atoms` are m and p with the zeros that fill blocks of ROWS rows and whole vectors.                     */
-
-#include <math.h>
 
 #include "numbers.h"
 
@@ -273,8 +271,8 @@ static void decode(const Sizes *sizes, const float *W, int64_t active, int64_t v
 
 `image` and `mask` (channels, height, width) are those of the whole image and have WIDE more values than they need,
 because whole vectors are read; `mask` is null where all values were measured. */
-void coding_tile(const Sizes *sizes, const Bounds *tile, const code *minus_D, const term *C, const float *W, const float *lam,
-                 const float *image, const float *mask, float *total, char *scratch) {
+void coding_tile(const Sizes *sizes, const Bounds *tile, const code *minus_D, const term *C, const float *W,
+                 const float *lam, const float *image, const float *mask, float *total, char *scratch) {
     Memory memory;
     divide(sizes, scratch, &memory);
     int64_t side = sizes->patch_size, rows = tile->bottom - tile->top + side - 1;

@@ -22,7 +22,7 @@ from groupsc.utils.errors import GroupSCError
 
 
 class CompiledCoding:
-    """Sums of the estimates of the patches of one image, tile by tile.
+    """Sums of the estimates of the patches of one image, tile by tile. All tensors are on the CPU.
 
     Parameters
     ----------
@@ -37,8 +37,6 @@ class CompiledCoding:
         Type of the codes, for which the functions were compiled.
     functions : ctypes.CDLL
         As from `groupsc.inference.compiled.library.library`.
-
-    All tensors are on the CPU.
 
     Raises
     ------
@@ -81,8 +79,8 @@ class CompiledCoding:
         encoder = encoder.unflatten(0, (-1, terms)).transpose(1, 2).contiguous()
         decoder = pad(W.float().T, (0, entries - m)).contiguous()
         measured = None if mask is None else _with_padding(mask.expand_as(image))
-        self.arrays = minus_D, encoder, decoder, thresholds.float().contiguous(), _with_padding(image), measured
-        self.scratch = Scratch()
+        self.image, self.scratch = _with_padding(image), Scratch()
+        self.arrays = minus_D, encoder, decoder, thresholds.float().contiguous(), self.image, measured
 
     def estimates(self, rows: slice, columns: slice) -> Tensor:
         """Sums of the estimates A Wᵀ + μ of the patches in some rows and columns of the grid, over their pixels.
@@ -94,9 +92,9 @@ class CompiledCoding:
         """
         tile = Bounds(rows.start, rows.stop, columns.start, columns.stop)
         size = (part.stop - part.start + self.patch_size - 1 for part in (rows, columns))
-        total = torch.zeros(1, self.channels, *size, dtype=torch.float32, device="cpu")
-        like = torch.empty(0, dtype=torch.uint8, device="cpu")
-        scratch = self.scratch.empty("scratch", (self.scratch_bytes,), like)
+        # The image has the type and the device that the functions need.
+        total = self.image.new_zeros(1, self.channels, *size)
+        scratch = self.scratch.empty("scratch", (self.scratch_bytes // self.image.itemsize,), self.image)
         addresses = [None if array is None else array.data_ptr() for array in self.arrays]
         self.functions.coding_tile(self.sizes, tile, *addresses, total.data_ptr(), scratch.data_ptr())
         return total

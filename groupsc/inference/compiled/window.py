@@ -79,8 +79,9 @@ class CompiledWindow:
         functions.window_offsets(self.grid, offsets)
         self.offsets = list(offsets)
         self.Sigma = large_zeros(self.offsets[-1] + PADDING, matmul_dtype)
-        self.mass = self._zeros(rows * columns, 1)
-        self.F, self.norm, self.x = self._zeros(0), self._zeros(rows * columns + PADDING), self.Sigma[:0]
+        # The functions need float32 here, also where another type is the default of torch.
+        self.mass = self.Sigma.new_empty(rows * columns, 1, dtype=torch.float32)
+        self.F, self.norm, self.x = self.mass[:0], self.mass.new_zeros(rows * columns + PADDING), self.Sigma[:0]
 
     def update(self, features: Features, nu: Tensor | float | None, each: Each) -> None:
         """Update Σ and `mass`; parameters as for `groupsc.ops.window.SlidingWindow.update`."""
@@ -88,7 +89,7 @@ class CompiledWindow:
         missing = -self.columns % self.lanes
         shape = self.rows, (self.columns + missing) // self.lanes, m, self.lanes
         if self.F.shape != shape:
-            self.F = self._zeros(*shape)
+            self.F = self.mass.new_empty(shape)
 
         def transpose(part: slice) -> None:
             F = features(part).float()
@@ -172,10 +173,6 @@ class CompiledWindow:
             self.functions.window_sum(self.grid, band, self._of(band), self.x.data_ptr(), p, *addresses, *constants)
 
         each(sum_band, self.bands)
-
-    def _zeros(self, *shape: int) -> Tensor:
-        # The functions need this type and device, also where others are the defaults of torch.
-        return torch.zeros(shape, dtype=torch.float32, device="cpu")
 
     def _of(self, band: int) -> int:
         """Address of the similarities of a band."""
