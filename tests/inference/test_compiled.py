@@ -70,7 +70,8 @@ def test_sums_and_shrinkage_are_those_of_dense_matrices(
     instructions, dtype, tolerance, rows, columns, window, atoms, features, weight
 ):
     generator = torch.Generator().manual_seed(rows)
-    first, second = 0.3 * torch.randn(2, 1, rows * columns, features, generator=generator)
+    # No similarity is far below the mean, so the sums leave none out.
+    first, second = 0.6 / features**0.5 * torch.randn(2, 1, rows * columns, features, generator=generator)
     B = torch.randn(rows * columns, atoms, generator=generator).to(dtype)
     lam, nu = torch.linspace(-0.5, 2, atoms), 0.3
     mask = source_weights(window_mask(rows, columns, window), weight, torch.float32)
@@ -93,6 +94,29 @@ def test_sums_and_shrinkage_are_those_of_dense_matrices(
     close(codes.float(), GroupLasso().prox(B.float()[None], None, lam, Sigma)[0])
     prior = Centralised(torch.tensor([0.7]))
     close(centred.float(), prior.prox(B.float().flip(0)[None], B.float()[None], lam.abs(), Sigma)[0])
+
+
+@pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)
+@pytest.mark.parametrize(("rows", "columns", "window"), [(13, 22, 9), (3, 290, 262)], ids=["narrow", "several words"])
+def test_sums_leave_out_small_similarities(instructions, dtype, tolerance, rows, columns, window):
+    """A similarity is left out only if it is below a share of the mean of its target; `mass` counts all."""
+    number, share = rows * columns, 0.2 if dtype == torch.bfloat16 else 1e-5
+    # Three textures in stripes, with similarities of about 1, 0.02, and 1e-7 or less between them.
+    textures = torch.tensor([0.0, 2.0, 6.0])[torch.arange(columns) // 6 % 3]
+    F = textures[None, :, None] + 0.1 * torch.rand(rows, columns, 1, generator=torch.Generator().manual_seed(0))
+    F[1::2, 3::7] += 1  # Patches with a smaller mass than their neighbours.
+    Sigma = similarity(F.view(1, number, 1), window_mask(rows, columns, window))[0]
+    found, out = compiled(instructions)(rows, columns, window, dtype), torch.empty(number, number, dtype=dtype)
+    with workers(CPU) as each:
+        found.update(lambda part: F[part].flatten(0, 1), None, each)
+        found.sum(torch.eye(number, dtype=dtype), out, each)
+    torch.testing.assert_close(found.mass, Sigma.sum(0)[:, None], rtol=tolerance, atol=0)
+    small = Sigma.T < share * Sigma.sum(0)[:, None] / window**2
+    absent = out == 0
+    assert (absent <= small).all()
+    torch.testing.assert_close(out.float(), Sigma.T.where(~absent, 0.0), rtol=tolerance, atol=1e-6)
+    inside = Sigma.T > 0
+    assert (absent & inside).sum() >= 0.2 * (small & inside).sum() > 0
 
 
 @pytest.mark.parametrize(("instructions", "dtype", "tolerance"), VARIANTS)

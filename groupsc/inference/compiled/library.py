@@ -43,9 +43,9 @@ class Bounds(Structure):
 ARGUMENTS = {
     "window_sizes": (POINTER(Grid), c_int64, POINTER(c_int64)),
     "window_offsets": (POINTER(Grid), POINTER(c_int64)),
-    "window_update": (POINTER(Grid), c_int64, c_void_p, c_void_p, c_int64, c_float, c_float, *[c_void_p] * 3),
+    "window_update": (POINTER(Grid), c_int64, c_void_p, c_void_p, c_int64, c_float, c_float, *[c_void_p] * 4),
     "window_pack": (c_void_p, c_int64, c_int64, c_int64, c_int64, c_int, c_void_p),
-    "window_sum": (POINTER(Grid), c_int64, c_void_p, c_void_p, c_int64, *[c_void_p] * 4, *[c_float] * 3),
+    "window_sum": (POINTER(Grid), c_int64, *[c_void_p] * 3, c_int64, *[c_void_p] * 4, *[c_float] * 3),
     "coding_sizes": (POINTER(Sizes), POINTER(c_int64)),
     "coding_tile": (POINTER(Sizes), POINTER(Bounds), *[c_void_p] * 8),
 }

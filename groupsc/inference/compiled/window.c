@@ -6,10 +6,14 @@ the grid. One call processes a band, which is a row of tiles.
 
 With __AVX512BF16__, codes and similarities are bfloat16 and sums are float32; otherwise all are float32.
 
+Most similarities are small, so sums leave some out: two neighbouring sources, if their similarities with BLOCK targets
+are all below SHARE times the mean similarity of each of these targets in a full window. The mass counts all.
+
     F       features of patches, multiplied by kappa: for LANES neighbours in a row of the grid (m, LANES)
     norm    squared norms of the features, (rows, columns)
     Sigma   similarities of a band: for each tile (TARGETS, height, width of its sources); the width is even
     mass    sums of the similarities of each target, (rows, columns)
+    active  of a band: for each tile (TALL / HIGH, rows of its sources, words); a bit is 1 if two sources are summed
     x       values that are summed: for each stripe of STRIPE atoms (rows, columns, STRIPE)
     H       sums over similar patches, (rows, columns, p)
     B       codes before and after the shrinkage, (rows, columns, p)
@@ -29,6 +33,11 @@ With __AVX512BF16__, codes and similarities are bfloat16 and sums are float32; o
 #define HIGH 2 /* rows of targets whose sums are in registers at a time */
 #define BLOCK (HIGH * BROAD)
 #define STRIPE (2 * LANES)
+#ifdef __AVX512BF16__
+#define SHARE 0.2f /* changes the mean PSNR of photographs by less than 0.01 dB; benchmarks/README.md has the measurement */
+#else
+#define SHARE 1e-5f /* about the roundings of float32 */
+#endif
 
 typedef struct {
     int64_t rows, columns, window;
@@ -53,14 +62,22 @@ static inline int64_t stored_width(Range along) { return multiple(length(along),
 /* Entries of a row of inner products, which begin at a multiple of LANES. */
 static inline int64_t row_of_products(const Grid *grid) { return grid->window + BROAD + 3 * LANES; }
 
-/* TALL, STRIPE, LANES, the numbers that `scratch` of `window_update` needs for m features, and the similarities that are
-stored for a patch far from the borders of the grid. */
-void window_sizes(const Grid *grid, int64_t m, int64_t sizes[5]) {
+/* Words of `active` for a row of sources, and for a tile; each word has 64 bits. */
+static inline int64_t words_of_row(const Grid *grid) { return (grid->window + BROAD) / 128 + 1; }
+
+static inline int64_t words_of_tile(const Grid *grid) {
+    return TALL / HIGH * (grid->window + TALL - 1) * words_of_row(grid);
+}
+
+/* TALL, STRIPE, LANES, the numbers that `scratch` of `window_update` needs for m features, the similarities that are
+stored for a patch far from the borders of the grid, and the words of `active` for a band. */
+void window_sizes(const Grid *grid, int64_t m, int64_t sizes[6]) {
     sizes[0] = TALL;
     sizes[1] = STRIPE;
     sizes[2] = LANES;
     sizes[3] = TARGETS * (m + row_of_products(grid));
     sizes[4] = (grid->window + TALL - 1) * multiple(grid->window + BROAD - 1, 2);
+    sizes[5] = (grid->columns + BROAD - 1) / BROAD * words_of_tile(grid);
 }
 
 /* Number of similarities before each band; `offsets` has one entry more than there are bands. */
@@ -123,15 +140,35 @@ static inline void similarities(const float *e, const float *norms, float own, R
     }
 }
 
-/* Sigma <- (1 - nu) Sigma + nu w exp(-distance), and mass, for one band; nu = 1 does not read Sigma.
+/* Write the bits of `active` for BLOCK targets and (height, width) sources; smaller similarities than `smallest` do not
+count. Similarities are not negative, so codes that are integers have the order of their values. */
+static void choose(const code *Sigma, int64_t step, int64_t height, int64_t width, code smallest, int64_t words,
+                   uint64_t *active) {
+    for (int64_t r = 0; r < height; r++, Sigma += width, active += words) {
+        memset(active, 0, words * sizeof *active);
+        for (int64_t c = 0; c < width; c += 2) {
+            code largest = 0;
+            for (int t = 0; t < BLOCK; t++)
+                for (int i = 0; i < 2; i++) {
+                    code one = Sigma[t * step + c + i];
+                    largest = one < largest ? largest : one;
+                }
+            active[c / 128] |= (uint64_t)!(largest < smallest) << c / 2 % 64;
+        }
+    }
+}
+
+/* Sigma <- (1 - nu) Sigma + nu w exp(-distance), and mass, for one band; nu = 1 does not read Sigma. Writes
+`active` too.
 
 w is 1 for the target itself and `weight` for other sources. norm and Sigma have LANES more entries than they need,
 because whole vectors are read. */
 void window_update(const Grid *grid, int64_t band, const float *F, const float *norm, int64_t m, float nu, float weight,
-                   code *Sigma, float *mass, float *scratch) {
+                   code *Sigma, float *mass, uint64_t *active, float *scratch) {
     int64_t columns = grid->columns, before = grid->window / 2, after = grid->window - 1 - before;
     int64_t across = (columns + LANES - 1) / LANES, pitch = row_of_products(grid);
     Range down = sources(band * TALL, TALL, grid->rows, grid->window);
+    int64_t words = words_of_row(grid);
     float *T = scratch, *e = scratch + m * TARGETS;
     for (int64_t left = 0; left < columns; left += BROAD) {
         Range along = sources(left, BROAD, columns, grid->window);
@@ -164,7 +201,17 @@ void window_update(const Grid *grid, int64_t band, const float *F, const float *
             for (int lane = 0; lane < LANES; lane++) total += sum[t][lane];
             mass[row[t] * columns + column[t]] = total;
         }
-        Sigma += TARGETS * length(down) * width;
+        int64_t step = length(down) * width;
+        for (int block = 0; block < TALL / HIGH; block++) {
+            float lowest = INFINITY;
+            for (int t = block * BLOCK; t < (block + 1) * BLOCK; t++)
+                lowest = fminf(lowest, mass[row[t] * columns + column[t]]);
+            choose(Sigma + block * BLOCK * step, step, length(down), width,
+                   rounded(SHARE * lowest / (grid->window * grid->window)), words,
+                   active + block * length(down) * words);
+        }
+        active += words_of_tile(grid);
+        Sigma += TARGETS * step;
     }
 }
 
@@ -183,41 +230,47 @@ void window_pack(const code *values, int64_t number_of_patches, int64_t p, int64
     }
 }
 
-/* Sums of BLOCK targets over (height, width) sources, for one stripe of atoms.
+/* Add two neighbouring sources to the sums of BLOCK targets. */
+static inline void add_two(const code *Sigma, int64_t step, const code *x, vector sum[BLOCK][2]) {
+#ifdef __AVX512BF16__
+    __m512i first = _mm512_loadu_si512(x), second = _mm512_loadu_si512(x + STRIPE);
+    __m512bh low = (__m512bh)_mm512_unpacklo_epi16(first, second);
+    __m512bh high = (__m512bh)_mm512_unpackhi_epi16(first, second);
+#pragma GCC unroll 8
+    for (int t = 0; t < BLOCK; t++) {
+        int32_t both;
+        memcpy(&both, Sigma + t * step, 4);
+        __m512bh similarity = (__m512bh)_mm512_set1_epi32(both);
+        sum[t][0] = (vector)_mm512_dpbf16_ps((__m512)sum[t][0], similarity, low);
+        sum[t][1] = (vector)_mm512_dpbf16_ps((__m512)sum[t][1], similarity, high);
+    }
+#else
+    for (int source = 0; source < 2; source++) {
+        vector low, high;
+        memcpy(&low, x + source * STRIPE, sizeof low);
+        memcpy(&high, x + source * STRIPE + LANES, sizeof high);
+#pragma GCC unroll 8
+        for (int t = 0; t < BLOCK; t++) {
+            float similarity = Sigma[t * step + source];
+            sum[t][0] += low * similarity;
+            sum[t][1] += high * similarity;
+        }
+    }
+#endif
+}
+
+/* Sums of BLOCK targets over the active ones of (height, width) sources, for one stripe of atoms.
 
 Sigma has `step` entries for each target; x begins at the first source; `pitch` is the distance between rows of x. */
-static inline void sums(const code *Sigma, int64_t step, const code *x, int64_t pitch, int64_t height, int64_t width,
-                        float found[BLOCK][STRIPE]) {
+static inline void sums(const code *Sigma, int64_t step, const uint64_t *active, int64_t words, const code *x,
+                        int64_t pitch, int64_t height, int64_t width, float found[BLOCK][STRIPE]) {
     vector sum[BLOCK][2] = {0};
-    for (int64_t r = 0; r < height; r++, x += pitch, Sigma += width) {
-#ifdef __AVX512BF16__
-        for (int64_t c = 0; c < width; c += 2) {
-            __m512i first = _mm512_loadu_si512(x + c * STRIPE), second = _mm512_loadu_si512(x + (c + 1) * STRIPE);
-            __m512bh low = (__m512bh)_mm512_unpacklo_epi16(first, second);
-            __m512bh high = (__m512bh)_mm512_unpackhi_epi16(first, second);
-#pragma GCC unroll 8
-            for (int t = 0; t < BLOCK; t++) {
-                int32_t pair;
-                memcpy(&pair, Sigma + t * step + c, 4);
-                __m512bh similarity = (__m512bh)_mm512_set1_epi32(pair);
-                sum[t][0] = (vector)_mm512_dpbf16_ps((__m512)sum[t][0], similarity, low);
-                sum[t][1] = (vector)_mm512_dpbf16_ps((__m512)sum[t][1], similarity, high);
+    for (int64_t r = 0; r < height; r++, x += pitch, Sigma += width, active += words)
+        for (int64_t word = 0; word < words; word++)
+            for (uint64_t bits = active[word]; bits; bits &= bits - 1) {
+                int64_t c = 128 * word + 2 * __builtin_ctzll(bits);
+                add_two(Sigma + c, step, x + c * STRIPE, sum);
             }
-        }
-#else
-        for (int64_t c = 0; c < width; c++) {
-            vector low, high;
-            memcpy(&low, x + c * STRIPE, sizeof low);
-            memcpy(&high, x + c * STRIPE + LANES, sizeof high);
-#pragma GCC unroll 8
-            for (int t = 0; t < BLOCK; t++) {
-                float similarity = Sigma[t * step + c];
-                sum[t][0] += low * similarity;
-                sum[t][1] += high * similarity;
-            }
-        }
-#endif
-    }
     for (int t = 0; t < BLOCK; t++) {
 #ifdef __AVX512BF16__
         /* Unpacking takes four atoms of each 128 bits in turns. */
@@ -257,25 +310,30 @@ static inline void shrink_to_mean(code *B, const float *found, const float *lam,
 gamma >= 0, and as GroupSC does with gamma < 0.
 
 x has one source more than the grid, because sources are read in pairs. */
-void window_sum(const Grid *grid, int64_t band, const code *Sigma, const code *x, int64_t p, code *H, code *B,
-                const float *lam, const float *mass, float gamma, float norm_epsilon, float weight_epsilon) {
-    int64_t columns = grid->columns, top = band * TALL;
+void window_sum(const Grid *grid, int64_t band, const code *Sigma, const uint64_t *active, const code *x, int64_t p,
+                code *H, code *B, const float *lam, const float *mass, float gamma, float norm_epsilon,
+                float weight_epsilon) {
+    int64_t columns = grid->columns, top = band * TALL, words = words_of_row(grid);
     Range down = sources(top, TALL, grid->rows, grid->window);
     for (int64_t left = 0; left < columns; left += BROAD) {
         Range along = sources(left, BROAD, columns, grid->window);
-        int64_t width = stored_width(along), step = width * length(down);
+        int64_t width = stored_width(along), step = length(down) * width;
         for (int64_t stripe = 0; stripe * STRIPE < p; stripe++) {
             int64_t filled = least(STRIPE, p - stripe * STRIPE);
             const code *column = x + (stripe * grid->rows * columns + along.first) * STRIPE;
-            for (int64_t high = 0; high < TALL && top + high < grid->rows; high += HIGH) {
-                Range seen = sources(top + high, HIGH, grid->rows, grid->window);
+            for (int block = 0; block < TALL / HIGH; block++) {
+                int64_t first = top + block * HIGH;
+                if (first >= grid->rows) continue;
+                Range seen = sources(first, HIGH, grid->rows, grid->window);
+                int64_t above = seen.first - down.first;
                 float found[BLOCK][STRIPE];
-                sums(Sigma + high * BROAD * step + (seen.first - down.first) * width, step,
-                     column + seen.first * columns * STRIPE, columns * STRIPE, length(seen), width, found);
+                sums(Sigma + block * BLOCK * step + above * width, step,
+                     active + (block * length(down) + above) * words, words, column + seen.first * columns * STRIPE,
+                     columns * STRIPE, length(seen), width, found);
                 for (int t = 0; t < BLOCK; t++) {
-                    int64_t row = top + high + t / BROAD, target = row * columns + left + t % BROAD;
-                    int64_t start = target * p + stripe * STRIPE;
-                    if (row >= grid->rows || left + t % BROAD >= columns) continue;
+                    int64_t row = first + t / BROAD, place = left + t % BROAD;
+                    int64_t target = row * columns + place, start = target * p + stripe * STRIPE;
+                    if (row >= grid->rows || place >= columns) continue;
                     if (H)
                         for (int64_t j = 0; j < filled; j++) H[start + j] = rounded(found[t][j]);
                     else if (gamma < 0)
@@ -287,5 +345,6 @@ void window_sum(const Grid *grid, int64_t band, const code *Sigma, const code *x
             }
         }
         Sigma += TARGETS * step;
+        active += words_of_tile(grid);
     }
 }

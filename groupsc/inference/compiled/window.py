@@ -2,7 +2,7 @@
 
 `CompiledWindow` computes the same as `groupsc.ops.window.SlidingWindow`, with the same methods. Its tiles are small, so
 that few pairs of patches outside the window are multiplied, its sources are read where they lie, and the shrinkage
-follows the sums of each tile.
+follows the sums of each tile. Sums leave out similarities that are far below the mean; `window.c` says which.
 
 The functions are in `window.c`; see `groupsc.inference.compiled.library`.
 
@@ -43,7 +43,7 @@ def large_zeros(size: int, dtype: torch.dtype) -> Tensor:
 
 def window_sizes(functions: ctypes.CDLL, grid: Grid, m: int = 0) -> list[int]:
     """The sizes that the function of this name in `window.c` returns."""
-    sizes = (c_int64 * 5)()
+    sizes = (c_int64 * 6)()
     functions.window_sizes(grid, m, sizes)
     return list(sizes)
 
@@ -51,7 +51,8 @@ def window_sizes(functions: ctypes.CDLL, grid: Grid, m: int = 0) -> list[int]:
 class CompiledWindow:
     """Similarity matrix of a grid of patches, stored in tiles, for CPUs.
 
-    Attributes: `Sigma`, the similarities of all tiles one after the other; `mass` (N, 1), the column sums of Σ.
+    Attributes: `Sigma`, the similarities of all tiles one after the other; `mass` (N, 1), the column sums of Σ;
+    `active`, bits that say which similarities are summed.
 
     Parameters
     ----------
@@ -73,12 +74,13 @@ class CompiledWindow:
     ):
         self.rows, self.columns, self.matmul_dtype, self.weight = rows, columns, matmul_dtype, weight
         self.functions, self.grid, self.scratch = functions, Grid(rows, columns, window), Scratch()
-        tall, self.stripe, self.lanes, *_ = window_sizes(functions, self.grid)
+        tall, self.stripe, self.lanes, _, _, words = window_sizes(functions, self.grid)
         self.bands = range(-(-rows // tall))
         offsets = (c_int64 * (len(self.bands) + 1))()
         functions.window_offsets(self.grid, offsets)
         self.offsets = list(offsets)
         self.Sigma = large_zeros(self.offsets[-1] + PADDING, matmul_dtype)
+        self.active = self.Sigma.new_zeros(len(self.bands), words, dtype=torch.int64)
         # The functions need float32 here, also where another type is the default of torch.
         self.mass = self.Sigma.new_empty(rows * columns, 1, dtype=torch.float32)
         self.F, self.norm, self.x = self.mass[:0], self.mass.new_zeros(rows * columns + PADDING), self.Sigma[:0]
@@ -103,7 +105,7 @@ class CompiledWindow:
             scratch = self.scratch.empty("scratch", (needed,), self.norm)
             self.functions.window_update(
                 self.grid, band, self.F.data_ptr(), self.norm.data_ptr(), m, 1.0 if nu is None else float(nu),
-                self.weight, self._of(band), self.mass.data_ptr(), scratch.data_ptr(),
+                self.weight, self._of(band), self.mass.data_ptr(), self.active[band].data_ptr(), scratch.data_ptr(),
             )  # fmt: skip
 
         each(transpose, chunks(self.rows, self.mass.device, self.columns))
@@ -170,7 +172,8 @@ class CompiledWindow:
         constants = -1.0 if gamma is None else gamma, NORM_EPSILON, WEIGHT_EPSILON
 
         def sum_band(band: int) -> None:
-            self.functions.window_sum(self.grid, band, self._of(band), self.x.data_ptr(), p, *addresses, *constants)
+            similarities = self._of(band), self.active[band].data_ptr()
+            self.functions.window_sum(self.grid, band, *similarities, self.x.data_ptr(), p, *addresses, *constants)
 
         each(sum_band, self.bands)
 
