@@ -1,8 +1,8 @@
 """Predict how long a restoration takes on this machine.
 
-The time of a restoration is proportional to the number of pixels that are computed. Its factor is measured once per
-machine and kind of model on a small image, and kept in the user's cache folder. Each restoration of a larger image
-replaces it by a better value.
+The time of a restoration is proportional to the number of pixels that are computed. Its factor is measured on a small
+image, once per version of the package, machine and kind of model, and kept in the user's cache folder. Each restoration
+of a larger image replaces it by a better value.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from groupsc.models.sizes import number_of_blocks
 from groupsc.utils.atomic import write_text
 from groupsc.utils.device import device_name, fast_matmul_dtype
 from groupsc.utils.errors import GroupSCError
+from groupsc.utils.version import __version__
 
 SIDES = {"cpu": BLOCK, "cuda": 4 * BLOCK}
 """Side in pixels of the image that is timed, by device. A smaller image does not occupy a GPU."""
@@ -52,12 +53,12 @@ class Speed:
 
     @property
     def key(self) -> str:
-        """Name of the measured value: machine, number of threads, kind of model and mode."""
+        """Name of the measured value: version of the package, machine, number of threads, kind of model and mode."""
         config = self.model.coder.config
         kind = f"{config.penalty} {config.channels}x{config.patch_size}x{config.patch_size} {config.n_atoms} atoms"
         kind += f" {config.n_iterations} iterations window {config.window} {self.model.card['task']}"
         kind += f" stride {config.patch_stride}" if config.patch_stride > 1 else ""
-        return f"{device_name(self.device)}; {kind}; {self.mode} {self.stride or ''}".strip()
+        return f"{__version__}; {device_name(self.device)}; {kind}; {self.mode} {self.stride or ''}".strip()
 
     def computed_pixels(self, height: int, width: int, *, memory: float) -> float:
         """Count the pixels that are computed, those in overlaps of regions or blocks several times.

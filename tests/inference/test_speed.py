@@ -27,6 +27,12 @@ def test_a_machine_is_measured_once_until_a_restoration_tells_more(model):
     assert Speed(model, "block").key not in read_speeds()
 
 
+def test_another_version_of_the_package_is_measured_again(model, monkeypatch):
+    Speed(model).store(1e9, 1)
+    monkeypatch.setattr("groupsc.inference.speed.__version__", "another")
+    assert Speed(model).seconds(1.0) < 1e9
+
+
 def test_a_damaged_file_is_measured_again(model):
     speeds_file().parent.mkdir(parents=True)
     speeds_file().write_text("[1, 2")
