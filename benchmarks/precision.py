@@ -47,9 +47,9 @@ def main() -> None:
     parser.add_argument("--data-dir", default="data/raw")
     parser.add_argument("--images", type=int, default=4, help="number of validation images")
     parser.add_argument("--side", type=int, default=96, help="side of the centre of an image in pixels")
-    parser.add_argument("--dtype", type=lambda name: getattr(torch, name), help="float32 or bfloat16; the fastest")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="type of the products; default: the fastest")
     options = parser.parse_args()
-    options.dtype = options.dtype or fast_matmul_dtype(torch.device("cpu"))
+    options.dtype = getattr(torch, options.dtype) if options.dtype else fast_matmul_dtype(torch.device("cpu"))
     print(f"{options.dtype}, {options.images} images of {options.side}×{options.side}")
     print(f"{'':32}{'PSNR':>9}{'least':>9}{'largest':>9}{'pixel':>7}{'rms':>8}")
     for weights in options.weights:

@@ -13,7 +13,7 @@ are all below SHARE times the mean similarity of each of these targets in a full
     norm    squared norms of the features, (rows, columns)
     Sigma   similarities of a band: for each tile (TARGETS, height, width of its sources); the width is even
     mass    sums of the similarities of each target, (rows, columns)
-    active  of a band: for each tile (TALL / HIGH, rows of its sources, words); a bit is 1 if two sources are summed
+    active  of a band: for each tile (BLOCKS, rows of its sources, words); a bit is 1 if two sources are summed
     x       values that are summed: for each stripe of STRIPE atoms (rows, columns, STRIPE)
     H       sums over similar patches, (rows, columns, p)
     B       codes before and after the shrinkage, (rows, columns, p)
@@ -32,9 +32,10 @@ are all below SHARE times the mean similarity of each of these targets in a full
 #define TARGETS (TALL * BROAD)
 #define HIGH 2 /* rows of targets whose sums are in registers at a time */
 #define BLOCK (HIGH * BROAD)
+#define BLOCKS (TALL / HIGH)
 #define STRIPE (2 * LANES)
 #ifdef __AVX512BF16__
-#define SHARE 0.2f /* changes the mean PSNR of photographs by less than 0.01 dB; benchmarks/README.md has the measurement */
+#define SHARE 0.2f /* changes the mean PSNR of photographs by less than 0.01 dB, see benchmarks/README.md */
 #else
 #define SHARE 1e-5f /* about the roundings of float32 */
 #endif
@@ -66,7 +67,7 @@ static inline int64_t row_of_products(const Grid *grid) { return grid->window + 
 static inline int64_t words_of_row(const Grid *grid) { return (grid->window + BROAD) / 128 + 1; }
 
 static inline int64_t words_of_tile(const Grid *grid) {
-    return TALL / HIGH * (grid->window + TALL - 1) * words_of_row(grid);
+    return BLOCKS * (grid->window + TALL - 1) * words_of_row(grid);
 }
 
 /* TALL, STRIPE, LANES, the numbers that `scratch` of `window_update` needs for m features, the similarities that are
@@ -202,7 +203,7 @@ void window_update(const Grid *grid, int64_t band, const float *F, const float *
             mass[row[t] * columns + column[t]] = total;
         }
         int64_t step = length(down) * width;
-        for (int block = 0; block < TALL / HIGH; block++) {
+        for (int block = 0; block < BLOCKS; block++) {
             float lowest = INFINITY;
             for (int t = block * BLOCK; t < (block + 1) * BLOCK; t++)
                 lowest = fminf(lowest, mass[row[t] * columns + column[t]]);
@@ -321,9 +322,8 @@ void window_sum(const Grid *grid, int64_t band, const code *Sigma, const uint64_
         for (int64_t stripe = 0; stripe * STRIPE < p; stripe++) {
             int64_t filled = least(STRIPE, p - stripe * STRIPE);
             const code *column = x + (stripe * grid->rows * columns + along.first) * STRIPE;
-            for (int block = 0; block < TALL / HIGH; block++) {
+            for (int block = 0; block < BLOCKS && top + block * HIGH < grid->rows; block++) {
                 int64_t first = top + block * HIGH;
-                if (first >= grid->rows) continue;
                 Range seen = sources(first, HIGH, grid->rows, grid->window);
                 int64_t above = seen.first - down.first;
                 float found[BLOCK][STRIPE];
